@@ -1,0 +1,57 @@
+/** Who our customers are: one hosted domain, as a value made from its file. */
+import type { Address } from '../mail/address.ts';
+
+export interface DestinationHost {
+  readonly host: string;
+  readonly port: number;
+  /** Hosts of the lowest number are tried first. */
+  readonly priority: number;
+}
+
+export interface Destination {
+  /** Canonical text of hosts and settings: equal keys are the same destination. */
+  readonly key: string;
+  readonly hosts: readonly DestinationHost[];
+  readonly tls: 'opportunistic' | 'required' | 'off';
+  readonly maxConnections: number;
+}
+
+export type RecipientSource =
+  | { readonly kind: 'callout' }
+  | { readonly kind: 'any' }
+  /** Keys made by `recipientKey`. */
+  | { readonly kind: 'list'; readonly addresses: ReadonlySet<string> };
+
+export type Service = 'relay' | 'fallback' | 'spam' | 'virus';
+
+export interface Domain {
+  /** The domain's name in lower case; aliases are other names for the same customer domain. */
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly destination: Destination;
+  readonly recipients: RecipientSource;
+  readonly outage: 'defer' | 'hold' | 'accept';
+  readonly services: ReadonlySet<Service>;
+  readonly spam: { readonly tag: number; readonly quarantine: number; readonly reject: number };
+  readonly virus: 'reject' | 'quarantine';
+  /** Overrides of plugin options by plugin name, unchecked here. */
+  readonly pluginOptions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly caseSensitiveLocalParts: boolean;
+  readonly contact: string | undefined;
+  /** Equal keys may share a transaction: destination and filter policy. */
+  readonly policyGroup: string;
+  /** The file it came from, for messages to people. */
+  readonly file: string;
+}
+
+export interface Directory {
+  readonly domains: readonly Domain[];
+  /** By name or alias, in any letter case. */
+  find(domain: string): Domain | undefined;
+}
+
+/** An address in the form that lists and memory compare. */
+export function recipientKey(address: Address, caseSensitiveLocalPart: boolean): string {
+  const local = caseSensitiveLocalPart ? address.local : address.local.toLowerCase();
+  return `${local}@${address.domain.toLowerCase()}`;
+}

@@ -1,0 +1,170 @@
+/**
+ * SMTP replies (RFC 5321 4.2, RFC 2034, RFC 3463). This is the only file in which a reply code is
+ * written as a number: everywhere else a reply is named. Public text is generic; the cause goes to
+ * the log and the trace. A refusal carries its reason word, which appears in the reply, the log and
+ * the trace.
+ */
+import type { Reason } from './reason.ts';
+
+export interface Reply {
+  readonly code: number;
+  /** Enhanced status code such as `5.1.1`; absent in the greeting, HELO/EHLO and 354 replies. */
+  readonly enhanced?: string;
+  /** One or more lines without codes and line ends. */
+  readonly lines: readonly string[];
+  /** Why it was refused, when it was. */
+  readonly reason?: Reason;
+  /** The connection is closed once the reply is written. */
+  readonly closes?: boolean;
+}
+
+/** Text of one reply line, not counting code, enhanced code and CRLF (RFC 5321 4.5.3.1.5: 512). */
+const MAX_LINE = 480;
+const MAX_LINES = 20;
+
+export function isPositive(reply: Reply): boolean {
+  return reply.code >= 200 && reply.code < 400;
+}
+export function isTemporary(reply: Reply): boolean {
+  return reply.code >= 400 && reply.code < 500;
+}
+export function isPermanent(reply: Reply): boolean {
+  return reply.code >= 500;
+}
+
+/** The reply as it goes on the wire, latin-1 safe unless `utf8` lines are given, ending in CRLF. */
+export function formatReply(reply: Reply): string {
+  const enhanced = reply.enhanced === undefined ? '' : `${reply.enhanced} `;
+  const last = reply.lines.length - 1;
+  if (last <= 0) return `${reply.code} ${enhanced}${reply.lines[0] ?? ''}\r\n`;
+  let out = '';
+  for (let i = 0; i <= last; i++) {
+    out += `${reply.code}${i === last ? ' ' : '-'}${enhanced}${reply.lines[i]}\r\n`;
+  }
+  return out;
+}
+
+/** Makes text from elsewhere fit for a reply line: one line, printable, bounded. */
+export function cleanText(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what must go
+  return text.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, MAX_LINE);
+}
+
+function named(code: number, enhanced: string, text: string, reason?: Reason): Reply {
+  const lines = [cleanText(reason === undefined ? text : `${text} (${reason})`)];
+  return reason === undefined ? { code, enhanced, lines } : { code, enhanced, lines, reason };
+}
+
+function closing(reply: Reply): Reply {
+  return { ...reply, closes: true };
+}
+
+// The names, in the order of a session.
+
+export const replies = {
+  greeting: (hostname: string): Reply => ({ code: 220, lines: [`${hostname} ESMTP Sluice`] }),
+  helo: (hostname: string): Reply => ({ code: 250, lines: [hostname] }),
+  ehlo: (hostname: string, extensions: readonly string[]): Reply => ({
+    code: 250,
+    lines: [hostname, ...extensions],
+  }),
+  startTls: (): Reply => named(220, '2.0.0', 'Ready to start TLS'),
+  ok: (text = 'Ok'): Reply => named(250, '2.0.0', text),
+  senderOk: (): Reply => named(250, '2.1.0', 'Sender ok'),
+  recipientOk: (): Reply => named(250, '2.1.5', 'Recipient ok'),
+  startContent: (): Reply => ({ code: 354, lines: ['End data with <CR><LF>.<CR><LF>'] }),
+  delivered: (id: string, text: string): Reply =>
+    named(250, '2.0.0', `Ok: ${id} delivered${text === '' ? '' : `: ${text}`}`),
+  queued: (id: string): Reply => named(250, '2.0.0', `Ok: ${id} queued`),
+  discarded: (id: string): Reply => named(250, '2.0.0', `Ok: ${id} accepted`),
+  quarantined: (id: string): Reply => named(250, '2.0.0', `Ok: ${id} queued`),
+  vrfy: (): Reply => named(252, '2.5.0', 'Cannot verify, but will try to deliver'),
+  help: (): Reply => named(214, '2.0.0', 'RFC 5321 applies; see the postmaster for anything else'),
+  bye: (hostname: string): Reply => closing(named(221, '2.0.0', `${hostname} closing connection`)),
+
+  // The session is over.
+  shuttingDown: (hostname: string): Reply =>
+    closing(named(421, '4.3.2', `${hostname} shutting down, try again later`)),
+  idleTimeout: (hostname: string): Reply =>
+    closing(named(421, '4.4.2', `${hostname} timeout exceeded, closing connection`)),
+  tooManyErrors: (hostname: string): Reply =>
+    closing(named(421, '4.7.0', `${hostname} too many errors, closing connection`)),
+  tooManyConnections: (hostname: string): Reply =>
+    closing(named(421, '4.7.0', `${hostname} too many connections, try again later`, 'rate')),
+  sessionFault: (hostname: string): Reply =>
+    closing(named(421, '4.3.0', `${hostname} internal error, try again later`)),
+  earlyTalker: (): Reply => closing(named(554, '5.5.1', 'Client must wait for the greeting')),
+  notSmtp: (): Reply => closing(named(554, '5.5.1', 'This is an SMTP server')),
+
+  // Syntax and sequence (RFC 5321 4.2.2).
+  bareLineEnd: (what: 'CR' | 'LF'): Reply =>
+    closing(named(500, '5.5.2', `Bare ${what} in command, closing connection`)),
+  lineTooLong: (): Reply => named(500, '5.5.2', 'Line too long'),
+  unknownCommand: (): Reply => named(500, '5.5.1', 'Command not recognized'),
+  syntax: (text: string): Reply => named(501, '5.5.2', text),
+  badArgument: (text: string): Reply => named(501, '5.5.4', text),
+  badAddress: (text: string): Reply => named(553, '5.1.3', text),
+  badSenderAddress: (text: string): Reply => named(553, '5.1.7', text),
+  notImplemented: (): Reply => named(502, '5.5.1', 'Command not implemented'),
+  badSequence: (text: string): Reply => named(503, '5.5.1', text),
+  noValidRecipients: (): Reply => named(554, '5.5.1', 'No valid recipients'),
+  unknownParameter: (name: string): Reply =>
+    named(555, '5.5.4', `Parameter ${name} not recognized or not implemented`),
+  needsSmtpUtf8: (): Reply => named(553, '5.6.7', 'Address needs SMTPUTF8'),
+  tlsNotOffered: (): Reply => named(502, '5.5.1', 'TLS not available'),
+  tlsRequired: (): Reply => named(530, '5.7.0', 'Must issue a STARTTLS command first'),
+  authRequired: (): Reply => named(530, '5.7.0', 'Authentication required'),
+
+  // Envelope.
+  relayDenied: (): Reply => named(550, '5.7.1', 'Relaying denied', 'relay_denied'),
+  unknownRecipient: (address: string): Reply =>
+    named(550, '5.1.1', `<${address}>: unknown recipient`, 'unknown_rcpt'),
+  recipientRefused: (code: 'permanent' | 'temporary', enhanced: string, text: string): Reply =>
+    code === 'permanent'
+      ? named(550, enhanced, text, 'unknown_rcpt')
+      : named(450, enhanced, text, 'dest_down'),
+  recipientUnverified: (): Reply =>
+    named(451, '4.1.1', 'Recipient cannot be verified now, try again later', 'dest_down'),
+  destinationDown: (): Reply =>
+    named(451, '4.4.1', 'Destination not reachable now, try again later', 'dest_down'),
+  otherPolicyGroup: (): Reply =>
+    named(452, '4.5.3', 'Recipient needs a transaction of its own, send it again'),
+  tooManyRecipients: (): Reply => named(452, '4.5.3', 'Too many recipients in one transaction'),
+  harvesting: (hostname: string): Reply =>
+    closing(named(421, '4.7.0', `${hostname} too many unknown recipients`, 'rate')),
+
+  // Content.
+  sizeExceeded: (limit: number): Reply =>
+    named(552, '5.3.4', `Message size exceeds the limit of ${limit} bytes`, 'size'),
+  headerTooLarge: (limit: number): Reply =>
+    named(552, '5.3.4', `Message header exceeds the limit of ${limit} bytes`, 'size'),
+  bareLineEndInContent: (): Reply =>
+    named(554, '5.6.0', 'Bare CR or LF in message content', 'proto'),
+  mailLoop: (): Reply => named(554, '5.4.6', 'Too many hops, mail loop', 'policy'),
+  virus: (name: string): Reply => named(554, '5.7.1', `Message contains ${name}`, 'virus'),
+  spam: (text: string): Reply => named(550, '5.7.1', text, 'spam'),
+  refused: (enhanced: string, text: string, reason: Reason): Reply =>
+    named(550, enhanced, text, reason),
+  deferred: (enhanced: string, text: string, reason: Reason): Reply =>
+    named(451, enhanced, text, reason),
+  scannerDown: (): Reply =>
+    named(451, '4.7.1', 'Content cannot be checked now, try again later', 'scanner_down'),
+  contentNotRelayable: (feature: string): Reply =>
+    named(554, '5.6.3', `Destination does not take ${feature}`, 'policy'),
+  storageTrouble: (): Reply =>
+    named(452, '4.3.1', 'Message cannot be stored now, try again later', 'spool_full'),
+  fault: (): Reply => named(451, '4.3.0', 'Internal error, try again later'),
+} as const;
+
+/**
+ * A reply of the destination, passed on to the client: its code class and text kept, bounded and
+ * made printable; its enhanced code kept when it fits the class, else the class's `x.0.0`.
+ */
+export function passOn(reply: Reply, host: string): Reply {
+  const kind = isPermanent(reply) ? '5' : isTemporary(reply) ? '4' : '2';
+  const enhanced = reply.enhanced?.startsWith(`${kind}.`) ? reply.enhanced : `${kind}.0.0`;
+  const code = reply.code === 421 || reply.code === 521 ? Number(`${kind}50`) : reply.code;
+  const lines = reply.lines.slice(0, MAX_LINES).map((line) => cleanText(line));
+  lines[0] = cleanText(`${host} said: ${lines[0] ?? ''}`);
+  return { code, enhanced, lines, reason: 'destination' };
+}

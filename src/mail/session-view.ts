@@ -1,0 +1,17 @@
+/** What may be known of an SMTP session from outside `smtp/`: read-only, no way to the socket. */
+export interface SessionView {
+  readonly sid: string;
+  /** Name of the listener in the configuration. */
+  readonly listener: string;
+  readonly remote: { readonly address: string; readonly port: number };
+  readonly local: { readonly address: string; readonly port: number };
+  readonly openedAt: number;
+  readonly tls: TlsView | undefined;
+  readonly hello: { readonly verb: 'HELO' | 'EHLO'; readonly name: string } | undefined;
+}
+
+export interface TlsView {
+  /** `TLSv1.3` */
+  readonly protocol: string;
+  readonly cipher: string;
+}

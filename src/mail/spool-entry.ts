@@ -1,0 +1,54 @@
+/**
+ * A message in the spool: everything about it but its content. The stored form is versioned; a
+ * sample of each released version stays readable for ever (test/stored).
+ */
+import type { Address, ReversePath } from './address.ts';
+import type { MailParameters, RcptParameters } from './envelope.ts';
+import type { Reason } from './reason.ts';
+
+/** What the destination last said about a recipient, or what kept us from asking it. */
+export interface LastAnswer {
+  readonly at: number;
+  readonly text: string;
+  readonly code?: number;
+  readonly enhanced?: string;
+  readonly host?: string;
+}
+
+/** A recipient that is not final yet; delivered ones leave the entry. */
+export interface SpooledRecipient {
+  readonly address: Address;
+  readonly parameters: RcptParameters;
+  readonly last?: LastAnswer;
+}
+
+export interface Hold {
+  /** `gateway`, or who did it by hand. */
+  readonly by: string;
+  readonly at: number;
+  readonly reason: Reason | 'by_hand' | 'expired' | 'undeliverable' | 'outage';
+  readonly text: string;
+}
+
+export interface SpoolEntry {
+  readonly v: 1;
+  readonly id: string;
+  /** The hosted domain whose destination gets it; looked up again at each attempt. */
+  readonly dest: string;
+  readonly direction: 'in' | 'out';
+  readonly reversePath: ReversePath;
+  readonly parameters: MailParameters;
+  readonly recipients: readonly SpooledRecipient[];
+  /** Bytes of the stored content, our own fields included. */
+  readonly sizeBytes: number;
+  readonly queuedAt: number;
+  readonly expiresAt: number;
+  readonly attempts: number;
+  /** The sender's domain stands behind this message: only then may a DSN be sent. */
+  readonly senderProven: boolean;
+  /** An earlier attempt lost its final reply; the destination may have the message. */
+  readonly maybeDelivered: boolean;
+  readonly client: { readonly address: string; readonly hello: string };
+  /** Present while it waits for a person, absent while it waits for its time. */
+  readonly hold?: Hold;
+}

@@ -1,0 +1,61 @@
+/**
+ * What a filter thinks of a transaction, as a value. Several verdicts of one stage combine into one:
+ * the most severe wins, fields, scores and results of all are kept.
+ */
+import type { Reason } from './reason.ts';
+
+/** A header field to prepend: name and unfolded value, both printable ASCII. */
+export interface Field {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** What every verdict may carry beside its decision. */
+export interface Evidence {
+  /** Fields to prepend to the message, should it be accepted. */
+  readonly fields?: readonly Field[];
+  /** Weighted evidence of spam; all filters' scores add up and meet the domain's thresholds. */
+  readonly score?: number;
+  /** Names of the rules that matched. */
+  readonly tests?: readonly string[];
+  /** Facts for log and trace, such as `{ virus: 'Eicar-Test-Signature' }`. */
+  readonly results?: Readonly<Record<string, string | number | boolean>>;
+}
+
+export type Verdict =
+  | ({ readonly kind: 'pass' } & Evidence)
+  | ({ readonly kind: 'discard' | 'quarantine' | 'defer' | 'refuse' } & Refusal & Evidence);
+
+export interface Refusal {
+  readonly reason: Reason;
+  /** One generic sentence for the client. */
+  readonly text: string;
+  /** Enhanced status code without its class, such as `7.1`; the class follows from the kind. */
+  readonly detail?: string;
+}
+
+/** Rising severity: what must not be overruled by what. A refusal leaves nothing to quarantine. */
+const SEVERITY: Record<Verdict['kind'], number> = {
+  pass: 0,
+  discard: 1,
+  quarantine: 2,
+  defer: 3,
+  refuse: 4,
+};
+
+export const PASS: Verdict = { kind: 'pass' };
+
+export function combine(verdicts: readonly Verdict[]): Verdict {
+  let worst: Verdict = PASS;
+  for (const verdict of verdicts)
+    if (SEVERITY[verdict.kind] > SEVERITY[worst.kind]) worst = verdict;
+  const fields = verdicts.flatMap((verdict) => verdict.fields ?? []);
+  const tests = verdicts.flatMap((verdict) => verdict.tests ?? []);
+  const scores = verdicts.filter((verdict) => verdict.score !== undefined);
+  const score = scores.reduce((sum, verdict) => sum + (verdict.score ?? 0), 0);
+  const results = Object.assign({}, ...verdicts.map((verdict) => verdict.results ?? {})) as Record<
+    string,
+    string | number | boolean
+  >;
+  return { ...worst, fields, tests, results, ...(scores.length > 0 ? { score } : {}) };
+}

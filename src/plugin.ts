@@ -1,0 +1,116 @@
+/**
+ * The public plugin API: types only, so that an operator's plain `.js` file needs nothing of ours.
+ * A plugin file default-exports an object of type `Plugin`. See plugins/README.md.
+ */
+import type { Content } from './mail/content.ts';
+import type { Envelope, Recipient } from './mail/envelope.ts';
+import type { SessionView } from './mail/session-view.ts';
+import type { Verdict } from './mail/verdict.ts';
+
+export type { Address, ReversePath } from './mail/address.ts';
+export type { Content } from './mail/content.ts';
+export type { Envelope, Recipient } from './mail/envelope.ts';
+export type { Reason } from './mail/reason.ts';
+export type { SessionView, TlsView } from './mail/session-view.ts';
+export type { Evidence, Field, Verdict } from './mail/verdict.ts';
+
+/** Options as plain data; the host checks them with file, line and column and fills in defaults. */
+export type OptionSchema = Readonly<Record<string, OptionSpec>>;
+export type OptionSpec = { readonly doc: string } & (
+  | { readonly type: 'string'; readonly default?: string; readonly oneOf?: readonly string[] }
+  | {
+      readonly type: 'number';
+      readonly default?: number;
+      readonly min?: number;
+      readonly max?: number;
+    }
+  | { readonly type: 'boolean'; readonly default?: boolean }
+  /** Written `30s`, `5m`; given to the plugin in milliseconds. */
+  | { readonly type: 'duration'; readonly default?: string }
+  /** Written `10MiB`; given to the plugin in bytes. */
+  | { readonly type: 'size'; readonly default?: string }
+  /** A string or a list of strings; given to the plugin as a list. */
+  | { readonly type: 'strings'; readonly default?: readonly string[] }
+);
+
+/** Checked options: durations in ms, sizes in bytes, `strings` as arrays; undefined where optional. */
+export type Options = Readonly<
+  Record<string, string | number | boolean | readonly string[] | undefined>
+>;
+
+export interface Plugin {
+  readonly name: string;
+  /** Domains without this service are not filtered by this plugin. Absent: it always runs. */
+  readonly service?: 'spam' | 'virus';
+  readonly options?: OptionSchema;
+  readonly hooks?: Hooks;
+  /** Called once at start and after a reload that changed the options. */
+  setup?(host: PluginHost, options: Options): PluginParts | Promise<PluginParts>;
+}
+
+export interface PluginParts {
+  readonly hooks: Hooks;
+  /** Asks the daemon behind the plugin whether it is there; shown in `sluice status`. */
+  probe?(signal: AbortSignal): Promise<ProbeResult>;
+  stop?(): Promise<void> | void;
+}
+
+export type ProbeResult =
+  | { readonly state: 'ok'; readonly text: string }
+  | { readonly state: 'down'; readonly text: string };
+
+export interface PluginHost {
+  readonly hostname: string;
+  /** A line in the gateway's log, under the plugin's name. */
+  log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
+}
+
+/** Every hook may answer with nothing: pass. Throwing or being late is the plugin's `on_error`. */
+export interface Hooks {
+  connect?(view: ConnectView, signal: AbortSignal): Answer;
+  helo?(view: ConnectView, signal: AbortSignal): Answer;
+  mail?(view: MailView, signal: AbortSignal): Answer;
+  rcpt?(view: RcptView, signal: AbortSignal): Answer;
+  /** Before 354. */
+  data?(view: DataView, signal: AbortSignal): Answer;
+  /** After the final dot, side by side with the other plugins. */
+  content?(view: ContentView, signal: AbortSignal): Answer;
+  /** What happened; the answer is ignored. */
+  accepted?(view: EventView, signal: AbortSignal): Promise<void> | void;
+  delivered?(view: EventView, signal: AbortSignal): Promise<void> | void;
+  deferred?(view: EventView, signal: AbortSignal): Promise<void> | void;
+  failed?(view: EventView, signal: AbortSignal): Promise<void> | void;
+}
+export type Answer = Promise<Verdict | undefined> | Verdict | undefined;
+
+export interface ConnectView {
+  readonly session: SessionView;
+}
+export interface MailView extends ConnectView {
+  readonly id: string;
+  readonly direction: 'in' | 'out';
+  readonly envelope: Envelope;
+}
+export interface RcptView extends MailView {
+  readonly recipient: Recipient;
+  /** The plugin's options, with the overrides of the recipient's domain. */
+  readonly options: Options;
+}
+export interface DataView extends MailView {
+  /** The hosted domain whose policy is in force. */
+  readonly domain: string;
+  /** The plugin's options, with the overrides of that domain. */
+  readonly options: Options;
+}
+export interface ContentView extends DataView {
+  /** What the client sent, byte for byte. */
+  readonly content: Content;
+  /** Our own `Received` field, CRLF included, for scanners that want to see who sent it. */
+  readonly received: Uint8Array;
+}
+export interface EventView {
+  readonly id: string;
+  readonly direction: 'in' | 'out';
+  readonly envelope: Envelope;
+  readonly text: string;
+}

@@ -1,0 +1,45 @@
+/**
+ * What an SMTP session asks of the program behind it: the protocol side calls, policy answers with
+ * replies. Calls come one at a time and in protocol order; none is made after `closed`.
+ */
+import type { ReversePath } from '../mail/address.ts';
+import type { MailParameters, Recipient } from '../mail/envelope.ts';
+import type { Reply } from '../mail/reply.ts';
+import type { SessionView } from '../mail/session-view.ts';
+
+/** Why content that was read to its end cannot be taken as it is. */
+export type ContentFault = 'bare-line-end' | 'too-large';
+
+export interface ContentSink {
+  /** Takes bytes (dots un-stuffed); a promise asks the session to wait before it sends more. */
+  write(bytes: Uint8Array): Promise<void> | undefined;
+  /** The final dot was read: judge and answer. After a fault, the answer is a refusal. */
+  end(fault: ContentFault | undefined): Promise<Reply>;
+  /** The connection was lost before the final dot: nothing of it may be delivered. */
+  abort(): void;
+}
+
+export interface Conversation {
+  /** A refusal before the greeting, or undefined for the greeting. */
+  connect(): Promise<Reply | undefined>;
+  /** A refusal of HELO or EHLO, or undefined for the standard answer. */
+  hello(verb: 'HELO' | 'EHLO', name: string): Promise<Reply | undefined>;
+  mail(reversePath: ReversePath, parameters: MailParameters): Promise<Reply>;
+  rcpt(recipient: Recipient): Promise<Reply>;
+  /** A refusal in place of 354, or the sink that takes the content. */
+  data(): Promise<Reply | ContentSink>;
+  /** The open transaction is over without content: RSET, a new HELO, QUIT, a lost connection. */
+  reset(): void;
+  closed(summary: SessionSummary): void;
+}
+
+export interface SessionSummary {
+  readonly errors: number;
+  readonly bytesRead: number;
+  readonly transactions: number;
+  /** How it ended: `quit`, `lost`, `timeout`, `refused`, `errors`, `stopped`. */
+  readonly end: 'quit' | 'lost' | 'timeout' | 'refused' | 'errors' | 'stopped' | 'fault';
+}
+
+/** Made once per session; `signal` aborts when the client is gone or the session ends. */
+export type StartConversation = (session: SessionView, signal: AbortSignal) => Conversation;

@@ -1,0 +1,85 @@
+/**
+ * The spool: messages that are ours. Its promises, for every engine:
+ *
+ * 1. `commit` resolved: the message survives a power cut. Rejected: no part of it is ever delivered.
+ * 2. A record exists exactly if the message is ours; one state change is one atomic durable step.
+ * 3. A claim gives each due message to exactly one caller, as a lease with a fencing token that is
+ *    never used again. Nothing stored says "in progress": a crash ends all claims of this engine's
+ *    process, or they run out.
+ * 4. A step with a stale token changes nothing and says so (`false`).
+ * 5. A failed write makes the store suspect: everything later rejects with `STORE_FAILED`.
+ */
+import type { Content } from '../mail/content.ts';
+import type { SpoolEntry } from '../mail/spool-entry.ts';
+
+export interface Held {
+  readonly id: string;
+  readonly token: bigint;
+}
+
+export interface Lease extends Held {
+  readonly entry: SpoolEntry;
+  readonly dueAt: number;
+}
+
+export interface Summary {
+  readonly entry: SpoolEntry;
+  /** When it is tried next; undefined while held. */
+  readonly dueAt: number | undefined;
+  /** Somebody holds a lease on it now. */
+  readonly active: boolean;
+}
+
+/** Work of one destination, cheap to ask for. */
+export interface DestinationBacklog {
+  readonly dest: string;
+  readonly messages: number;
+  readonly nextDueAt: number;
+}
+
+export interface SpoolTotals {
+  readonly queued: number;
+  readonly held: number;
+  readonly bytes: number;
+}
+
+export interface SpoolStore {
+  /**
+   * Makes the message durable, due at `dueAt`; an entry with a `hold` is never due. Idempotent by
+   * id: a second commit of a stored id proves durability anew and changes nothing. Rejects with
+   * `STORE_FULL` or `STORE_FAILED`.
+   */
+  commit(entry: SpoolEntry, dueAt: number, content: Content): Promise<void>;
+  /** Up to `n` messages of `dest` due by now, oldest due first, leased to the caller. */
+  claim(options: { dest: string; n: number; leaseMs: number }): Promise<Lease[]>;
+  /** The stored content. Rejects with `STORE_DAMAGED` when length or digest differ. */
+  readContent(id: string): AsyncIterable<Uint8Array>;
+  renew(held: readonly Held[], leaseMs: number): Promise<boolean[]>;
+  /** Ends the lease: replaces the entry (recipients that are left) and sets the next time. */
+  reschedule(
+    steps: readonly { held: Held; entry: SpoolEntry; dueAt: number }[],
+  ): Promise<boolean[]>;
+  /** Ends the lease: record and content go together. */
+  complete(held: readonly Held[]): Promise<boolean[]>;
+  /** Gives leases back unchanged, for a clean stop or a destination that went down. */
+  release(held: readonly Held[]): Promise<boolean[]>;
+  /** Destinations with waiting messages; held ones do not count. */
+  backlog(): DestinationBacklog[];
+  totals(): SpoolTotals;
+  get(id: string): Promise<Summary | undefined>;
+  /** All entries in id order, in pages: start behind `after`. */
+  scan(options: { after?: string; limit: number }): Promise<Summary[]>;
+  /**
+   * An operator's step on one message: `false` when it is gone or leased to somebody right now.
+   * `due` makes it due at once (and drops a hold when `release`), `hold` takes it out of the
+   * schedule, `remove` deletes it without any notice.
+   */
+  administer(id: string, step: AdminStep): Promise<boolean>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export type AdminStep =
+  | { readonly kind: 'due'; readonly release: boolean; readonly expiresAt?: number }
+  | { readonly kind: 'hold'; readonly hold: NonNullable<SpoolEntry['hold']> }
+  | { readonly kind: 'remove' };

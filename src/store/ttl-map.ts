@@ -1,0 +1,23 @@
+/**
+ * Small values that are forgotten after a time: recipient memory, later greylisting and caches.
+ * Durable on a best-effort basis (losing one costs a callout, never mail), so writes need no sync.
+ * `get` always tests the expiry; `sweep` is only hygiene.
+ */
+export interface TtlEntry {
+  readonly value: Uint8Array;
+  readonly expiresAt: number;
+}
+
+export interface TtlMap {
+  get(namespace: string, key: string): Promise<TtlEntry | undefined>;
+  put(namespace: string, key: string, value: Uint8Array, ttlMs: number): Promise<void>;
+  putIfAbsent(namespace: string, key: string, value: Uint8Array, ttlMs: number): Promise<TtlEntry>;
+  delete(namespace: string, key: string): Promise<boolean>;
+  /** Entries of a namespace in key order, in pages; expired ones are left out. */
+  list(
+    namespace: string,
+    options: { prefix?: string; after?: string; limit: number },
+  ): Promise<{ key: string; entry: TtlEntry }[]>;
+  /** Drops up to `max` expired entries and says how many. */
+  sweep(max: number): Promise<number>;
+}
