@@ -32,6 +32,26 @@ export function isPermanent(reply: Reply): boolean {
   return reply.code >= 500;
 }
 
+/** Says "go on": the answer to DATA (RFC 5321 4.2.1). */
+export function isIntermediate(reply: Reply): boolean {
+  return reply.code >= 300 && reply.code < 400;
+}
+/** The peer hangs up after this, whatever it was asked (RFC 5321 3.8). */
+export function isClosing(reply: Reply): boolean {
+  return reply.code === 421;
+}
+/**
+ * A refused RCPT that only says that the transaction is full: RFC 5321 4.5.3.1.10 has 552 taken as
+ * 452, but with an enhanced code of its own (a full mailbox) it means what it says.
+ */
+export function isTooManyRecipients(reply: Reply): boolean {
+  return reply.code === 552 && (reply.enhanced === undefined || reply.enhanced === '5.5.3');
+}
+/** The codes with which a refused RCPT speaks of the mailbox (RFC 5321 4.3.2, RFC 7504). */
+export function namesMailbox(reply: Reply): boolean {
+  return [550, 551, 553, 554, 556].includes(reply.code);
+}
+
 /** The reply as it goes on the wire, latin-1 safe unless `utf8` lines are given, ending in CRLF. */
 export function formatReply(reply: Reply): string {
   const enhanced = reply.enhanced === undefined ? '' : `${reply.enhanced} `;
@@ -141,7 +161,7 @@ export const replies = {
   bareLineEndInContent: (): Reply =>
     named(554, '5.6.0', 'Bare CR or LF in message content', 'proto'),
   mailLoop: (): Reply => named(554, '5.4.6', 'Too many hops, mail loop', 'policy'),
-  virus: (name: string): Reply => named(554, '5.7.1', `Message contains ${name}`, 'virus'),
+  virus: (text: string): Reply => named(554, '5.7.1', text, 'virus'),
   spam: (text: string): Reply => named(550, '5.7.1', text, 'spam'),
   refused: (enhanced: string, text: string, reason: Reason): Reply =>
     named(550, enhanced, text, reason),

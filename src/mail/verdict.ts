@@ -24,7 +24,12 @@ export interface Evidence {
 
 export type Verdict =
   | ({ readonly kind: 'pass' } & Evidence)
-  | ({ readonly kind: 'discard' | 'quarantine' | 'defer' | 'refuse' } & Refusal & Evidence);
+  | Against<'discard'>
+  | Against<'quarantine'>
+  | Against<'defer'>
+  | Against<'refuse'>;
+
+type Against<Kind extends string> = { readonly kind: Kind } & Refusal & Evidence;
 
 export interface Refusal {
   readonly reason: Reason;

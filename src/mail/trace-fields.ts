@@ -1,0 +1,107 @@
+/**
+ * The fields that a gateway puts on top of a message (RFC 5321 4.4, RFC 8601), and those of others
+ * that must go because they claim to be ours. Values come from the session and are already checked
+ * by its parser; they are cleaned once more here, for a field must never grow a second line.
+ */
+import type { Field } from './verdict.ts';
+import type { HeaderField } from './header.ts';
+import { fieldValue } from './header.ts';
+
+export interface ReceivedFacts {
+  readonly helloName: string;
+  readonly verb: 'HELO' | 'EHLO';
+  readonly clientAddress: string;
+  readonly hostname: string;
+  readonly id: string;
+  readonly tls: { readonly protocol: string; readonly cipher: string } | undefined;
+  readonly smtpUtf8: boolean;
+  /** Named only when it is the only one, for recipients must not learn of each other. */
+  readonly recipient: string | undefined;
+  readonly at: number;
+}
+
+/** A byte range of the content that does not go on. */
+export interface Cut {
+  readonly start: number;
+  readonly end: number;
+}
+
+const MAX_VALUE = 900;
+
+export function receivedField(facts: ReceivedFacts): string {
+  const literal = facts.clientAddress.includes(':')
+    ? `[IPv6:${facts.clientAddress}]`
+    : `[${facts.clientAddress}]`;
+  const tls = facts.tls === undefined ? '' : `\r\n\t(${facts.tls.protocol} ${facts.tls.cipher})`;
+  const recipient = facts.recipient === undefined ? '' : `\r\n\tfor <${clean(facts.recipient)}>`;
+  return (
+    `Received: from ${clean(facts.helloName)} (${literal})\r\n` +
+    `\tby ${facts.hostname} (Sluice) with ${protocolWord(facts)} id ${facts.id}${tls}${recipient};\r\n` +
+    `\t${dateTime(facts.at)}\r\n`
+  );
+}
+
+/** RFC 3848 and RFC 6531 4.3. */
+function protocolWord(facts: ReceivedFacts): string {
+  if (facts.verb === 'HELO') return 'SMTP';
+  const secured = facts.tls === undefined ? '' : 'S';
+  return facts.smtpUtf8 ? `UTF8SMTP${secured}` : `ESMTP${secured}`;
+}
+
+/** RFC 5322 3.3, in UTC. */
+export function dateTime(at: number): string {
+  return new Date(at).toUTCString().replace('GMT', '+0000');
+}
+
+/** A filter's field as it goes on the wire, folded at spaces near 78 columns. */
+export function formatField(field: Field): string {
+  const name = field.name.replace(/[^\x21-\x39\x3b-\x7e]/g, '');
+  let line = `${name}:`;
+  let out = '';
+  for (const word of clean(field.value).split(' ')) {
+    if (line.length + word.length + 1 > 78 && line !== `${name}:`) {
+      out += `${line}\r\n`;
+      line = `\t${word}`;
+    } else line += ` ${word}`;
+  }
+  return `${out}${line}\r\n`;
+}
+
+/** Authentication-Results of others that carry our name (RFC 8601 5): cut out, whatever their form. */
+export function forgedResults(
+  bytes: Buffer,
+  fields: readonly HeaderField[],
+  hostname: string,
+): Cut[] {
+  return fields
+    .filter((field) => field.name === 'authentication-results')
+    .filter((field) => authservId(fieldValue(bytes, field, 2000)) === hostname.toLowerCase())
+    .map((field) => ({ start: field.start, end: field.end }));
+}
+
+/** The authserv-id in lower case: comments and quotes taken off, the version left out. */
+function authservId(value: string): string {
+  const bare = withoutComments(value).trim().toLowerCase();
+  const quoted = /^"((?:[^"\\]|\\.)*)"/.exec(bare);
+  const id = quoted?.[1]?.replace(/\\(.)/g, '$1') ?? /^[^\s;]*/.exec(bare)?.[0] ?? '';
+  return id.replace(/\.$/, '');
+}
+
+/** RFC 5322 3.2.2: comments nest. */
+function withoutComments(value: string): string {
+  let depth = 0;
+  let out = '';
+  for (let i = 0; i < value.length; i++) {
+    const char = value.charAt(i);
+    if (char === '\\' && depth > 0) i += 1;
+    else if (char === '(') depth += 1;
+    else if (char === ')' && depth > 0) depth -= 1;
+    else if (depth === 0) out += char;
+  }
+  return out;
+}
+
+function clean(value: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what must go
+  return value.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, MAX_VALUE);
+}

@@ -1,0 +1,277 @@
+/**
+ * The one door: the only place in the program that says 250 after content. Everything before it can
+ * be thrown away; everything after it survives a power cut.
+ *
+ * Relay first: while the destination is up, its own answer to this very message becomes ours, and
+ * nothing is stored. What it cannot take now is stored, and 250 is said only after the spool has
+ * promised. Recipients that the destination refuses while it takes the message for others go through
+ * the spool too: what becomes of a late failure is decided in one place, by the scheduler.
+ */
+import type { Clock } from '../base/clock.ts';
+import { CodedError, errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Courier, DeliveryReport } from '../delivery/courier.ts';
+import type { Domain } from '../directory/domain.ts';
+import { recipientKey } from '../directory/domain.ts';
+import { formatAddress } from '../mail/address.ts';
+import type { Content } from '../mail/content.ts';
+import type { Envelope, Recipient } from '../mail/envelope.ts';
+import type { Outcome } from '../mail/outcome.ts';
+import { replyText } from '../mail/outcome.ts';
+import type { Reason } from '../mail/reason.ts';
+import type { Reply } from '../mail/reply.ts';
+import { passOn, replies } from '../mail/reply.ts';
+import type { Hold, SpoolEntry, SpooledRecipient } from '../mail/spool-entry.ts';
+import type { SpoolStore } from '../store/spool-store.ts';
+import type { RecipientMemory } from './recipient-memory.ts';
+
+export interface JudgedMessage {
+  readonly id: string;
+  readonly envelope: Envelope;
+  readonly domain: Domain;
+  /** With our fields on top. */
+  readonly content: Content;
+  readonly client: { readonly address: string; readonly hello: string };
+  /** When it came, milliseconds since the epoch. */
+  readonly arrivedAt: number;
+  /** Present when it must wait for a person. */
+  readonly hold: { readonly reason: Hold['reason']; readonly text: string } | undefined;
+}
+
+export interface DeliverySettings {
+  readonly cutThrough: boolean;
+  readonly finalReplyTimeoutMs: number;
+  readonly retryMs: readonly number[];
+  readonly lifetimeMs: number;
+}
+
+export interface Acceptance {
+  readonly reply: Reply;
+  readonly how: 'delivered' | 'queued' | 'held' | 'discarded' | 'refused' | 'deferred';
+}
+
+export interface AcceptDeps {
+  readonly store: Pick<SpoolStore, 'commit'>;
+  readonly courier: Pick<Courier, 'deliver'>;
+  readonly isDown: (destination: string) => boolean;
+  /** Tells the scheduler that there is new work for a domain. */
+  readonly wake: (domain: string) => void;
+  readonly memory: RecipientMemory;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class Accept {
+  readonly #deps: AcceptDeps;
+
+  constructor(deps: AcceptDeps) {
+    this.#deps = deps;
+  }
+
+  async accept(message: JudgedMessage, settings: DeliverySettings): Promise<Acceptance> {
+    const { domain } = message;
+    if (message.hold !== undefined)
+      return this.#spool(message, message.envelope.recipients, settings);
+    if (this.#deps.isDown(domain.destination.key)) {
+      if (!domain.services.has('fallback'))
+        return { reply: replies.destinationDown(), how: 'deferred' };
+      return this.#spool(message, message.envelope.recipients, settings);
+    }
+    if (!settings.cutThrough) return this.#spool(message, message.envelope.recipients, settings);
+    return this.#relay(message, settings);
+  }
+
+  /** A message that a filter makes vanish: the sender hears that it was taken. */
+  discard(id: string, reason: Reason): Acceptance {
+    this.#deps.log.emit('msg.done', {
+      id,
+      sid: sidOf(id),
+      res: 'discarded',
+      why: reason,
+      tries: 0,
+    });
+    return { reply: replies.discarded(id), how: 'discarded' };
+  }
+
+  async #relay(message: JudgedMessage, settings: DeliverySettings): Promise<Acceptance> {
+    const { envelope, domain } = message;
+    const report = await this.#deps.courier.deliver({
+      id: message.id,
+      destination: domain.destination,
+      envelope,
+      content: message.content,
+      finalReplyTimeoutMs: settings.finalReplyTimeoutMs,
+    });
+    this.#record(message, report);
+    const outcomes = envelope.recipients.map((_, index) => report.outcomes[index] ?? NO_OUTCOME);
+    const delivered = outcomes.filter((outcome) => outcome.kind === 'delivered');
+    const first = outcomes[0] ?? NO_OUTCOME;
+    if (delivered.length === outcomes.length) {
+      const text = report.reply === undefined ? '' : replyText(report.reply);
+      return { reply: replies.delivered(message.id, text), how: 'delivered' };
+    }
+    if (delivered.length === 0) {
+      if (first.kind === 'failed' && outcomes.every((outcome) => outcome.kind === 'failed')) {
+        return { reply: passOn(first.reply, domain.name), how: 'refused' };
+      }
+      if (!domain.services.has('fallback')) {
+        const answered = outcomes.find((outcome) => outcome.kind === 'deferred' && outcome.reply);
+        const reply =
+          answered?.reply === undefined ? undefined : passOn(answered.reply, domain.name);
+        return { reply: reply ?? replies.destinationDown(), how: 'deferred' };
+      }
+    }
+    const left = envelope.recipients.filter((_, index) => outcomes[index]?.kind !== 'delivered');
+    return this.#spool(message, left, settings, outcomes, report);
+  }
+
+  async #spool(
+    message: JudgedMessage,
+    recipients: readonly Recipient[],
+    settings: DeliverySettings,
+    outcomes?: readonly Outcome[],
+    report?: DeliveryReport,
+  ): Promise<Acceptance> {
+    const { store, clock, log, wake } = this.#deps;
+    const { id, envelope, domain } = message;
+    const now = clock.now();
+    const entry: SpoolEntry = {
+      v: 1,
+      id,
+      dest: domain.name,
+      direction: 'in',
+      reversePath: envelope.reversePath,
+      parameters: envelope.parameters,
+      recipients: recipients.map((recipient) => {
+        const outcome = outcomes?.[envelope.recipients.indexOf(recipient)];
+        return outcome === undefined
+          ? recipient
+          : withAnswer(recipient, outcome, report?.host, now);
+      }),
+      sizeBytes: message.content.sizeBytes,
+      queuedAt: message.arrivedAt,
+      expiresAt: message.arrivedAt + settings.lifetimeMs,
+      attempts: outcomes === undefined ? 0 : 1,
+      senderProven: false,
+      maybeDelivered: outcomes?.some((o) => o.kind === 'deferred' && o.maybeDelivered) ?? false,
+      client: message.client,
+      ...(message.hold && { hold: { by: 'gateway', at: now, ...message.hold } }),
+    };
+    // A refusal of one recipient or a first try: at once. A destination that put us off: later.
+    const putOff = outcomes?.some((outcome) => outcome.kind === 'deferred') ?? false;
+    const dueAt = putOff ? now + (settings.retryMs[0] ?? 0) : now;
+    try {
+      await store.commit(entry, dueAt, message.content);
+    } catch (error) {
+      const full = error instanceof CodedError && error.code === 'STORE_FULL';
+      log.emit(full ? 'store.full' : 'store.error', { id, sid: sidOf(id), err: errorText(error) });
+      return { reply: replies.storageTrouble(), how: 'deferred' };
+    }
+    if (entry.hold !== undefined) {
+      for (const recipient of recipients) {
+        const { reason, text } = entry.hold;
+        log.emit('rcpt.hold', {
+          id,
+          sid: sidOf(id),
+          to: formatAddress(recipient.address),
+          why: reason,
+          text,
+        });
+      }
+      return { reply: replies.quarantined(id), how: 'held' };
+    }
+    wake(domain.name);
+    return { reply: replies.queued(id), how: 'queued' };
+  }
+
+  /** Ledger lines and recipient memory for what an attempt during the session came to. */
+  #record(message: JudgedMessage, report: DeliveryReport): void {
+    const { log, memory, clock } = this.#deps;
+    const { id, domain, envelope } = message;
+    const delay = (clock.now() - message.arrivedAt) / 1000;
+    const base = {
+      id,
+      sid: sidOf(id),
+      dest: domain.name,
+      rhost: report.host,
+      rip: report.address,
+      tls: report.tls,
+    };
+    envelope.recipients.forEach(({ address }, index) => {
+      const outcome = report.outcomes[index] ?? NO_OUTCOME;
+      const to = formatAddress(address);
+      switch (outcome.kind) {
+        case 'delivered': {
+          const { code, enhanced } = outcome.reply;
+          log.emit('rcpt.sent', {
+            ...base,
+            to,
+            code,
+            enh: enhanced,
+            text: replyText(outcome.reply),
+            delay,
+            try: 1,
+          });
+          if (domain.recipients.kind === 'callout') {
+            const key = recipientKey(
+              { ...address, domain: domain.name },
+              domain.caseSensitiveLocalParts,
+            );
+            // Forgetting costs a callout; a store that fails is noticed where mail depends on it.
+            memory
+              .remember(domain.destination.key, key, 'known', 'delivered')
+              .catch(() => undefined);
+          }
+          return;
+        }
+        case 'deferred':
+          log.emit('rcpt.defer', { ...base, to, why: 'dest_down', text: outcome.text, try: 1 });
+          return;
+        case 'failed': {
+          const { code, enhanced } = outcome.reply;
+          log.emit('rcpt.fail', {
+            ...base,
+            to,
+            why: 'destination',
+            code,
+            enh: enhanced,
+            text: replyText(outcome.reply),
+            dsn: 'none',
+          });
+          return;
+        }
+      }
+    });
+    if (report.outcomes.every((outcome) => outcome.kind === 'delivered')) {
+      log.emit('msg.done', { id, sid: sidOf(id), res: 'delivered', delay, tries: 1 });
+    }
+  }
+}
+
+/** What a courier that says nothing means. */
+const NO_OUTCOME: Outcome = { kind: 'deferred', text: 'no outcome' };
+
+function withAnswer(
+  recipient: Recipient,
+  outcome: Outcome,
+  host: string | undefined,
+  at: number,
+): SpooledRecipient {
+  if (outcome.kind === 'delivered') return recipient;
+  const reply = outcome.reply;
+  const text = outcome.kind === 'deferred' ? outcome.text : replyText(outcome.reply);
+  return {
+    ...recipient,
+    last: {
+      at,
+      text,
+      ...(reply && { code: reply.code }),
+      ...(reply?.enhanced !== undefined && { enhanced: reply.enhanced }),
+      ...(host !== undefined && { host }),
+    },
+  };
+}
+
+function sidOf(id: string): string {
+  return id.slice(0, id.indexOf('.'));
+}

@@ -1,0 +1,220 @@
+/**
+ * The content of one transaction: taken into staging as it streams in, judged by the filters after
+ * the final dot, and handed to the one door (accept.ts) with our fields on top. A connection lost
+ * before the final dot, or while the filters think, leaves nothing behind.
+ */
+import type { Clock } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Domain } from '../directory/domain.ts';
+import { formatAddress } from '../mail/address.ts';
+import type { Content } from '../mail/content.ts';
+import { beginsWithField, fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
+import { outgoingContent } from '../mail/outgoing-content.ts';
+import type { Reply } from '../mail/reply.ts';
+import { isPermanent, replies } from '../mail/reply.ts';
+import { forgedResults, formatField, receivedField } from '../mail/trace-fields.ts';
+import type { Verdict } from '../mail/verdict.ts';
+import type { ContentFault, ContentSink } from '../smtp/conversation.ts';
+import type { Accept, Acceptance } from './accept.ts';
+import type { Judgement } from './judge.ts';
+import { judge } from './judge.ts';
+import type { Staging, StagingArea } from './staging.ts';
+import type { Transaction, TransactionResult } from './transaction.ts';
+
+export interface ContentDeps {
+  readonly accept: Accept;
+  readonly staging: StagingArea;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const RESULT_OF: Record<Acceptance['how'], TransactionResult> = {
+  delivered: 'accept',
+  queued: 'accept',
+  held: 'quarantine',
+  discarded: 'discard',
+  refused: 'reject',
+  deferred: 'tempfail',
+};
+
+/** Where the sender's content must not run into our last field. */
+const EMPTY_LINE = '\r\n';
+
+export class ContentStage implements ContentSink {
+  readonly #deps: ContentDeps;
+  readonly #transaction: Transaction;
+  readonly #domain: Domain;
+  readonly #signal: AbortSignal;
+  readonly #staging: Staging;
+  readonly #header: HeaderCollector;
+  #storeFault: Error | undefined;
+
+  constructor(deps: ContentDeps, transaction: Transaction, domain: Domain, signal: AbortSignal) {
+    this.#deps = deps;
+    this.#transaction = transaction;
+    this.#domain = domain;
+    this.#signal = signal;
+    this.#staging = deps.staging.begin(transaction.id);
+    this.#header = new HeaderCollector(transaction.generation.settings.headerBytes);
+  }
+
+  write(bytes: Uint8Array): Promise<void> | undefined {
+    this.#header.add(bytes);
+    // A disk that fails is answered after the final dot; until then the bytes are let go by.
+    if (this.#storeFault !== undefined) return undefined;
+    return this.#staging.write(bytes)?.catch((error: unknown) => {
+      this.#storeFault = error as Error;
+    });
+  }
+
+  async end(fault: ContentFault | undefined): Promise<Reply> {
+    try {
+      const reply = this.#faultReply(fault) ?? (await this.#judged());
+      return reply;
+    } finally {
+      await this.#staging.discard();
+    }
+  }
+
+  abort(): void {
+    this.#transaction.end('abort', undefined);
+    this.#staging.discard().catch((error: unknown) => {
+      this.#deps.log.emit('store.error', { ...this.#transaction.logFields, err: errorText(error) });
+    });
+  }
+
+  /** What is wrong with the content before anybody looks into it. */
+  #faultReply(fault: ContentFault | undefined): Reply | undefined {
+    const { settings } = this.#transaction.generation;
+    if (fault === 'bare-line-end') return this.#refuse(replies.bareLineEndInContent());
+    if (fault === 'too-large') return this.#refuse(replies.sizeExceeded(settings.messageBytes));
+    if (this.#header.isTooLarge) return this.#refuse(replies.headerTooLarge(settings.headerBytes));
+    return undefined;
+  }
+
+  async #judged(): Promise<Reply> {
+    const { clock, log } = this.#deps;
+    const transaction = this.#transaction;
+    const { settings, filters } = transaction.generation;
+    let content: Content;
+    try {
+      if (this.#storeFault !== undefined) throw this.#storeFault;
+      content = await this.#staging.finish();
+    } catch (error) {
+      log.emit('store.error', { ...transaction.logFields, err: errorText(error) });
+      return this.#refuse(replies.storageTrouble());
+    }
+    const header = this.#header.bytes;
+    const fields = headerFields(header);
+    const messageIdField = fields.find((field) => field.name === 'message-id');
+    transaction.note({
+      size: content.sizeBytes,
+      msgid: messageIdField && fieldValue(header, messageIdField, 300),
+    });
+    const hops = fields.filter((field) => field.name === 'received').length;
+    if (hops > settings.hops) return this.#refuse(replies.mailLoop());
+
+    const received = this.#received();
+    let verdict: Verdict = { kind: 'pass' };
+    if (filters.has('content')) {
+      const startedAt = clock.mono();
+      const view = {
+        session: transaction.session,
+        id: transaction.id,
+        direction: 'in',
+        envelope: transaction.envelope,
+        domain: this.#domain.name,
+        content,
+        received: Buffer.from(received),
+      } as const;
+      verdict = await filters.content(view, this.#domain, this.#signal);
+      const score = verdict.score === undefined ? undefined : Math.round(verdict.score * 10) / 10;
+      const scan = Math.round(clock.mono() - startedAt);
+      transaction.note({ score, virus: verdict.results?.['virus'], scan_ms: scan });
+    }
+    const judgement = judge(verdict, this.#domain);
+    if (judgement.kind === 'refuse') return this.#refuse(judgement.reply);
+    // Who has left does not hear our answer and will come again: taking it would make two of it.
+    if (this.#signal.aborted) {
+      transaction.end('abort', undefined);
+      return replies.fault();
+    }
+    const top = received + this.#fields(judgement) + (beginsWithField(header) ? '' : EMPTY_LINE);
+    const cuts = forgedResults(header, fields, settings.hostname);
+    return this.#take(judgement, outgoingContent(Buffer.from(top), content, cuts));
+  }
+
+  async #take(judgement: Exclude<Judgement, { kind: 'refuse' }>, content: Content): Promise<Reply> {
+    const transaction = this.#transaction;
+    const { accept } = this.#deps;
+    let acceptance: Acceptance;
+    if (judgement.kind === 'discard') acceptance = accept.discard(transaction.id, judgement.reason);
+    else {
+      const { session, generation, envelope } = transaction;
+      acceptance = await accept.accept(
+        {
+          id: transaction.id,
+          envelope,
+          domain: this.#domain,
+          content,
+          client: { address: session.remote.address, hello: session.hello?.name ?? '' },
+          arrivedAt: transaction.openedAt,
+          hold: this.#hold(judgement),
+        },
+        generation.settings.delivery,
+      );
+    }
+    transaction.note({ how: acceptance.how });
+    transaction.end(RESULT_OF[acceptance.how], acceptance.reply);
+    return acceptance.reply;
+  }
+
+  #hold(
+    judgement: Judgement,
+  ): { reason: 'outage' | 'spam' | 'virus' | 'policy'; text: string } | undefined {
+    if (judgement.kind === 'quarantine') {
+      const { reason, text } = judgement;
+      return { reason: reason === 'spam' || reason === 'virus' ? reason : 'policy', text };
+    }
+    if (!this.#transaction.holdsUnverified) return undefined;
+    return {
+      reason: 'outage',
+      text: 'recipient could not be verified while its destination was down',
+    };
+  }
+
+  #received(): string {
+    const { session, id, recipients, parameters, generation } = this.#transaction;
+    const only = recipients.length === 1 ? recipients[0] : undefined;
+    return receivedField({
+      helloName: session.hello?.name ?? 'unknown',
+      verb: session.hello?.verb ?? 'HELO',
+      clientAddress: session.remote.address,
+      hostname: generation.settings.hostname,
+      id,
+      tls: session.tls,
+      smtpUtf8: parameters.smtpUtf8 ?? false,
+      recipient: only && formatAddress(only.address),
+      at: this.#deps.clock.now(),
+    });
+  }
+
+  #fields(judgement: Judgement): string {
+    if (judgement.kind !== 'clean' && judgement.kind !== 'quarantine') return '';
+    return judgement.fields.map((field) => formatField(field)).join('');
+  }
+
+  #refuse(reply: Reply): Reply {
+    const transaction = this.#transaction;
+    this.#deps.log.emit('smtp.reject.data', {
+      ...transaction.logFields,
+      why: reply.reason,
+      code: reply.code,
+      enh: reply.enhanced,
+      text: reply.lines.join(' '),
+    });
+    transaction.end(isPermanent(reply) ? 'reject' : 'tempfail', reply);
+    return reply;
+  }
+}

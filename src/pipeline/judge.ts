@@ -1,0 +1,72 @@
+/**
+ * From what the filters found to what is done with a message: the domain's thresholds met with the
+ * score, its wishes met with the verdict. A pure function; it accepts nothing and refuses nothing.
+ */
+import type { Domain } from '../directory/domain.ts';
+import type { Reply } from '../mail/reply.ts';
+import { replies } from '../mail/reply.ts';
+import type { Reason } from '../mail/reason.ts';
+import type { Field, Verdict } from '../mail/verdict.ts';
+
+export type Judgement =
+  | { readonly kind: 'clean'; readonly fields: readonly Field[] }
+  /** Taken, but not handed on until a person releases it. */
+  | {
+      readonly kind: 'quarantine';
+      readonly fields: readonly Field[];
+      readonly reason: Reason;
+      readonly text: string;
+    }
+  | { readonly kind: 'discard'; readonly reason: Reason }
+  | { readonly kind: 'refuse'; readonly reply: Reply };
+
+type Thresholds = Pick<Domain, 'spam' | 'virus'>;
+
+export function judge(verdict: Verdict, domain: Thresholds): Judgement {
+  const fields = verdict.fields ?? [];
+  switch (verdict.kind) {
+    case 'defer':
+      return { kind: 'refuse', reply: refusal(verdict) };
+    case 'refuse':
+      if (verdict.reason === 'virus' && domain.virus === 'quarantine') {
+        return { kind: 'quarantine', fields, reason: 'virus', text: verdict.text };
+      }
+      return { kind: 'refuse', reply: refusal(verdict) };
+    case 'quarantine':
+    case 'pass':
+    case 'discard':
+      return byScore(verdict, domain, fields);
+  }
+}
+
+/** The reply that a filter's refusal or deferral means. */
+export function refusal(verdict: Exclude<Verdict, { kind: 'pass' }>): Reply {
+  const detail = /^\d{1,3}\.\d{1,3}$/.test(verdict.detail ?? '') ? verdict.detail : '7.1';
+  if (verdict.kind === 'defer') {
+    return verdict.reason === 'scanner_down'
+      ? replies.scannerDown()
+      : replies.deferred(`4.${detail}`, verdict.text, verdict.reason);
+  }
+  if (verdict.reason === 'virus') return replies.virus(verdict.text);
+  return replies.refused(`5.${detail}`, verdict.text, verdict.reason);
+}
+
+function byScore(
+  verdict: Extract<Verdict, { kind: 'pass' | 'quarantine' | 'discard' }>,
+  domain: Thresholds,
+  fields: readonly Field[],
+): Judgement {
+  const score = verdict.score ?? Number.NEGATIVE_INFINITY;
+  const text = `Message looks like spam, score ${score.toFixed(1)}`;
+  if (score >= domain.spam.reject) return { kind: 'refuse', reply: replies.spam(text) };
+  if (verdict.kind === 'discard') return { kind: 'discard', reason: verdict.reason };
+  const flag: Field[] = score >= domain.spam.tag ? [{ name: 'X-Spam-Flag', value: 'YES' }] : [];
+  const all = [...flag, ...fields];
+  if (verdict.kind === 'quarantine') {
+    return { kind: 'quarantine', fields: all, reason: verdict.reason, text: verdict.text };
+  }
+  if (score >= domain.spam.quarantine) {
+    return { kind: 'quarantine', fields: all, reason: 'spam', text };
+  }
+  return { kind: 'clean', fields: all };
+}

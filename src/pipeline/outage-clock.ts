@@ -1,0 +1,81 @@
+/**
+ * How long each destination has been down, in all. The age of what is remembered about its
+ * recipients is counted without that time, so an outage does not switch verification off. The sum
+ * survives a restart; an outage that was on at the restart goes on until the destination is seen up.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { TtlMap } from '../store/ttl-map.ts';
+
+const NAMESPACE = 'outage';
+/** Longer than anything remembered about a recipient. */
+const KEEP_MS = 400 * 24 * 3600 * 1000;
+
+interface Outages {
+  /** Milliseconds of outages that are over. */
+  readonly endedMs: number;
+  /** When the present one began. */
+  readonly since: number | undefined;
+}
+
+export class OutageClock {
+  readonly #map: TtlMap;
+  readonly #clock: Clock;
+  readonly #outages = new Map<string, Outages>();
+
+  constructor(map: TtlMap, clock: Clock) {
+    this.#map = map;
+    this.#clock = clock;
+  }
+
+  async start(): Promise<void> {
+    for (let after: string | undefined; ;) {
+      const page = await this.#map.list(NAMESPACE, {
+        limit: 1000,
+        ...(after === undefined ? {} : { after }),
+      });
+      for (const { key, entry } of page) {
+        const outages = decode(entry.value);
+        if (outages !== undefined) this.#outages.set(key, outages);
+      }
+      const last = page.at(-1);
+      if (last === undefined || page.length < 1000) return;
+      after = last.key;
+    }
+  }
+
+  /** Milliseconds this destination was down so far, the present outage included. */
+  stoppedMs(destination: string): number {
+    const outages = this.#outages.get(destination);
+    if (outages === undefined) return 0;
+    const present =
+      outages.since === undefined ? 0 : Math.max(0, this.#clock.now() - outages.since);
+    return outages.endedMs + present;
+  }
+
+  async down(destination: string): Promise<void> {
+    const outages = this.#outages.get(destination) ?? { endedMs: 0, since: undefined };
+    if (outages.since !== undefined) return;
+    await this.#set(destination, { endedMs: outages.endedMs, since: this.#clock.now() });
+  }
+
+  async up(destination: string): Promise<void> {
+    const outages = this.#outages.get(destination);
+    if (outages?.since === undefined) return;
+    await this.#set(destination, { endedMs: this.stoppedMs(destination), since: undefined });
+  }
+
+  async #set(destination: string, outages: Outages): Promise<void> {
+    this.#outages.set(destination, outages);
+    await this.#map.put(NAMESPACE, destination, Buffer.from(JSON.stringify(outages)), KEEP_MS);
+  }
+}
+
+function decode(bytes: Uint8Array): Outages | undefined {
+  try {
+    const value = JSON.parse(Buffer.from(bytes).toString()) as Partial<Outages>; // stored by us
+    if (typeof value.endedMs !== 'number') return undefined;
+    return { endedMs: value.endedMs, since: value.since };
+  } catch {
+    return undefined; // a damaged note costs a callout, nothing else
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Recipient verification: is this address deliverable at its destination? Asks the configured list,
+ * else the memory, else the destination by callout; callouts for the same address in flight are one.
+ * While the destination is down, what was known stays known, what was unknown stays refused, and the
+ * rest follows the domain's `outage` setting. Never accepts on doubt.
+ */
+import type { Log } from '../base/log.ts';
+import type { Courier, CalloutAnswer } from '../delivery/courier.ts';
+import type { Domain } from '../directory/domain.ts';
+import { recipientKey } from '../directory/domain.ts';
+import type { Address, ReversePath } from '../mail/address.ts';
+import { isAscii } from '../mail/address.ts';
+import type { Reply } from '../mail/reply.ts';
+import { replies } from '../mail/reply.ts';
+import type { RecipientMemory } from './recipient-memory.ts';
+
+export type Verification =
+  | { readonly kind: 'known'; readonly source: string }
+  /** The destination is down and nobody knows; the domain's setting lets it in all the same. */
+  | { readonly kind: 'unverified'; readonly then: 'hold' | 'accept' }
+  | { readonly kind: 'refused'; readonly source: string; readonly reply: Reply };
+
+export interface VerificationDeps {
+  readonly memory: RecipientMemory;
+  readonly courier: Pick<Courier, 'callout'>;
+  readonly isDown: (destination: string) => boolean;
+  readonly log: Log;
+}
+
+/** Callouts in flight, in all; more wait at the client as 4xx. */
+const MAX_CALLOUTS = 1000;
+
+export class RecipientVerifier {
+  readonly #deps: VerificationDeps;
+  readonly #inFlight = new Map<string, Promise<CalloutAnswer>>();
+
+  constructor(deps: VerificationDeps) {
+    this.#deps = deps;
+  }
+
+  async verify(domain: Domain, address: Address, reversePath: ReversePath): Promise<Verification> {
+    // Lists and memory know the domain's own name: an alias is the same mailbox.
+    const key = recipientKey({ ...address, domain: domain.name }, domain.caseSensitiveLocalParts);
+    switch (domain.recipients.kind) {
+      case 'any':
+        return { kind: 'known', source: 'any' };
+      case 'list':
+        return this.#fromList(domain, domain.recipients.addresses, address);
+      case 'callout':
+        return this.#byMemoryOrCallout(domain, key, address, reversePath);
+    }
+  }
+
+  #fromList(domain: Domain, listed: ReadonlySet<string>, address: Address): Verification {
+    const key = recipientKey(address, domain.caseSensitiveLocalParts);
+    // RFC 5321 4.5.1: postmaster is always there.
+    if (listed.has(key) || address.local.toLowerCase() === 'postmaster') {
+      return { kind: 'known', source: 'list' };
+    }
+    return refused('list', replies.unknownRecipient(`${address.local}@${address.domain}`));
+  }
+
+  async #byMemoryOrCallout(
+    domain: Domain,
+    key: string,
+    address: Address,
+    reversePath: ReversePath,
+  ): Promise<Verification> {
+    const { memory, isDown } = this.#deps;
+    const destination = domain.destination.key;
+    const remembered = await memory.recall(destination, key);
+    const text = `${address.local}@${address.domain}`;
+    const recall = (): Verification | undefined => {
+      if (remembered === undefined) return undefined;
+      if (remembered.answer === 'known') return { kind: 'known', source: 'memory' };
+      return refused('memory', replies.unknownRecipient(text));
+    };
+    if (remembered?.fresh === true || isDown(destination)) {
+      return recall() ?? outage(domain);
+    }
+    const answer = await this.#ask(domain, key, address, reversePath);
+    switch (answer.kind) {
+      case 'known':
+        return { kind: 'known', source: 'callout' };
+      case 'unknown':
+        return refused('callout', replies.unknownRecipient(text));
+      case 'unsure':
+        return recall() ?? (answer.unreachable ? outage(domain) : deferred());
+    }
+  }
+
+  #ask(
+    domain: Domain,
+    key: string,
+    address: Address,
+    reversePath: ReversePath,
+  ): Promise<CalloutAnswer> {
+    const running = this.#inFlight.get(key);
+    if (running !== undefined) return running;
+    if (this.#inFlight.size >= MAX_CALLOUTS) {
+      return Promise.resolve({ kind: 'unsure', text: 'too many callouts', unreachable: false });
+    }
+    const asked = this.#callout(domain, key, address, reversePath).finally(() => {
+      this.#inFlight.delete(key);
+    });
+    this.#inFlight.set(key, asked);
+    return asked;
+  }
+
+  async #callout(
+    domain: Domain,
+    key: string,
+    address: Address,
+    reversePath: ReversePath,
+  ): Promise<CalloutAnswer> {
+    const { courier, memory, log } = this.#deps;
+    const smtpUtf8 = !isAscii(address.local) || !isAscii(address.domain);
+    const answer = await courier.callout(domain.destination, reversePath, address, smtpUtf8);
+    log.emit('rcpt.check', { to: key, source: 'callout', result: answer.kind });
+    if (answer.kind !== 'unsure') {
+      await memory.remember(domain.destination.key, key, answer.kind, 'asked');
+    }
+    return answer;
+  }
+}
+
+function outage(domain: Domain): Verification {
+  if (!domain.services.has('fallback')) return refused('outage', replies.destinationDown());
+  switch (domain.outage) {
+    case 'defer':
+      return refused('outage', replies.recipientUnverified());
+    case 'hold':
+    case 'accept':
+      return { kind: 'unverified', then: domain.outage };
+  }
+}
+
+function deferred(): Verification {
+  return refused('callout', replies.recipientUnverified());
+}
+
+function refused(source: string, reply: Reply): Verification {
+  return { kind: 'refused', source, reply };
+}

@@ -1,0 +1,156 @@
+/**
+ * Where content rests between DATA and the decision: in memory while it is small and the common
+ * budget lasts, then in a temporary file that has no name from the moment it is open, so that a
+ * crash leaves nothing behind. Content in staging is nobody's promise yet: it may be thrown away at
+ * any time by `discard`.
+ */
+import { open, unlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Content } from '../mail/content.ts';
+
+/** A message up to here may lie in memory; larger ones go through a file whatever the budget. */
+const MEMORY_PER_MESSAGE = 1024 * 1024;
+/** All messages in memory together; beyond it even small ones go through files. */
+const MEMORY_IN_ALL = 64 * 1024 * 1024;
+/** File writes and reads are gathered to this size. */
+const FILE_CHUNK = 256 * 1024;
+
+export class StagingArea {
+  readonly #folder: string;
+  #inMemory = 0;
+  #files = 0;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  begin(id: string): Staging {
+    return new Staging(this, id);
+  }
+
+  /** True when the bytes may stay in memory; they must be given back with `giveBack`. */
+  take(bytes: number): boolean {
+    if (this.#inMemory + bytes > MEMORY_IN_ALL) return false;
+    this.#inMemory += bytes;
+    return true;
+  }
+  giveBack(bytes: number): void {
+    this.#inMemory -= bytes;
+  }
+
+  async openFile(id: string): Promise<FileHandle> {
+    this.#files += 1;
+    const path = join(this.#folder, `staging-${id}-${this.#files}`);
+    const file = await open(path, 'wx+', 0o600);
+    await unlink(path);
+    return file;
+  }
+}
+
+export class Staging {
+  readonly #area: StagingArea;
+  readonly #id: string;
+  #chunks: Uint8Array[] = [];
+  #pendingBytes = 0;
+  #taken = 0;
+  #sizeBytes = 0;
+  #file: FileHandle | undefined;
+  #fileBytes = 0;
+  #writing: Promise<void> | undefined;
+  #failure: Error | undefined;
+  #discarded = false;
+
+  constructor(area: StagingArea, id: string) {
+    this.#area = area;
+    this.#id = id;
+  }
+
+  /** Takes bytes; a promise asks the caller to wait. Rejects when the file cannot be written. */
+  write(bytes: Uint8Array): Promise<void> | undefined {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    this.#sizeBytes += bytes.length;
+    this.#chunks.push(bytes);
+    this.#pendingBytes += bytes.length;
+    if (this.#file === undefined && this.#writing === undefined) {
+      if (this.#sizeBytes <= MEMORY_PER_MESSAGE && this.#area.take(bytes.length)) {
+        this.#taken += bytes.length;
+        return undefined;
+      }
+    } else if (this.#pendingBytes < FILE_CHUNK) return undefined;
+    return this.#spill();
+  }
+
+  /** Ends the writing; the content may be read until `discard`. */
+  async finish(): Promise<Content> {
+    if (this.#writing !== undefined || this.#file !== undefined) await this.#spill();
+    const file = this.#file;
+    if (file === undefined) {
+      const chunks = this.#chunks;
+      return { sizeBytes: this.#sizeBytes, chunks, read: () => readChunks(chunks) };
+    }
+    const length = this.#fileBytes;
+    return { sizeBytes: length, read: () => readFile(file, length) };
+  }
+
+  /** Frees memory and file. Readers that are still at it fail, which is theirs to expect. */
+  async discard(): Promise<void> {
+    if (this.#discarded) return;
+    this.#discarded = true;
+    this.#chunks = [];
+    this.#area.giveBack(this.#taken);
+    this.#taken = 0;
+    await this.#writing?.catch(() => undefined);
+    await this.#file?.close();
+  }
+
+  /** Writes what is pending behind what is being written. */
+  #spill(): Promise<void> {
+    const before = this.#writing ?? Promise.resolve();
+    const writing = before.then(async () => {
+      if (this.#discarded) return;
+      this.#file ??= await this.#area.openFile(this.#id);
+      const chunks = this.#chunks;
+      this.#chunks = [];
+      this.#pendingBytes = 0;
+      this.#area.giveBack(this.#taken);
+      this.#taken = 0;
+      const bytes = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+      if (bytes === undefined || bytes.length === 0) return;
+      let written = 0;
+      while (written < bytes.length) {
+        const result = await this.#file.write(
+          bytes,
+          written,
+          bytes.length - written,
+          this.#fileBytes,
+        );
+        written += result.bytesWritten;
+        this.#fileBytes += result.bytesWritten;
+      }
+    });
+    writing.catch((error: unknown) => {
+      this.#failure = error as Error;
+    });
+    this.#writing = writing;
+    return writing;
+  }
+}
+
+// oxlint-disable-next-line require-await -- reading from memory has nothing to wait for
+async function* readChunks(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks;
+}
+
+async function* readFile(file: FileHandle, length: number): AsyncGenerator<Uint8Array> {
+  let at = 0;
+  while (at < length) {
+    const { buffer, bytesRead } = await file.read({
+      buffer: Buffer.allocUnsafe(Math.min(FILE_CHUNK, length - at)),
+      position: at,
+    });
+    if (bytesRead === 0) throw new Error('staging file is shorter than what was written to it');
+    yield buffer.subarray(0, bytesRead);
+    at += bytesRead;
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * One mail transaction: from MAIL to the answer after the final dot, or to whatever ended it
+ * earlier. Keeps the generation of the configuration it began with, gathers what the ledger line
+ * (`msg.in`) says, and writes that line exactly once.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Fields, Log } from '../base/log.ts';
+import type { Domain } from '../directory/domain.ts';
+import type { ReversePath } from '../mail/address.ts';
+import { formatAddress, pathText } from '../mail/address.ts';
+import type { Envelope, MailParameters, Recipient } from '../mail/envelope.ts';
+import type { Reply } from '../mail/reply.ts';
+import { isPermanent, isPositive } from '../mail/reply.ts';
+import type { SessionView } from '../mail/session-view.ts';
+import type { Generation } from './generation.ts';
+
+export type TransactionResult =
+  'accept' | 'reject' | 'tempfail' | 'quarantine' | 'discard' | 'abort';
+
+/** Recipients that the ledger line names; the rest is in its counts. */
+const NAMED_RECIPIENTS = 5;
+
+export class Transaction {
+  readonly id: string;
+  readonly session: SessionView;
+  readonly generation: Generation;
+  readonly reversePath: ReversePath;
+  readonly parameters: MailParameters;
+  readonly openedAt: number;
+  readonly recipients: Recipient[] = [];
+  /** The first accepted recipient's: its destination and policy are in force for all of them. */
+  domain: Domain | undefined;
+  /** Recipients nobody could verify, to be held until a person releases them. */
+  holdsUnverified = false;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #startedMono: number;
+  readonly #counts = { accepted: 0, deferred: 0, rejected: 0 };
+  readonly #facts: Record<string, unknown> = {};
+  #lastRefusal: Reply | undefined;
+  #ended = false;
+
+  constructor(
+    id: string,
+    session: SessionView,
+    generation: Generation,
+    mail: { reversePath: ReversePath; parameters: MailParameters },
+    base: { clock: Clock; log: Log },
+  ) {
+    this.id = id;
+    this.session = session;
+    this.generation = generation.enter();
+    this.reversePath = mail.reversePath;
+    this.parameters = mail.parameters;
+    this.#clock = base.clock;
+    this.#log = base.log;
+    this.openedAt = base.clock.now();
+    this.#startedMono = base.clock.mono();
+  }
+
+  get envelope(): Envelope {
+    const { reversePath, parameters, recipients } = this;
+    return { reversePath, parameters, recipients: [...recipients] };
+  }
+
+  /** The members that every log line about this message carries. */
+  get logFields(): Fields & { ip: string } {
+    const { session, id } = this;
+    return { ip: session.remote.address, sid: session.sid, id };
+  }
+
+  countRecipient(reply: Reply): void {
+    if (isPositive(reply)) this.#counts.accepted += 1;
+    else if (isPermanent(reply)) this.#counts.rejected += 1;
+    else this.#counts.deferred += 1;
+    if (!isPositive(reply)) this.#lastRefusal = reply;
+  }
+
+  /** Facts for the ledger line, such as score and size. */
+  note(facts: Readonly<Record<string, unknown>>): void {
+    Object.assign(this.#facts, facts);
+  }
+
+  /** It ended without content: everything refused, or given up by the client. */
+  abandon(): void {
+    const { accepted, deferred, rejected } = this.#counts;
+    if (accepted === 0 && rejected > 0) this.end('reject', this.#lastRefusal);
+    else if (accepted === 0 && deferred > 0) this.end('tempfail', this.#lastRefusal);
+    else this.end('abort', undefined);
+  }
+
+  end(result: TransactionResult, reply: Reply | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.generation.leave();
+    const { session } = this;
+    const { accepted, deferred, rejected } = this.#counts;
+    const to = this.recipients
+      .slice(0, NAMED_RECIPIENTS)
+      .map(({ address }) => formatAddress(address));
+    this.#log.emit('msg.in', {
+      ...this.logFields,
+      dir: 'in',
+      res: result,
+      helo: session.hello?.name,
+      listener: session.listener,
+      from: pathText(this.reversePath),
+      to: to.length === 0 ? undefined : to.join(','),
+      rcpts: `${accepted}/${deferred}/${rejected}`,
+      dest: this.domain?.name,
+      tls: session.tls?.protocol ?? '-',
+      ...this.#facts,
+      why: reply?.reason,
+      code: reply?.code,
+      enh: reply?.enhanced,
+      text: reply?.lines.join(' '),
+      ms: Math.round(this.#clock.mono() - this.#startedMono),
+    });
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * A customer's mail server for scenarios: records what arrives byte for byte and misbehaves on
+ * demand. It is written for these tests alone and shares nothing with the gateway.
+ */
+import { createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+
+export interface Arrived {
+  readonly from: string;
+  readonly to: readonly string[];
+  /** Content with dots un-stuffed. */
+  readonly content: Buffer;
+  readonly mailLine: string;
+}
+
+/** What it answers: a reply line, `hang` for silence, `close` for a cut connection. */
+export interface Behaviour {
+  greeting?: () => string;
+  mail?: (line: string) => string;
+  rcpt?: (address: string) => string;
+  data?: () => string;
+  final?: (arrived: Arrived) => string | Promise<string>;
+}
+
+export class Destination {
+  readonly arrived: Arrived[] = [];
+  readonly rcptAsked: string[] = [];
+  behaviour: Behaviour;
+  connections = 0;
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+  #port = 0;
+
+  constructor(behaviour: Behaviour = {}) {
+    this.behaviour = behaviour;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  async start(): Promise<this> {
+    const server = createServer((socket) => this.#serve(socket));
+    this.#server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.#port, '127.0.0.1', () => resolve());
+    });
+    this.#port = (server.address() as AddressInfo).port; // listening on TCP
+    return this;
+  }
+
+  /** Goes down; `start` brings it back on the same port. */
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    const server = this.#server;
+    this.#server = undefined;
+    if (server !== undefined) await new Promise((resolve) => server.close(resolve));
+  }
+
+  #serve(socket: Socket): void {
+    this.connections += 1;
+    this.#sockets.add(socket);
+    socket.setNoDelay(true);
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => undefined);
+    let input = Buffer.alloc(0);
+    let inContent = false;
+    let mailLine = '';
+    let from = '';
+    let to: string[] = [];
+    const say = (reply: string) => {
+      if (reply === 'close') socket.destroy();
+      else if (reply !== 'hang') socket.write(`${reply}\r\n`);
+    };
+    say(this.behaviour.greeting?.() ?? '220 destination.test ESMTP');
+    const onContent = async (content: Buffer) => {
+      const arrived: Arrived = { from, to: [...to], content: unstuffed(content), mailLine };
+      to = [];
+      const reply = (await this.behaviour.final?.(arrived)) ?? '250 2.0.0 Ok: taken';
+      if (reply.startsWith('2')) this.arrived.push(arrived);
+      say(reply);
+    };
+    const onLine = (line: string) => {
+      const verb = line.slice(0, 4).toUpperCase();
+      const path = /<([^>]*)>/.exec(line)?.[1] ?? '';
+      if (verb === 'EHLO') {
+        say(
+          '250-destination.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n250 ENHANCEDSTATUSCODES',
+        );
+      } else if (verb === 'MAIL') {
+        mailLine = line;
+        from = path;
+        to = [];
+        say(this.behaviour.mail?.(line) ?? '250 2.1.0 Ok');
+      } else if (verb === 'RCPT') {
+        this.rcptAsked.push(path);
+        const reply = this.behaviour.rcpt?.(path) ?? '250 2.1.5 Ok';
+        if (reply.startsWith('2')) to.push(path);
+        say(reply);
+      } else if (verb === 'DATA') {
+        const reply =
+          to.length === 0
+            ? '554 5.5.1 No valid recipients'
+            : (this.behaviour.data?.() ?? '354 Go on');
+        inContent = reply.startsWith('354');
+        say(reply);
+      } else if (verb === 'QUIT') {
+        say('221 2.0.0 Bye');
+        socket.end();
+      } else say('250 2.0.0 Ok');
+    };
+    socket.on('data', (chunk) => {
+      input = Buffer.concat([input, chunk]);
+      for (;;) {
+        if (inContent) {
+          const isEmpty = input.subarray(0, 3).toString() === '.\r\n';
+          const end = isEmpty ? 0 : input.indexOf('\r\n.\r\n');
+          if (end < 0) return;
+          const content = isEmpty ? Buffer.alloc(0) : Buffer.from(input.subarray(0, end + 2));
+          input = input.subarray(isEmpty ? 3 : end + 5);
+          inContent = false;
+          onContent(content).catch(() => socket.destroy());
+          continue;
+        }
+        const end = input.indexOf('\r\n');
+        if (end < 0) return;
+        const line = input.subarray(0, end).toString('utf8');
+        input = input.subarray(end + 2);
+        onLine(line);
+      }
+    });
+  }
+}
+
+function unstuffed(content: Buffer): Buffer {
+  return Buffer.from(content.toString('latin1').replace(/(^|\r\n)\./g, '$1'), 'latin1');
+}
