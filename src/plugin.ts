@@ -31,25 +31,57 @@ export type OptionSpec = { readonly doc: string } & (
   | { readonly type: 'size'; readonly default?: string }
   /** A string or a list of strings; given to the plugin as a list. */
   | { readonly type: 'strings'; readonly default?: readonly string[] }
+  /** Written `/path/of.socket` or `host:port`, one or a list; given as a list for `net.connect`. */
+  | {
+      readonly type: 'endpoints';
+      readonly default?: readonly string[];
+      /** For `host` without a port. */
+      readonly port?: number;
+    }
 );
 
-/** Checked options: durations in ms, sizes in bytes, `strings` as arrays; undefined where optional. */
-export type Options = Readonly<
-  Record<string, string | number | boolean | readonly string[] | undefined>
->;
+export type Endpoint = { readonly path: string } | { readonly host: string; readonly port: number };
 
-export interface Plugin {
+/** What the plugin is given for an option. */
+type OptionValue<Spec> = Spec extends { readonly type: 'boolean' }
+  ? boolean
+  : Spec extends { readonly type: 'number' | 'duration' | 'size' }
+    ? number
+    : Spec extends { readonly type: 'strings' }
+      ? readonly string[]
+      : Spec extends { readonly type: 'endpoints' }
+        ? readonly Endpoint[]
+        : Spec extends { readonly oneOf: readonly (infer Word)[] }
+          ? Word
+          : string;
+
+/**
+ * Checked options: durations in ms, sizes in bytes, lists as arrays; undefined where there is no
+ * default. With `const OPTIONS = {...} as const satisfies OptionSchema`, `Options<typeof OPTIONS>`
+ * has the type of each.
+ */
+export type Options<Schema extends OptionSchema = OptionSchema> = {
+  readonly [Name in keyof Schema]: Schema[Name] extends { readonly default: unknown }
+    ? OptionValue<Schema[Name]>
+    : OptionValue<Schema[Name]> | undefined;
+};
+
+/** Beside its own options every plugin has `on_error`, `timeout` and `max_concurrent`. */
+export interface Plugin<Schema extends OptionSchema = OptionSchema> {
   readonly name: string;
   /** Domains without this service are not filtered by this plugin. Absent: it always runs. */
   readonly service?: 'spam' | 'virus';
-  readonly options?: OptionSchema;
-  readonly hooks?: Hooks;
-  /** Called once at start and after a reload that changed the options. */
-  setup?(host: PluginHost, options: Options): PluginParts | Promise<PluginParts>;
+  readonly options?: Schema;
+  readonly hooks?: Hooks<Schema>;
+  /** In place of `hooks`: called at start and at each reload, for plugins that hold something. */
+  setup?(
+    host: PluginHost,
+    options: Options<Schema>,
+  ): PluginParts<Schema> | Promise<PluginParts<Schema>>;
 }
 
-export interface PluginParts {
-  readonly hooks: Hooks;
+export interface PluginParts<Schema extends OptionSchema = OptionSchema> {
+  readonly hooks: Hooks<Schema>;
   /** Asks the daemon behind the plugin whether it is there; shown in `sluice status`. */
   probe?(signal: AbortSignal): Promise<ProbeResult>;
   stop?(): Promise<void> | void;
@@ -66,15 +98,15 @@ export interface PluginHost {
 }
 
 /** Every hook may answer with nothing: pass. Throwing or being late is the plugin's `on_error`. */
-export interface Hooks {
+export interface Hooks<Schema extends OptionSchema = OptionSchema> {
   connect?(view: ConnectView, signal: AbortSignal): Answer;
   helo?(view: ConnectView, signal: AbortSignal): Answer;
   mail?(view: MailView, signal: AbortSignal): Answer;
-  rcpt?(view: RcptView, signal: AbortSignal): Answer;
+  rcpt?(view: RcptView<Schema>, signal: AbortSignal): Answer;
   /** Before 354. */
-  data?(view: DataView, signal: AbortSignal): Answer;
+  data?(view: DataView<Schema>, signal: AbortSignal): Answer;
   /** After the final dot, side by side with the other plugins. */
-  content?(view: ContentView, signal: AbortSignal): Answer;
+  content?(view: ContentView<Schema>, signal: AbortSignal): Answer;
   /** What happened; the answer is ignored. */
   accepted?(view: EventView, signal: AbortSignal): Promise<void> | void;
   delivered?(view: EventView, signal: AbortSignal): Promise<void> | void;
@@ -91,18 +123,18 @@ export interface MailView extends ConnectView {
   readonly direction: 'in' | 'out';
   readonly envelope: Envelope;
 }
-export interface RcptView extends MailView {
+export interface RcptView<Schema extends OptionSchema = OptionSchema> extends MailView {
   readonly recipient: Recipient;
   /** The plugin's options, with the overrides of the recipient's domain. */
-  readonly options: Options;
+  readonly options: Options<Schema>;
 }
-export interface DataView extends MailView {
+export interface DataView<Schema extends OptionSchema = OptionSchema> extends MailView {
   /** The hosted domain whose policy is in force. */
   readonly domain: string;
   /** The plugin's options, with the overrides of that domain. */
-  readonly options: Options;
+  readonly options: Options<Schema>;
 }
-export interface ContentView extends DataView {
+export interface ContentView<Schema extends OptionSchema = OptionSchema> extends DataView<Schema> {
   /** What the client sent, byte for byte. */
   readonly content: Content;
   /** Our own `Received` field, CRLF included, for scanners that want to see who sent it. */

@@ -23,19 +23,22 @@ export async function withDeadline<T>(
       reject(reason);
     };
     const timer = clock.timer(ms, () => {
+      outer?.removeEventListener('abort', onOuter);
       end(new CodedError('DEADLINE', `${what}: no answer within ${ms} ms`));
     });
-    const onOuter = () => end(outer?.reason as Error);
-    outer?.addEventListener('abort', onOuter, { once: true });
+    const onOuter = () => {
+      settle();
+      end(outer?.reason as Error);
+    };
     const settle = () => {
       timer.stop();
       outer?.removeEventListener('abort', onOuter);
     };
     if (outer?.aborted) {
-      settle();
-      end(outer.reason as Error);
+      onOuter();
       return;
     }
+    outer?.addEventListener('abort', onOuter, { once: true });
     work(controller.signal).then(
       (value) => {
         settle();

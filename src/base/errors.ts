@@ -7,6 +7,8 @@ export type ErrorCode =
   | 'PEER_CLOSED' // the other side closed the connection
   | 'PEER_PROTOCOL' // the other side broke its protocol
   | 'CONNECT_FAILED' // no connection could be made
+  | 'CONTENT_UNFIT' // content holds what must not go on the wire
+  | 'CONTENT_UNREADABLE' // content could not be read back while it was being sent
   | 'TLS_FAILED' // the TLS handshake or a certificate check failed
   | 'STORE_FAILED' // a write failed: the store is suspect and takes no more
   | 'STORE_FULL' // too little disk space left to accept mail

@@ -75,6 +75,13 @@ export interface Log {
   enabled(level: Level): boolean;
 }
 
+export interface AdjustableLog extends Log {
+  setLevel(level: Level): void;
+}
+
+/** For work whose story nobody shall hear, such as a trial load of the configuration. */
+export const SILENT_LOG: Log = { emit: () => undefined, enabled: () => false };
+
 /** Longest value from the network that a line carries. */
 const MAX_VALUE = 256;
 
@@ -87,14 +94,16 @@ export interface LogOptions {
   readonly tap?: (evt: EventName, level: Level, fields: Fields) => void;
 }
 
+export type LogSink = DestinationStream & { reopen?(): void };
+
 /** Standard output when `file` is null; else the file, made if missing. */
-export function logDestination(file: string | null): DestinationStream & { reopen?(): void } {
-  return pino.destination(
-    file === null ? { dest: 1, sync: true } : { dest: file, sync: true, mkdir: true },
-  );
+export function logDestination(file: string | null): LogSink {
+  if (file !== null) return pino.destination({ dest: file, sync: true, mkdir: true });
+  const out = pino.destination({ dest: 1, sync: true });
+  return { write: (line) => out.write(line) };
 }
 
-export function createLog(options: LogOptions): Log {
+export function createLog(options: LogOptions): AdjustableLog {
   const { clock, tap } = options;
   const logger = pino(
     {
@@ -120,5 +129,8 @@ export function createLog(options: LogOptions): Log {
       logger[level](line, msg);
     },
     enabled: (level) => logger.isLevelEnabled(level),
+    setLevel: (level) => {
+      logger.level = level;
+    },
   };
 }

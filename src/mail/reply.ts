@@ -131,6 +131,8 @@ export const replies = {
   unknownParameter: (name: string): Reply =>
     named(555, '5.5.4', `Parameter ${name} not recognized or not implemented`),
   needsSmtpUtf8: (): Reply => named(553, '5.6.7', 'Address needs SMTPUTF8'),
+  pipelinedStartTls: (): Reply =>
+    closing(named(503, '5.5.1', 'STARTTLS must be the last command of a group')),
   tlsNotOffered: (): Reply => named(502, '5.5.1', 'TLS not available'),
   tlsRequired: (): Reply => named(530, '5.7.0', 'Must issue a STARTTLS command first'),
   authRequired: (): Reply => named(530, '5.7.0', 'Authentication required'),
@@ -161,7 +163,7 @@ export const replies = {
   bareLineEndInContent: (): Reply =>
     named(554, '5.6.0', 'Bare CR or LF in message content', 'proto'),
   mailLoop: (): Reply => named(554, '5.4.6', 'Too many hops, mail loop', 'policy'),
-  virus: (text: string): Reply => named(554, '5.7.1', text, 'virus'),
+  virus: (name: string): Reply => named(554, '5.7.1', `Message contains ${name}`, 'virus'),
   spam: (text: string): Reply => named(550, '5.7.1', text, 'spam'),
   refused: (enhanced: string, text: string, reason: Reason): Reply =>
     named(550, enhanced, text, reason),

@@ -1,7 +1,12 @@
 /** Header bytes: where fields begin and end, whatever hostile senders send. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { beginsWithField, fieldValue, HeaderCollector, headerFields } from '../../src/mail/header.ts';
+import {
+  beginsWithField,
+  fieldValue,
+  HeaderCollector,
+  headerFields,
+} from '../../src/mail/header.ts';
 
 function collected(text: string, sizes: number, limit = 1000): HeaderCollector {
   const collector = new HeaderCollector(limit);

@@ -41,14 +41,23 @@ test('Received says how: HELO, TLS, SMTPUTF8', () => {
 
 test('no value can give a field a second line', () => {
   const received = receivedField({ ...FACTS, helloName: 'x\r\nEvil: 1', recipient: 'a\n@b' });
-  assert.equal(received.split('\r\n').filter((line) => !/^[\tR]/.test(line)).join(''), '');
+  assert.equal(
+    received
+      .split('\r\n')
+      .filter((line) => !/^[\tR]/.test(line))
+      .join(''),
+    '',
+  );
   assert.doesNotMatch(formatField({ name: 'X-A', value: 'a\r\nEvil: 1' }), /\r\nEvil/);
 });
 
 test('long fields are folded at spaces', () => {
   const field = formatField({ name: 'X-Spam-Tests', value: 'WORD_OF_TEN '.repeat(30).trim() });
   assert.ok(field.split('\r\n').every((line) => line.length <= 79));
-  assert.equal(field.replaceAll('\r\n\t', ' '), `X-Spam-Tests: ${'WORD_OF_TEN '.repeat(30).trim()}\r\n`);
+  assert.equal(
+    field.replaceAll('\r\n\t', ' '),
+    `X-Spam-Tests: ${'WORD_OF_TEN '.repeat(30).trim()}\r\n`,
+  );
 });
 
 const FORGED = [
