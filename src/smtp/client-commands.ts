@@ -1,0 +1,69 @@
+/**
+ * The commands a client sends, as text, and what EHLO says about the peer. A parameter goes out only
+ * when the peer offers its extension; no command ever holds a control character.
+ */
+import { formatAddress, formatPath, needsSmtpUtf8 } from '../mail/address.ts';
+import type { ReversePath } from '../mail/address.ts';
+import type { MailParameters, Recipient } from '../mail/envelope.ts';
+import type { Reply } from '../mail/reply.ts';
+
+/** What the peer offers (RFC 5321 4.1.1.1); nothing before EHLO and after HELO. */
+export interface Offers {
+  readonly pipelining: boolean;
+  readonly startTls: boolean;
+  readonly size: boolean;
+  readonly eightBitMime: boolean;
+  readonly smtpUtf8: boolean;
+  readonly dsn: boolean;
+}
+
+export const NO_OFFERS: Offers = {
+  pipelining: false,
+  startTls: false,
+  size: false,
+  eightBitMime: false,
+  smtpUtf8: false,
+  dsn: false,
+};
+
+export function offersOf(ehlo: Reply): Offers {
+  // The first line is the peer's name.
+  const words = new Set(
+    ehlo.lines.slice(1).map((line) => line.trim().split(' ', 1)[0]?.toUpperCase()),
+  );
+  return {
+    pipelining: words.has('PIPELINING'),
+    startTls: words.has('STARTTLS'),
+    size: words.has('SIZE'),
+    eightBitMime: words.has('8BITMIME'),
+    smtpUtf8: words.has('SMTPUTF8'),
+    dsn: words.has('DSN'),
+  };
+}
+
+/** `sizeBytes` is that of the content as it will be sent, if it is known. */
+export function mailCommand(
+  reversePath: ReversePath,
+  parameters: MailParameters,
+  sizeBytes: number | undefined,
+  offers: Offers,
+): string {
+  let command = `MAIL FROM:${formatPath(reversePath)}`;
+  if (offers.size && sizeBytes !== undefined) command += ` SIZE=${sizeBytes}`;
+  if (offers.eightBitMime && parameters.body === '8BITMIME') command += ' BODY=8BITMIME';
+  if (offers.smtpUtf8 && (parameters.smtpUtf8 === true || needsSmtpUtf8(reversePath))) {
+    command += ' SMTPUTF8';
+  }
+  if (offers.dsn && parameters.ret !== undefined) command += ` RET=${parameters.ret}`;
+  if (offers.dsn && parameters.envid !== undefined) command += ` ENVID=${parameters.envid}`;
+  return command;
+}
+
+export function rcptCommand(recipient: Recipient, offers: Offers): string {
+  const { notify, orcpt } = recipient.parameters;
+  let command = `RCPT TO:<${formatAddress(recipient.address)}>`;
+  if (!offers.dsn) return command;
+  if (notify !== undefined) command += ` NOTIFY=${notify === 'NEVER' ? notify : notify.join(',')}`;
+  if (orcpt !== undefined) command += ` ORCPT=${orcpt}`;
+  return command;
+}

@@ -1,0 +1,255 @@
+/**
+ * The wire below an SMTP client: one socket, the replies that come in and the calls that wait for
+ * them, first come first served. One moving deadline covers connect, each reply, the TLS handshake
+ * and each block of content. When the connection is lost all open calls reject with the reason;
+ * what was answered before stays answered. Knows no command but STARTTLS's handshake.
+ */
+import type { Socket } from 'node:net';
+import { connect as connectSocket, isIP } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Clock } from '../base/clock.ts';
+import type { ErrorCode } from '../base/errors.ts';
+import { CodedError, errorText } from '../base/errors.ts';
+import { MovingDeadline } from '../base/moving-deadline.ts';
+import { replyText } from '../mail/outcome.ts';
+import type { Reply } from '../mail/reply.ts';
+import { isClosing, isIntermediate, isPositive } from '../mail/reply.ts';
+import type { ClientDeadlines } from './client-deadlines.ts';
+import { ReplyReader } from './reply-reader.ts';
+
+export interface ConnectionOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly clock: Clock;
+  readonly deadlines: ClientDeadlines;
+  readonly localAddress?: string | undefined;
+}
+
+/** What a call waits for; `refusal` is content that goes on: nothing but a refusal may come. */
+export type Expected = 'completion' | 'intermediate' | 'handshake' | 'refusal';
+
+interface Waiter {
+  readonly resolve: (reply: Reply) => void;
+  readonly reject: (error: CodedError) => void;
+  readonly ms: number;
+  /** The command or phase, for texts. */
+  what: string;
+  expects: Expected;
+}
+
+type Stage = 'connecting' | 'open' | 'handshake' | 'leaving' | 'lost';
+
+/** A host name with dead addresses among living ones must not eat up the connect deadline. */
+const ADDRESS_ATTEMPT_MS = 4_000;
+
+export class ClientConnection {
+  /** The peer's address once connected. */
+  address: string | undefined;
+  /** `TLSv1.3`, or `-` for plaintext. */
+  tls = '-';
+  /** Why it is of no use any more. */
+  lost: CodedError | undefined;
+  /** Called once when it is lost or closed. */
+  onLost: (() => void) | undefined;
+
+  readonly #host: string;
+  readonly #deadlines: ClientDeadlines;
+  readonly #deadline: MovingDeadline;
+  readonly #reader = new ReplyReader((reply) => this.#take(reply));
+  readonly #waiters: Waiter[] = [];
+  #socket: Socket;
+  #stage: Stage = 'connecting';
+  #drained: (() => void) | undefined;
+  #corked = false;
+  #unsent = '';
+
+  /** Starts to connect; the greeting is to be expected at once. */
+  constructor(options: ConnectionOptions) {
+    this.#host = options.host;
+    this.#deadlines = options.deadlines;
+    this.#deadline = new MovingDeadline(options.clock, () => this.#expire());
+    this.#socket = connectSocket({
+      host: options.host,
+      port: options.port,
+      noDelay: true,
+      autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS,
+      ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
+    });
+    this.#socket.once('connect', () => {
+      this.#stage = 'open';
+      this.address = this.#socket.remoteAddress;
+      this.#deadline.set(this.#deadlines.greetingMs);
+    });
+    this.#attach(this.#socket);
+  }
+
+  /** The next reply that no other call waits for. */
+  expect(what: string, ms: number, expects: Expected = 'completion'): Promise<Reply> {
+    if (this.lost !== undefined) return Promise.reject(this.lost);
+    if (this.#waiters.length === 0) this.#deadline.set(ms);
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ what, ms, expects, resolve, reject });
+    });
+  }
+
+  /** The content is out: from now on its final reply may be anything. */
+  expectFinal(ms: number): void {
+    const waiter = this.#waiters[0];
+    if (waiter !== undefined) {
+      waiter.what = 'final reply';
+      waiter.expects = 'completion';
+    }
+    this.#deadline.set(ms);
+  }
+
+  /** Sends one command line, together with others while corked. */
+  send(line: string): void {
+    this.#unsent += `${line}\r\n`;
+    if (!this.#corked) this.uncork();
+  }
+
+  cork(): void {
+    this.#corked = true;
+  }
+
+  uncork(): void {
+    this.#corked = false;
+    const text = this.#unsent;
+    this.#unsent = '';
+    if (text !== '' && this.lost === undefined) this.#socket.write(text);
+  }
+
+  /** Sends bytes in as few segments as can be, whatever the peer has taken so far. */
+  write(pieces: readonly Uint8Array[]): void {
+    if (this.lost !== undefined) return;
+    this.#socket.cork();
+    for (const piece of pieces) this.#socket.write(piece);
+    this.#socket.uncork();
+  }
+
+  /** Sends a block; resolves when the peer has taken enough to go on, or the connection is lost. */
+  async writeBlock(bytes: Uint8Array): Promise<void> {
+    if (this.lost !== undefined) return;
+    this.#deadline.set(this.#deadlines.blockMs);
+    if (this.#socket.write(bytes)) return;
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve;
+    });
+    this.#drained = undefined;
+  }
+
+  /** Shakes hands after the peer's answer to STARTTLS, which becomes the answer to the handshake. */
+  handshake(reply: Reply): Promise<Reply> {
+    const done = this.expect('TLS handshake', this.#deadlines.handshakeMs);
+    if (this.lost !== undefined) return done;
+    this.#stage = 'handshake';
+    this.#socket.removeAllListeners('data');
+    const secure = connectTls({
+      socket: this.#socket,
+      // What a certificate must say is policy of others; encryption alone is the aim here.
+      rejectUnauthorized: false,
+      ...(isIP(this.#host) === 0 && { servername: this.#host }),
+    });
+    secure.once('secureConnect', () => {
+      this.#stage = 'open';
+      this.tls = secure.getProtocol() ?? '-';
+      this.#deadline.clear();
+      this.#waiters.shift()?.resolve(reply);
+    });
+    this.#socket = secure;
+    this.#attach(secure);
+    return done;
+  }
+
+  /** Says goodbye; the connection ends by itself, or soon by force. */
+  leave(): void {
+    if (this.#stage !== 'open' || this.#waiters.length > 0) {
+      this.close(new CodedError('STOPPING', 'connection closed by us'));
+      return;
+    }
+    this.#stage = 'leaving';
+    this.#socket.write('QUIT\r\n');
+    this.#deadline.set(this.#deadlines.quitMs);
+  }
+
+  /** Ends it at once; open calls reject with `error`. */
+  close(error: CodedError): void {
+    if (this.lost !== undefined) return;
+    this.lost = error;
+    this.#stage = 'lost';
+    this.#deadline.stop();
+    this.#socket.destroy();
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+    this.#drained?.();
+    this.onLost?.();
+  }
+
+  #attach(socket: Socket): void {
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('drain', () => this.#drained?.());
+    socket.on('end', () => this.close(this.#loss('closed by peer')));
+    socket.on('error', (error) => this.close(this.#loss(errorText(error))));
+    socket.on('close', () => this.close(this.#loss('closed by peer')));
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#stage === 'leaving') this.close(this.#loss('left'));
+    if (this.#stage !== 'open') return;
+    try {
+      this.#reader.push(chunk);
+    } catch (error) {
+      // Whatever a reply breaks, it ends this connection and nothing else.
+      const text = errorText(error);
+      this.close(new CodedError('PEER_PROTOCOL', this.#said(text), { cause: error }));
+    }
+  }
+
+  /** Gives a reply to the call that waits for it; says whether more may be read. */
+  #take(reply: Reply): boolean {
+    const waiter = this.#waiters[0];
+    if (waiter === undefined) {
+      const code = isClosing(reply) ? 'PEER_CLOSED' : 'PEER_PROTOCOL';
+      this.close(new CodedError(code, `unasked: ${replyText(reply)}`));
+      return false;
+    }
+    const { expects } = waiter;
+    if (isPositive(reply)) {
+      if (expects === 'refusal' || isIntermediate(reply) !== (expects === 'intermediate')) {
+        this.close(
+          new CodedError('PEER_PROTOCOL', this.#said(`out of order: ${replyText(reply)}`)),
+        );
+        return false;
+      }
+    }
+    this.#waiters.shift();
+    const next = this.#waiters[0];
+    if (next === undefined) this.#deadline.clear();
+    else this.#deadline.set(next.ms);
+    waiter.resolve(reply);
+    // A refusal amid the content is as good as final, but the two sides are out of step.
+    if (isClosing(reply) || expects === 'refusal') {
+      this.close(new CodedError('PEER_CLOSED', `${waiter.what}: ${replyText(reply)}`));
+    }
+    // Plaintext behind the answer to STARTTLS was put there by anybody: it is thrown away.
+    return this.lost === undefined && !(expects === 'handshake' && isPositive(reply));
+  }
+
+  #expire(): void {
+    const code = this.#stage === 'handshake' ? 'TLS_FAILED' : 'DEADLINE';
+    this.close(new CodedError(code, this.#said('no answer in time')));
+  }
+
+  /** What losing the connection means at this stage. */
+  #loss(text: string): CodedError {
+    const codes: Partial<Record<Stage, ErrorCode>> = {
+      connecting: 'CONNECT_FAILED',
+      handshake: 'TLS_FAILED',
+    };
+    return new CodedError(codes[this.#stage] ?? 'PEER_CLOSED', this.#said(text));
+  }
+
+  #said(text: string): string {
+    const what = this.#stage === 'connecting' ? 'connect' : this.#waiters[0]?.what;
+    return what === undefined ? text : `${what}: ${text}`;
+  }
+}

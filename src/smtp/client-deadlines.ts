@@ -1,0 +1,32 @@
+/**
+ * How long a client waits in each phase. RFC 5321 4.5.3.2 wants minutes, for hosts far away that are
+ * busy; a destination stands next to us and its sender waits meanwhile, and what is given up here
+ * is only put off. The wait for the final reply is the caller's, for giving that one up may send a
+ * message twice.
+ */
+export interface ClientDeadlines {
+  readonly connectMs: number;
+  readonly greetingMs: number;
+  readonly helloMs: number;
+  readonly handshakeMs: number;
+  readonly mailMs: number;
+  readonly rcptMs: number;
+  readonly dataMs: number;
+  /** Until the peer takes the next block of content (RFC 5321 4.5.3.2.5: 3 minutes). */
+  readonly blockMs: number;
+  readonly resetMs: number;
+  readonly quitMs: number;
+}
+
+export const CLIENT_DEADLINES: ClientDeadlines = {
+  connectMs: 15_000,
+  greetingMs: 30_000,
+  helloMs: 30_000,
+  handshakeMs: 15_000,
+  mailMs: 60_000,
+  rcptMs: 60_000,
+  dataMs: 60_000,
+  blockMs: 120_000,
+  resetMs: 20_000,
+  quitMs: 5_000,
+};

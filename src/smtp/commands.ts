@@ -1,0 +1,177 @@
+/**
+ * Command lines into commands, one shape per verb (RFC 5321 4.1). Verbs are a table of grammars. The
+ * syntax is strict: no space behind the colon of MAIL FROM: and RCPT TO:, no argument where there is
+ * none, no source route, no unknown parameter. What cannot be read carries its reply. Whether a
+ * command is allowed now is not known here (session-state.ts).
+ */
+import type { Address, Parsed, ReversePath } from '../mail/address.ts';
+import {
+  isAddressLiteral,
+  needsSmtpUtf8,
+  parseForwardPath,
+  parseReversePath,
+} from '../mail/address.ts';
+import type { MailParameters, Recipient } from '../mail/envelope.ts';
+import type { Reply } from '../mail/reply.ts';
+import { replies } from '../mail/reply.ts';
+import { parseMailParameters, parseRcptParameters } from './esmtp-parameters.ts';
+
+export type Verb =
+  | 'EHLO'
+  | 'HELO'
+  | 'MAIL'
+  | 'RCPT'
+  | 'DATA'
+  | 'RSET'
+  | 'NOOP'
+  | 'QUIT'
+  | 'STARTTLS'
+  | 'VRFY'
+  | 'EXPN'
+  | 'HELP'
+  | 'AUTH'
+  | 'BDAT'
+  | 'ETRN'
+  | 'XCLIENT';
+
+export type Command =
+  | { readonly verb: 'EHLO' | 'HELO'; readonly name: string }
+  | {
+      readonly verb: 'MAIL';
+      readonly reversePath: ReversePath;
+      readonly parameters: MailParameters;
+    }
+  | { readonly verb: 'RCPT'; readonly recipient: Recipient }
+  | { readonly verb: Exclude<Verb, 'EHLO' | 'HELO' | 'MAIL' | 'RCPT'> };
+
+/** A line that is no command; `verb` is there when at least that could be read. */
+export interface Malformed {
+  readonly reply: Reply;
+  readonly verb?: Verb;
+}
+
+export interface CommandContext {
+  /** `<Postmaster>` without a domain is ours (RFC 5321 4.5.1). */
+  readonly hostname: string;
+  /** The open transaction was declared SMTPUTF8. */
+  readonly smtpUtf8: boolean;
+}
+
+type Grammar = (argument: string, context: CommandContext) => Command | Reply;
+
+const MAX_HELLO_NAME = 255;
+const MAX_VERB = 12;
+/** Names as real clients send them: single labels and underscores too. */
+const HELLO_NAME = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?$/;
+/** A request line, or the header field of one. */
+const HTTP = /^(?:[A-Z]{3,8} \S+ HTTP\/\d|[A-Z][A-Z-]{0,40}:(?: |$))/i;
+
+const GRAMMARS: ReadonlyMap<string, readonly [Verb, Grammar]> = new Map(
+  Object.entries({
+    EHLO: (argument) => hello('EHLO', argument),
+    HELO: (argument) => hello('HELO', argument),
+    MAIL: mail,
+    RCPT: rcpt,
+    DATA: bare('DATA'),
+    RSET: bare('RSET'),
+    NOOP: () => ({ verb: 'NOOP' }),
+    QUIT: bare('QUIT'),
+    STARTTLS: bare('STARTTLS'),
+    VRFY: (argument) =>
+      argument === '' ? replies.badArgument('VRFY needs an argument') : { verb: 'VRFY' },
+    EXPN: () => ({ verb: 'EXPN' }),
+    HELP: () => ({ verb: 'HELP' }),
+    AUTH: () => ({ verb: 'AUTH' }),
+    BDAT: () => ({ verb: 'BDAT' }),
+    ETRN: () => ({ verb: 'ETRN' }),
+    XCLIENT: () => ({ verb: 'XCLIENT' }),
+  } satisfies Record<Verb, Grammar>).map(([verb, grammar]) => [
+    verb,
+    [verb as Verb, grammar], // Object.entries loses the keys' type
+  ]),
+);
+
+export function parseCommand(line: string, context: CommandContext): Command | Malformed {
+  const space = line.indexOf(' ');
+  const word = space < 0 ? line : line.slice(0, space);
+  // Upper-casing may turn other letters into ASCII ones, so the length is held against it.
+  const entry = word.length > MAX_VERB ? undefined : GRAMMARS.get(word.toUpperCase());
+  if (entry === undefined || entry[0].length !== word.length || !/^[A-Za-z]+$/.test(word)) {
+    return { reply: HTTP.test(line) ? replies.notSmtp() : replies.unknownCommand() };
+  }
+  const [verb, grammar] = entry;
+  // RFC 5321 4.1.1: trailing white space is tolerated.
+  const result = grammar(space < 0 ? '' : line.slice(space + 1).trimEnd(), context);
+  return 'code' in result ? { reply: result, verb } : result;
+}
+
+function bare(verb: 'DATA' | 'RSET' | 'QUIT' | 'STARTTLS'): Grammar {
+  return (argument) =>
+    argument === '' ? { verb } : replies.badArgument(`${verb} takes no argument`);
+}
+
+function hello(verb: 'EHLO' | 'HELO', name: string): Command | Reply {
+  if (name === '') return replies.badArgument(`${verb} needs a domain or address literal`);
+  const isName = name.length <= MAX_HELLO_NAME && HELLO_NAME.test(name);
+  if (!isName && !isAddressLiteral(name)) {
+    return replies.badArgument('Malformed domain or address literal');
+  }
+  return { verb, name };
+}
+
+function mail(argument: string): Command | Reply {
+  const parts = splitPath('FROM:', argument);
+  if (parts === undefined) return replies.syntax('Syntax: MAIL FROM:<address>');
+  const parsed = parseReversePath(parts.path);
+  if (!parsed.ok) return replies.badSenderAddress(`Bad sender: ${parsed.problem}`);
+  const options = parseMailParameters(parts.parameters);
+  if (!options.ok) return options.reply;
+  if (needsSmtpUtf8(parsed.value) && options.parameters.smtpUtf8 !== true) {
+    return replies.needsSmtpUtf8();
+  }
+  return { verb: 'MAIL', reversePath: parsed.value, parameters: options.parameters };
+}
+
+function rcpt(argument: string, context: CommandContext): Command | Reply {
+  const parts = splitPath('TO:', argument);
+  if (parts === undefined) return replies.syntax('Syntax: RCPT TO:<address>');
+  const parsed = parseRecipientPath(parts.path, context.hostname);
+  if (!parsed.ok) return replies.badAddress(`Bad recipient: ${parsed.problem}`);
+  const options = parseRcptParameters(parts.parameters);
+  if (!options.ok) return options.reply;
+  if (needsSmtpUtf8(parsed.value) && !context.smtpUtf8) return replies.needsSmtpUtf8();
+  return {
+    verb: 'RCPT',
+    recipient: { address: parsed.value, parameters: options.parameters },
+  };
+}
+
+function parseRecipientPath(path: string, hostname: string): Parsed<Address> {
+  if (path.toLowerCase() === '<postmaster>') {
+    return { ok: true, value: { local: 'postmaster', domain: hostname } };
+  }
+  return parseForwardPath(path);
+}
+
+/** `FROM:<path> parameters`: the closing bracket is the first one outside a quoted string. */
+function splitPath(
+  keyword: 'FROM:' | 'TO:',
+  argument: string,
+): { path: string; parameters: string } | undefined {
+  const start = keyword.length;
+  if (argument.slice(0, start).toUpperCase() !== keyword || argument[start] !== '<') {
+    return undefined;
+  }
+  let quoted = false;
+  for (let i = start + 1; i < argument.length; i++) {
+    const char = argument[i];
+    if (quoted && char === '\\') i += 1;
+    else if (char === '"') quoted = !quoted;
+    else if (char === '>' && !quoted) {
+      const rest = argument.slice(i + 1);
+      if (rest !== '' && !rest.startsWith(' ')) return undefined;
+      return { path: argument.slice(start, i + 1), parameters: rest.trimStart() };
+    }
+  }
+  return undefined;
+}

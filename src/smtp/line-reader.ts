@@ -1,0 +1,175 @@
+/**
+ * Command lines out of input chunks (RFC 5321 2.3.8, 4.1.1). Only CRLF ends a line; a bare CR or LF
+ * is a fault the moment it can be told, so nothing behind it is ever taken for a command. A line over
+ * the bound is skipped to its CRLF in constant memory. Text is ASCII or well-formed UTF-8 without
+ * control characters. Never holds more than one unfinished line and what was pushed meanwhile.
+ */
+import { isUtf8 } from 'node:buffer';
+
+export type LineFault =
+  | 'bare-cr'
+  | 'bare-lf'
+  | 'too-long'
+  | 'control' // NUL, TAB and their like
+  | 'utf8'; // octets that are not UTF-8
+
+export type Line =
+  | { readonly kind: 'line'; readonly text: string }
+  | { readonly kind: 'fault'; readonly fault: LineFault };
+
+const LF = 10;
+const CR = 13;
+/** Waiting input beyond which the caller should stop reading from the socket. */
+const MAX_WAITING_BYTES = 64 * 1024;
+/** One-byte chunks cost far more than a byte. */
+const MAX_WAITING_CHUNKS = 32;
+/** An unfinished line in larger memory is copied out, so that the memory can be freed. */
+const MAX_KEPT_CHUNK = 4096;
+
+const EMPTY = Buffer.alloc(0);
+const NOT_PRINTABLE = /[^\x20-\x7e]/;
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+const CONTROL = /[\x00-\x1f\x7f-\x9f]/;
+
+export class LineReader {
+  readonly #maxLine: number;
+  #head: Buffer = EMPTY;
+  /** Start of the line in `#head`, and how far it was searched for its end. */
+  #at = 0;
+  #searched = 0;
+  #waiting: Buffer[] | undefined;
+  #waitingBytes = 0;
+  #skipping = false;
+
+  /** `maxLine` counts octets including CRLF. */
+  constructor(maxLine: number) {
+    this.#maxLine = maxLine;
+  }
+
+  get isFull(): boolean {
+    return (
+      this.#waitingBytes > MAX_WAITING_BYTES || (this.#waiting?.length ?? 0) > MAX_WAITING_CHUNKS
+    );
+  }
+
+  /** No byte waits to be taken, not even of an unfinished line. */
+  get isEmpty(): boolean {
+    return this.#at === this.#head.length && this.#waiting === undefined;
+  }
+
+  push(chunk: Buffer): void {
+    if (chunk.length === 0) return;
+    if (this.isEmpty) {
+      this.#setHead(chunk);
+      return;
+    }
+    this.#waiting ??= [];
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+  }
+
+  /** The next whole line or fault; undefined when more input is needed. */
+  next(): Line | undefined {
+    for (;;) {
+      const line = this.#nextInHead();
+      if (line !== undefined) return line;
+      if (this.#waiting === undefined) break;
+      this.#mergeWaiting();
+    }
+    if (this.#at === this.#head.length) this.#setHead(EMPTY);
+    else if (this.#head.buffer.byteLength > MAX_KEPT_CHUNK) {
+      const searched = this.#searched - this.#at;
+      const own = Buffer.allocUnsafeSlow(this.#head.length - this.#at);
+      this.#head.copy(own, 0, this.#at);
+      this.#setHead(own);
+      this.#searched = searched;
+    }
+    return undefined;
+  }
+
+  /** Takes bytes as they came, for a reader of content; undefined when there are none. */
+  takeChunk(): Buffer | undefined {
+    if (this.#at < this.#head.length) {
+      const chunk = this.#head.subarray(this.#at);
+      this.#setHead(EMPTY);
+      return chunk;
+    }
+    if (this.#waiting === undefined) return undefined;
+    this.#mergeWaiting();
+    const chunk = this.#head;
+    this.#setHead(EMPTY);
+    return chunk;
+  }
+
+  /** Gives back the end of a chunk that was taken: it comes before everything that is waiting. */
+  giveBack(rest: Buffer): void {
+    this.#setHead(
+      this.#at === this.#head.length ? rest : Buffer.concat([rest, this.#head.subarray(this.#at)]),
+    );
+  }
+
+  #nextInHead(): Line | undefined {
+    const head = this.#head;
+    const cr = head.indexOf(CR, this.#searched);
+    const lf = head.indexOf(LF, this.#searched);
+    const isCrlf = lf > 0 && cr === lf - 1;
+    // A CR that is the last octet so far may still be followed by its LF.
+    const isBareCr = cr >= 0 && !isCrlf && cr !== head.length - 1;
+    if (isBareCr && (lf < 0 || cr < lf)) return this.#fault('bare-cr');
+    if (lf >= 0 && !isCrlf) return this.#fault('bare-lf');
+    if (lf < 0) {
+      this.#searched = cr < 0 ? head.length : cr;
+      if (this.#searched - this.#at > this.#maxLine - 2) this.#skipping = true;
+      if (this.#skipping) this.#at = this.#searched;
+      return undefined;
+    }
+    const start = this.#at;
+    this.#at = lf + 1;
+    this.#searched = this.#at;
+    if (this.#skipping || lf + 1 - start > this.#maxLine) {
+      this.#skipping = false;
+      return { kind: 'fault', fault: 'too-long' };
+    }
+    return lineOf(head, start, cr);
+  }
+
+  /** Nothing behind a bare line end is ever taken. */
+  #fault(fault: 'bare-cr' | 'bare-lf'): Line {
+    this.#setHead(EMPTY);
+    this.#waiting = undefined;
+    this.#waitingBytes = 0;
+    return { kind: 'fault', fault };
+  }
+
+  #setHead(head: Buffer): void {
+    this.#head = head;
+    this.#at = 0;
+    this.#searched = 0;
+  }
+
+  #mergeWaiting(): void {
+    const rest = this.#head.subarray(this.#at);
+    const searched = this.#searched - this.#at;
+    const parts = this.#waiting ?? [];
+    const only = parts[0];
+    this.#setHead(
+      rest.length === 0 && parts.length === 1 && only !== undefined
+        ? only
+        : Buffer.concat([rest, ...parts]),
+    );
+    this.#searched = searched;
+    this.#waiting = undefined;
+    this.#waitingBytes = 0;
+  }
+}
+
+function lineOf(head: Buffer, start: number, end: number): Line {
+  const text = head.toString('latin1', start, end);
+  if (!NOT_PRINTABLE.test(text)) return { kind: 'line', text };
+  const octets = head.subarray(start, end);
+  if (!isUtf8(octets)) return { kind: 'fault', fault: 'utf8' };
+  const decoded = octets.toString('utf8');
+  return CONTROL.test(decoded)
+    ? { kind: 'fault', fault: 'control' }
+    : { kind: 'line', text: decoded };
+}

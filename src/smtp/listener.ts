@@ -1,0 +1,184 @@
+/**
+ * One listening port and its sessions. Bounds connections in all and per client; beyond that a
+ * client hears 421 at once. `reconfigure` gives new settings to new sessions. `stop` closes the port
+ * first: idle sessions hear 421, open transactions may finish within the grace, the rest is cut.
+ */
+import { createServer, isIPv4 } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import type { Clock } from '../base/clock.ts';
+import { CodedError, errorText } from '../base/errors.ts';
+import type { Ids } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import { formatReply, replies } from '../mail/reply.ts';
+import type { SessionView } from '../mail/session-view.ts';
+import type { StartConversation } from './conversation.ts';
+import { Session } from './session.ts';
+import type { SessionOptions, SessionSettings } from './session-settings.ts';
+import type { TlsContexts } from './tls-contexts.ts';
+
+export interface ListenerOptions {
+  readonly name: string;
+  readonly address: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  readonly tls: 'starttls' | 'implicit' | 'off';
+  readonly contexts: TlsContexts;
+  readonly settings: ListenerSettings;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly begin: StartConversation;
+}
+
+/** What may change while the port stays open. */
+export interface ListenerSettings extends SessionSettings {
+  readonly connections: number;
+  readonly connectionsPerClient: number;
+}
+
+const BACKLOG = 1024;
+
+export class SmtpListener {
+  readonly #options: ListenerOptions;
+  readonly #server: Server;
+  readonly #sessions = new Set<Session>();
+  readonly #perClient = new Map<string, number>();
+  #settings: ListenerSettings;
+  #sessionOptions: SessionOptions;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+    this.#sessionOptions = this.#optionsOfSessions(options.settings);
+    // Half-open, so that a client which ends its half still gets the replies to what it sent.
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.#accept(socket),
+    );
+  }
+
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** Rejects with LISTEN_FAILED when the port cannot be bound. */
+  async start(): Promise<{ readonly address: string; readonly port: number }> {
+    const { address, port, name, log } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      const onError = (cause: Error) => {
+        reject(
+          new CodedError('LISTEN_FAILED', `${name} on ${address}:${port}: ${cause.message}`, {
+            cause,
+          }),
+        );
+      };
+      this.#server.once('error', onError);
+      this.#server.listen({ host: address, port, backlog: BACKLOG }, () => {
+        this.#server.off('error', onError);
+        // Such as too many open files: the next connection may work again.
+        this.#server.on('error', (error) => {
+          log.emit('smtp.reject.conn', { listener: name, why: 'limit', msg: errorText(error) });
+        });
+        resolve();
+      });
+    });
+    const bound = this.#server.address();
+    return bound === null || typeof bound === 'string'
+      ? { address, port }
+      : { address: bound.address, port: bound.port };
+  }
+
+  reconfigure(settings: ListenerSettings): void {
+    this.#settings = settings;
+    this.#sessionOptions = this.#optionsOfSessions(settings);
+  }
+
+  /** Resolves when the port and all sessions are closed. */
+  async stop(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      if (this.#server.listening) this.#server.close(() => resolve());
+      else resolve();
+    });
+    for (const session of this.#sessions) session.stop();
+    const timer = this.#options.clock.timer(graceMs, () => {
+      for (const session of this.#sessions) session.destroy();
+    });
+    if (this.#sessions.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onEmpty = resolve;
+      });
+    }
+    timer.stop();
+    await closed;
+  }
+
+  #optionsOfSessions(settings: SessionSettings): SessionOptions {
+    const { tls, contexts, clock, log, begin } = this.#options;
+    return {
+      settings,
+      tls,
+      secureContext: () => contexts.current(),
+      clock,
+      log,
+      begin,
+      onClosed: (session) => this.#forget(session),
+    };
+  }
+
+  #accept(socket: Socket): void {
+    // A connection that was reset before we could look at it has no address any more.
+    const { remoteAddress, remotePort, localAddress, localPort } = socket;
+    if (remoteAddress === undefined || localAddress === undefined) {
+      socket.destroy();
+      return;
+    }
+    const client = plainAddress(remoteAddress);
+    const ofClient = this.#perClient.get(client) ?? 0;
+    const { connections, connectionsPerClient } = this.#settings;
+    if (this.#sessions.size >= connections || ofClient >= connectionsPerClient) {
+      this.#turnAway(socket, client);
+      return;
+    }
+    const { name, clock, ids } = this.#options;
+    const view: SessionView = {
+      sid: ids.session(),
+      listener: name,
+      remote: { address: client, port: remotePort ?? 0 },
+      local: { address: plainAddress(localAddress), port: localPort ?? 0 },
+      openedAt: clock.now(),
+      tls: undefined,
+      hello: undefined,
+    };
+    const session = new Session(socket, view, this.#sessionOptions);
+    this.#sessions.add(session);
+    this.#perClient.set(client, ofClient + 1);
+    void session.open(); // never rejects
+  }
+
+  /** On an implicit-TLS port the client would not understand a reply in the clear. */
+  #turnAway(socket: Socket, client: string): void {
+    const { name, log, tls } = this.#options;
+    log.emit('smtp.reject.conn', { ip: client, listener: name, why: 'limit' });
+    socket.on('error', () => undefined);
+    if (tls === 'implicit') socket.destroy();
+    else {
+      socket.write(formatReply(replies.tooManyConnections(this.#settings.hostname)));
+      socket.destroySoon();
+    }
+  }
+
+  #forget(session: Session): void {
+    if (!this.#sessions.delete(session)) return;
+    const client = session.view.remote.address;
+    const left = (this.#perClient.get(client) ?? 1) - 1;
+    if (left > 0) this.#perClient.set(client, left);
+    else this.#perClient.delete(client);
+    if (this.#sessions.size === 0) this.#onEmpty?.();
+  }
+}
+
+/** IPv4 clients of a dual-stack port appear as `::ffff:192.0.2.1`. */
+function plainAddress(address: string): string {
+  const mapped = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : '';
+  return isIPv4(mapped) ? mapped : address;
+}

@@ -1,0 +1,237 @@
+/**
+ * What an SMTP server answers to each command (RFC 5321): holds the protocol's state and asks the
+ * conversation behind it. What is allowed when stands in session-state.ts, how it is written in
+ * commands.ts. Knows no socket and no time; the session does what an answer asks for beside its
+ * reply. Decides no policy.
+ */
+import type { ReversePath } from '../mail/address.ts';
+import type { MailParameters, Recipient } from '../mail/envelope.ts';
+import type { Reply } from '../mail/reply.ts';
+import { isPositive, replies } from '../mail/reply.ts';
+import type { SessionView, TlsView } from '../mail/session-view.ts';
+import type { Command } from './commands.ts';
+import { parseCommand } from './commands.ts';
+import type { ContentSink, Conversation, SessionSummary } from './conversation.ts';
+import type { Line, LineFault } from './line-reader.ts';
+import type { SessionSettings } from './session-settings.ts';
+import type { SessionState } from './session-state.ts';
+import { denial, hasTransaction, stateAfter } from './session-state.ts';
+
+export interface Answer {
+  readonly reply: Reply;
+  /** Content follows, for this sink. */
+  readonly content?: ContentSink;
+  /** The TLS handshake follows. */
+  readonly startsTls?: boolean;
+  /** The session ends with this reply, and so. */
+  readonly end?: SessionSummary['end'];
+  /** What was wrong, when that ends the session: for the log. */
+  readonly what?: string;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+const FAULTS: Record<LineFault, Reply> = {
+  'bare-cr': replies.bareLineEnd('CR'),
+  'bare-lf': replies.bareLineEnd('LF'),
+  'too-long': replies.lineTooLong(),
+  control: replies.syntax('Control character in command'),
+  utf8: replies.syntax('Malformed UTF-8 in command'),
+};
+
+export class ServerProtocol {
+  readonly #conversation: Conversation;
+  readonly #settings: SessionSettings;
+  readonly #tls: 'starttls' | 'implicit' | 'off';
+  /** Handed out as read-only; it tells more as the session goes on. */
+  readonly #view: Mutable<SessionView>;
+  #state: SessionState = 'start';
+  #recipients = 0;
+  #smtpUtf8 = false;
+  #errors = 0;
+  #transactions = 0;
+
+  constructor(
+    conversation: Conversation,
+    view: SessionView,
+    settings: SessionSettings,
+    tls: 'starttls' | 'implicit' | 'off',
+  ) {
+    this.#conversation = conversation;
+    this.#view = view;
+    this.#settings = settings;
+    this.#tls = tls;
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+  get hasTransaction(): boolean {
+    return hasTransaction(this.#state);
+  }
+  get errors(): number {
+    return this.#errors;
+  }
+  get transactions(): number {
+    return this.#transactions;
+  }
+
+  /** Obeys one line; a promise when the conversation has to be asked. */
+  obey(line: Line): Promise<Answer> | Answer {
+    if (line.kind === 'fault') return this.#wrong(FAULTS[line.fault], line.fault);
+    const command = parseCommand(line.text, {
+      hostname: this.#settings.hostname,
+      smtpUtf8: this.#smtpUtf8,
+    });
+    // Out of sequence comes before malformed: the former is what the client must mend first.
+    const denied = command.verb === undefined ? undefined : denial(this.#state, command.verb);
+    if (denied !== undefined) return this.#wrong(denied, line.text);
+    if ('reply' in command) return this.#wrong(command.reply, line.text);
+    return this.#serve(command);
+  }
+
+  /** The content was read and judged. */
+  contentEnded(reply: Reply): Answer {
+    this.#setState('ready');
+    return answer(reply);
+  }
+
+  /** RFC 3207 4.2: nothing said before TLS counts. */
+  tlsBegan(tls: TlsView): void {
+    this.#view.tls = tls;
+    this.#view.hello = undefined;
+    this.#setState('start');
+  }
+
+  /** The transaction is over without content, if one is open. */
+  endTransaction(): void {
+    if (!this.hasTransaction) return;
+    this.#conversation.reset();
+    this.#setState('ready');
+  }
+
+  #serve(command: Command): Promise<Answer> | Answer {
+    const { hostname, limits } = this.#settings;
+    switch (command.verb) {
+      case 'EHLO':
+      case 'HELO':
+        return this.#hello(command.verb, command.name);
+      case 'MAIL':
+        // RFC 1870 6.1: refused now rather than after the content.
+        if ((command.parameters.size ?? 0) > limits.messageSize) {
+          return answer(replies.sizeExceeded(limits.messageSize));
+        }
+        return this.#mail(command.reversePath, command.parameters);
+      case 'RCPT':
+        if (this.#recipients >= limits.recipients) return answer(replies.tooManyRecipients());
+        return this.#rcpt(command.recipient);
+      case 'DATA':
+        return this.#data();
+      case 'RSET':
+        this.endTransaction();
+        return answer(replies.ok());
+      case 'NOOP':
+        return answer(replies.ok());
+      case 'QUIT':
+        return { reply: replies.bye(hostname), end: 'quit' };
+      case 'STARTTLS':
+        return this.#startTls();
+      case 'VRFY':
+        return answer(replies.vrfy());
+      case 'HELP':
+        return answer(replies.help());
+      case 'EXPN':
+      case 'AUTH':
+      case 'BDAT':
+      case 'ETRN':
+      case 'XCLIENT':
+        return this.#wrong(replies.notImplemented(), command.verb);
+      default:
+        return command satisfies never;
+    }
+  }
+
+  async #hello(verb: 'EHLO' | 'HELO', name: string): Promise<Answer> {
+    const refusal = await this.#conversation.hello(verb, name);
+    // RFC 5321 4.1.1.1: a refused EHLO changes nothing.
+    if (refusal !== undefined) return answer(refusal);
+    this.endTransaction();
+    this.#view.hello = { verb, name };
+    const { hostname } = this.#settings;
+    return this.#done(
+      verb,
+      verb === 'HELO' ? replies.helo(hostname) : replies.ehlo(hostname, this.#extensions()),
+    );
+  }
+
+  #extensions(): string[] {
+    const extensions = [
+      'PIPELINING',
+      `SIZE ${this.#settings.limits.messageSize}`,
+      '8BITMIME',
+      'SMTPUTF8',
+      'ENHANCEDSTATUSCODES',
+      'DSN',
+    ];
+    if (this.#tls === 'starttls' && this.#view.tls === undefined) extensions.push('STARTTLS');
+    return extensions;
+  }
+
+  async #mail(reversePath: ReversePath, parameters: MailParameters): Promise<Answer> {
+    const reply = await this.#conversation.mail(reversePath, parameters);
+    if (isPositive(reply)) {
+      this.#transactions += 1;
+      this.#recipients = 0;
+      this.#smtpUtf8 = parameters.smtpUtf8 ?? false;
+    }
+    return this.#done('MAIL', reply);
+  }
+
+  async #rcpt(recipient: Recipient): Promise<Answer> {
+    const reply = await this.#conversation.rcpt(recipient);
+    if (isPositive(reply)) this.#recipients += 1;
+    return this.#done('RCPT', reply);
+  }
+
+  async #data(): Promise<Answer> {
+    const taken = await this.#conversation.data();
+    if ('write' in taken) {
+      return { ...this.#done('DATA', replies.startContent()), content: taken };
+    }
+    // A refused DATA ends the transaction, and the conversation has to know.
+    this.endTransaction();
+    return answer(taken);
+  }
+
+  #startTls(): Answer {
+    if (this.#view.tls !== undefined) {
+      return this.#wrong(replies.badSequence('TLS is active already'), 'STARTTLS');
+    }
+    if (this.#tls !== 'starttls') return this.#wrong(replies.tlsNotOffered(), 'STARTTLS');
+    return { reply: replies.startTls(), startsTls: true };
+  }
+
+  #done(verb: 'EHLO' | 'HELO' | 'MAIL' | 'RCPT' | 'DATA', reply: Reply): Answer {
+    this.#setState(stateAfter(this.#state, verb, isPositive(reply)));
+    return answer(reply);
+  }
+
+  /** Answers a command that is wrong; too many of them end the session. */
+  #wrong(problem: Reply, what: string): Answer {
+    this.#errors += 1;
+    const { hostname, limits } = this.#settings;
+    const reply = this.#errors > limits.errors ? replies.tooManyErrors(hostname) : problem;
+    return reply.closes === true ? { reply, end: 'errors', what } : { reply };
+  }
+
+  /** The one place that changes the state. */
+  #setState(state: SessionState): void {
+    this.#state = state;
+    if (!hasTransaction(state)) this.#smtpUtf8 = false;
+  }
+}
+
+/** An answer of the conversation, which may want the session to end. */
+function answer(reply: Reply): Answer {
+  return reply.closes === true ? { reply, end: 'refused' } : { reply };
+}

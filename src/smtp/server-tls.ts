@@ -1,0 +1,44 @@
+/**
+ * The server's half of a TLS handshake on a connection that exists already (RFC 3207, RFC 8314).
+ * Bytes that the client sent in the clear after STARTTLS reach the handshake and break it; they are
+ * never commands. The caller keeps the deadline: it destroys the socket.
+ */
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { SecureContext } from 'node:tls';
+import { CodedError } from '../base/errors.ts';
+import type { TlsView } from '../mail/session-view.ts';
+
+export function secureServerSide(socket: Socket, context: SecureContext): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const secured = new TLSSocket(socket, { isServer: true, secureContext: context });
+    const settle = () => {
+      secured.off('secure', onSecure);
+      secured.off('error', onError);
+      secured.off('close', onClose);
+    };
+    const onSecure = () => {
+      settle();
+      resolve(secured);
+    };
+    const onError = (cause: Error) => {
+      settle();
+      // Errors that follow the first one have nobody left to tell.
+      secured.on('error', () => undefined);
+      secured.destroy();
+      socket.destroy();
+      reject(new CodedError('TLS_FAILED', cause.message, { cause }));
+    };
+    const onClose = () => onError(new Error('connection lost in the TLS handshake'));
+    secured.on('secure', onSecure);
+    secured.on('error', onError);
+    secured.on('close', onClose);
+  });
+}
+
+export function tlsView(socket: TLSSocket): TlsView {
+  return {
+    protocol: socket.getProtocol() ?? 'unknown',
+    cipher: socket.getCipher().standardName,
+  };
+}

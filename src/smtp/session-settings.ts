@@ -1,0 +1,72 @@
+/**
+ * What SMTP sessions get from their listener: bounds and deadlines, with their defaults, and the
+ * parts of the program that they use. A session keeps what it began with; a reload gives new settings
+ * to new sessions.
+ */
+import type { SecureContext } from 'node:tls';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { StartConversation } from './conversation.ts';
+import type { Session } from './session.ts';
+
+/** What all sessions of a listener share. */
+export interface SessionOptions {
+  readonly settings: SessionSettings;
+  readonly tls: 'starttls' | 'implicit' | 'off';
+  /** The certificate for handshakes that begin now. */
+  readonly secureContext: () => SecureContext;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly begin: StartConversation;
+  /** The connection is gone; called once. */
+  readonly onClosed: (session: Session) => void;
+}
+
+export interface SessionSettings {
+  /** Our name in greeting and replies. */
+  readonly hostname: string;
+  readonly limits: SessionLimits;
+  readonly timeouts: SessionTimeouts;
+}
+
+export interface SessionLimits {
+  /** Bytes of a message, dots un-stuffed. */
+  readonly messageSize: number;
+  /** Accepted recipients of a transaction; RFC 5321 4.5.3.1.8 wants at least 100. */
+  readonly recipients: number;
+  /** Commands that may be wrong before the session is closed. */
+  readonly errors: number;
+  /** Octets of a command line with its CRLF. */
+  readonly line: number;
+}
+
+/** Milliseconds. */
+export interface SessionTimeouts {
+  /** From one whole command to the next (RFC 5321 4.5.3.2.7). */
+  readonly command: number;
+  /** From one chunk of content to the next. */
+  readonly content: number;
+  /** All of one message's content: a drip of bytes must not hold a session for ever. */
+  readonly contentInAll: number;
+  readonly handshake: number;
+  /** A client that does not read its replies. */
+  readonly writing: number;
+  /** After our last reply, until the client closes: it shall be able to read that reply. */
+  readonly linger: number;
+}
+
+export const DEFAULT_LIMITS: SessionLimits = {
+  messageSize: 50 * 1024 * 1024,
+  recipients: 200,
+  errors: 10,
+  line: 2048,
+};
+
+export const DEFAULT_TIMEOUTS: SessionTimeouts = {
+  command: 300_000,
+  content: 180_000,
+  contentInAll: 1_800_000,
+  handshake: 30_000,
+  writing: 120_000,
+  linger: 5_000,
+};

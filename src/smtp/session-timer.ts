@@ -1,0 +1,51 @@
+/**
+ * The one timer of a session. It watches one kind of wait at a time and starts anew when it is armed
+ * again; only a change of kind costs a new timer. Once stopped it never starts again.
+ */
+import type { Clock, Timer } from '../base/clock.ts';
+import type { SessionTimeouts } from './session-settings.ts';
+
+export type Wait = Exclude<keyof SessionTimeouts, 'contentInAll'>;
+
+export class SessionTimer {
+  readonly #clock: Clock;
+  readonly #timeouts: SessionTimeouts;
+  readonly #onTimeout: (wait: Wait) => void;
+  #wait: Wait;
+  /** Absent once it was stopped. */
+  #timer: Timer | undefined;
+
+  constructor(
+    clock: Clock,
+    timeouts: SessionTimeouts,
+    wait: Wait,
+    onTimeout: (wait: Wait) => void,
+  ) {
+    this.#clock = clock;
+    this.#timeouts = timeouts;
+    this.#onTimeout = onTimeout;
+    this.#wait = wait;
+    this.#timer = this.#newTimer();
+  }
+
+  /** Watches `wait`, by default the same as before, for its full time. */
+  arm(wait = this.#wait): void {
+    if (this.#timer === undefined) return;
+    if (wait === this.#wait) {
+      this.#timer.restart();
+      return;
+    }
+    this.#timer.stop();
+    this.#wait = wait;
+    this.#timer = this.#newTimer();
+  }
+
+  stop(): void {
+    this.#timer?.stop();
+    this.#timer = undefined;
+  }
+
+  #newTimer(): Timer {
+    return this.#clock.timer(this.#timeouts[this.#wait], () => this.#onTimeout(this.#wait));
+  }
+}

@@ -1,0 +1,331 @@
+/**
+ * One SMTP session: a connection, its input, its one timer and its end. Works off the input at hand
+ * in one loop, one command at a time and without recursion, and answers all of it in one write. What
+ * is answered is decided in server-protocol.ts. Whatever the conversation throws ends here as a
+ * temporary failure, and the conversation hears of the end exactly once, never while it is at work.
+ */
+import type { Socket } from 'node:net';
+import { CodedError, errorText } from '../base/errors.ts';
+import type { EventName, Fields } from '../base/log.ts';
+import type { Reply } from '../mail/reply.ts';
+import { formatReply, replies } from '../mail/reply.ts';
+import type { SessionView } from '../mail/session-view.ts';
+import { ContentPhase } from './content-phase.ts';
+import type { Conversation, SessionSummary } from './conversation.ts';
+import { LineReader } from './line-reader.ts';
+import type { Answer } from './server-protocol.ts';
+import { ServerProtocol } from './server-protocol.ts';
+import type { SessionOptions } from './session-settings.ts';
+import type { Wait } from './session-timer.ts';
+import { SessionTimer } from './session-timer.ts';
+import type { WireListener } from './wire.ts';
+import { Wire } from './wire.ts';
+
+type End = SessionSummary['end'];
+
+/** One for all sessions: making an error, with its stack, costs more than the end of a session. */
+const SESSION_OVER = new CodedError('CLIENT_GONE', 'the session is over');
+
+export class Session implements WireListener {
+  readonly #options: SessionOptions;
+  readonly view: SessionView;
+  readonly #wire: Wire;
+  readonly #reader: LineReader;
+  readonly #timer: SessionTimer;
+  readonly #gone = new AbortController();
+  readonly #conversation: Conversation;
+  readonly #protocol: ServerProtocol;
+  /** What the session is at: asking whether it may open, waiting for input, working it off. */
+  #activity: 'opening' | 'waiting' | 'working' | 'over' = 'opening';
+  /** How it ends, from the moment that this is certain. */
+  #end: End | undefined;
+  #stopping = false;
+  #content: ContentPhase | undefined;
+  #bytesRead = 0;
+
+  constructor(socket: Socket, view: SessionView, options: SessionOptions) {
+    const { settings, tls, clock, begin } = options;
+    this.#options = options;
+    this.view = view;
+    this.#reader = new LineReader(settings.limits.line);
+    this.#conversation = begin(view, this.#gone.signal);
+    this.#protocol = new ServerProtocol(this.#conversation, view, settings, tls);
+    this.#timer = new SessionTimer(clock, settings.timeouts, 'command', (wait) =>
+      this.#timedOut(wait),
+    );
+    this.#wire = new Wire(socket, this);
+  }
+
+  /** Greets the client; resolves when that is done, never rejects. */
+  async open(): Promise<void> {
+    const { listener, remote } = this.view;
+    this.#log('smtp.open', { listener, port: remote.port });
+    try {
+      if (this.#options.tls === 'implicit') await this.#secure();
+      if (this.#end === undefined) {
+        const refusal = await this.#conversation.connect();
+        if (refusal === undefined) this.#say(replies.greeting(this.#hostname));
+        else this.#close('refused', refusal);
+      }
+    } catch (error) {
+      this.#crash(error);
+    }
+    this.#settle();
+  }
+
+  /** An idle session hears 421 now, one with an open transaction when that is over. */
+  stop(): void {
+    this.#stopping = true;
+    if (this.#activity === 'waiting') this.#settle();
+  }
+
+  /** Cuts the connection. */
+  destroy(): void {
+    this.#finish('stopped');
+    this.#wire.destroy();
+  }
+
+  input(chunk: Buffer): void {
+    this.#bytesRead += chunk.length;
+    switch (this.#activity) {
+      case 'opening':
+        // RFC 5321 4.3.1: the client waits for the greeting.
+        this.#log('smtp.early', { state: this.#protocol.state });
+        this.#close('refused', replies.earlyTalker());
+        break;
+      case 'waiting':
+        this.#reader.push(chunk);
+        void this.#work(); // never rejects
+        break;
+      case 'working':
+        this.#reader.push(chunk);
+        if (this.#reader.isFull) this.#wire.pause();
+        break;
+      case 'over':
+        break;
+      default:
+        this.#activity satisfies never;
+    }
+  }
+
+  inputEnded(): void {
+    if (this.#activity === 'waiting') this.#settle();
+  }
+
+  gone(error: Error | undefined): void {
+    this.#lost(error);
+    this.#timer.stop();
+    this.#options.onClosed(this);
+  }
+
+  /** Works off the input at hand; never rejects. */
+  async #work(): Promise<void> {
+    this.#activity = 'working';
+    try {
+      while (this.#end === undefined && !this.#mayStop()) {
+        if (this.#wire.hasUnread) await this.#untilRead();
+        else if (this.#content === undefined) {
+          const line = this.#reader.next();
+          if (line === undefined) break;
+          // Only a whole command earns more time, not a byte of one.
+          this.#arm();
+          const answer = this.#protocol.obey(line);
+          const busy = answer instanceof Promise ? this.#giveLater(answer) : this.#give(answer);
+          if (busy !== undefined) await busy;
+        } else {
+          const chunk = this.#reader.takeChunk();
+          if (chunk === undefined) break;
+          const busy = this.#takeContent(this.#content, chunk);
+          if (busy !== undefined) await busy;
+        }
+      }
+    } catch (error) {
+      this.#crash(error);
+    }
+    this.#settle();
+  }
+
+  /** Nothing is being worked off: what is left is to wait or to end. */
+  #settle(): void {
+    this.#wire.flush();
+    if (this.#end === undefined) {
+      if (this.#mayStop()) this.#close('stopped', replies.shuttingDown(this.#hostname));
+      else if (this.#wire.isInputEnded) this.#lost(undefined);
+      else {
+        this.#activity = 'waiting';
+        this.#wire.resume();
+        return;
+      }
+    }
+    this.#conclude();
+  }
+
+  #mayStop(): boolean {
+    return this.#stopping && !this.#protocol.hasTransaction;
+  }
+
+  async #giveLater(pending: Promise<Answer>): Promise<void> {
+    this.#wire.flushSoon();
+    const busy = this.#give(await pending);
+    if (busy !== undefined) await busy;
+  }
+
+  #give(answer: Answer): Promise<void> | undefined {
+    if (answer.end !== undefined) {
+      if (answer.end === 'errors') this.#faulty(answer.what ?? '');
+      this.#close(answer.end, answer.reply);
+      return undefined;
+    }
+    // RFC 3207 6: what was pipelined in the clear may be an attacker's; none of it is ever run.
+    if (answer.startsTls === true && !this.#reader.isEmpty) {
+      this.#faulty('pipelined STARTTLS');
+      this.#close('errors', replies.pipelinedStartTls());
+      return undefined;
+    }
+    this.#say(answer.reply);
+    if (answer.content !== undefined) {
+      const { settings, clock } = this.#options;
+      this.#content = new ContentPhase(answer.content, settings, clock.mono());
+      this.#arm('content');
+    }
+    return answer.startsTls === true ? this.#secure() : undefined;
+  }
+
+  async #secure(): Promise<void> {
+    this.#arm('handshake');
+    const tls = await this.#wire.secure(this.#options.secureContext());
+    if (tls === undefined) return;
+    this.#protocol.tlsBegan(tls);
+    this.#log('smtp.tls', { proto: tls.protocol, cipher: tls.cipher });
+    this.#arm('command');
+  }
+
+  #takeContent(content: ContentPhase, chunk: Buffer): Promise<void> | undefined {
+    this.#arm();
+    const step = content.take(chunk, this.#options.clock.mono());
+    switch (step.kind) {
+      case 'more':
+        return step.busy;
+      case 'end':
+        this.#reader.giveBack(step.rest);
+        return this.#endContent(content, step.busy);
+      case 'overrun':
+        this.#faulty('overrun');
+        this.#close('errors', step.reply);
+        return undefined;
+      default:
+        return step satisfies never;
+    }
+  }
+
+  async #endContent(content: ContentPhase, busy: Promise<void> | undefined): Promise<void> {
+    this.#wire.flushSoon();
+    if (busy !== undefined) await busy;
+    if (this.#end !== undefined) return;
+    // From here on the conversation knows that the content is whole: no abort any more.
+    this.#content = undefined;
+    const { reply, end } = this.#protocol.contentEnded(await content.end());
+    this.#arm('command');
+    if (end === undefined) this.#say(reply);
+    else this.#close(end, reply);
+  }
+
+  /** A client that does not read gets nothing more to read. */
+  async #untilRead(): Promise<void> {
+    this.#arm('writing');
+    await this.#wire.drained();
+    this.#arm(this.#content === undefined ? 'command' : 'content');
+  }
+
+  #say(reply: Reply): void {
+    if (this.#end === undefined) this.#wire.write(formatReply(reply));
+  }
+
+  /** Says a last reply and ends. */
+  #close(end: End, reply: Reply): void {
+    if (this.#end !== undefined) return;
+    this.#say(reply);
+    this.#wire.end();
+    this.#finish(end);
+  }
+
+  #lost(error: Error | undefined): void {
+    if (this.#end !== undefined) return;
+    const msg = error === undefined ? {} : { msg: errorText(error) };
+    this.#log('smtp.lost', { state: this.#protocol.state, ...msg });
+    this.#wire.end();
+    this.#finish('lost');
+  }
+
+  #crash(error: unknown): void {
+    // A call that fails because the session is over is no surprise.
+    if (this.#end !== undefined && error instanceof CodedError) return;
+    const stack = error instanceof Error ? error.stack : undefined;
+    this.#log('crash', { state: this.#protocol.state, msg: errorText(error), stack }, 'error');
+    this.#close('fault', replies.sessionFault(this.#hostname));
+  }
+
+  /** From here on nothing more is answered; whoever still works for this client may stop. */
+  #finish(end: End): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#timer.arm('linger');
+    this.#gone.abort(SESSION_OVER);
+    if (this.#activity === 'waiting') this.#conclude();
+  }
+
+  /** Tells the conversation, once, and never while it is at work. */
+  #conclude(): void {
+    if (this.#activity === 'over' || this.#end === undefined) return;
+    this.#activity = 'over';
+    const { errors, transactions } = this.#protocol;
+    const summary = { errors, bytesRead: this.#bytesRead, transactions, end: this.#end };
+    try {
+      if (this.#content !== undefined) this.#content.abort();
+      else if (this.#protocol.state !== 'content') this.#protocol.endTransaction();
+      this.#conversation.closed(summary);
+    } catch (error) {
+      this.#crash(error);
+    }
+    this.#content = undefined;
+    const ms = this.#options.clock.now() - this.view.openedAt;
+    this.#log('smtp.close', { ...summary, ms, tls: this.view.tls?.protocol });
+  }
+
+  /** The deadline of the last reply is never put off. */
+  #arm(wait?: Wait): void {
+    if (this.#end === undefined) this.#timer.arm(wait);
+  }
+
+  #timedOut(wait: Wait): void {
+    switch (wait) {
+      case 'command':
+      case 'content':
+        // While the conversation is at work, nobody waits for the client.
+        if (this.#activity !== 'waiting') this.#arm();
+        else this.#close('timeout', replies.idleTimeout(this.#hostname));
+        break;
+      case 'handshake':
+      case 'writing':
+      case 'linger':
+        this.#finish('timeout');
+        this.#wire.destroy();
+        break;
+      default:
+        wait satisfies never;
+    }
+  }
+
+  get #hostname(): string {
+    return this.#options.settings.hostname;
+  }
+
+  #faulty(what: string): void {
+    this.#log('smtp.proto', { what, state: this.#protocol.state });
+  }
+
+  #log(evt: EventName, fields: Fields, level?: 'error'): void {
+    const { remote, sid } = this.view;
+    this.#options.log.emit(evt, { ip: remote.address, sid, ...fields }, level);
+  }
+}
