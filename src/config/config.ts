@@ -1,0 +1,153 @@
+/**
+ * The configuration as the program sees it: a read-only value, paths absolute, durations in
+ * milliseconds, sizes in bytes, defaults filled in. A reload makes a new one; what was begun under
+ * the old one ends under it.
+ */
+import { dirname, resolve } from 'node:path';
+import type { Level } from '../base/log.ts';
+import type { DomainFile } from './domain-file.ts';
+import type { Endpoint } from './endpoint.ts';
+import { formatEndpoint } from './endpoint.ts';
+import type { NodeSettings } from './node-schema.ts';
+import type { ProblemAt } from './problem.ts';
+import type { YamlSource } from './yaml-source.ts';
+
+export interface Config {
+  /** The file it was read from. */
+  readonly file: string;
+  readonly hostname: string;
+  readonly data: string;
+  readonly domainsFolder: string;
+  readonly domainFiles: readonly DomainFile[];
+  readonly listeners: readonly ListenerConfig[];
+  readonly control: ListenAddress;
+  /** Undefined: a certificate of our own making. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Undefined: the system's. */
+  readonly dnsServers: readonly Endpoint[] | undefined;
+  readonly scanners: { readonly managed: boolean };
+  /** In the order they run. */
+  readonly plugins: readonly PluginConfig[];
+  readonly limits: LimitsConfig;
+  readonly queue: QueueConfig;
+  readonly delivery: { readonly cutThrough: boolean; readonly finalReplyTimeoutMs: number };
+  readonly log: { readonly level: Level; readonly file: string | null };
+}
+
+export interface ListenAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface ListenerConfig extends ListenAddress {
+  readonly name: string;
+  readonly tls: 'starttls' | 'implicit' | 'off';
+  readonly auth: 'off' | 'optional' | 'required';
+  /** Networks whose connections begin with a PROXY header. */
+  readonly proxyProtocol: readonly string[];
+  /** Networks that may use XCLIENT. */
+  readonly xclient: readonly string[];
+}
+
+export interface PluginConfig {
+  readonly name: string;
+  /** As written; the plugin host checks them. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Makes a problem of an option; the path begins at the options. */
+  readonly problemAt: ProblemAt;
+}
+
+export interface LimitsConfig {
+  readonly messageSizeBytes: number;
+  readonly recipients: number;
+  readonly connections: number;
+  readonly connectionsPerClient: number;
+  readonly headerBytes: number;
+  readonly hops: number;
+  /** Refused as unknown in one session before it is cut off. */
+  readonly unknownRecipients: number;
+  readonly minFreeSpaceBytes: number;
+}
+
+export interface QueueConfig {
+  /** Waits before the second, third, ... attempt; the last one repeats. */
+  readonly retryMs: readonly number[];
+  readonly lifetimeMs: number;
+  readonly probeMs: number;
+}
+
+export function buildConfig(
+  settings: NodeSettings,
+  source: YamlSource,
+  domainFiles: readonly DomainFile[],
+): Config {
+  const { limits, queue, delivery, log, tls, control } = settings;
+  const path = (text: string) => resolve(dirname(source.file), text);
+  return {
+    file: source.file,
+    hostname: settings.hostname.toLowerCase(),
+    data: path(settings.data),
+    domainsFolder: path(settings.domains),
+    domainFiles,
+    listeners: settings.listeners.map((listener) => ({
+      name: listener.name ?? addressText(listener.address),
+      ...listener.address,
+      tls: listener.tls,
+      auth: listener.auth,
+      proxyProtocol: listener.proxy_protocol,
+      xclient: listener.xclient,
+    })),
+    control: control.address,
+    tls:
+      tls !== undefined && 'cert' in tls
+        ? { certFile: path(tls.cert), keyFile: path(tls.key) }
+        : undefined,
+    dnsServers: settings.dns.servers,
+    scanners: settings.scanners,
+    plugins: settings.plugins.map(({ name, options }, index) => ({
+      name,
+      options,
+      problemAt: (at, text, severity) =>
+        source.problemAt(['plugins', index, name, ...at], text, severity),
+    })),
+    limits: {
+      messageSizeBytes: limits.message_size,
+      recipients: limits.recipients,
+      connections: limits.connections,
+      connectionsPerClient: limits.connections_per_client,
+      headerBytes: limits.header,
+      hops: limits.hops,
+      unknownRecipients: limits.unknown_recipients,
+      minFreeSpaceBytes: limits.min_free_space,
+    },
+    queue: { retryMs: queue.retry, lifetimeMs: queue.lifetime, probeMs: queue.probe },
+    delivery: {
+      cutThrough: delivery.cut_through,
+      finalReplyTimeoutMs: delivery.final_reply_timeout,
+    },
+    log: { level: log.level, file: log.file === null ? null : path(log.file) },
+  };
+}
+
+export function addressText({ address, port }: ListenAddress): string {
+  return formatEndpoint({ host: address, port });
+}
+
+/**
+ * The keys whose change a reload cannot put in force: the running gateway keeps the old values of
+ * these until it is started anew.
+ */
+export function needsRestart(running: Config, next: Config): string[] {
+  const fixed = ({ data, listeners, control, scanners, log }: Config) => ({
+    data,
+    listeners,
+    control,
+    scanners,
+    'log.file': log.file,
+  });
+  const before: Readonly<Record<string, unknown>> = fixed(running);
+  const after: Readonly<Record<string, unknown>> = fixed(next);
+  return Object.keys(before).filter(
+    (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
+  );
+}

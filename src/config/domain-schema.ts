@@ -1,0 +1,104 @@
+/**
+ * The schema of one file in the domains folder: a customer domain, where its mail goes, who its
+ * recipients are, what is done with spam and viruses. The names of plugins are keys as well; they
+ * are taken out before this schema sees the file (`domain-file.ts`).
+ */
+import * as z from 'zod';
+import { outgoingSchema } from './outgoing-schema.ts';
+import { domainName, endpoint, host, mailAddress, path, score, whole } from './values.ts';
+
+const SMTP_PORT = 25;
+
+const destinationHost = z.union(
+  [
+    endpoint(SMTP_PORT),
+    z.strictObject({
+      host: host(),
+      port: whole(1, 65_535).prefault(SMTP_PORT),
+      priority: whole(0, 65_535).optional(),
+    }),
+  ],
+  { error: 'expected host:port or { host, port, priority }' },
+);
+
+/** The bounds of a destination's connections, as a number of ours: Postfix takes 50 from one client. */
+const MAX_CONNECTIONS = 1000;
+
+const destination = z.union(
+  [
+    endpoint(SMTP_PORT),
+    z.strictObject({
+      hosts: z
+        .array(destinationHost, { error: 'expected a list of hosts such as ["192.0.2.10:25"]' })
+        .min(1, { error: 'expected at least one host' })
+        .max(20, { error: 'expected at most 20 hosts' }),
+      tls: z.enum(['opportunistic', 'required', 'off']).prefault('opportunistic'),
+      xclient: z.boolean().prefault(false),
+      max_connections: whole(1, MAX_CONNECTIONS).prefault(20),
+    }),
+  ],
+  { error: 'expected host:port or { hosts: [...] }' },
+);
+
+const SOURCE_FORM = 'expected exactly one of list, file or ldap';
+
+const recipients = z.union(
+  [
+    z.enum(['callout', 'any']),
+    z
+      .strictObject({
+        // The addresses are checked where the domain's names are known.
+        list: z.array(z.string(), { error: 'expected a list of addresses' }).optional(),
+        file: path().optional(),
+        ldap: z.record(z.string(), z.unknown()).optional(),
+      })
+      .refine((source) => Object.keys(source).length === 1, { error: SOURCE_FORM }),
+  ],
+  { error: 'expected callout, any, { list: [...] } or { file: path }' },
+);
+
+export const SERVICES = ['relay', 'fallback', 'spam', 'virus'] as const;
+
+const services = z
+  .array(z.enum(SERVICES), { error: `expected a list of ${SERVICES.join(', ')}` })
+  .refine((list) => list.length === 0 || list.includes('relay') || list.includes('fallback'), {
+    error: 'needs relay or fallback: without them no mail gets through',
+  })
+  .min(1, { error: `expected a list of ${SERVICES.join(', ')}` });
+
+export const domainSchema = z.strictObject({
+  domain: domainName(),
+  aliases: z.array(domainName(), { error: 'expected a list of domain names' }).prefault([]),
+  licensed_users: whole(1, 1_000_000).optional(),
+  destination,
+  recipients: recipients.prefault('callout'),
+  case_sensitive_local_parts: z.boolean().prefault(false),
+  outage: z.enum(['defer', 'hold', 'accept']).prefault('defer'),
+  services: services.prefault([...SERVICES]),
+  spam: z
+    .strictObject({
+      tag: score().prefault(5),
+      quarantine: score().prefault(null),
+      reject: score().prefault(10),
+    })
+    .prefault({}),
+  virus: z.enum(['reject', 'quarantine']).prefault('reject'),
+  attachments: z.record(z.string(), z.unknown()).nullable().optional(),
+  contact: mailAddress().optional(),
+  support: z
+    .strictObject({ name: z.string().optional(), email: mailAddress().optional() })
+    .optional(),
+  outgoing: outgoingSchema.optional(),
+});
+
+/**
+ * A plugin of this name could not be told from a setting. `attachments` is here only so that the
+ * key may stand while the plugin is not in use.
+ */
+export function isSetting(name: string): boolean {
+  return name !== 'attachments' && Object.hasOwn(domainSchema.shape, name);
+}
+
+export type DomainSettings = z.output<typeof domainSchema>;
+export type HostSettings = z.output<typeof destinationHost>;
+export type DestinationSettings = z.output<typeof destination>;

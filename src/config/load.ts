@@ -1,0 +1,108 @@
+/**
+ * Reads sluice.yaml and the domains folder into one `Config`, or into all the problems they have.
+ * Reading changes nothing, so `check`, `start` and a reload see the same. What needs the domains as
+ * a whole (a name served twice, a mail loop, lists of recipients) is found by `directory/load.ts`,
+ * which stands on this.
+ */
+import { readdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Config } from './config.ts';
+import { buildConfig } from './config.ts';
+import type { DomainFile } from './domain-file.ts';
+import { readDomainFile } from './domain-file.ts';
+import { isSetting } from './domain-schema.ts';
+import { checkNode } from './node-checks.ts';
+import { nodeSchema } from './node-schema.ts';
+import { NODE_FEATURES, notInEffect } from './not-in-effect.ts';
+import type { Problem } from './problem.ts';
+import { fileProblem, hasErrors, inReadingOrder } from './problem.ts';
+import { checkValue } from './schema-problems.ts';
+import { readTextFile, systemText } from './text-file.ts';
+import type { YamlSource } from './yaml-source.ts';
+import { isGroup, parseYaml } from './yaml-source.ts';
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config; readonly warnings: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** What could be read, even when there are errors, so that all of them are found in one go. */
+export interface ConfigReading {
+  readonly config: Config | undefined;
+  readonly domainFiles: readonly DomainFile[];
+  readonly problems: readonly Problem[];
+}
+
+const MAX_FILE_BYTES = 1024 * 1024; // far beyond what a person writes
+const MAX_DOMAIN_FILES = 100_000;
+
+export async function loadConfig(file: string): Promise<ConfigResult> {
+  const { config, problems } = await readConfig(file);
+  if (config === undefined || hasErrors(problems)) return { ok: false, problems };
+  return { ok: true, config, warnings: problems };
+}
+
+export async function readConfig(file: string): Promise<ConfigReading> {
+  const path = resolve(file);
+  const text = await readTextFile(path, MAX_FILE_BYTES);
+  if (!text.ok) return nothing([fileProblem(path, text.problem)]);
+  const { source, problems: syntax } = parseYaml(path, text.value);
+  if (source === undefined) return nothing(syntax);
+
+  const problems = [...syntax];
+  const node = checkValue(nodeSchema, source.value, source);
+  const folder = await readDomainFiles(source);
+  problems.push(...folder.problems);
+  if (!node.ok) {
+    problems.push(...node.problems);
+    return { ...folder, config: undefined, problems: inReadingOrder(problems, path) };
+  }
+  const config = buildConfig(node.value, source, folder.domainFiles);
+  problems.push(...notInEffect(NODE_FEATURES, source.value, source));
+  problems.push(...(await checkNode(config, source)));
+  return { ...folder, config, problems: inReadingOrder(problems, path) };
+}
+
+function nothing(problems: readonly Problem[]): ConfigReading {
+  return { config: undefined, domainFiles: [], problems };
+}
+
+/** Reads the folder even if sluice.yaml has faults elsewhere. */
+async function readDomainFiles(source: YamlSource) {
+  const problems: Problem[] = [];
+  const domainFiles: DomainFile[] = [];
+  const settings = isGroup(source.value) ? source.value : {};
+  const named = settings['domains'] ?? './domains';
+  if (typeof named !== 'string' || named.includes('\0')) return { domainFiles, problems };
+  const folder = resolve(dirname(source.file), named);
+  let names: string[];
+  // A folder that is not there is a problem for a person, not a surprise.
+  try {
+    names = await readdir(folder);
+  } catch (error) {
+    const text = `the folder ${named} cannot be read: ${systemText(error)}`;
+    return { domainFiles, problems: [source.problemAt(['domains'], text)] };
+  }
+  const files = names.filter((name) => /^[^.].*\.ya?ml$/.test(name)).toSorted();
+  if (files.length === 0) {
+    const text = `the folder ${named} holds no domain file (*.yaml): no mail is accepted`;
+    problems.push(source.problemAt(['domains'], text, 'warning'));
+  }
+  if (files.length > MAX_DOMAIN_FILES) {
+    const text = `the folder ${named} holds more than ${MAX_DOMAIN_FILES} files`;
+    return { domainFiles, problems: [source.problemAt(['domains'], text)] };
+  }
+  const pluginNames = pluginNamesOf(settings['plugins']);
+  for (const name of files) {
+    const reading = await readDomainFile(join(folder, name), pluginNames);
+    problems.push(...reading.problems);
+    if (reading.domainFile !== undefined) domainFiles.push(reading.domainFile);
+  }
+  return { domainFiles, problems };
+}
+
+/** The names in the list of plugins, as far as it is one; its faults are found by the schema. */
+function pluginNamesOf(plugins: unknown): string[] {
+  const entries: readonly unknown[] = Array.isArray(plugins) ? plugins : [];
+  const names = entries.flatMap((entry) => (isGroup(entry) ? Object.keys(entry) : [entry]));
+  return names.filter((name) => typeof name === 'string').filter((name) => !isSetting(name));
+}

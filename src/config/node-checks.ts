@@ -1,0 +1,155 @@
+/**
+ * What a schema cannot know about sluice.yaml: values that contradict each other, and files and
+ * folders that are not there. Finds everything at once; changes nothing on the disk.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import type { Config, ListenAddress } from './config.ts';
+import { addressText } from './config.ts';
+import { canonicalHost } from './endpoint.ts';
+import { formatDuration } from './quantity.ts';
+import type { Path, Problem } from './problem.ts';
+import { systemText } from './text-file.ts';
+import { isGroup } from './yaml-source.ts';
+import type { YamlSource } from './yaml-source.ts';
+
+export async function checkNode(config: Config, source: YamlSource): Promise<Problem[]> {
+  return [
+    ...addressProblems(config, source),
+    ...nameProblems(config, source),
+    ...authProblems(config, source),
+    ...queueProblems(config, source),
+    ...(await tlsProblems(config, source)),
+    ...(await placeProblems(config, source)),
+  ];
+}
+
+function addressProblems(config: Config, source: YamlSource): Problem[] {
+  interface User extends ListenAddress {
+    readonly user: string;
+    readonly path: Path;
+  }
+  const users: User[] = [
+    ...config.listeners.map(({ address, port }, index) => ({
+      address,
+      port,
+      user: `listeners[${index}]`,
+      path: ['listeners', index, 'address'],
+    })),
+    { ...config.control, user: 'control', path: ['control', 'address'] },
+  ];
+  return users.flatMap((user, index) => {
+    const other = users.slice(0, index).find((earlier) => overlap(earlier, user));
+    if (other === undefined) return [];
+    return [source.problemAt(user.path, `${addressText(user)} is taken by ${other.user} already`)];
+  });
+}
+
+/** `0.0.0.0` is every IPv4 address and `::` every address there is. */
+function overlap(a: ListenAddress, b: ListenAddress): boolean {
+  if (a.port !== b.port || a.port === 0) return false; // 0: the system chooses a free one
+  const covers = (one: string, other: string) =>
+    one === other || one === '::' || (one === '0.0.0.0' && isIPv4(other));
+  const [first, second] = [canonicalHost(a.address), canonicalHost(b.address)];
+  return covers(first, second) || covers(second, first);
+}
+
+function nameProblems(config: Config, source: YamlSource): Problem[] {
+  return [
+    ...repeated(config.listeners).map((index) =>
+      source.problemAt(['listeners', index, 'name'], 'another listener has this name'),
+    ),
+    ...repeated(config.plugins).map((index) =>
+      source.problemAt(['plugins', index], 'this plugin is in the list already'),
+    ),
+  ];
+}
+
+function repeated(list: readonly { readonly name: string }[]): number[] {
+  const names = list.map(({ name }) => name);
+  return [...names.keys()].filter((index) => names.indexOf(names[index] ?? '') < index);
+}
+
+/** A password must not cross the network in the clear (RFC 4954 section 4). */
+function authProblems(config: Config, source: YamlSource): Problem[] {
+  return config.listeners.flatMap(({ auth, tls }, index) =>
+    auth === 'required' && tls === 'off'
+      ? [source.problemAt(['listeners', index, 'auth'], 'a login needs TLS, which is off here')]
+      : [],
+  );
+}
+
+function queueProblems({ queue }: Config, source: YamlSource): Problem[] {
+  const first = queue.retryMs[0] ?? 0;
+  if (first <= queue.lifetimeMs) return [];
+  const text = `is over before the first retry after ${formatDuration(first)}: nothing is ever tried again`;
+  return [source.problemAt(['queue', 'lifetime'], text, 'warning')];
+}
+
+async function tlsProblems(config: Config, source: YamlSource): Promise<Problem[]> {
+  if (config.tls === undefined) {
+    const declared = isGroup(source.value) && source.value['tls'] !== undefined;
+    if (declared || config.listeners.every(({ tls }) => tls === 'off')) return [];
+    const text =
+      'no certificate is set: a self-made one is used, which encrypts but proves nothing; { self_made: true } says that this is meant';
+    return [source.problemAt(['tls'], text, 'warning')];
+  }
+  const cert = await contentOf(config.tls.certFile);
+  const key = await contentOf(config.tls.keyFile);
+  const problems: Problem[] = [];
+  if (!cert.ok) problems.push(source.problemAt(['tls', 'cert'], cert.problem));
+  if (!key.ok) problems.push(source.problemAt(['tls', 'key'], key.problem));
+  if (!cert.ok || !key.ok) return problems;
+  if (fitTls({ cert: cert.bytes, key: key.bytes })) return [];
+  if (!fitTls({ cert: cert.bytes })) {
+    problems.push(source.problemAt(['tls', 'cert'], 'is not a certificate in PEM form'));
+  }
+  if (!fitTls({ key: key.bytes })) {
+    problems.push(source.problemAt(['tls', 'key'], 'is not a private key in PEM form'));
+  }
+  if (problems.length > 0) return problems;
+  return [source.problemAt(['tls', 'key'], 'does not belong to the certificate')];
+}
+
+type FileContent =
+  { readonly ok: true; readonly bytes: Buffer } | { readonly ok: false; readonly problem: string };
+
+async function contentOf(file: string): Promise<FileContent> {
+  // What the file system says is an answer here, not a surprise; likewise what OpenSSL says below.
+  try {
+    return { ok: true, bytes: await readFile(file) };
+  } catch (error) {
+    return { ok: false, problem: `cannot be read: ${systemText(error)}` };
+  }
+}
+
+function fitTls(parts: { cert?: Buffer; key?: Buffer }): boolean {
+  try {
+    createSecureContext(parts);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What will be made when it is missing must at least not be there as something else. */
+async function placeProblems(config: Config, source: YamlSource): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  const data = await kindOf(config.data);
+  if (data !== 'folder' && data !== 'nothing') {
+    problems.push(source.problemAt(['data'], 'is not a folder'));
+  }
+  if (config.log.file !== null && (await kindOf(config.log.file)) === 'folder') {
+    problems.push(source.problemAt(['log', 'file'], 'is a folder'));
+  }
+  return problems;
+}
+
+async function kindOf(path: string): Promise<'folder' | 'file' | 'nothing'> {
+  try {
+    return (await stat(path)).isDirectory() ? 'folder' : 'file';
+  } catch (error) {
+    return systemText(error) === 'no such file' ? 'nothing' : 'file';
+  }
+}

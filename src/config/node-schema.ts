@@ -1,0 +1,123 @@
+/**
+ * The schema of sluice.yaml: every key with its default and bounds. What it yields is still in the
+ * file's own names; `config.ts` is what the program sees. docs/configuration.md explains each key.
+ */
+import * as z from 'zod';
+import { isSetting } from './domain-schema.ts';
+import {
+  duration,
+  hostName,
+  listenAddress,
+  name,
+  networks,
+  path,
+  serverAddress,
+  size,
+  whole,
+} from './values.ts';
+import { isGroup } from './yaml-source.ts';
+
+const listener = z.strictObject({
+  name: name('a name such as mx').optional(),
+  address: listenAddress(),
+  tls: z.enum(['starttls', 'implicit', 'off']).prefault('starttls'),
+  auth: z.enum(['off', 'optional', 'required']).prefault('off'),
+  proxy_protocol: networks().prefault([]),
+  xclient: networks().prefault([]),
+});
+
+const TLS_FORMS = 'expected { cert: path, key: path } or { self_made: true }';
+const tls = z.union(
+  [
+    z.strictObject({ cert: path(), key: path() }),
+    z.strictObject({ self_made: z.literal(true, { error: 'expected true' }) }),
+  ],
+  { error: TLS_FORMS },
+);
+
+const PLUGIN_FORM = 'expected a plugin such as "- clamav: {}"';
+
+export interface PluginEntry {
+  readonly name: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** `- clamav: { ... }`, `- clamav:` or `- clamav`. */
+const plugin = z.unknown().transform((input, context): PluginEntry => {
+  const refuse = (message: string) => {
+    context.issues.push({ code: 'custom', message, input });
+    return z.NEVER;
+  };
+  const entries = isGroup(input) ? Object.entries(input) : [[input, null] as const];
+  const [first] = entries;
+  if (entries.length > 1) return refuse(`${PLUGIN_FORM}, one in each item of the list`);
+  const [pluginName, options] = first ?? [];
+  if (typeof pluginName !== 'string' || !/^[a-z0-9][a-z0-9-]{0,63}$/.test(pluginName)) {
+    return refuse(PLUGIN_FORM);
+  }
+  if (isSetting(pluginName))
+    return refuse(`"${pluginName}" is a setting of domain files, so no plugin can have this name`);
+  if (options === null) return { name: pluginName, options: {} };
+  return isGroup(options)
+    ? { name: pluginName, options }
+    : refuse(`expected options of ${pluginName}, such as { on_error: defer }`);
+});
+
+export const nodeSchema = z.strictObject({
+  hostname: hostName(),
+  data: path().prefault('./data'),
+  domains: path().prefault('./domains'),
+  listeners: z
+    .array(listener, { error: 'expected a list of listeners' })
+    .min(1, { error: 'expected at least one listener' })
+    .prefault([{ name: 'mx', address: '0.0.0.0:25' }]),
+  control: z.strictObject({ address: listenAddress().prefault('127.0.0.1:8625') }).prefault({}),
+  tls: tls.optional(),
+  dns: z
+    .strictObject({
+      servers: z
+        .array(serverAddress(53), { error: 'expected a list such as ["127.0.0.1:53"]' })
+        .min(1, { error: 'expected at least one server' })
+        .optional(),
+    })
+    .prefault({}),
+  scanners: z.strictObject({ managed: z.boolean().prefault(false) }).prefault({}),
+  plugins: z.array(plugin, { error: 'expected a list of plugins' }).prefault([]),
+  limits: z
+    .strictObject({
+      message_size: size('64KiB', '2GiB').prefault('50MiB'),
+      recipients: whole(1, 10_000).prefault(200),
+      connections: whole(1, 100_000).prefault(2000),
+      connections_per_client: whole(1, 100_000).prefault(50),
+      header: size('4KiB', '16MiB').prefault('256KiB'),
+      hops: whole(1, 100).prefault(30),
+      unknown_recipients: whole(1, 100_000).prefault(100),
+      min_free_space: size('0B', '1024GiB').prefault('512MiB'),
+    })
+    .prefault({}),
+  queue: z
+    .strictObject({
+      retry: z
+        .array(duration('100ms', '7d'), { error: 'expected a list such as [1m, 5m, 1h]' })
+        .min(1, { error: 'expected at least one duration' })
+        .max(100, { error: 'expected at most 100 durations' })
+        .prefault(['1m', '5m', '10m', '20m', '40m', '1h']),
+      lifetime: duration('1s', '60d').prefault('5d'),
+      probe: duration('100ms', '1h').prefault('30s'),
+    })
+    .prefault({}),
+  delivery: z
+    .strictObject({
+      cut_through: z.boolean().prefault(true),
+      final_reply_timeout: duration('100ms', '10m').prefault('60s'),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).prefault('info'),
+      file: path().nullable().prefault(null),
+    })
+    .prefault({}),
+});
+
+export type NodeSettings = z.output<typeof nodeSchema>;

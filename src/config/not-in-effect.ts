@@ -1,0 +1,77 @@
+/**
+ * The one list of settings that are understood and checked but do nothing in this version. Each that
+ * is used gives a warning, so that nobody relies on it. Who builds the feature removes its line.
+ */
+import type { Path, Problem } from './problem.ts';
+import { isGroup } from './yaml-source.ts';
+import type { YamlSource } from './yaml-source.ts';
+
+export interface Feature {
+  /** `*` stands for every item of a list. */
+  readonly path: readonly string[];
+  /** Only this value asks for it; else any but nothing, false and the empty list or group. */
+  readonly only?: unknown;
+  readonly text: string;
+}
+
+export const NODE_FEATURES: readonly Feature[] = [
+  {
+    path: ['listeners', '*', 'auth'],
+    only: 'optional',
+    text: 'AUTH is not in effect in this version: nobody can log in here',
+  },
+  {
+    path: ['listeners', '*', 'proxy_protocol'],
+    text: 'the PROXY protocol is not in effect in this version',
+  },
+  { path: ['listeners', '*', 'xclient'], text: 'XCLIENT is not in effect in this version' },
+  {
+    path: ['dns', 'servers'],
+    text: "not in effect in this version: the system's servers are asked",
+  },
+];
+
+export const DOMAIN_FEATURES: readonly Feature[] = [
+  { path: ['outgoing', 'enabled'], text: 'outgoing mail is not in effect in this version' },
+  { path: ['destination', 'xclient'], text: 'XCLIENT is not in effect in this version' },
+  {
+    path: ['attachments'],
+    text: 'not in effect: the plugin attachments is not among the plugins of sluice.yaml',
+  },
+];
+
+export function notInEffect(
+  features: readonly Feature[],
+  value: unknown,
+  source: YamlSource,
+): Problem[] {
+  return features.flatMap((feature) =>
+    matches(value, feature.path, []).flatMap(({ path, found }) =>
+      asksFor(found, feature) ? [source.problemAt(path, feature.text, 'warning')] : [],
+    ),
+  );
+}
+
+function asksFor(found: unknown, feature: Feature): boolean {
+  if ('only' in feature) return found === feature.only;
+  if (Array.isArray(found)) return found.length > 0;
+  if (isGroup(found)) return Object.keys(found).length > 0;
+  return found !== undefined && found !== null && found !== false;
+}
+
+interface Match {
+  readonly path: Path;
+  readonly found: unknown;
+}
+
+function matches(value: unknown, pattern: readonly string[], path: Path): Match[] {
+  const [step, ...rest] = pattern;
+  if (step === undefined) return [{ path, found: value }];
+  if (step === '*') {
+    if (!Array.isArray(value)) return [];
+    return value.flatMap((item: unknown, index) => matches(item, rest, [...path, index]));
+  }
+  return isGroup(value) && Object.hasOwn(value, step)
+    ? matches(value[step], rest, [...path, step])
+    : [];
+}

@@ -1,0 +1,73 @@
+/**
+ * The schema of `outgoing` in a domain file: who may send in the name of the domain, and how much.
+ * An account is one address or network, one login, or the whole domain with a password.
+ */
+import * as z from 'zod';
+import { domainName, mailAddress, name, network, secret, whole } from './values.ts';
+
+const MAX_COUNT = 1_000_000_000;
+const count = () => whole(0, MAX_COUNT).optional();
+
+const limits = z.strictObject({
+  connections_per_minute: count(),
+  connections_per_hour: count(),
+  connections_per_day: count(),
+  connections_per_week: count(),
+  connections_per_month: count(),
+  recipients_per_day: count(),
+});
+
+const identity = z.union(
+  [
+    z.enum(['login', 'sender']),
+    z.strictObject({
+      header: z
+        .array(name('the name of a header field such as X-Client-ID'), {
+          error: 'expected a list of header fields such as [X-Client-ID]',
+        })
+        .min(1, { error: 'expected at least one header field' }),
+    }),
+  ],
+  { error: 'expected login, sender or { header: [X-Client-ID] }' },
+);
+
+const account = z
+  .strictObject({
+    ip: network().optional(),
+    user: mailAddress().optional(),
+    domain: z.literal(true, { error: 'expected true' }).optional(),
+    password: secret().optional(),
+    identity: identity.optional(),
+    smarthost: z.boolean().optional(),
+    limits: limits.optional(),
+    auto_lock: z.boolean().optional(),
+    auto_lock_identities: z.boolean().optional(),
+    lock_minutes: whole(1, 525_600).optional(),
+    max_auto_unlocks: whole(0, 1000).optional(),
+    dkim_selector: name('a selector such as s2026').optional(),
+    quarantine_reply: z.enum(['reject', 'accept']).optional(),
+    archive: z.boolean().optional(),
+    block_macros: z.boolean().optional(),
+    refuse_new_domains: z.boolean().optional(),
+    reauthentication: z.boolean().optional(),
+    other_domains: z
+      .union([z.boolean(), z.array(domainName())], {
+        error: 'expected true, false or a list of domain names',
+      })
+      .optional(),
+  })
+  .superRefine((value, context) => {
+    const kinds = [value.ip, value.user, value.domain].filter((kind) => kind !== undefined);
+    const refuse = (message: string, path: string[] = []) =>
+      context.addIssue({ code: 'custom', message, path, input: undefined });
+    if (kinds.length !== 1) refuse('needs exactly one of ip, user or domain');
+    else if (value.ip === undefined && value.password === undefined) refuse('needs a password');
+    else if (value.ip !== undefined && value.password !== undefined) {
+      refuse('an account by address has no password', ['password']);
+    }
+  });
+
+export const outgoingSchema = z.strictObject({
+  enabled: z.boolean().prefault(false),
+  accounts: z.array(account, { error: 'expected a list of accounts' }).prefault([]),
+});

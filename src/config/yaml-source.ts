@@ -1,0 +1,144 @@
+/**
+ * One YAML file (1.2, core schema: `no` and `on` are text) as a plain value, with the way back from
+ * any path in it to line and column. Faults of syntax become problems in words; a file that has any
+ * but a key given twice yields no value. Anchors and aliases are allowed, tags and further documents
+ * are not. Never throws, whatever the file holds.
+ */
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import type { Document, Node, YAMLError } from 'yaml';
+import { errorText } from '../base/errors.ts';
+import type { Path, Problem, ProblemAt } from './problem.ts';
+import { fileProblem, pathText } from './problem.ts';
+
+export interface YamlSource {
+  readonly file: string;
+  readonly value: unknown;
+  /** Points at the value at the path, or at the nearest one above it that is there. */
+  readonly problemAt: ProblemAt;
+  /** Points at the key instead. */
+  readonly problemAtKey: ProblemAt;
+}
+
+export interface YamlReading {
+  readonly source: YamlSource | undefined;
+  readonly problems: readonly Problem[];
+}
+
+/** A file of this many faults of syntax is no longer read by a person line by line. */
+const MAX_SYNTAX_PROBLEMS = 10;
+
+const SYNTAX_TEXT: Readonly<Record<string, string>> = {
+  BAD_INDENT: 'wrong indentation, or a bracket that is not closed',
+  BAD_SCALAR_START: 'a value that begins with this character needs "quotes"',
+  BLOCK_AS_IMPLICIT_KEY: 'wrong indentation, or a ": " within a value, which needs "quotes" then',
+  DUPLICATE_KEY: 'this key is given twice',
+  MISSING_CHAR: 'a quote, a bracket or a comma is missing',
+  MULTILINE_IMPLICIT_KEY: 'a key must be on one line and be followed by ":"',
+  MULTIPLE_DOCS: 'only one document in a file: remove the "---"',
+  TAB_AS_INDENT: 'tabs cannot be used for indentation: use spaces',
+  TAG_RESOLVE_FAILED: 'tags ("!...") are not used here',
+  UNEXPECTED_TOKEN: 'this does not fit what stands above: look at the indentation',
+};
+
+export function parseYaml(file: string, text: string): YamlReading {
+  const lines = new LineCounter();
+  let doc: Document;
+  let value: unknown;
+  // Hostile nesting or aliases make the parser throw; that too is a problem of the file.
+  try {
+    doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
+    const faults = syntaxProblems(file, doc, lines);
+    if (faults.fatal) return { source: undefined, problems: faults.problems };
+    value = doc.toJS({ maxAliasCount: 100 });
+    if (value === null) {
+      return { source: undefined, problems: [fileProblem(file, 'holds no settings')] };
+    }
+    const source = {
+      file,
+      value,
+      problemAt: locator(file, doc, lines, false),
+      problemAtKey: locator(file, doc, lines, true),
+    };
+    return { source, problems: faults.problems };
+  } catch (error) {
+    const problem = fileProblem(file, `cannot be understood as YAML: ${errorText(error)}`);
+    return { source: undefined, problems: [problem] };
+  }
+}
+
+/** A YAML map, as the plain value it becomes. */
+export function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function syntaxProblems(file: string, doc: Document, lines: LineCounter) {
+  const at = (offset: number, text: string): Problem => {
+    const { line, col } = lines.linePos(offset);
+    return {
+      file,
+      line: Math.max(1, line),
+      col: Math.max(1, col),
+      severity: 'error',
+      path: 'yaml',
+      text,
+    };
+  };
+  const found = [...doc.errors, ...doc.warnings].map((fault: YAMLError) => ({
+    fatal: fault.code !== 'DUPLICATE_KEY' && fault.code !== 'TAG_RESOLVE_FAILED',
+    problem: at(fault.pos[0], SYNTAX_TEXT[fault.code] ?? errorText(fault)),
+  }));
+  visit(doc, {
+    Alias: (_key, alias) => {
+      if (alias.resolve(doc) !== undefined) return;
+      const text = `nothing is called "&${alias.source}" above`;
+      found.push({ fatal: true, problem: at(alias.range?.[0] ?? 0, text) });
+    },
+    Pair: (_key, pair) => {
+      if (!isNode(pair.key) || isScalar(pair.key) || isAlias(pair.key)) return;
+      const text = 'a key must be one word';
+      found.push({ fatal: true, problem: at(pair.key.range?.[0] ?? 0, text) });
+    },
+  });
+  // One fault upsets the parser for the rest of its line: only the first there is worth reading.
+  const perLine = new Map<number, Problem>();
+  for (const { problem } of found) {
+    if (!perLine.has(problem.line)) perLine.set(problem.line, problem);
+  }
+  return {
+    fatal: found.some((fault) => fault.fatal),
+    problems: [...perLine.values()].slice(0, MAX_SYNTAX_PROBLEMS),
+  };
+}
+
+function locator(file: string, doc: Document, lines: LineCounter, atKey: boolean): ProblemAt {
+  return (path, text, severity = 'error') => {
+    const { line, col } = lines.linePos(offsetOf(doc, path, atKey));
+    const place = { line: Math.max(1, line), col: Math.max(1, col) };
+    return { file, ...place, severity, path: pathText(path), text };
+  };
+}
+
+function offsetOf(doc: Document, path: Path, atKey: boolean): number {
+  let node: Node | null = doc.contents;
+  let offset = node?.range?.[0] ?? 0;
+  for (const [depth, step] of path.entries()) {
+    // What an alias stands for lies elsewhere; the person wrote the alias here.
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === step);
+      if (pair === undefined || !isScalar(pair.key)) return offset;
+      offset = pair.key.range?.[0] ?? offset;
+      if (atKey && depth === path.length - 1) return offset;
+      node = isNode(pair.value) ? pair.value : null;
+    } else if (isSeq(node)) {
+      const item: unknown = typeof step === 'number' ? node.items[step] : undefined;
+      node = isNode(item) ? item : null;
+    } else {
+      return offset;
+    }
+    // A key with nothing behind it: the key is the place.
+    if (node === null || (isScalar(node) && node.value === null && node.source === ''))
+      return offset;
+    offset = node.range?.[0] ?? offset;
+  }
+  return offset;
+}

@@ -1,0 +1,90 @@
+/**
+ * Where a domain's mail goes, from what its file says. Hosts without a priority are tried in the
+ * order they are written. A destination that is the gateway itself would be a mail loop.
+ */
+import { networkInterfaces } from 'node:os';
+import type { Config, ListenerConfig } from '../config/config.ts';
+import type { DestinationSettings } from '../config/domain-schema.ts';
+import { canonicalHost, formatEndpoint } from '../config/endpoint.ts';
+import type { Path } from '../config/problem.ts';
+import type { Destination, DestinationHost } from './domain.ts';
+
+/** Leaves room to put a host between two others. */
+const PRIORITY_STEP = 10;
+const DEFAULT_CONNECTIONS = 20;
+
+export function buildDestination(settings: DestinationSettings): Destination {
+  const full =
+    'hosts' in settings
+      ? settings
+      : { hosts: [settings], tls: 'opportunistic' as const, max_connections: DEFAULT_CONNECTIONS };
+  const hosts = full.hosts.map((entry, index): DestinationHost => ({
+    host: entry.host.toLowerCase(),
+    port: entry.port,
+    priority: ('priority' in entry ? entry.priority : undefined) ?? index * PRIORITY_STEP,
+  }));
+  const { tls, max_connections: maxConnections } = full;
+  return { key: keyOf(hosts, tls, maxConnections), hosts, tls, maxConnections };
+}
+
+/** `192.0.2.10:25` where all else is as usual; the rest follows only where it is not. */
+function keyOf(hosts: readonly DestinationHost[], tls: Destination['tls'], connections: number) {
+  const ranked = hosts.toSorted((a, b) => a.priority - b.priority || (text(a) < text(b) ? -1 : 1));
+  const parts = [
+    ranked.map((entry, index) => separator(ranked[index - 1], entry) + text(entry)).join(''),
+  ];
+  if (tls !== 'opportunistic') parts.push(`tls=${tls}`);
+  if (connections !== DEFAULT_CONNECTIONS) parts.push(`connections=${connections}`);
+  return parts.join(' ');
+}
+
+/** `,` between hosts that share the load, `>` before one that is only tried after the others. */
+function separator(before: DestinationHost | undefined, host: DestinationHost): string {
+  if (before === undefined) return '';
+  return before.priority === host.priority ? ',' : '>';
+}
+
+function text({ host, port }: DestinationHost): string {
+  return formatEndpoint({ host: canonicalHost(host), port });
+}
+
+export interface HostFault {
+  /** Below `destination`. */
+  readonly path: Path;
+  readonly text: string;
+}
+
+/** Hosts that are given twice or that are this gateway; without `config` the latter is not known. */
+export function destinationFaults(
+  settings: DestinationSettings,
+  config: Config | undefined,
+): HostFault[] {
+  const several = 'hosts' in settings;
+  const hosts = several ? settings.hosts : [settings];
+  const seen = new Set<string>();
+  return hosts.flatMap(({ host, port }, index) => {
+    const path = several ? ['hosts', index] : [];
+    const name = formatEndpoint({ host: canonicalHost(host), port });
+    if (seen.has(name)) return [{ path, text: `the host ${name} is given twice` }];
+    seen.add(name);
+    const listener = config?.listeners.find((own) => isOwn(host, port, own, config.hostname));
+    if (listener === undefined) return [];
+    return [{ path, text: `is this gateway's own listener "${listener.name}" (mail loop)` }];
+  });
+}
+
+function isOwn(host: string, port: number, listener: ListenerConfig, hostname: string): boolean {
+  if (port !== listener.port) return false;
+  const wanted = canonicalHost(host);
+  if (wanted === hostname) return true;
+  const bound = canonicalHost(listener.address);
+  const addresses = wanted === 'localhost' ? ['127.0.0.1', '::1'] : [wanted];
+  if (addresses.includes(bound)) return true;
+  if (bound !== '0.0.0.0' && bound !== '::') return false;
+  const own = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .map(({ address }) => canonicalHost(address));
+  return addresses.some(
+    (address) => address === bound || /^127\.|^::1$/.test(address) || own.includes(address),
+  );
+}

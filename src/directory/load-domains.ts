@@ -1,0 +1,122 @@
+/**
+ * From the files of the domains folder to `Domain` values, with the faults that only show when they
+ * are seen together and in their surroundings: a name that is served twice, a destination that is
+ * this gateway, lists of recipients that cannot be read.
+ */
+import { basename } from 'node:path';
+import type { Config } from '../config/config.ts';
+import type { DomainFile } from '../config/domain-file.ts';
+import type { Path, Problem } from '../config/problem.ts';
+import { buildDestination, destinationFaults } from './destination.ts';
+import { asciiDomain } from './directory.ts';
+import type { Domain } from './domain.ts';
+import { readRecipients } from './recipient-source.ts';
+
+export interface DomainsReading {
+  /** Of use only when there are no errors among the problems. */
+  readonly domains: readonly Domain[];
+  readonly problems: readonly Problem[];
+}
+
+/** Without `config`, when sluice.yaml itself has errors, all is checked that can be. */
+export async function readDomains(
+  domainFiles: readonly DomainFile[],
+  config: Config | undefined,
+): Promise<DomainsReading> {
+  const problems: Problem[] = nameProblems(domainFiles);
+  const domains: Domain[] = [];
+  for (const domainFile of domainFiles) {
+    const { settings, problemAt } = domainFile;
+    for (const { path, text } of destinationFaults(settings.destination, config)) {
+      problems.push(problemAt(['destination', ...path], text));
+    }
+    problems.push(...spamProblems(domainFile));
+    const names = namesOf(domainFile).map(({ name }) => name);
+    const source = await readRecipients(domainFile, names);
+    problems.push(...source.problems);
+    domains.push(buildDomain(domainFile, source.recipients));
+  }
+  return { domains, problems };
+}
+
+function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): Domain {
+  const { file, settings, pluginOptions } = domainFile;
+  const { outage, virus } = settings;
+  const destination = buildDestination(settings.destination);
+  const services = new Set(settings.services);
+  const never = Number.POSITIVE_INFINITY;
+  const spam = {
+    tag: settings.spam.tag ?? never,
+    quarantine: settings.spam.quarantine ?? never,
+    reject: settings.spam.reject ?? never,
+  };
+  const policy = { services: [...services].toSorted(), spam: settings.spam, virus, outage };
+  return {
+    name: asciiDomain(settings.domain),
+    aliases: settings.aliases.map(asciiDomain),
+    destination,
+    recipients,
+    outage,
+    services,
+    spam,
+    virus,
+    pluginOptions,
+    caseSensitiveLocalParts: settings.case_sensitive_local_parts,
+    contact: settings.contact,
+    policyGroup: `${destination.key} ${canonical({ ...policy, pluginOptions })}`,
+    file,
+  };
+}
+
+/** JSON in which the order of members does not count. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, member: unknown) => {
+    if (typeof member !== 'object' || member === null || Array.isArray(member)) return member;
+    return Object.fromEntries(Object.entries(member).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}
+
+interface Name {
+  readonly name: string;
+  readonly path: Path;
+}
+
+function namesOf({ settings }: DomainFile): Name[] {
+  return [
+    { name: asciiDomain(settings.domain), path: ['domain'] },
+    ...settings.aliases.map((alias, index) => ({
+      name: asciiDomain(alias),
+      path: ['aliases', index],
+    })),
+  ];
+}
+
+function nameProblems(domainFiles: readonly DomainFile[]): Problem[] {
+  const owners = new Map<string, Problem>();
+  const problems: Problem[] = [];
+  for (const domainFile of domainFiles) {
+    for (const { name, path } of namesOf(domainFile)) {
+      const owner = owners.get(name);
+      if (owner === undefined) {
+        owners.set(name, domainFile.problemAt(path, ''));
+        continue;
+      }
+      const place = `${basename(owner.file)}:${owner.line}:${owner.col}`;
+      problems.push(
+        domainFile.problemAt(path, `${name} is served already, see ${place} (${owner.path})`),
+      );
+    }
+  }
+  return problems;
+}
+
+/** The thresholds must rise, or some of them never count. */
+function spamProblems({ settings, problemAt }: DomainFile): Problem[] {
+  const { spam } = settings;
+  const steps = (['tag', 'quarantine', 'reject'] as const).filter((step) => spam[step] !== null);
+  return steps.flatMap((step, index) => {
+    const next = steps[index + 1];
+    if (next === undefined || (spam[step] ?? 0) <= (spam[next] ?? 0)) return [];
+    return [problemAt(['spam', step], `${spam[step]} is above ${next}, which is ${spam[next]}`)];
+  });
+}

@@ -1,0 +1,37 @@
+/**
+ * The whole configuration: sluice.yaml, the domains folder and everything they point at, checked
+ * together. One error and there is nothing but problems, all of them at once; `check`, `start` and a
+ * reload all come through here.
+ */
+import { resolve } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { readConfig } from '../config/load.ts';
+import type { Problem } from '../config/problem.ts';
+import { hasErrors, inReadingOrder } from '../config/problem.ts';
+import { createDirectory } from './directory.ts';
+import type { Directory } from './domain.ts';
+import { readDomains } from './load-domains.ts';
+
+/** Finds what only somebody else can know, such as the options of plugins. */
+export type MoreChecks = (config: Config) => Promise<readonly Problem[]>;
+
+export type GatewayConfigResult =
+  | {
+      readonly ok: true;
+      readonly config: Config;
+      readonly directory: Directory;
+      readonly warnings: readonly Problem[];
+    }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+export async function loadGatewayConfig(
+  file: string,
+  moreChecks?: MoreChecks,
+): Promise<GatewayConfigResult> {
+  const { config, domainFiles, problems: found } = await readConfig(file);
+  const { domains, problems: more } = await readDomains(domainFiles, config);
+  const last = config === undefined ? [] : ((await moreChecks?.(config)) ?? []);
+  const problems = inReadingOrder([...found, ...more, ...last], resolve(file));
+  if (config === undefined || hasErrors(problems)) return { ok: false, problems };
+  return { ok: true, config, directory: createDirectory(domains), warnings: problems };
+}

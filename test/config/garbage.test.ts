@@ -1,0 +1,166 @@
+/** Whatever the files hold, reading them ends in a configuration or in problems, never in a throw. */
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import fc from 'fast-check';
+import { parseDomainFile } from '../../src/config/domain-file.ts';
+import { formatProblem } from '../../src/config/problem.ts';
+import type { Problem } from '../../src/config/problem.ts';
+import { parseYaml } from '../../src/config/yaml-source.ts';
+import { loadGatewayConfig } from '../../src/directory/load.ts';
+
+const RUNS = 300;
+
+/** Keys and punctuation that reach deeper than letters at random. */
+const token = fc.oneof(
+  fc.constantFrom(
+    ...['hostname', 'domain', 'destination', 'hosts', 'listeners', 'address', 'plugins', 'queue'],
+    ...[
+      'retry',
+      'recipients',
+      'list',
+      'file',
+      'spam',
+      'tag',
+      'outgoing',
+      'accounts',
+      'tls',
+      'cert',
+    ],
+    ...[
+      'services',
+      'aliases',
+      '__proto__',
+      'constructor',
+      'toString',
+      '<<',
+      'null',
+      'true',
+      '.inf',
+    ],
+    ...[
+      '192.0.2.1:25',
+      '[::1]:25',
+      'mx.example.test',
+      'a@example.test',
+      '5m',
+      '10MiB',
+      '-1',
+      '0x1',
+    ],
+    ...[
+      ': ',
+      ':\n',
+      '\n',
+      '\n  ',
+      '\n    ',
+      '\n- ',
+      '- ',
+      ', ',
+      '{',
+      '}',
+      '[',
+      ']',
+      '"',
+      "'",
+      '|\n',
+    ],
+    ...[
+      '&a ',
+      '*a',
+      '!!map ',
+      '!x ',
+      '? ',
+      '# ',
+      '---\n',
+      '...\n',
+      '%TAG ! x\n',
+      '\t',
+      '\r\n',
+      '\0',
+    ],
+  ),
+  fc.string({ unit: 'binary', maxLength: 6 }),
+);
+const garbage = fc.array(token, { maxLength: 40 }).map((parts) => parts.join(''));
+
+/** Any tree of values, as YAML, under names the schema knows. */
+const settings = fc
+  .dictionary(
+    fc.constantFrom('domain', 'destination', 'recipients', 'aliases', 'spam', 'outgoing', 'tls'),
+    fc.jsonValue(),
+  )
+  .map((value) => JSON.stringify(value));
+
+function assertLines(problems: readonly Problem[]) {
+  for (const problem of problems) {
+    assert.ok(problem.line >= 1 && problem.col >= 1);
+    assert.match(formatProblem(problem, '/etc'), /^x\.yaml:\d+:\d+ (error|warning) \S+: [^\n]+$/);
+  }
+}
+
+test('a domain file of any content gives a value or problems', () => {
+  fc.assert(
+    fc.property(fc.oneof(garbage, settings), (text) => {
+      const { domainFile, problems } = parseDomainFile('/etc/x.yaml', text, ['clamav', 'spf']);
+      assert.ok(domainFile !== undefined || problems.length > 0);
+      assertLines(problems);
+    }),
+    { numRuns: RUNS * 5 },
+  );
+});
+
+test('YAML that is made to hurt is a problem, not a fall', () => {
+  const lol = ['a: &a [x, x, x, x, x, x, x, x, x, x]'];
+  for (const [now, before] of ['ba', 'cb', 'dc', 'ed', 'fe', 'gf', 'hg']) {
+    lol.push(`${now}: &${now} [${`*${before}, `.repeat(10)}]`);
+  }
+  const cases = {
+    laughs: lol.join('\n'),
+    nesting: '['.repeat(20_000),
+    'nested maps': Array.from({ length: 3000 }, (_, depth) => `${' '.repeat(depth)}a:`).join('\n'),
+    'an alias of itself': 'a: &a { b: *a }\n',
+    'a key that is a list': '? [a, b]\n: c\n',
+  };
+  for (const [name, text] of Object.entries(cases)) {
+    const { problems } = parseDomainFile('/etc/x.yaml', text, []);
+    assert.ok(problems.length > 0, name);
+    assertLines(problems);
+  }
+});
+
+test('places lie within the file', () => {
+  fc.assert(
+    fc.property(garbage, fc.array(fc.oneof(fc.nat(3), fc.string())), (text, path) => {
+      const { source } = parseYaml('/etc/x.yaml', text);
+      const problem = source?.problemAt(path, 'text');
+      if (problem === undefined) return;
+      assert.ok(problem.line <= text.split('\n').length);
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test('a whole configuration of garbage gives a value or problems', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-garbage-'));
+  const file = join(folder, 'sluice.yaml');
+  mkdirSync(join(folder, 'domains'));
+  try {
+    await fc.assert(
+      fc.asyncProperty(garbage, garbage, async (node, domain) => {
+        writeFileSync(file, `hostname: mx.example.test\n${node}`);
+        writeFileSync(
+          join(folder, 'domains', 'a.yaml'),
+          `domain: a.example\ndestination: 192.0.2.1\n${domain}`,
+        );
+        const result = await loadGatewayConfig(file);
+        assert.ok(result.ok || result.problems.some(({ severity }) => severity === 'error'));
+      }),
+      { numRuns: RUNS },
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
