@@ -33,7 +33,12 @@ export interface Summary {
 /** Work of one destination, cheap to ask for. */
 export interface DestinationBacklog {
   readonly dest: string;
+  /** Messages that are not held, leased ones included. */
   readonly messages: number;
+  /**
+   * From when on a claim may find something: the earliest due message, or the end of a lease.
+   * Never later than the truth; may be earlier, until a claim has looked.
+   */
   readonly nextDueAt: number;
 }
 
@@ -50,8 +55,11 @@ export interface SpoolStore {
    * `STORE_FULL` or `STORE_FAILED`.
    */
   commit(entry: SpoolEntry, dueAt: number, content: Content): Promise<void>;
-  /** Up to `n` messages of `dest` due by now, oldest due first, leased to the caller. */
-  claim(options: { dest: string; n: number; leaseMs: number }): Promise<Lease[]>;
+  /**
+   * Up to `n` messages of `dest` due by now, oldest due first, leased to the caller. With `early`
+   * also those whose time has not come, for a destination that is back.
+   */
+  claim(options: { dest: string; n: number; leaseMs: number; early?: boolean }): Promise<Lease[]>;
   /** The stored content. Rejects with `STORE_DAMAGED` when length or digest differ. */
   readContent(id: string): AsyncIterable<Uint8Array>;
   renew(held: readonly Held[], leaseMs: number): Promise<boolean[]>;
@@ -59,7 +67,10 @@ export interface SpoolStore {
   reschedule(
     steps: readonly { held: Held; entry: SpoolEntry; dueAt: number }[],
   ): Promise<boolean[]>;
-  /** Ends the lease: record and content go together. */
+  /**
+   * Ends the lease: record and content go together. This and the other steps on `held` take a
+   * token for as long as nobody else was given the message, even when the lease has run out.
+   */
   complete(held: readonly Held[]): Promise<boolean[]>;
   /** Gives leases back unchanged, for a clean stop or a destination that went down. */
   release(held: readonly Held[]): Promise<boolean[]>;

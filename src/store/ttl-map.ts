@@ -8,6 +8,12 @@ export interface TtlEntry {
   readonly expiresAt: number;
 }
 
+/** A namespace is a plain word; a key may be any text. */
+export function checkNamespace(namespace: string): string {
+  if (!/^[a-z][a-z0-9-]*$/.test(namespace)) throw new TypeError(`bad namespace ${namespace}`);
+  return namespace;
+}
+
 export interface TtlMap {
   get(namespace: string, key: string): Promise<TtlEntry | undefined>;
   put(namespace: string, key: string, value: Uint8Array, ttlMs: number): Promise<void>;

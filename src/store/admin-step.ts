@@ -1,0 +1,29 @@
+/** What an operator's step makes of a message: pure, the same for every engine. */
+import type { SpoolEntry } from '../mail/spool-entry.ts';
+import type { AdminStep } from './spool-store.ts';
+
+export interface Scheduled {
+  readonly entry: SpoolEntry;
+  /** Undefined while held. */
+  readonly dueAt: number | undefined;
+}
+
+/** The message after the step, or undefined when the step removes it. */
+export function afterStep(before: Scheduled, step: AdminStep, now: number): Scheduled | undefined {
+  switch (step.kind) {
+    case 'remove':
+      return undefined;
+    case 'hold':
+      return { entry: { ...before.entry, hold: step.hold }, dueAt: undefined };
+    case 'due': {
+      const { hold, ...free } = before.entry;
+      const expiresAt = step.expiresAt ?? free.expiresAt;
+      // A hold outlasts being made due; only a release ends it.
+      if (hold !== undefined && !step.release)
+        return { entry: { ...free, expiresAt, hold }, dueAt: undefined };
+      return { entry: { ...free, expiresAt }, dueAt: now };
+    }
+    default:
+      return step satisfies never;
+  }
+}

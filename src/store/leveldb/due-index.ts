@@ -1,0 +1,105 @@
+/**
+ * The due index of all destinations: who has waiting messages, how many, and the next places to
+ * claim. What it keeps in memory is made from one scan of the index when the store opens, and
+ * follows each batch once that is on disk; it never reads a record.
+ */
+import type { Database } from './database.ts';
+import { DueWindow, LOAD_PLACES } from './due-window.ts';
+import { dueKey, duePrefix, endOf, parseDueKey } from './keys.ts';
+import type { Place } from './keys.ts';
+
+export class DueIndex {
+  readonly #database: Database;
+  readonly #windows = new Map<string, DueWindow>();
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Counts what waits; returns the sum of the messages and of their bytes. */
+  async open(): Promise<{ messages: number; bytes: number }> {
+    let messages = 0;
+    let bytes = 0;
+    for await (const page of this.#database.entries({ gte: 'd!', lt: endOf('d!') })) {
+      for (const [key, value] of page) {
+        const place = parseDueKey(key);
+        if (place === undefined) continue;
+        messages++;
+        bytes += storedSize(value);
+        let window = this.#windows.get(place.dest);
+        if (window === undefined) {
+          window = new DueWindow({ dueAt: place.dueAt, id: place.id });
+          this.#windows.set(place.dest, window);
+        }
+        window.messages++;
+      }
+    }
+    return { messages, bytes };
+  }
+
+  destinations(): Iterable<readonly [dest: string, window: DueWindow]> {
+    return this.#windows;
+  }
+
+  /** A message has come to wait for `dest`; its place is on disk. */
+  arrive(dest: string, place: Place): void {
+    let window = this.#windows.get(dest);
+    if (window === undefined) {
+      window = new DueWindow();
+      this.#windows.set(dest, window);
+    }
+    window.messages++;
+    window.add(place);
+  }
+
+  /** A message waits no longer; its place is gone from the disk. */
+  leave(dest: string, place: Place): void {
+    const window = this.#windows.get(dest);
+    if (window === undefined) return;
+    window.remove(place);
+    window.messages--;
+    if (window.messages <= 0) this.#windows.delete(dest);
+  }
+
+  /** Takes the first place of `dest` that is due; it stays on disk, and counts, until it leaves. */
+  take(dest: string, dueAt: number): Place | undefined {
+    return this.#windows.get(dest)?.take(dueAt);
+  }
+
+  /** A taken place may be taken again. */
+  giveBack(dest: string, place: Place): void {
+    this.#windows.get(dest)?.add(place);
+  }
+
+  wantsLoad(dest: string, dueAt: number): boolean {
+    return this.#windows.get(dest)?.wantsLoad(dueAt) !== undefined;
+  }
+
+  /** Loads the next places of `dest`; no batch may be in flight meanwhile. */
+  async load(dest: string, dueAt: number): Promise<void> {
+    const window = this.#windows.get(dest);
+    const horizon = window?.wantsLoad(dueAt);
+    if (window === undefined || horizon === undefined) return;
+    const range = {
+      gte: dueKey(dest, horizon),
+      lt: endOf(duePrefix(dest)),
+      limit: LOAD_PLACES,
+    };
+    const places: Place[] = [];
+    let keys = 0;
+    for await (const page of this.#database.keys(range)) {
+      keys += page.length;
+      for (const key of page) {
+        const place = parseDueKey(key);
+        if (place !== undefined) places.push({ dueAt: place.dueAt, id: place.id });
+      }
+    }
+    window.load(places, keys === LOAD_PLACES);
+  }
+}
+
+/** The size in bytes that an index entry carries. */
+export function storedSize(value: Uint8Array): number {
+  const size = Number(Buffer.from(value).toString('latin1'));
+  return Number.isSafeInteger(size) && size >= 0 ? size : 0;
+}

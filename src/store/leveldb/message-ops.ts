@@ -1,0 +1,37 @@
+/** What a message is in the database, as batch operations: its record, its index entry, its parts. */
+import { partDeletions } from './content-parts.ts';
+import type { WriteOp } from './database.ts';
+import { dueKey, heldKey, recordKey } from './keys.ts';
+import { encodeRecord } from './record-codec.ts';
+import type { StoredRecord } from './record-codec.ts';
+import type { Standing } from './schedule.ts';
+
+export function standingOf({ entry, dueAt, content }: StoredRecord): Standing {
+  return { id: entry.id, dest: entry.dest, dueAt, bytes: content.bytes };
+}
+
+/** Record and index entry of a message that is new, or whose old index entry goes in the same batch. */
+export function putOps(record: StoredRecord): WriteOp[] {
+  const standing = standingOf(record);
+  return [
+    { type: 'put', key: recordKey(standing.id), value: encodeRecord(record) },
+    { type: 'put', key: indexKey(standing), value: Buffer.from(String(standing.bytes)) },
+  ];
+}
+
+/** Replaces a message: the old index entry goes first, for the new one may have the same key. */
+export function replaceOps(old: Standing, record: StoredRecord): WriteOp[] {
+  return [{ type: 'del', key: indexKey(old) }, ...putOps(record)];
+}
+
+export function removeOps(old: Standing, parts: number): WriteOp[] {
+  return [
+    { type: 'del', key: recordKey(old.id) },
+    { type: 'del', key: indexKey(old) },
+    ...partDeletions(old.id, parts),
+  ];
+}
+
+export function indexKey({ id, dest, dueAt }: Standing): string {
+  return dueAt === undefined ? heldKey(id) : dueKey(dest, { dueAt, id });
+}

@@ -1,0 +1,148 @@
+/**
+ * The stored form of a message's record: the CRC-32 of the text, a blank, the text as JSON with its
+ * version. LevelDB does not verify what it reads back from a table, so the record proves itself, and
+ * through length and digest its content. The decoder believes nothing: what it returns has the
+ * shape of its type, everything else is `undefined` and counts as damage. Samples of each released
+ * version stay decodable (test/stored).
+ */
+import { crc32 } from 'node:zlib';
+import type { Address } from '../../mail/address.ts';
+import type { MailParameters, RcptParameters } from '../../mail/envelope.ts';
+import type { Hold, LastAnswer, SpooledRecipient, SpoolEntry } from '../../mail/spool-entry.ts';
+import * as read from './json-shape.ts';
+
+export interface StoredContent {
+  readonly bytes: number;
+  /** SHA-256 in base64; at mail's usual sizes it costs microseconds, as a CRC would. */
+  readonly digest: string;
+  /** Number of parts it is stored in. */
+  readonly parts: number;
+}
+
+export interface StoredRecord {
+  readonly entry: SpoolEntry;
+  /** Undefined while held. */
+  readonly dueAt: number | undefined;
+  readonly content: StoredContent;
+}
+
+const VERSION = 1;
+const CRC_DIGITS = 8;
+
+export function encodeRecord(record: StoredRecord): Buffer {
+  const { entry, dueAt, content } = record;
+  // JSON has no NaN and no Infinity: it would write null, which never decodes again.
+  const { queuedAt, expiresAt, sizeBytes, attempts } = entry;
+  if (![queuedAt, expiresAt, sizeBytes, attempts].every(Number.isFinite))
+    throw new TypeError(`entry ${entry.id}: a number is not finite`);
+  const text = JSON.stringify({ v: VERSION, dueAt, content, entry });
+  return Buffer.from(`${checksum(text)} ${text}`);
+}
+
+export function decodeRecord(stored: Uint8Array): StoredRecord | undefined {
+  const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+  const text = bytes.toString('utf8', CRC_DIGITS + 1);
+  if (bytes.toString('latin1', 0, CRC_DIGITS + 1) !== `${checksum(text)} `) return undefined;
+  try {
+    return recordOf(read.object(JSON.parse(text)));
+  } catch {
+    // JSON that is none, or of another shape, though its checksum is right: not written by us.
+    return undefined;
+  }
+}
+
+function checksum(text: string): string {
+  return crc32(text).toString(16).padStart(CRC_DIGITS, '0');
+}
+
+function recordOf(json: read.Json): StoredRecord {
+  read.oneOf(json['v'], [VERSION]);
+  const content = read.object(json['content']);
+  return {
+    entry: entryOf(read.object(json['entry'])),
+    dueAt: read.optional(json['dueAt'], read.count),
+    content: {
+      bytes: read.count(content['bytes']),
+      digest: read.text(content['digest']),
+      parts: read.count(content['parts']),
+    },
+  };
+}
+
+function entryOf(json: read.Json): SpoolEntry {
+  const client = read.object(json['client']);
+  const hold = read.optional(json['hold'], (value) => holdOf(read.object(value)));
+  return {
+    v: read.oneOf(json['v'], [1]),
+    id: read.text(json['id']),
+    dest: read.text(json['dest']),
+    direction: read.oneOf(json['direction'], ['in', 'out']),
+    reversePath: json['reversePath'] === null ? null : addressOf(json['reversePath']),
+    parameters: mailParametersOf(read.object(json['parameters'])),
+    recipients: read.list(json['recipients'], (value) => recipientOf(read.object(value))),
+    sizeBytes: read.count(json['sizeBytes']),
+    queuedAt: read.number(json['queuedAt']),
+    expiresAt: read.number(json['expiresAt']),
+    attempts: read.count(json['attempts']),
+    senderProven: read.flag(json['senderProven']),
+    maybeDelivered: read.flag(json['maybeDelivered']),
+    client: { address: read.text(client['address']), hello: read.text(client['hello']) },
+    ...(hold === undefined ? {} : { hold }),
+  };
+}
+
+function addressOf(value: unknown): Address {
+  const json = read.object(value);
+  return { local: read.text(json['local']), domain: read.text(json['domain']) };
+}
+
+function mailParametersOf(json: read.Json): MailParameters {
+  return read.defined({
+    size: read.optional(json['size'], read.count),
+    body: read.optional(json['body'], (value) => read.oneOf(value, ['7BIT', '8BITMIME'])),
+    smtpUtf8: read.optional(json['smtpUtf8'], read.flag),
+    ret: read.optional(json['ret'], (value) => read.oneOf(value, ['FULL', 'HDRS'])),
+    envid: read.optional(json['envid'], read.text),
+  });
+}
+
+function rcptParametersOf(json: read.Json): RcptParameters {
+  return read.defined({
+    notify: read.optional(json['notify'], (value) =>
+      value === 'NEVER'
+        ? value
+        : read.list(value, (word) => read.oneOf(word, ['SUCCESS', 'FAILURE', 'DELAY'])),
+    ),
+    orcpt: read.optional(json['orcpt'], read.text),
+  });
+}
+
+function recipientOf(json: read.Json): SpooledRecipient {
+  return {
+    address: addressOf(json['address']),
+    parameters: rcptParametersOf(read.object(json['parameters'])),
+    ...read.defined({ last: read.optional(json['last'], (value) => lastOf(read.object(value))) }),
+  };
+}
+
+function lastOf(json: read.Json): LastAnswer {
+  return {
+    at: read.number(json['at']),
+    text: read.text(json['text']),
+    ...read.defined({
+      code: read.optional(json['code'], read.count),
+      enhanced: read.optional(json['enhanced'], read.text),
+      host: read.optional(json['host'], read.text),
+    }),
+  };
+}
+
+function holdOf(json: read.Json): Hold {
+  return {
+    by: read.text(json['by']),
+    at: read.number(json['at']),
+    // Reason words grow in number; a stored one is a word that was in the list when it was written.
+    reason: read.text(json['reason']) as Hold['reason'],
+    text: read.text(json['text']),
+  };
+}

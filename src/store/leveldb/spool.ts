@@ -1,0 +1,311 @@
+/**
+ * The spool in LevelDB. Every change of state is one group of the group commit, so one synced batch;
+ * the schedule in memory changes when that batch is on disk, before the next one starts. While a
+ * step on a message is being written, nobody else may begin one. See spool-store.ts for the
+ * promises and keys.ts for the layout.
+ */
+import type { Clock } from '../../base/clock.ts';
+import { CodedError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { Content } from '../../mail/content.ts';
+import type { SpoolEntry } from '../../mail/spool-entry.ts';
+import { afterStep } from '../admin-step.ts';
+import type {
+  AdminStep,
+  DestinationBacklog,
+  Held,
+  Lease,
+  SpoolStore,
+  SpoolTotals,
+  Summary,
+} from '../spool-store.ts';
+import { Compaction } from './compaction.ts';
+import { readContent, writeContent } from './content-parts.ts';
+import type { WriteOp } from './database.ts';
+import type { DiskWatermark } from './disk-watermark.ts';
+import { DueIndex } from './due-index.ts';
+import { GroupCommit } from './group-commit.ts';
+import type { GuardedDatabase } from './guard.ts';
+import { endOf, isId, PROOF_KEY, recordKey, storedDue } from './keys.ts';
+import type { ActiveLease } from './leases.ts';
+import { indexKey, putOps, removeOps, replaceOps, standingOf } from './message-ops.ts';
+import { decodeRecord } from './record-codec.ts';
+import type { StoredRecord } from './record-codec.ts';
+import { Schedule } from './schedule.ts';
+import type { Standing } from './schedule.ts';
+import { openSpool } from './spool-start.ts';
+
+/** Content that waits for the disk; beyond this the disk does not keep up and mail must wait. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+
+/** About what a record and its index entries take on disk, for the count of dead bytes. */
+const RECORD_BYTES = 1024;
+
+export interface LevelSpoolOptions {
+  readonly database: GuardedDatabase;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly watermark: Pick<DiskWatermark, 'admit'>;
+}
+
+export class LevelSpool implements SpoolStore {
+  readonly #database: GuardedDatabase;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #watermark: Pick<DiskWatermark, 'admit'>;
+  readonly #pump: GroupCommit;
+  readonly #compaction: Compaction;
+  #schedule: Schedule;
+  /** Commits under way, so that two of one id do not cross. */
+  readonly #commits = new Map<string, Promise<void>>();
+  #open = false;
+
+  constructor(options: LevelSpoolOptions) {
+    this.#database = options.database;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#watermark = options.watermark;
+    this.#pump = new GroupCommit(options.database, { sync: true });
+    const none = { queued: 0, held: 0, bytes: 0 };
+    this.#schedule = new Schedule(options.clock, new DueIndex(options.database), 0, none);
+    this.#compaction = new Compaction({ ...options, liveBytes: () => this.totals().bytes });
+  }
+
+  async start(): Promise<void> {
+    const due = new DueIndex(this.#database);
+    const { epoch, totals } = await openSpool(this.#database, due);
+    this.#schedule = new Schedule(this.#clock, due, epoch, totals);
+    this.#compaction.start();
+    this.#open = true;
+  }
+
+  async stop(): Promise<void> {
+    this.#open = false;
+    await this.#compaction.stop();
+    await this.#pump.stop();
+  }
+
+  async commit(entry: SpoolEntry, dueAt: number, content: Content): Promise<void> {
+    this.#assertReady();
+    const { id } = entry;
+    if (!isId(id)) throw new TypeError(`bad message id ${id}`);
+    for (;;) {
+      const other = this.#commits.get(id);
+      if (other === undefined) break;
+      await other.catch(() => undefined); // its own caller hears of it
+    }
+    const work = this.#store(entry, dueAt, content);
+    this.#commits.set(id, work);
+    try {
+      await work;
+    } finally {
+      this.#commits.delete(id);
+    }
+  }
+
+  async #store(entry: SpoolEntry, dueAt: number, content: Content): Promise<void> {
+    if (this.#database.has(recordKey(entry.id))) {
+      // What is visible is durable already; a synced write proves that the store still works.
+      await this.#pump.write([{ type: 'put', key: PROOF_KEY, value: new Uint8Array() }]);
+      return;
+    }
+    await this.#watermark.admit(content.sizeBytes);
+    if (this.#pump.waitingBytes > MAX_WAITING_BYTES)
+      throw new CodedError('STORE_FULL', 'the disk does not keep up with the mail');
+    const { ops, stored } = await writeContent(this.#pump, entry.id, content);
+    const record = recordOf(entry, dueAt, stored);
+    ops.push(...putOps(record));
+    await this.#pump.write(ops, () => this.#schedule.arrived(standingOf(record)));
+  }
+
+  async claim(options: {
+    dest: string;
+    n: number;
+    leaseMs: number;
+    early?: boolean;
+  }): Promise<Lease[]> {
+    this.#assertReady();
+    const granted = await this.#schedule.claim(options, (work) => this.#pump.exclusive(work));
+    const stored = await this.#database.getMany(granted.map(({ place }) => recordKey(place.id)));
+    const leases: Lease[] = [];
+    for (const [index, lease] of granted.entries()) {
+      const { id, dueAt } = lease.place;
+      const value = stored[index];
+      const record = value && this.#decode(id, value);
+      if (record === undefined) {
+        await this.#withdraw(lease, value === undefined);
+        continue;
+      }
+      lease.content = record.content;
+      leases.push({ id, token: lease.token, entry: record.entry, dueAt });
+    }
+    return leases;
+  }
+
+  /** A place in the index without a message goes; one whose record is damaged waits for a person. */
+  async #withdraw(lease: ActiveLease, isMissing: boolean): Promise<void> {
+    this.#schedule.settle(lease);
+    if (!isMissing) return;
+    const standing = { ...lease.place, dest: lease.dest, bytes: 0 };
+    await this.#pump.write([{ type: 'del', key: indexKey(standing) }], () => {
+      this.#schedule.end(lease);
+      this.#schedule.left(standing);
+    });
+  }
+
+  async *readContent(id: string): AsyncIterable<Uint8Array> {
+    this.#assertReady();
+    const content = this.#schedule.contentOf(id) ?? (await this.#read(id))?.content;
+    if (content === undefined)
+      throw new CodedError('STORE_DAMAGED', `no message ${id} in the spool`);
+    yield* readContent(this.#database, id, content);
+  }
+
+  async renew(held: readonly Held[], leaseMs: number): Promise<boolean[]> {
+    this.#assertReady();
+    return held.map((one) => this.#schedule.renew(one, leaseMs));
+  }
+
+  async release(held: readonly Held[]): Promise<boolean[]> {
+    this.#assertReady();
+    return held.map((one) => {
+      const lease = this.#schedule.find(one);
+      if (lease !== undefined) this.#schedule.giveBack(lease);
+      return lease !== undefined;
+    });
+  }
+
+  reschedule(
+    steps: readonly { held: Held; entry: SpoolEntry; dueAt: number }[],
+  ): Promise<boolean[]> {
+    return this.#endLeases(steps.map(({ held, ...next }) => ({ held, next })));
+  }
+
+  complete(held: readonly Held[]): Promise<boolean[]> {
+    return this.#endLeases(held.map((one) => ({ held: one })));
+  }
+
+  /** Ends leases in one batch: each message becomes `next`, or goes with its content. */
+  async #endLeases(
+    steps: readonly { held: Held; next?: { entry: SpoolEntry; dueAt: number } }[],
+  ): Promise<boolean[]> {
+    this.#assertReady();
+    const ops: WriteOp[] = [];
+    const ended = new Map<ActiveLease, { old: Standing; record: StoredRecord | undefined }>();
+    const results = steps.map(({ held, next }) => {
+      const lease = this.#schedule.find(held);
+      if (lease?.content === undefined || ended.has(lease)) return false;
+      const { dest, place, content } = lease;
+      const old = { ...place, dest, bytes: content.bytes };
+      if (next !== undefined && next.entry.id !== old.id)
+        throw new TypeError('an id never changes');
+      const record = next && recordOf(next.entry, next.dueAt, content);
+      ops.push(...(record ? replaceOps(old, record) : removeOps(old, content.parts)));
+      ended.set(lease, { old, record });
+      return true;
+    });
+    if (ended.size === 0) return results;
+    for (const lease of ended.keys()) this.#schedule.settle(lease);
+    await this.#pump.write(ops, () => {
+      for (const [lease, { old, record }] of ended) {
+        this.#schedule.end(lease);
+        this.#moved(old, record);
+      }
+    });
+    return results;
+  }
+
+  async administer(id: string, step: AdminStep): Promise<boolean> {
+    this.#assertReady();
+    if (!isId(id) || !this.#schedule.lock(id)) return false;
+    let before: StoredRecord | undefined;
+    try {
+      // Between batches, so that the record is the one the schedule knows of.
+      before = await this.#pump.exclusive(() => this.#read(id));
+    } finally {
+      if (before === undefined) this.#schedule.unlock(id);
+    }
+    if (before === undefined) return false;
+    const old = standingOf(before);
+    const { content } = before;
+    const after = afterStep(before, step, storedDue(this.#clock.now()));
+    const record = after && { ...after, content };
+    const ops = record ? replaceOps(old, record) : removeOps(old, content.parts);
+    await this.#pump.write(ops, () => {
+      this.#schedule.unlock(id);
+      this.#moved(old, record);
+    });
+    return true;
+  }
+
+  /** A batch that replaced a message, or removed it, is on disk. */
+  #moved(old: Standing, record: StoredRecord | undefined): void {
+    this.#schedule.left(old);
+    if (record !== undefined) this.#schedule.arrived(standingOf(record));
+    this.#compaction.note(RECORD_BYTES + (record === undefined ? old.bytes : 0));
+  }
+
+  backlog(): DestinationBacklog[] {
+    return this.#schedule.backlog();
+  }
+
+  totals(): SpoolTotals {
+    return this.#schedule.totals();
+  }
+
+  async get(id: string): Promise<Summary | undefined> {
+    this.#assertReady();
+    const record = await this.#read(id);
+    return record && this.#summary(record);
+  }
+
+  async scan(options: { after?: string; limit: number }): Promise<Summary[]> {
+    this.#assertReady();
+    const { after = '', limit } = options;
+    const found: Summary[] = [];
+    const range = { gt: recordKey(after), lt: endOf(recordKey('')) };
+    if (limit <= 0) return found;
+    for await (const page of this.#database.entries(range)) {
+      for (const [key, value] of page) {
+        const record = this.#decode(key.slice(recordKey('').length), value);
+        if (record !== undefined) found.push(this.#summary(record));
+        if (found.length === limit) return found;
+      }
+    }
+    return found;
+  }
+
+  #summary({ entry, dueAt }: StoredRecord): Summary {
+    return { entry, dueAt, active: this.#schedule.isActive(entry.id) };
+  }
+
+  async #read(id: string): Promise<StoredRecord | undefined> {
+    const value = await this.#database.get(recordKey(id));
+    if (value === undefined) return undefined;
+    const record = this.#decode(id, value);
+    if (record === undefined)
+      throw new CodedError('STORE_DAMAGED', `the record of ${id} is damaged`);
+    return record;
+  }
+
+  #decode(id: string, value: Uint8Array): StoredRecord | undefined {
+    const record = decodeRecord(value);
+    if (record?.entry.id === id) return record;
+    this.#log.emit('store.error', { id, msg: 'the record is damaged and is left where it is' });
+    return undefined;
+  }
+
+  #assertReady(): void {
+    const failure = this.#database.failure();
+    if (failure !== undefined) throw failure;
+    if (!this.#open) throw new CodedError('STOPPING', 'the spool is not open');
+  }
+}
+
+function recordOf(
+  entry: SpoolEntry,
+  dueAt: number,
+  content: StoredRecord['content'],
+): StoredRecord {
+  return { entry, dueAt: entry.hold === undefined ? storedDue(dueAt) : undefined, content };
+}

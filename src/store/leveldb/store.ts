@@ -1,0 +1,63 @@
+/**
+ * The single node's store: one LevelDB in one folder, with the spool and the values that expire.
+ * Opened and ready, or an error with its reason; closed when everything begun has ended.
+ */
+import type { Clock } from '../../base/clock.ts';
+import type { CodedError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import type { SpoolStore } from '../spool-store.ts';
+import type { TtlMap } from '../ttl-map.ts';
+import { openDatabase } from './database.ts';
+import type { Database } from './database.ts';
+import { DiskWatermark } from './disk-watermark.ts';
+import { guard } from './guard.ts';
+import { LevelSpool } from './spool.ts';
+import { LevelTtlMap } from './ttl-map.ts';
+
+export interface LevelStoreOptions {
+  readonly folder: string;
+  /** Below this much free disk space no mail is taken. */
+  readonly minFreeBytes: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Called once, when a write failed: from then on the store takes nothing until a restart. */
+  readonly onFailure: (error: CodedError) => void;
+  /** A seam for tests. */
+  readonly open?: (folder: string) => Promise<Database>;
+}
+
+export interface LevelStore {
+  readonly spool: SpoolStore;
+  readonly ttl: TtlMap;
+  close(): Promise<void>;
+}
+
+/** Rejects with STORE_LOCKED, STORE_DAMAGED or STORE_FAILED. */
+export async function openLevelStore(options: LevelStoreOptions): Promise<LevelStore> {
+  const { folder, clock, log, open = openDatabase } = options;
+  const database = guard(await open(folder), {
+    clock,
+    onFailure(error) {
+      log.emit('store.error', { folder, msg: error.message }, 'fatal');
+      options.onFailure(error);
+    },
+    onSlow: (ms) => log.emit('store.slow', { folder, ms: Math.round(ms) }),
+  });
+  const watermark = new DiskWatermark(options);
+  const spool = new LevelSpool({ database, clock, log, watermark });
+  const ttl = new LevelTtlMap({ database, clock });
+  try {
+    await spool.start();
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return {
+    spool,
+    ttl,
+    async close() {
+      await Promise.all([spool.stop(), ttl.stop()]);
+      await database.close();
+    },
+  };
+}

@@ -1,0 +1,210 @@
+/**
+ * The spool in memory: the model. As simple as can be, so that it is obviously right; every other
+ * engine must behave as it does. What survives a restart is the disk, a plain map that the next
+ * MemorySpool may be given. Not durable, so never used by the gateway itself.
+ */
+import type { Clock } from '../../base/clock.ts';
+import { CodedError } from '../../base/errors.ts';
+import type { Content } from '../../mail/content.ts';
+import type { SpoolEntry } from '../../mail/spool-entry.ts';
+import { afterStep } from '../admin-step.ts';
+import type { Scheduled } from '../admin-step.ts';
+import type {
+  AdminStep,
+  DestinationBacklog,
+  Held,
+  Lease,
+  SpoolStore,
+  SpoolTotals,
+  Summary,
+} from '../spool-store.ts';
+
+interface StoredMessage extends Scheduled {
+  readonly content: Uint8Array;
+}
+
+interface MemoryLease {
+  readonly token: bigint;
+  /** By the monotonic clock. */
+  endsAt: number;
+}
+
+export class MemoryDisk {
+  readonly messages = new Map<string, StoredMessage>();
+  lastToken = 0n;
+}
+
+/** The steps a test may have fail or wait. */
+export type MemoryStep = 'commit' | 'claim' | 'reschedule' | 'complete' | 'administer';
+
+export interface MemorySpoolOptions {
+  readonly clock: Clock;
+  readonly disk?: MemoryDisk;
+  /** Called twice for each step; what it throws the caller gets, with the step not done or done. */
+  readonly fault?: (step: MemoryStep, when: 'before' | 'after') => Promise<void> | void;
+}
+
+export class MemorySpool implements SpoolStore {
+  readonly #clock: Clock;
+  readonly #disk: MemoryDisk;
+  readonly #fault: NonNullable<MemorySpoolOptions['fault']>;
+  readonly #leases = new Map<string, MemoryLease>();
+
+  constructor(options: MemorySpoolOptions) {
+    this.#clock = options.clock;
+    this.#disk = options.disk ?? new MemoryDisk();
+    this.#fault = options.fault ?? (() => undefined);
+  }
+
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+
+  async commit(entry: SpoolEntry, dueAt: number, content: Content): Promise<void> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of content.read()) chunks.push(chunk);
+    const bytes = new Uint8Array(Buffer.concat(chunks));
+    if (bytes.length !== content.sizeBytes) throw new Error('content of another length');
+    await this.#fault('commit', 'before');
+    if (!this.#disk.messages.has(entry.id))
+      this.#disk.messages.set(entry.id, { ...scheduled(entry, dueAt), content: bytes });
+    await this.#fault('commit', 'after');
+  }
+
+  async claim(options: {
+    dest: string;
+    n: number;
+    leaseMs: number;
+    early?: boolean;
+  }): Promise<Lease[]> {
+    await this.#fault('claim', 'before');
+    const now = this.#clock.now();
+    const waiting = this.#waiting(options.dest);
+    for (const { entry } of waiting) if (!this.#isActive(entry.id)) this.#leases.delete(entry.id);
+    const leases = waiting
+      .filter(({ entry }) => !this.#leases.has(entry.id))
+      .filter(({ dueAt }) => options.early === true || dueAt <= now)
+      .sort((a, b) => a.dueAt - b.dueAt || (a.entry.id < b.entry.id ? -1 : 1))
+      .slice(0, options.n)
+      .map(({ entry, dueAt }) => {
+        const token = ++this.#disk.lastToken;
+        this.#leases.set(entry.id, { token, endsAt: this.#clock.mono() + options.leaseMs });
+        return { id: entry.id, token, entry, dueAt };
+      });
+    await this.#fault('claim', 'after');
+    return leases;
+  }
+
+  async *readContent(id: string): AsyncIterable<Uint8Array> {
+    const message = this.#disk.messages.get(id);
+    if (message === undefined) throw new CodedError('STORE_DAMAGED', `no message ${id}`);
+    if (message.content.length > 0) yield message.content;
+  }
+
+  async renew(held: readonly Held[], leaseMs: number): Promise<boolean[]> {
+    return held.map((one) => {
+      const lease = this.#find(one);
+      if (lease !== undefined) lease.endsAt = this.#clock.mono() + leaseMs;
+      return lease !== undefined;
+    });
+  }
+
+  async reschedule(
+    steps: readonly { held: Held; entry: SpoolEntry; dueAt: number }[],
+  ): Promise<boolean[]> {
+    await this.#fault('reschedule', 'before');
+    const results = steps.map(({ held, entry, dueAt }) => {
+      const message = this.#disk.messages.get(held.id);
+      if (!this.#end(held) || message === undefined) return false;
+      this.#disk.messages.set(held.id, { ...message, ...scheduled(entry, dueAt) });
+      return true;
+    });
+    await this.#fault('reschedule', 'after');
+    return results;
+  }
+
+  async complete(held: readonly Held[]): Promise<boolean[]> {
+    await this.#fault('complete', 'before');
+    const results = held.map((one) => this.#end(one) && this.#disk.messages.delete(one.id));
+    await this.#fault('complete', 'after');
+    return results;
+  }
+
+  async release(held: readonly Held[]): Promise<boolean[]> {
+    return held.map((one) => this.#end(one));
+  }
+
+  backlog(): DestinationBacklog[] {
+    const offset = this.#clock.now() - this.#clock.mono();
+    const dests = new Set([...this.#disk.messages.values()].map(({ entry }) => entry.dest));
+    return [...dests].flatMap((dest) => {
+      const times = this.#waiting(dest).map(({ entry, dueAt }) => {
+        const lease = this.#leases.get(entry.id);
+        return lease === undefined ? dueAt : lease.endsAt + offset;
+      });
+      if (times.length === 0) return [];
+      return [{ dest, messages: times.length, nextDueAt: Math.min(...times) }];
+    });
+  }
+
+  totals(): SpoolTotals {
+    const messages = [...this.#disk.messages.values()];
+    const held = messages.filter(({ dueAt }) => dueAt === undefined).length;
+    const bytes = messages.reduce((sum, { content }) => sum + content.length, 0);
+    return { queued: messages.length - held, held, bytes };
+  }
+
+  async get(id: string): Promise<Summary | undefined> {
+    const message = this.#disk.messages.get(id);
+    return message && this.#summary(message);
+  }
+
+  async scan({ after = '', limit }: { after?: string; limit: number }): Promise<Summary[]> {
+    return [...this.#disk.messages.values()]
+      .filter(({ entry }) => entry.id > after)
+      .sort((a, b) => (a.entry.id < b.entry.id ? -1 : 1))
+      .slice(0, Math.max(limit, 0))
+      .map((message) => this.#summary(message));
+  }
+
+  async administer(id: string, step: AdminStep): Promise<boolean> {
+    await this.#fault('administer', 'before');
+    const message = this.#disk.messages.get(id);
+    if (message === undefined || this.#isActive(id)) return false;
+    this.#leases.delete(id);
+    const after = afterStep(message, step, this.#clock.now());
+    if (after === undefined) this.#disk.messages.delete(id);
+    else this.#disk.messages.set(id, { ...message, ...after });
+    await this.#fault('administer', 'after');
+    return true;
+  }
+
+  #waiting(dest: string): (StoredMessage & { readonly dueAt: number })[] {
+    return [...this.#disk.messages.values()].flatMap((message) =>
+      message.dueAt !== undefined && message.entry.dest === dest
+        ? [{ ...message, dueAt: message.dueAt }]
+        : [],
+    );
+  }
+
+  #summary({ entry, dueAt }: StoredMessage): Summary {
+    return { entry, dueAt, active: this.#isActive(entry.id) };
+  }
+
+  #isActive(id: string): boolean {
+    const lease = this.#leases.get(id);
+    return lease !== undefined && lease.endsAt > this.#clock.mono();
+  }
+
+  #find(held: Held): MemoryLease | undefined {
+    const lease = this.#leases.get(held.id);
+    return lease?.token === held.token ? lease : undefined;
+  }
+
+  #end(held: Held): boolean {
+    return this.#find(held) !== undefined && this.#leases.delete(held.id);
+  }
+}
+
+function scheduled(entry: SpoolEntry, dueAt: number): Scheduled {
+  return { entry, dueAt: entry.hold === undefined ? dueAt : undefined };
+}

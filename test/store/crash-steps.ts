@@ -1,0 +1,50 @@
+/** The work of the crash tests, and what each acknowledged step means for what must be found after. */
+import type { Lease, SpoolStore } from '../../src/store/spool-store.ts';
+import { bytesOf, contentOf, entry, held } from './sample-mail.ts';
+
+/** Length of each message's content; its bytes follow from the id. */
+export const LENGTHS: Readonly<Record<string, number>> = {
+  'A.1': 1000,
+  'B.1': 700_000,
+  'C.1': 10,
+  'D.1': 0,
+  'E.1': 300_000,
+  'F.1': 5000,
+};
+
+export const contentBytes = (id: string): Buffer => bytesOf(LENGTHS[id] ?? 0, id.charCodeAt(0));
+
+/** Tells each step when it begins (`?`) and when it was acknowledged (`!`). */
+export async function crashSteps(spool: SpoolStore, say: (line: string) => void): Promise<void> {
+  const step = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    say(`? ${name}`);
+    const result = await work();
+    say(`! ${name}`);
+    return result;
+  };
+  const commit = (id: string, isHeld = false) =>
+    step(`commit ${id}`, () =>
+      spool.commit((isHeld ? held : entry)(id), 1, contentOf(contentBytes(id), { streamed: true })),
+    );
+  const claim = async (id: string): Promise<Lease> => {
+    const leases = await spool.claim({ dest: 'example.com', n: 9, leaseMs: 1000 });
+    const [lease] = leases.filter((one) => one.id === id);
+    if (lease === undefined) throw new Error(`${id} is not due`);
+    await spool.release(leases.filter((one) => one !== lease));
+    return lease;
+  };
+
+  await commit('A.1');
+  await commit('B.1');
+  await Promise.all([commit('C.1'), commit('D.1', true), commit('E.1')]);
+  const c = await claim('C.1');
+  await step('complete C.1', () => spool.complete([c]));
+  const a = await claim('A.1');
+  const later = { held: a, entry: entry('A.1', { attempts: 1 }), dueAt: 2 };
+  await step('reschedule A.1', () => spool.reschedule([later]));
+  await step('release D.1', () => spool.administer('D.1', { kind: 'due', release: true }));
+  await step('remove E.1', () => spool.administer('E.1', { kind: 'remove' }));
+  await commit('F.1');
+  const b = await claim('B.1');
+  await step('complete B.1', () => spool.complete([b]));
+}

@@ -1,0 +1,111 @@
+/**
+ * A crash at every batch: whatever was acknowledged is there whole afterwards, nothing is there by
+ * half, and what was under way is in one of its two states. SIGKILL proves the order of writes, not
+ * fsync, so the child also asserts that every batch asks for it.
+ */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import { openDatabase } from '../../src/store/leveldb/database.ts';
+import { openLevelStore } from '../../src/store/leveldb/store.ts';
+import type { LevelStore } from '../../src/store/leveldb/store.ts';
+import { RecordedLog } from '../support/recorded-log.ts';
+import { contentBytes, LENGTHS } from './crash-steps.ts';
+import { collect } from './sample-mail.ts';
+import { StillClock } from './still-clock.ts';
+
+const MAX_BATCHES = 60;
+
+for (const when of ['before', 'after'] as const) {
+  test(
+    `killed ${when} each batch, the store keeps its promises`,
+    { timeout: 120_000 },
+    async () => {
+      let kills = 0;
+      for (; kills <= MAX_BATCHES; kills++) {
+        const base = await mkdtemp(join(tmpdir(), 'sluice-crash-'));
+        const folder = join(base, 'spool');
+        try {
+          const lines = await runChild(folder, when, kills + 1);
+          await verify(folder, lines, `${when} batch ${kills + 1}`);
+          if (lines.includes('done')) break;
+        } finally {
+          await rm(base, { recursive: true });
+        }
+      }
+      assert.ok(kills >= 14 && kills < MAX_BATCHES, `${kills} batches were killed`);
+    },
+  );
+}
+
+function runChild(folder: string, when: string, nth: number): Promise<string[]> {
+  const script = join(import.meta.dirname, 'crash-child.ts');
+  const args = [script, folder, when, String(nth)];
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, args, { timeout: 30_000 }, (error, stdout, stderr) => {
+      if (error !== null && error.signal !== 'SIGKILL') reject(new Error(stderr));
+      else resolve(stdout.split('\n'));
+    });
+  });
+}
+
+async function verify(folder: string, lines: readonly string[], what: string): Promise<void> {
+  assert.deepEqual(
+    lines.filter((line) => /^(failed|unsynced)/.test(line)),
+    [],
+    what,
+  );
+  const began = (step: string) => lines.includes(`? ${step}`);
+  const acked = (step: string) => lines.includes(`! ${step}`);
+  const store = await openStore(folder);
+  const { spool } = store;
+  const kept = await spool.scan({ limit: 100 });
+  const ids = kept.map(({ entry }) => entry.id);
+  for (const id of Object.keys(LENGTHS)) {
+    const ends = [`complete ${id}`, `remove ${id}`];
+    if (acked(`commit ${id}`) && !ends.some(began))
+      assert.ok(ids.includes(id), `${what}: ${id} lost`);
+    if (!began(`commit ${id}`) || ends.some(acked)) assert.ok(!ids.includes(id), `${what}: ${id}`);
+  }
+  let bytes = 0;
+  for (const { entry, dueAt } of kept) {
+    const content = await collect(spool.readContent(entry.id));
+    assert.ok(content.equals(contentBytes(entry.id)), `${what}: content of ${entry.id}`);
+    bytes += content.length;
+    assert.equal(dueAt === undefined, entry.hold !== undefined);
+    if (acked('reschedule A.1') && entry.id === 'A.1') assert.equal(entry.attempts, 1);
+    if (acked('release D.1') && entry.id === 'D.1') assert.equal(entry.hold, undefined);
+  }
+  const waiting = kept.filter(({ dueAt }) => dueAt !== undefined).map(({ entry }) => entry.id);
+  const totals = { queued: waiting.length, held: kept.length - waiting.length, bytes };
+  assert.deepEqual(spool.totals(), totals, what);
+  const leases = await spool.claim({ dest: 'example.com', n: 99, leaseMs: 1, early: true });
+  assert.deepEqual(leases.map(({ id }) => id).sort(), waiting.sort(), `${what}: all are claimed`);
+  await store.close();
+  await noStrays(folder, new Set(ids), what);
+}
+
+/** Nothing lies in the database that belongs to no message. */
+async function noStrays(folder: string, ids: ReadonlySet<string>, what: string): Promise<void> {
+  const database = await openDatabase(folder);
+  for await (const keys of database.keys({ gte: 'b!', lt: 'p' }))
+    for (const key of keys) {
+      const [letter, first, , last] = key.split('!');
+      const id = letter === 'd' ? last : first;
+      assert.ok(letter !== 'o' && ids.has(id ?? ''), `${what}: stray key ${key}`);
+    }
+  await database.close();
+}
+
+function openStore(folder: string): Promise<LevelStore> {
+  return openLevelStore({
+    folder,
+    minFreeBytes: 0,
+    clock: new StillClock(),
+    log: new RecordedLog(),
+    onFailure: (error) => assert.fail(error),
+  });
+}

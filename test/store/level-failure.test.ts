@@ -1,0 +1,192 @@
+/** What the store does when the disk fails it, is full, in use, not writable or of another layout. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import { openDatabase } from '../../src/store/leveldb/database.ts';
+import { DiskWatermark } from '../../src/store/leveldb/disk-watermark.ts';
+import { guard } from '../../src/store/leveldb/guard.ts';
+import { RecordedLog } from '../support/recorded-log.ts';
+import { levelFixture } from './level-fixture.ts';
+import { bytesOf, collect, contentOf, entry } from './sample-mail.ts';
+import { StillClock } from './still-clock.ts';
+
+const SMALL = contentOf(bytesOf(1000));
+const CLAIM = { dest: 'example.com', n: 9, leaseMs: 1000 };
+
+test('after a failed write nothing is written, everything is refused, and it is told once', async (t) => {
+  let full = false;
+  let tried = 0;
+  const fixture = await levelFixture({
+    before() {
+      if (!full) return;
+      tried++;
+      throw Object.assign(new Error('No space left on device'), { code: 'ENOSPC' });
+    },
+  });
+  t.after(() => fixture.close());
+  const { spool, ttl } = fixture.store;
+  await spool.commit(entry('A.1'), 0, SMALL);
+  const [lease] = await spool.claim(CLAIM);
+  assert.ok(lease);
+  full = true;
+  const failed = { code: 'STORE_FAILED' };
+  await assert.rejects(spool.commit(entry('B.1'), 0, SMALL), failed);
+  full = false;
+  await assert.rejects(spool.commit(entry('C.1'), 0, SMALL), failed);
+  await assert.rejects(spool.complete([lease]), failed);
+  await assert.rejects(spool.claim(CLAIM), failed);
+  await assert.rejects(spool.get('A.1'), failed);
+  await assert.rejects(spool.administer('A.1', { kind: 'remove' }), failed);
+  await assert.rejects(collect(spool.readContent('A.1')), failed);
+  await assert.rejects(ttl.put('rcpt', 'a', new Uint8Array(), 1), failed);
+  assert.equal(tried, 1, 'nothing is written after it');
+  assert.equal(fixture.failures.length, 1);
+  assert.match(String(fixture.failures[0]?.message), /No space left/);
+  const { spool: again } = await fixture.reopen();
+  const leases = await again.claim(CLAIM);
+  assert.deepEqual(
+    leases.map(({ id }) => id),
+    ['A.1'],
+    'what was promised before is there, what was refused is not',
+  );
+});
+
+test('a failure in the middle of large content leaves nothing behind', async (t) => {
+  let batches = 0;
+  let failAt = Infinity;
+  const fixture = await levelFixture({
+    before() {
+      if (++batches === failAt) throw new Error('I/O error');
+    },
+  });
+  t.after(() => fixture.close());
+  const big = contentOf(bytesOf(2_000_000), { streamed: true });
+  for (const nth of [1, 2, 5]) {
+    batches = 0;
+    failAt = nth;
+    await assert.rejects(fixture.store.spool.commit(entry('A.1'), 0, big), {
+      code: 'STORE_FAILED',
+    });
+    failAt = Infinity;
+    const { spool } = await fixture.reopen();
+    assert.equal(await spool.get('A.1'), undefined);
+    await fixture.store.close();
+    const database = await openDatabase(fixture.folder);
+    for (const range of ['b!', 'o!', 'm!', 'd!'])
+      for await (const keys of database.keys({ gte: range, lt: `${range[0]}"` }))
+        assert.deepEqual(keys, []);
+    await database.close();
+    await fixture.reopen();
+  }
+});
+
+test('every change of the spool asks for a synced batch', async (t) => {
+  const unsynced: string[] = [];
+  const fixture = await levelFixture({
+    before: (ops, sync) => void (sync || unsynced.push(...ops.map(({ key }) => key))),
+  });
+  t.after(() => fixture.close());
+  const { spool, ttl } = fixture.store;
+  for (const id of ['A.1', 'B.1', 'C.1']) await spool.commit(entry(id), 0, SMALL);
+  await spool.commit(entry('D.1'), 0, contentOf(bytesOf(900_000)));
+  const [a, b] = await spool.claim(CLAIM);
+  assert.ok(a && b);
+  await spool.complete([a]);
+  await spool.reschedule([{ held: b, entry: b.entry, dueAt: 5 }]);
+  await spool.administer('B.1', { kind: 'remove' });
+  assert.deepEqual(unsynced, []);
+  await ttl.put('rcpt', 'a', new Uint8Array(), 1);
+  assert.deepEqual(unsynced, ['t!rcpt!a'], 'the observer sees the flag');
+});
+
+test('a write that hangs is a failed write', async () => {
+  const clock = new StillClock();
+  const failures: string[] = [];
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-hang-'));
+  const database = await openDatabase(folder);
+  const hanging = { ...database, batch: () => new Promise<void>(() => undefined) };
+  const guarded = guard(hanging, { clock, onFailure: (error) => failures.push(error.code) });
+  const write = assert.rejects(guarded.batch([], { sync: true }), { code: 'STORE_FAILED' });
+  clock.move(60_000);
+  await write;
+  assert.deepEqual(failures, ['STORE_FAILED']);
+  await database.close();
+  await rm(folder, { recursive: true });
+});
+
+test('low disk refuses mail before the store suffers, and takes it when there is room', async () => {
+  const clock = new StillClock();
+  const log = new RecordedLog();
+  let free = 1000;
+  let asked = 0;
+  const freeBytes = async () => {
+    asked++;
+    return free;
+  };
+  const options = { folder: '.', minFreeBytes: 500, clock, log, freeBytes };
+  const watermark = new DiskWatermark(options);
+  const full = { code: 'STORE_FULL' };
+  await watermark.admit(300);
+  await assert.rejects(watermark.admit(300), full, 'what was admitted is subtracted');
+  await assert.rejects(watermark.admit(300), full);
+  await watermark.admit(200);
+  assert.equal(asked, 1, 'once a second');
+  clock.move(1000);
+  await Promise.all([watermark.admit(100), watermark.admit(100)]);
+  assert.equal(asked, 2);
+  clock.move(1000);
+  free = 100;
+  await assert.rejects(watermark.admit(0), full);
+  clock.move(1000);
+  free = 1000;
+  await watermark.admit(1);
+  assert.equal(log.of('store.full').length, 2, 'one event each time it becomes full');
+  const broken = new DiskWatermark({ ...options, freeBytes: () => Promise.reject(new Error('x')) });
+  await assert.rejects(broken.admit(1), full);
+});
+
+test('a full disk is no failure of the store', async (t) => {
+  const fixture = await levelFixture({ minFreeBytes: Number.MAX_SAFE_INTEGER });
+  t.after(() => fixture.close());
+  const { spool } = fixture.store;
+  await assert.rejects(spool.commit(entry('A.1'), 0, SMALL), { code: 'STORE_FULL' });
+  assert.deepEqual(await spool.claim(CLAIM), []);
+  assert.deepEqual(fixture.failures, []);
+});
+
+test('a store in use says so', async (t) => {
+  const fixture = await levelFixture();
+  t.after(() => fixture.close());
+  await assert.rejects(openDatabase(fixture.folder), { code: 'STORE_LOCKED', message: /in use/ });
+});
+
+test('a store of another layout is refused', async (t) => {
+  const fixture = await levelFixture();
+  t.after(() => rm(join(fixture.folder, '..'), { recursive: true }));
+  await fixture.store.close();
+  const database = await openDatabase(fixture.folder);
+  const value = Buffer.from('99');
+  await database.batch([{ type: 'put', key: 's!format', value }], { sync: true });
+  await database.close();
+  await assert.rejects(fixture.reopen(), { code: 'STORE_DAMAGED', message: /layout 99/ });
+});
+
+test('a folder that cannot be written is named with the reason', async (t) => {
+  const base = await mkdtemp(join(tmpdir(), 'sluice-readonly-'));
+  t.after(() => rm(base, { recursive: true }));
+  await writeFile(join(base, 'file'), '');
+  await assert.rejects(openDatabase(join(base, 'file', 'spool')), { code: 'STORE_FAILED' });
+  await chmod(base, 0o555);
+  // Permissions do not hold root back, so root becomes somebody else for this.
+  const script = `
+    if (process.getuid() === 0) process.setuid(65534);
+    const { openDatabase } = await import(process.argv[1]);
+    await openDatabase(process.argv[2]).catch(({ code, message }) => console.log(code, message));`;
+  const source = new URL('../../src/store/leveldb/database.ts', import.meta.url).href;
+  const args = ['--input-type=module', '-e', script, source, join(base, 'spool')];
+  const child = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 });
+  assert.match(child.stdout, /^STORE_FAILED store .*spool: EACCES/, child.stderr);
+});

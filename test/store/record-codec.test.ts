@@ -1,0 +1,110 @@
+/** The stored form of records: whole or not at all, and readable for ever. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { crc32 } from 'node:zlib';
+import type { Hold, LastAnswer, SpoolEntry } from '../../src/mail/spool-entry.ts';
+import { decodeRecord, encodeRecord } from '../../src/store/leveldb/record-codec.ts';
+import type { StoredRecord } from '../../src/store/leveldb/record-codec.ts';
+import { entry } from './sample-mail.ts';
+
+// `Required` makes a new member fail to compile here until it is in the sample, and so in the codec.
+const LAST: Required<LastAnswer> = {
+  at: 3,
+  text: '450 4.2.0 später',
+  code: 450,
+  enhanced: '4.2.0',
+  host: 'mx.example.com',
+};
+const HOLD: Required<Hold> = { by: 'gateway', at: 4, reason: 'expired', text: 'too old' };
+const FULL: Required<SpoolEntry> = {
+  v: 1,
+  id: '0123456789.1',
+  dest: 'example.com',
+  direction: 'out',
+  reversePath: { local: 'jürgen', domain: 'exämple.org' },
+  parameters: { size: 5, body: '8BITMIME', smtpUtf8: true, ret: 'HDRS', envid: 'QQ+20' },
+  recipients: [
+    {
+      address: { local: 'a', domain: 'example.com' },
+      parameters: { notify: ['SUCCESS', 'DELAY'], orcpt: 'rfc822;a@example.com' },
+      last: LAST,
+    },
+    { address: { local: '"b b"', domain: '[192.0.2.1]' }, parameters: { notify: 'NEVER' } },
+  ],
+  sizeBytes: 123_456,
+  queuedAt: 1_795_000_000_000,
+  expiresAt: 1_795_400_000_000,
+  attempts: 7,
+  senderProven: true,
+  maybeDelivered: true,
+  client: { address: '2001:db8::1', hello: '[IPv6:2001:db8::1]' },
+  hold: HOLD,
+};
+const CONTENT = { bytes: 123_456, digest: 'abc', parts: 2 };
+const RECORDS: Record<string, StoredRecord> = {
+  'all members, held': { entry: FULL, dueAt: undefined, content: CONTENT },
+  'few members, waiting': {
+    entry: entry('A.1', { reversePath: null, parameters: {}, recipients: [] }),
+    dueAt: 5,
+    content: CONTENT,
+  },
+};
+
+for (const [name, record] of Object.entries(RECORDS)) {
+  test(`a record comes back as it was: ${name}`, () => {
+    assert.deepEqual(decodeRecord(encodeRecord(record)), record);
+  });
+
+  test(`no flipped bit and no cut goes unnoticed: ${name}`, () => {
+    const whole = encodeRecord(record);
+    for (let at = 0; at < whole.length; at++) {
+      const bent = Buffer.from(whole);
+      bent.writeUInt8(whole.readUInt8(at) ^ (1 << (at % 8)), at);
+      assert.equal(decodeRecord(bent), undefined, `byte ${at}`);
+      assert.equal(decodeRecord(whole.subarray(0, at)), undefined, `first ${at} bytes`);
+    }
+  });
+}
+
+test('a right checksum over the wrong shape is damage', () => {
+  const good = JSON.parse(
+    encodeRecord({ entry: FULL, dueAt: 5, content: CONTENT }).toString().slice(9),
+  );
+  const seal = (json: unknown) => {
+    const text = JSON.stringify(json);
+    return Buffer.from(`${crc32(text).toString(16).padStart(8, '0')} ${text}`);
+  };
+  assert.ok(decodeRecord(seal(good)));
+  const wrong: Record<string, unknown>[] = [
+    { ...good, v: 2 },
+    { ...good, dueAt: -1 },
+    { ...good, content: { ...CONTENT, parts: '2' } },
+    { ...good, entry: [] },
+    { ...good, entry: { ...good.entry, recipients: {} } },
+    { ...good, entry: { ...good.entry, direction: 'up' } },
+    { ...good, entry: { ...good.entry, client: null } },
+    { ...good, entry: { ...good.entry, parameters: { ret: 'ALL' } } },
+  ];
+  for (const json of wrong) assert.equal(decodeRecord(seal(json)), undefined, JSON.stringify(json));
+  assert.equal(decodeRecord(seal('text')), undefined);
+});
+
+test('a number that JSON cannot hold is refused before it is stored', () => {
+  const endless = entry('A.1', { expiresAt: Infinity });
+  assert.throws(() => encodeRecord({ entry: endless, dueAt: 5, content: CONTENT }), TypeError);
+});
+
+test('records of version 1 stay readable', () => {
+  const file = join(import.meta.dirname, '../stored/v1.json');
+  const samples: { stored: string; record: StoredRecord }[] = JSON.parse(
+    readFileSync(file, 'utf8'),
+  );
+  assert.ok(samples.length >= 2);
+  for (const { stored, record } of samples) {
+    const found = decodeRecord(Buffer.from(stored));
+    assert.ok(found);
+    assert.deepEqual({ ...found, dueAt: found.dueAt ?? null }, record);
+  }
+});

@@ -1,0 +1,57 @@
+/** Entries and contents for the tests of the stores. */
+import type { Content } from '../../src/mail/content.ts';
+import { memoryContent } from '../../src/mail/content.ts';
+import type { SpoolEntry } from '../../src/mail/spool-entry.ts';
+
+export function entry(id: string, more: Partial<SpoolEntry> = {}): SpoolEntry {
+  return {
+    v: 1,
+    id,
+    dest: 'example.com',
+    direction: 'in',
+    reversePath: { local: 'sender', domain: 'example.org' },
+    parameters: { size: 1000, body: '8BITMIME' },
+    recipients: [{ address: { local: 'user', domain: 'example.com' }, parameters: {} }],
+    sizeBytes: 1000,
+    queuedAt: 1_000_000,
+    expiresAt: 9_000_000,
+    attempts: 0,
+    senderProven: false,
+    maybeDelivered: false,
+    client: { address: '192.0.2.1', hello: 'mail.example.org' },
+    ...more,
+  };
+}
+
+export function held(id: string, more: Partial<SpoolEntry> = {}): SpoolEntry {
+  const hold = { by: 'gateway', at: 1, reason: 'undeliverable', text: 'no such user' } as const;
+  return entry(id, { ...more, hold });
+}
+
+/** Bytes that differ at every place and for every seed. */
+export function bytesOf(length: number, seed = 1): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  let state = seed * 2_654_435_761 + 1;
+  for (let i = 0; i < length; i++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    bytes[i] = state >>> 16;
+  }
+  return bytes;
+}
+
+/** Content in chunks of `chunk` bytes; with `streamed`, readable only as a stream. */
+export function contentOf(
+  bytes: Uint8Array,
+  { chunk = 65_536, streamed = false }: { chunk?: number; streamed?: boolean } = {},
+): Content {
+  const chunks: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += chunk) chunks.push(bytes.subarray(at, at + chunk));
+  const content = memoryContent(chunks);
+  return streamed ? { sizeBytes: content.sizeBytes, read: () => content.read() } : content;
+}
+
+export async function collect(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of content) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
