@@ -1,0 +1,98 @@
+/**
+ * spamassassin: asks spamd how much a message looks like spam.
+ *
+ * The score and the names of the rules that matched go into the verdict, and as X-Spam-Score and
+ * X-Spam-Tests on top of the message; what a score leads to is each domain's own choice (`spam: tag,
+ * quarantine, reject`). The content goes to spamd as it came, with our Received field on top, so that
+ * rules see who sent it. Content above `max_size` is not judged, for spam is small and spamd slow:
+ * the trace says `skipped`. Whatever is not a whole, clear answer is a failure, and `on_error`
+ * decides. With several addresses the next one is asked when one fails.
+ *
+ * Give `max_concurrent` the number of spamd's children: more at a time only wait inside spamd.
+ */
+import type { ContentView, Options, OptionSchema, Plugin, Verdict } from 'sluice-mx/plugin';
+import { AddressBook } from './spamassassin/address-book.ts';
+import { firstPong } from './spamassassin/ping.ts';
+import { symbols } from './spamassassin/symbols.ts';
+
+const OPTIONS = {
+  address: {
+    type: 'endpoints',
+    port: 783,
+    default: ['127.0.0.1:783'],
+    doc: 'Where spamd listens: a socket file or host:port, one or several.',
+  },
+  max_size: { type: 'size', default: '512KiB', doc: 'Larger content is not judged.' },
+  user: { type: 'string', doc: 'Whose settings spamd uses; left out: its own.' },
+  compress: {
+    type: 'string',
+    oneOf: ['auto', 'always', 'never'],
+    default: 'auto',
+    doc: 'Compress what goes to spamd; auto: over the network, not on this machine.',
+  },
+  header: { type: 'boolean', default: true, doc: 'Put X-Spam-Score and X-Spam-Tests on mail.' },
+  timeout: { type: 'duration', default: '60s', doc: 'Longest time for one message.' },
+  max_concurrent: {
+    type: 'number',
+    min: 1,
+    max: 1000,
+    default: 5,
+    doc: "Messages judged at the same time; spamd's --max-children.",
+  },
+} as const satisfies OptionSchema;
+
+type View = ContentView<typeof OPTIONS>;
+
+/** A field stays well below the 998 octets of RFC 5322 2.1.1. */
+const MAX_TESTS_TEXT = 600;
+/** Rules that match in one message; spamd has some two thousand in all. */
+const MAX_TESTS = 300;
+
+export default {
+  name: 'spamassassin',
+  service: 'spam',
+  options: OPTIONS,
+  setup(_host, options: Options<typeof OPTIONS>) {
+    const book = new AddressBook();
+    return {
+      hooks: { content: (view, signal) => judge(book, view, signal) },
+      async probe(signal) {
+        return { state: 'ok', text: await firstPong(options.address, signal) };
+      },
+    };
+  },
+} satisfies Plugin<typeof OPTIONS>;
+
+async function judge(book: AddressBook, view: View, signal: AbortSignal): Promise<Verdict> {
+  const { address, max_size: maxSize, user, compress, header } = view.options;
+  if (view.content.sizeBytes > maxSize) return { kind: 'pass', results: { spamd: 'skipped' } };
+  const startedAt = performance.now();
+  const parts: Uint8Array[] = [view.received];
+  let contentBytes = 0;
+  for await (const chunk of view.content.read()) {
+    parts.push(chunk);
+    contentBytes += chunk.length;
+  }
+  if (contentBytes !== view.content.sizeBytes) throw new Error('content is not whole');
+  const { score, tests } = await book.first(address, signal, (endpoint) =>
+    symbols(endpoint, parts, { user, compress }, signal),
+  );
+  const spamd_ms = Math.round(performance.now() - startedAt);
+  const fields = [
+    { name: 'X-Spam-Score', value: score.toFixed(1) },
+    { name: 'X-Spam-Tests', value: testsText(tests) },
+  ];
+  return {
+    kind: 'pass',
+    score,
+    tests: tests.slice(0, MAX_TESTS),
+    fields: header ? fields : [],
+    results: { spamd: 'judged', spamd_ms },
+  };
+}
+
+function testsText(tests: readonly string[]): string {
+  const text = tests.join(', ');
+  if (text.length <= MAX_TESTS_TEXT) return text === '' ? 'none' : text;
+  return `${text.slice(0, text.lastIndexOf(',', MAX_TESTS_TEXT))}, ...`;
+}

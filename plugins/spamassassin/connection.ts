@@ -1,0 +1,56 @@
+/**
+ * One connection to spamd for one request: connects within a bound, writes the request and closes
+ * its side, collects the reply until spamd closes, in bounded memory. Fails when spamd answers before
+ * it can have seen the whole request. Nothing is left open when it is done.
+ */
+import { connect } from 'node:net';
+import type { Endpoint } from 'sluice-mx/plugin';
+
+const CONNECT_MS = 5000;
+const MAX_REPLY_BYTES = 64 * 1024;
+
+export async function ask(
+  endpoint: Endpoint,
+  request: readonly Uint8Array[],
+  signal: AbortSignal,
+): Promise<Buffer> {
+  signal.throwIfAborted();
+  const socket = connect(endpoint);
+  const timer = setTimeout(() => {
+    socket.destroy(new Error(`no connection within ${CONNECT_MS} ms`));
+  }, CONNECT_MS);
+  const onAbort = () => socket.destroy(new Error('given up'));
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await new Promise<Buffer>((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      socket.on('connect', () => clearTimeout(timer));
+      socket.on('data', (chunk) => {
+        if (socket.writableLength > 0) reject(new Error('answered before it had all'));
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes > MAX_REPLY_BYTES) reject(new Error('endless reply'));
+      });
+      socket.on('end', () => resolve(Buffer.concat(chunks)));
+      socket.on('error', (error) => reject(new Error(error.message || error.name)));
+      socket.on('close', () => reject(new Error('connection lost')));
+      // Corked writes leave as one system call, without copying the parts together.
+      socket.cork();
+      for (const part of request) socket.write(part);
+      socket.end();
+      socket.uncork();
+    });
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new Error(`spamd at ${formatEndpoint(endpoint)}: ${cause}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+    socket.destroy();
+  }
+}
+
+export function formatEndpoint(endpoint: Endpoint): string {
+  return 'path' in endpoint ? endpoint.path : `${endpoint.host}:${endpoint.port}`;
+}

@@ -1,0 +1,79 @@
+/**
+ * Loads the plugins that the configuration names, in its order. Either all of them are ready to run,
+ * or nothing is and every problem is told; plugins that were set up already are stopped again.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Path } from '../config/problem.ts';
+import type { PluginHost as HostForPlugin } from '../plugin.ts';
+import { LoadedPlugin } from './loaded-plugin.ts';
+import type { RawOptions } from './options.ts';
+import { loadPluginFile, SHIPPED_PLUGINS } from './plugin-file.ts';
+import { PluginHost } from './run-hooks.ts';
+
+export interface PluginSpec {
+  readonly name: string;
+  /** As they stand in the configuration, unchecked. */
+  readonly options: RawOptions;
+}
+
+export interface PluginProblem {
+  /** Which of the specs. */
+  readonly index: number;
+  readonly name: string;
+  /** Below the plugin's options; empty for the plugin itself. */
+  readonly path: Path;
+  readonly text: string;
+}
+
+export interface HostEnvironment {
+  readonly hostname: string;
+  /** The operator's own plugins: looked up before the shipped ones. */
+  readonly pluginFolder: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export async function loadPlugins(
+  specs: readonly PluginSpec[],
+  environment: HostEnvironment,
+): Promise<
+  | { readonly ok: true; readonly host: PluginHost }
+  | { readonly ok: false; readonly problems: readonly PluginProblem[] }
+> {
+  const { clock, log } = environment;
+  const folders = [environment.pluginFolder, SHIPPED_PLUGINS];
+  const plugins: LoadedPlugin[] = [];
+  const problems: PluginProblem[] = [];
+  for (const [index, { name, options }] of specs.entries()) {
+    const tell = (path: Path, text: string) => problems.push({ index, name, path, text });
+    if (specs.findIndex((spec) => spec.name === name) < index) {
+      tell([], 'is named twice');
+      continue;
+    }
+    const found = await loadPluginFile(name, folders);
+    if (!found.ok) {
+      tell([], found.problem);
+      continue;
+    }
+    const made = await LoadedPlugin.make(found.plugin, options, hostFor(name, environment), clock);
+    if (made instanceof LoadedPlugin) {
+      plugins.push(made);
+      log.emit('plugin.load', { plugin: name, file: found.file });
+    } else {
+      for (const { path, text } of made) tell(path, text);
+    }
+  }
+  const host = new PluginHost(plugins, clock, log);
+  if (problems.length === 0) return { ok: true, host };
+  await host.stop();
+  return { ok: false, problems };
+}
+
+/** What a plugin is given of the program around it. */
+function hostFor(plugin: string, { hostname, log }: HostEnvironment): HostForPlugin {
+  return {
+    hostname,
+    log: (level, text) => log.emit('plugin.log', { plugin, msg: String(text) }, level),
+  };
+}

@@ -1,0 +1,157 @@
+/**
+ * A plugin's options: the raw values of the configuration held against the schema that the plugin
+ * declares. All problems come at once, each with its path below the options; nothing is guessed, and
+ * a key that the schema does not know is a problem. Defaults are filled in by the same rules.
+ */
+import { parseEndpoint } from '../config/endpoint.ts';
+import type { Path } from '../config/problem.ts';
+import { DURATION_HINT, parseDuration, parseSize, SIZE_HINT } from '../config/quantity.ts';
+import { didYouMean } from '../config/suggestion.ts';
+import type { Endpoint, Options, OptionSchema, OptionSpec } from '../plugin.ts';
+
+export interface OptionProblem {
+  /** From the plugin's options down to the value; empty for the options as a whole. */
+  readonly path: Path;
+  readonly text: string;
+}
+
+export type RawOptions = Readonly<Record<string, unknown>>;
+type Value = Options[string];
+
+/** Every plugin has these; a schema that names one itself gives it another default. */
+export const COMMON_OPTIONS = {
+  on_error: {
+    type: 'string',
+    oneOf: ['defer', 'accept', 'reject'],
+    default: 'defer',
+    doc: 'What happens to mail that the plugin could not judge.',
+  },
+  timeout: { type: 'duration', default: '30s', doc: 'Longest time for one hook.' },
+  max_concurrent: {
+    type: 'number',
+    min: 1,
+    max: 1000,
+    default: 100,
+    doc: 'Content hooks that run at the same time; others wait in order.',
+  },
+} as const satisfies OptionSchema;
+
+export type CommonOptions = Options<typeof COMMON_OPTIONS>;
+
+const MAX_LIST = 100;
+/** A socket address holds 108 bytes with its closing NUL (unix(7)). */
+const MAX_SOCKET_PATH = 107;
+const SHORTEST_TIMEOUT_MS = 10;
+
+export function fullSchema(schema: OptionSchema | undefined): OptionSchema {
+  return { ...COMMON_OPTIONS, ...schema };
+}
+
+export function checkOptions(
+  schema: OptionSchema,
+  raw: RawOptions,
+): { readonly options: Options; readonly problems: readonly OptionProblem[] } {
+  const problems: OptionProblem[] = [];
+  const options: Record<string, Value> = {};
+  for (const key of Object.keys(raw)) {
+    if (Object.hasOwn(schema, key)) continue;
+    const text = `unknown key${didYouMean(key, Object.keys(schema))}`;
+    problems.push({ path: [key], text });
+  }
+  for (const [key, spec] of Object.entries(schema)) {
+    const given = raw[key] ?? spec.default;
+    if (given === undefined) continue;
+    const read = readValue(spec, given);
+    if (read.ok) options[key] = read.value;
+    else problems.push({ path: [key, ...(read.path ?? [])], text: read.problem });
+  }
+  if (Number(options['timeout']) < SHORTEST_TIMEOUT_MS) {
+    problems.push({ path: ['timeout'], text: `must be at least ${SHORTEST_TIMEOUT_MS}ms` });
+  }
+  return { options, problems };
+}
+
+/** The options that the host itself obeys. `options` has passed `checkOptions` with a full schema. */
+export function commonOptions(options: Options): CommonOptions {
+  const { on_error, timeout, max_concurrent } = options;
+  return {
+    on_error: on_error === 'accept' || on_error === 'reject' ? on_error : 'defer',
+    timeout: Number(timeout),
+    max_concurrent: Number(max_concurrent),
+  };
+}
+
+type Read =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly problem: string; readonly path?: Path };
+
+function readValue(spec: OptionSpec, given: unknown): Read {
+  switch (spec.type) {
+    case 'boolean':
+      return typeof given === 'boolean' ? good(given) : bad('expected true or false');
+    case 'number':
+      return readNumber(given, spec.min ?? -Infinity, spec.max ?? Infinity);
+    case 'duration':
+      return readQuantity(given, parseDuration, DURATION_HINT);
+    case 'size':
+      return readQuantity(given, parseSize, SIZE_HINT);
+    case 'string':
+      if (typeof given !== 'string') return bad('expected a text');
+      if (spec.oneOf === undefined || spec.oneOf.includes(given)) return good(given);
+      return bad(`expected ${spec.oneOf.join(', ')}${didYouMean(given, spec.oneOf)}`);
+    case 'strings':
+      return readList(given, (text) => ({ ok: true, value: text }));
+    case 'endpoints':
+      return readList(given, (text) => readEndpoint(text, spec.port));
+  }
+}
+
+function readNumber(given: unknown, min: number, max: number): Read {
+  if (typeof given !== 'number' || !Number.isFinite(given)) return bad('expected a number');
+  if (given < min) return bad(`must be at least ${min}`);
+  return given > max ? bad(`must be at most ${max}`) : good(given);
+}
+
+function readQuantity(
+  given: unknown,
+  parse: (text: string) => number | undefined,
+  hint: string,
+): Read {
+  const value = typeof given === 'string' ? parse(given) : undefined;
+  return value === undefined ? bad(`expected ${hint}`) : good(value);
+}
+
+type One<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
+
+function readList<T extends string | Endpoint>(
+  given: unknown,
+  readOne: (text: string) => One<T>,
+): Read {
+  const isList = Array.isArray(given);
+  const list: readonly unknown[] = isList ? given : [given];
+  if (list.length === 0 || list.length > MAX_LIST) return bad(`expected 1 to ${MAX_LIST} entries`);
+  const values: T[] = [];
+  for (const [index, entry] of list.entries()) {
+    const one: One<T> =
+      typeof entry === 'string' ? readOne(entry) : { ok: false, problem: 'expected a text' };
+    if (!one.ok) return isList ? { ...one, path: [index] } : one;
+    values.push(one.value);
+  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a list of one kind, T is one of two
+  return good(values as readonly string[] | readonly Endpoint[]);
+}
+
+function readEndpoint(text: string, port: number | undefined): One<Endpoint> {
+  if (!text.startsWith('/')) return parseEndpoint(text, port);
+  return Buffer.byteLength(text) <= MAX_SOCKET_PATH
+    ? { ok: true, value: { path: text } }
+    : { ok: false, problem: `the path of a socket has at most ${MAX_SOCKET_PATH} bytes` };
+}
+
+function good(value: Value): Read {
+  return { ok: true, value };
+}
+function bad(problem: string): Read {
+  return { ok: false, problem };
+}

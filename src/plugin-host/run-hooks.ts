@@ -1,0 +1,288 @@
+/**
+ * Runs the hooks of a stage and combines what they say. The hooks before the content run in the
+ * order of the configuration until one refuses; those of the content side by side. Whatever a hook
+ * does (throws, hangs, answers too late or nonsense) becomes its `on_error`; no exception leaves
+ * here, and no mail passes unjudged unless the configuration says `on_error: accept`.
+ *
+ * A host is never changed. A reload makes a new one; the old one serves the transactions that began
+ * with it and is stopped when the last has ended.
+ */
+import type { Clock } from '../base/clock.ts';
+import { withDeadline } from '../base/deadline.ts';
+import { CodedError, errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { SessionView } from '../mail/session-view.ts';
+import type { Verdict } from '../mail/verdict.ts';
+import { combine, PASS } from '../mail/verdict.ts';
+import type {
+  ConnectView,
+  ContentView,
+  DataView,
+  EventView,
+  Hooks,
+  MailView,
+  ProbeResult,
+  RcptView,
+} from '../plugin.ts';
+import type { LoadedPlugin, PluginOptions } from './loaded-plugin.ts';
+import { onErrorVerdict } from './on-error.ts';
+import type { OptionProblem, RawOptions } from './options.ts';
+import type { Stage } from './plugin-file.ts';
+import { checkVerdict } from './verdict-check.ts';
+
+/** Of a hosted domain, what its filters need to know. */
+export interface FilteredDomain {
+  readonly services: ReadonlySet<string>;
+  /** Overrides by plugin name. */
+  readonly pluginOptions: Readonly<Record<string, RawOptions>>;
+}
+
+export type Probe = ProbeResult & { readonly name: string };
+
+type EventStage = 'accepted' | 'delivered' | 'deferred' | 'failed';
+
+/** What of a view the host itself looks at, for the log. */
+interface LoggedView {
+  readonly session?: SessionView;
+  readonly id?: string;
+}
+
+const PROBE_MS = 5000;
+const STOP_MS = 5000;
+
+/** The signal's reason for hooks whose answer no longer matters. */
+const DECIDED = new CodedError('STOPPING', 'another filter has refused the message');
+
+export class PluginHost {
+  readonly #plugins: readonly LoadedPlugin[];
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #stages: ReadonlySet<string>;
+  /** What the last probe of each scanner said, so that the log tells changes only. */
+  readonly #lastState = new Map<string, ProbeResult['state']>();
+
+  constructor(plugins: readonly LoadedPlugin[], clock: Clock, log: Log) {
+    this.#plugins = plugins;
+    this.#clock = clock;
+    this.#log = log;
+    this.#stages = new Set(plugins.flatMap((plugin) => Object.keys(plugin.parts.hooks)));
+  }
+
+  /** Whether any plugin has a hook there; without one there is no need to make a view. */
+  has(stage: Stage): boolean {
+    return this.#stages.has(stage);
+  }
+
+  connect(view: ConnectView, signal: AbortSignal): Promise<Verdict> {
+    return this.#inOrder('connect', view, undefined, signal, (hooks, _options, s) =>
+      hooks.connect?.(view, s),
+    );
+  }
+  helo(view: ConnectView, signal: AbortSignal): Promise<Verdict> {
+    return this.#inOrder('helo', view, undefined, signal, (hooks, _options, s) =>
+      hooks.helo?.(view, s),
+    );
+  }
+  mail(view: MailView, signal: AbortSignal): Promise<Verdict> {
+    return this.#inOrder('mail', view, undefined, signal, (hooks, _options, s) =>
+      hooks.mail?.(view, s),
+    );
+  }
+  rcpt(
+    view: Omit<RcptView, 'options'>,
+    domain: FilteredDomain,
+    signal: AbortSignal,
+  ): Promise<Verdict> {
+    return this.#inOrder('rcpt', view, domain, signal, (hooks, options, s) =>
+      hooks.rcpt?.({ ...view, options: options.own }, s),
+    );
+  }
+  data(
+    view: Omit<DataView, 'options'>,
+    domain: FilteredDomain,
+    signal: AbortSignal,
+  ): Promise<Verdict> {
+    return this.#inOrder('data', view, domain, signal, (hooks, options, s) =>
+      hooks.data?.({ ...view, options: options.own }, s),
+    );
+  }
+
+  /** All content hooks side by side; a refusal ends the others, for it cannot be overruled. */
+  async content(
+    view: Omit<ContentView, 'options'>,
+    domain: FilteredDomain,
+    signal: AbortSignal,
+  ): Promise<Verdict> {
+    const decided = new AbortController();
+    const either = AbortSignal.any([signal, decided.signal]);
+    const verdicts = await Promise.all(
+      this.#serving('content', domain).map(async (plugin) => {
+        const verdict = await this.#judge(
+          { plugin, stage: 'content', view, domain, signal: either },
+          (hooks, options, s) => hooks.content?.({ ...view, options: options.own }, s),
+        );
+        if (verdict?.kind === 'refuse') decided.abort(DECIDED);
+        return verdict;
+      }),
+    );
+    return combine(verdicts.filter((verdict) => verdict !== undefined));
+  }
+
+  /** Tells the plugins what happened; nothing they do has any effect. */
+  async happened(stage: EventStage, view: EventView, signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      this.#serving(stage, undefined).map(async (plugin) => {
+        const what = `plugin ${plugin.name}`;
+        const { timeout } = plugin.options.common;
+        try {
+          const tell = async (s: AbortSignal) => plugin.parts.hooks[stage]?.(view, s);
+          await withDeadline(this.#clock, timeout, what, tell, signal);
+        } catch (error) {
+          const fields = { id: view.id, plugin: plugin.name, hook: stage, err: errorText(error) };
+          this.#log.emit('plugin.error', fields);
+        }
+      }),
+    );
+  }
+
+  /** Asks the daemons behind the plugins; the log hears of each that went down or came back. */
+  probes(signal: AbortSignal): Promise<Probe[]> {
+    const probed = this.#plugins.filter((plugin) => plugin.parts.probe !== undefined);
+    return Promise.all(probed.map((plugin) => this.#probe(plugin, signal)));
+  }
+
+  /** What is wrong with a domain's overrides of plugin options; paths begin with the plugin's name. */
+  checkOverrides(overrides: FilteredDomain['pluginOptions']): OptionProblem[] {
+    return this.#plugins.flatMap((plugin) => {
+      const own = overrides[plugin.name];
+      if (own === undefined) return [];
+      const problems = plugin.checkOverrides(own);
+      return problems.map(({ path, text }) => ({ path: [plugin.name, ...path], text }));
+    });
+  }
+
+  async stop(): Promise<void> {
+    for (const plugin of this.#plugins) {
+      try {
+        const stop = async () => plugin.parts.stop?.();
+        await withDeadline(this.#clock, STOP_MS, `plugin ${plugin.name} stops`, stop);
+      } catch (error) {
+        this.#log.emit('plugin.error', { plugin: plugin.name, err: errorText(error) });
+      }
+    }
+  }
+
+  #serving(stage: Stage, domain: FilteredDomain | undefined): readonly LoadedPlugin[] {
+    return this.#plugins.filter(
+      ({ parts, service }) =>
+        parts.hooks[stage] !== undefined &&
+        (service === undefined || domain === undefined || domain.services.has(service)),
+    );
+  }
+
+  async #inOrder(
+    stage: Stage,
+    view: LoggedView,
+    domain: FilteredDomain | undefined,
+    signal: AbortSignal,
+    call: CallHook,
+  ): Promise<Verdict> {
+    const verdicts: Verdict[] = [];
+    for (const plugin of this.#serving(stage, domain)) {
+      const verdict = await this.#judge({ plugin, stage, view, domain, signal }, call);
+      if (verdict !== undefined) verdicts.push(verdict);
+      if (verdict?.kind === 'refuse' || verdict?.kind === 'defer') break;
+    }
+    return verdicts.length === 0 ? PASS : combine(verdicts);
+  }
+
+  /** One hook, whatever it does: a verdict, or undefined when another plugin has decided already. */
+  async #judge(asked: Asked, call: CallHook): Promise<Verdict | undefined> {
+    const { plugin, stage, view, domain, signal } = asked;
+    const startedAt = this.#clock.mono();
+    const logged = { sid: view.session?.sid, id: view.id };
+    let { common } = plugin.options;
+    try {
+      const options = plugin.optionsWith(domain?.pluginOptions[plugin.name]);
+      common = options.common;
+      const { hooks } = plugin.parts;
+      const ask = () =>
+        withDeadline(
+          this.#clock,
+          common.timeout,
+          `plugin ${plugin.name}`,
+          async (s) => call(hooks, options, s),
+          signal,
+        );
+      const answer = await (stage === 'content'
+        ? plugin.slots.run(common.timeout, signal, ask)
+        : ask());
+      const verdict = checkVerdict(answer);
+      if (stage === 'content') this.#logResult(plugin, logged, verdict, startedAt);
+      return verdict;
+    } catch (error) {
+      if (signal.reason === DECIDED) return undefined;
+      // The client left: there is nobody to answer, and nothing may pass for want of a judgement.
+      if (signal.aborted) return onErrorVerdict(plugin, 'defer', stage);
+      this.#logFailure(plugin, stage, logged, error, startedAt, common.on_error);
+      return onErrorVerdict(plugin, common.on_error, stage);
+    }
+  }
+
+  #logResult(plugin: LoadedPlugin, logged: object, verdict: Verdict, startedAt: number): void {
+    this.#log.emit('scan.result', {
+      ...logged,
+      engine: plugin.name,
+      verdict: verdict.kind,
+      score: verdict.score,
+      tests: verdict.tests,
+      ms: Math.round(this.#clock.mono() - startedAt),
+    });
+  }
+
+  #logFailure(
+    plugin: LoadedPlugin,
+    hook: Stage,
+    logged: object,
+    error: unknown,
+    startedAt: number,
+    then: string,
+  ): void {
+    const ms = Math.round(this.#clock.mono() - startedAt);
+    const fields = { ...logged, hook, err: errorText(error), then, ms };
+    if (plugin.service !== undefined) {
+      this.#log.emit('scan.error', { ...fields, engine: plugin.name });
+      return;
+    }
+    const isLate = error instanceof CodedError && error.code === 'DEADLINE';
+    this.#log.emit(isLate ? 'plugin.timeout' : 'plugin.error', { ...fields, plugin: plugin.name });
+  }
+
+  async #probe(plugin: LoadedPlugin, signal: AbortSignal): Promise<Probe> {
+    const { name } = plugin;
+    let result: ProbeResult | undefined;
+    try {
+      const ask = async (s: AbortSignal) => plugin.parts.probe?.(s);
+      result = await withDeadline(this.#clock, PROBE_MS, `probe of ${name}`, ask, signal);
+    } catch (error) {
+      result = { state: 'down', text: errorText(error) };
+    }
+    const { state, text } = result ?? { state: 'down', text: 'the probe said nothing' };
+    const before = this.#lastState.get(name);
+    this.#lastState.set(name, state);
+    if (state !== (before ?? 'ok')) {
+      this.#log.emit(state === 'ok' ? 'scanner.up' : 'scanner.down', { engine: name, msg: text });
+    }
+    return { name, state, text };
+  }
+}
+
+interface Asked {
+  readonly plugin: LoadedPlugin;
+  readonly stage: Stage;
+  readonly view: LoggedView;
+  readonly domain: FilteredDomain | undefined;
+  readonly signal: AbortSignal;
+}
+
+type CallHook = (hooks: Hooks, options: PluginOptions, signal: AbortSignal) => unknown;
