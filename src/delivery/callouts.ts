@@ -1,0 +1,110 @@
+/**
+ * Callouts: asks a destination by MAIL and RCPT whether it takes a recipient, over the connections
+ * that deliveries use as well. At most two at a time per destination, so that a harvester does not
+ * take the connections that mail needs; who finds the line full is told `unsure`.
+ */
+import type { Clock } from '../base/clock.ts';
+import { CodedError } from '../base/errors.ts';
+import type { Destination } from '../directory/domain.ts';
+import type { CalloutAnswer, Question } from './callout.ts';
+import { askRecipient } from './callout.ts';
+import type { Connections } from './connections.ts';
+import type { Observation } from './destination-health.ts';
+import { Permits } from './permits.ts';
+
+/** The whole callout: a client waits meanwhile, for 5 minutes at most (RFC 5321 4.5.3.2.3). */
+const CALLOUT_MS = 15_000;
+const MAX_CALLOUTS = 2;
+const MAX_WAITERS = 200;
+
+const BUSY: CalloutAnswer = { kind: 'unsure', text: 'too many callouts', unreachable: false };
+
+export interface CalloutDeps {
+  readonly clock: Clock;
+  readonly connections: Connections;
+  readonly observe: (key: string, observation: Observation) => void;
+}
+
+export class Callouts {
+  readonly #deps: CalloutDeps;
+  readonly #gates = new Map<string, Permits>();
+
+  constructor(deps: CalloutDeps) {
+    this.#deps = deps;
+  }
+
+  async ask(
+    destination: Destination,
+    question: Question,
+    outer: AbortSignal | undefined,
+  ): Promise<CalloutAnswer> {
+    const limit = new AbortController();
+    const timer = this.#deps.clock.timer(CALLOUT_MS, () => {
+      limit.abort(new CodedError('DEADLINE', 'callout: no answer in time'));
+    });
+    const signal = outer === undefined ? limit.signal : AbortSignal.any([outer, limit.signal]);
+    const gate = this.#gate(destination.key);
+    const granted = await gate.take(signal);
+    try {
+      return granted ? await this.#askNow(destination, question, signal, outer) : BUSY;
+    } finally {
+      timer.stop();
+      if (granted) gate.give();
+      if (gate.isIdle) {
+        gate.stop();
+        this.#gates.delete(destination.key);
+      }
+    }
+  }
+
+  stop(): void {
+    for (const gate of this.#gates.values()) gate.stop();
+  }
+
+  async #askNow(
+    destination: Destination,
+    question: Question,
+    signal: AbortSignal,
+    outer: AbortSignal | undefined,
+  ): Promise<CalloutAnswer> {
+    const { clock, connections, observe } = this.#deps;
+    const startedAt = clock.mono();
+    const attempt = await connections.use(
+      destination,
+      async (client) => {
+        const value = await askRecipient(client, question);
+        return { value, gotNowhere: value.lost };
+      },
+      signal,
+    );
+    if (attempt.kind === 'busy') return BUSY;
+    const stopped = outer?.aborted === true;
+    if (attempt.kind === 'no-host') {
+      const { text, unreachable, reply } = attempt.why;
+      if (!stopped)
+        observe(destination.key, { kind: unreachable ? 'unreachable' : 'temporary', text });
+      return { kind: 'unsure', text, unreachable, ...(reply && { reply }) };
+    }
+    const { answer, lost, putOff } = attempt.value;
+    const ms = clock.mono() - startedAt;
+    if (!stopped) observe(destination.key, observationOf(answer, lost || putOff, ms));
+    return answer;
+  }
+
+  #gate(key: string): Permits {
+    const known = this.#gates.get(key);
+    if (known !== undefined) return known;
+    const gate = new Permits(this.#deps.clock, {
+      permits: MAX_CALLOUTS,
+      waiters: MAX_WAITERS,
+      waitMs: CALLOUT_MS,
+    });
+    this.#gates.set(key, gate);
+    return gate;
+  }
+}
+
+function observationOf(answer: CalloutAnswer, troubled: boolean, ms: number): Observation {
+  if (!troubled || answer.kind !== 'unsure') return { kind: 'answered', ms };
+  return { kind: answer.unreachable ? 'unreachable' : 'temporary', text: answer.text };
+}

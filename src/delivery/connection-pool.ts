@@ -1,0 +1,148 @@
+/**
+ * The connections to destinations: how many there may be, and which wait for the next message. A
+ * permit stands for one connection of a destination; with it comes a kept connection when there is
+ * one, the one used last, so that the others grow old and go. A kept connection that the peer closes
+ * leaves at once. The pool opens nothing itself.
+ */
+import type { Clock } from '../base/clock.ts';
+import { MovingDeadline } from '../base/moving-deadline.ts';
+import type { Destination } from '../directory/domain.ts';
+import type { SmtpClient } from '../smtp/client.ts';
+import { Permits } from './permits.ts';
+
+/** Servers hang up on silent clients after minutes at the earliest; we leave first. */
+const MAX_IDLE_MS = 30_000;
+/** So that a destination that returns to its preferred host, or spreads load, gets its way. */
+const MAX_TRANSACTIONS = 100;
+/** Postfix slows a client down after 10 errors and hangs up after 20. */
+const MAX_REFUSALS = 8;
+/** Who waits holds a message in memory or on disk: enough for all sessions of a node. */
+const MAX_WAITERS = 5_000;
+/** Longer waits mean a destination that cannot keep up: the spool is the better place. */
+const WAIT_MS = 30_000;
+
+interface Kept {
+  readonly client: SmtpClient;
+  readonly since: number;
+}
+
+interface Site {
+  readonly key: string;
+  readonly permits: Permits;
+  /** Oldest first. */
+  readonly kept: Kept[];
+  readonly expiry: MovingDeadline;
+}
+
+export type Grant =
+  | { readonly kind: 'granted'; readonly kept: SmtpClient | undefined }
+  /** The line is full, or the wait took too long. */
+  | { readonly kind: 'busy' };
+
+const GRANTED: Grant = { kind: 'granted', kept: undefined };
+const BUSY: Grant = { kind: 'busy' };
+
+export class ConnectionPool {
+  readonly #clock: Clock;
+  readonly #sites = new Map<string, Site>();
+  #stopped = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A permit, to be given back by `release`. */
+  async acquire(destination: Destination, signal?: AbortSignal): Promise<Grant> {
+    if (this.#stopped) return BUSY;
+    const site = this.#site(destination);
+    const taken = site.permits.take(signal);
+    if (!(typeof taken === 'boolean' ? taken : await taken)) return BUSY;
+    const kept = site.kept.pop();
+    if (kept === undefined) return GRANTED;
+    kept.client.whenLost(undefined);
+    return { kind: 'granted', kept: kept.client };
+  }
+
+  /** Gives a permit back, with the connection when it is of further use. */
+  release(destination: Destination, client: SmtpClient | undefined): void {
+    const site = this.#sites.get(destination.key);
+    if (site === undefined) throw new Error(`no permit of ${destination.key} is out`);
+    if (client !== undefined) this.#keep(site, client);
+    site.permits.give();
+    this.#forgetIfEmpty(site);
+  }
+
+  /** Keeps a connection that was made without a permit, if there is room for it. */
+  adopt(destination: Destination, client: SmtpClient): void {
+    const site = this.#site(destination);
+    const { maxConnections } = destination;
+    if (site.permits.taken + site.kept.length < maxConnections) this.#keep(site, client);
+    else client.quit();
+    this.#forgetIfEmpty(site);
+  }
+
+  /** Says goodbye on all kept connections and sends away who waits. Permits may still come back. */
+  stop(): void {
+    this.#stopped = true;
+    for (const site of this.#sites.values()) {
+      site.permits.stop();
+      for (const { client } of site.kept.splice(0)) {
+        client.whenLost(undefined);
+        client.quit();
+      }
+      this.#forgetIfEmpty(site);
+    }
+  }
+
+  #site(destination: Destination): Site {
+    const known = this.#sites.get(destination.key);
+    if (known !== undefined) return known;
+    const permits = new Permits(this.#clock, {
+      permits: destination.maxConnections,
+      waiters: MAX_WAITERS,
+      waitMs: WAIT_MS,
+    });
+    const kept: Kept[] = [];
+    const expiry = new MovingDeadline(this.#clock, () => this.#expire(site));
+    const site: Site = { key: destination.key, permits, kept, expiry };
+    this.#sites.set(destination.key, site);
+    return site;
+  }
+
+  #keep(site: Site, client: SmtpClient): void {
+    const worn = client.transactions >= MAX_TRANSACTIONS || client.refusals >= MAX_REFUSALS;
+    if (worn || this.#stopped || client.lost !== undefined) {
+      client.quit();
+      return;
+    }
+    const kept = { client, since: this.#clock.mono() };
+    client.whenLost(() => {
+      const at = site.kept.indexOf(kept);
+      if (at >= 0) site.kept.splice(at, 1);
+      this.#forgetIfEmpty(site);
+    });
+    if (site.kept.push(kept) === 1) site.expiry.set(MAX_IDLE_MS);
+  }
+
+  #expire(site: Site): void {
+    const now = this.#clock.mono();
+    for (let oldest = site.kept[0]; oldest !== undefined; oldest = site.kept[0]) {
+      const left = oldest.since + MAX_IDLE_MS - now;
+      if (left > 0) {
+        site.expiry.set(left);
+        return;
+      }
+      site.kept.shift();
+      oldest.client.whenLost(undefined);
+      oldest.client.quit();
+    }
+    this.#forgetIfEmpty(site);
+  }
+
+  #forgetIfEmpty(site: Site): void {
+    if (!site.permits.isIdle || site.kept.length > 0) return;
+    site.expiry.stop();
+    site.permits.stop();
+    this.#sites.delete(site.key);
+  }
+}

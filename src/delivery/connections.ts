@@ -1,0 +1,108 @@
+/**
+ * Work on a connection of a destination: a kept one, else one to the first host that takes it. Work
+ * that got nowhere, because a kept connection was dead already or a host broke off, is done again on
+ * the next. Callers see one attempt; connections are kept, counted and closed here.
+ */
+import type { Clock } from '../base/clock.ts';
+import { CodedError } from '../base/errors.ts';
+import type { Destination } from '../directory/domain.ts';
+import type { SmtpClient } from '../smtp/client.ts';
+import { ConnectionPool } from './connection-pool.ts';
+import { createHosts } from './host-walk.ts';
+import type { HostWalk, HostWalkOptions, NoHost } from './host-walk.ts';
+
+/** What still runs when the gateway stops has this long to end by itself. */
+const STOP_MS = 30_000;
+
+export type Attempt<T> =
+  | {
+      readonly kind: 'worked';
+      readonly client: SmtpClient;
+      readonly value: T;
+      readonly connectMs: number;
+    }
+  | { readonly kind: 'no-host'; readonly why: NoHost }
+  /** No permit for a connection in time, or the gateway is stopping. */
+  | { readonly kind: 'busy' };
+
+/** Never rejects; `gotNowhere` asks for another connection. */
+export type Work<T> = (client: SmtpClient) => Promise<{ value: T; gotNowhere: boolean }>;
+
+export class Connections {
+  readonly #clock: Clock;
+  readonly #pool: ConnectionPool;
+  readonly #walk: (destination: Destination) => HostWalk;
+  readonly #busy = new Set<SmtpClient>();
+  #running = 0;
+  #ended: (() => void) | undefined;
+
+  constructor(options: HostWalkOptions) {
+    this.#clock = options.clock;
+    this.#pool = new ConnectionPool(options.clock);
+    this.#walk = createHosts(options);
+  }
+
+  async use<T>(destination: Destination, work: Work<T>, signal?: AbortSignal): Promise<Attempt<T>> {
+    const startedAt = this.#clock.mono();
+    const grant = await this.#pool.acquire(destination, signal);
+    if (grant.kind === 'busy') return grant;
+    this.#running += 1;
+    let client = grant.kept;
+    const onAbort = () => client?.close(stopReason(signal));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      let hosts: HostWalk | undefined;
+      let last: Attempt<T> | undefined;
+      for (;;) {
+        if (client === undefined) {
+          hosts ??= this.#walk(destination);
+          const dialed = await hosts.next(signal);
+          if (dialed.client === undefined) return last ?? { kind: 'no-host', why: dialed.why };
+          client = dialed.client;
+          if (signal?.aborted === true) onAbort();
+        }
+        this.#busy.add(client);
+        const connectMs = this.#clock.mono() - startedAt;
+        const { value, gotNowhere } = await work(client);
+        this.#busy.delete(client);
+        last = { kind: 'worked', client, value, connectMs };
+        if (!gotNowhere || signal?.aborted === true) return last;
+        client.close();
+        client = undefined;
+      }
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+      if (client !== undefined) this.#busy.delete(client);
+      this.#pool.release(destination, client);
+      this.#running -= 1;
+      if (this.#running === 0) this.#ended?.();
+    }
+  }
+
+  /** Opens a connection without a permit, to see whether that works; kept if there is room. */
+  async probe(destination: Destination, signal: AbortSignal): Promise<NoHost | undefined> {
+    const dialed = await this.#walk(destination).next(signal);
+    if (dialed.client === undefined) return dialed.why;
+    this.#pool.adopt(destination, dialed.client);
+    return undefined;
+  }
+
+  /** No new work; what runs may end, within bounds. */
+  async stop(): Promise<void> {
+    this.#pool.stop();
+    if (this.#running === 0) return;
+    const timer = this.#clock.timer(STOP_MS, () => {
+      for (const client of this.#busy) client.close();
+      this.#ended?.();
+    });
+    await new Promise<void>((resolve) => {
+      this.#ended = resolve;
+    });
+    timer.stop();
+  }
+}
+
+function stopReason(signal: AbortSignal | undefined): CodedError | undefined {
+  const reason: unknown = signal?.reason;
+  return reason instanceof CodedError ? reason : undefined;
+}

@@ -1,0 +1,217 @@
+/**
+ * The courier: brings a message to its destination and says for each recipient what became of it.
+ * It never rejects and never retries later; that is the scheduler's. Each attempt tells the
+ * destination's health what it saw, once.
+ */
+import type { Clock } from '../base/clock.ts';
+import { CodedError, errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Destination } from '../directory/domain.ts';
+import type { Address, ReversePath } from '../mail/address.ts';
+import type { Content } from '../mail/content.ts';
+import type { Envelope } from '../mail/envelope.ts';
+import type { Outcome } from '../mail/outcome.ts';
+import { replyText } from '../mail/outcome.ts';
+import type { Reply } from '../mail/reply.ts';
+import { isClosing } from '../mail/reply.ts';
+import type { CalloutAnswer } from './callout.ts';
+import { Callouts } from './callouts.ts';
+import { Connections } from './connections.ts';
+import type { Attempt } from './connections.ts';
+import type { Observation } from './destination-health.ts';
+import { isPeerFault, runTransaction } from './transaction.ts';
+import type { Transaction } from './transaction.ts';
+
+export type { CalloutAnswer } from './callout.ts';
+
+export interface DeliveryJob {
+  readonly id: string;
+  readonly destination: Destination;
+  readonly envelope: Envelope;
+  readonly content: Content;
+  readonly finalReplyTimeoutMs: number;
+}
+
+export interface DeliveryReport {
+  /** One per recipient, in order. */
+  readonly outcomes: readonly Outcome[];
+  readonly host?: string;
+  readonly address?: string;
+  /** `TLSv1.3`, or `-` */
+  readonly tls: string;
+  /** The final reply, when there was one. */
+  readonly reply?: Reply;
+  readonly connectMs: number;
+  readonly transferMs: number;
+}
+
+export interface Courier {
+  deliver(job: DeliveryJob, signal?: AbortSignal): Promise<DeliveryReport>;
+  /** Asks whether the destination takes a recipient; takes 15 seconds at most. */
+  callout(
+    destination: Destination,
+    reversePath: ReversePath,
+    recipient: Address,
+    smtpUtf8: boolean,
+    signal?: AbortSignal,
+  ): Promise<CalloutAnswer>;
+  /** Whether any host of the destination speaks SMTP with us now. */
+  probe(destination: Destination, signal?: AbortSignal): Promise<boolean>;
+  stop(): Promise<void>;
+}
+
+export interface CourierOptions {
+  readonly hostname: () => string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly health: { observe(key: string, observation: Observation): void };
+  readonly localAddress?: string;
+}
+
+/** The whole of a probe, all hosts together. */
+const PROBE_MS = 15_000;
+
+export function createCourier(options: CourierOptions): Courier {
+  const { clock, log } = options;
+  const connections = new Connections(options);
+  const observe = (key: string, observation: Observation) =>
+    options.health.observe(key, observation);
+  const callouts = new Callouts({ clock, connections, observe });
+
+  async function deliver(job: DeliveryJob, signal?: AbortSignal): Promise<DeliveryReport> {
+    const startedAt = clock.mono();
+    const { destination, envelope } = job;
+    const attempt = await connections.use(
+      destination,
+      async (client) => {
+        const value = await runTransaction(client, job);
+        return { value, gotNowhere: gotNowhere(value) };
+      },
+      signal,
+    );
+    const totalMs = clock.mono() - startedAt;
+    const seen = signal?.aborted === true ? undefined : observationOf(attempt, totalMs);
+    if (seen !== undefined) observe(destination.key, seen);
+    return reportOf(attempt, envelope, totalMs);
+  }
+
+  async function probe(destination: Destination, outer?: AbortSignal): Promise<boolean> {
+    const limit = new AbortController();
+    const timer = clock.timer(PROBE_MS, () =>
+      limit.abort(new CodedError('DEADLINE', 'probe: no answer')),
+    );
+    const signal = outer === undefined ? limit.signal : AbortSignal.any([outer, limit.signal]);
+    const startedAt = clock.mono();
+    const why = await connections.probe(destination, signal);
+    timer.stop();
+    if (outer?.aborted === true) return false;
+    if (why === undefined)
+      observe(destination.key, { kind: 'answered', ms: clock.mono() - startedAt });
+    else
+      observe(destination.key, {
+        kind: why.unreachable ? 'unreachable' : 'temporary',
+        text: why.text,
+      });
+    return why === undefined;
+  }
+
+  /** A fault of ours must not lose an answer that somebody waits for: unsure is temporary. */
+  async function guarded<T>(
+    work: Promise<T>,
+    where: string,
+    fallback: (text: string) => T,
+  ): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      const text = errorText(error);
+      log.emit(
+        'crash',
+        { where, text, stack: error instanceof Error ? error.stack : undefined },
+        'error',
+      );
+      return fallback(text);
+    }
+  }
+
+  return {
+    deliver: (job, signal) =>
+      guarded(deliver(job, signal), 'courier', (text) => ({
+        outcomes: job.envelope.recipients.map(() => ({ kind: 'deferred', text })),
+        tls: '-',
+        connectMs: 0,
+        transferMs: 0,
+      })),
+    callout: (destination, reversePath, recipient, smtpUtf8, signal) =>
+      guarded(
+        callouts.ask(destination, { reversePath, recipient, smtpUtf8 }, signal),
+        'callout',
+        (text) => ({ kind: 'unsure', text, unreachable: false }),
+      ),
+    probe: (destination, signal) => guarded(probe(destination, signal), 'probe', () => false),
+    async stop() {
+      callouts.stop();
+      await connections.stop();
+    },
+  };
+}
+
+/** Another connection may do better: this one broke before content, with somebody left to ask for. */
+function gotNowhere({ lost, reached, outcomes }: Transaction): boolean {
+  if (lost === undefined || reached === 'content') return false;
+  return isPeerFault(lost) && outcomes.some(isUnanswered);
+}
+
+function isUnanswered(outcome: Outcome): boolean {
+  return outcome.kind === 'deferred' && (outcome.reply === undefined || isClosing(outcome.reply));
+}
+
+/** What the attempt says about the destination, or nothing when the trouble was ours. */
+function observationOf(attempt: Attempt<Transaction>, totalMs: number): Observation | undefined {
+  if (attempt.kind === 'busy') return undefined;
+  if (attempt.kind === 'no-host') {
+    const { text, unreachable } = attempt.why;
+    return { kind: unreachable ? 'unreachable' : 'temporary', text };
+  }
+  const { temporary, lost, reached, outcomes } = attempt.value;
+  if (temporary !== undefined) return { kind: 'temporary', text: replyText(temporary) };
+  if (lost === undefined || !outcomes.some(isUnanswered)) {
+    return { kind: 'answered', ms: totalMs - attempt.connectMs };
+  }
+  if (!isPeerFault(lost)) return undefined;
+  return { kind: reached === 'nothing' ? 'unreachable' : 'temporary', text: lost.message };
+}
+
+function reportOf(
+  attempt: Attempt<Transaction>,
+  envelope: Envelope,
+  totalMs: number,
+): DeliveryReport {
+  if (attempt.kind === 'worked') {
+    const { client, value, connectMs } = attempt;
+    return {
+      outcomes: value.outcomes,
+      host: client.host,
+      ...(client.address !== undefined && { address: client.address }),
+      tls: client.tls,
+      ...(value.reply && { reply: value.reply }),
+      connectMs,
+      transferMs: totalMs - connectMs,
+    };
+  }
+  const outcome: Outcome =
+    attempt.kind === 'busy'
+      ? { kind: 'deferred', text: 'no free connection to the destination' }
+      : {
+          kind: 'deferred',
+          text: attempt.why.text,
+          ...(attempt.why.reply && { reply: attempt.why.reply }),
+          ...(attempt.why.unreachable && { unreachable: true }),
+        };
+  return {
+    outcomes: envelope.recipients.map(() => outcome),
+    tls: '-',
+    connectMs: totalMs,
+    transferMs: 0,
+  };
+}

@@ -1,0 +1,109 @@
+/**
+ * The health of destinations, a state machine fed by every attempt and every probe:
+ *
+ * - `up`: it answers;
+ * - `slow`: it answers, but takes its time;
+ * - `refusing`: it answers with temporary refusals again and again;
+ * - `down`: nobody answers.
+ *
+ * `nextHealth` is the whole machine, a pure function; the book keeps one state per destination.
+ */
+import type { Clock } from '../base/clock.ts';
+
+export type Observation =
+  | { readonly kind: 'answered'; readonly ms: number }
+  | { readonly kind: 'temporary'; readonly text: string }
+  | { readonly kind: 'unreachable'; readonly text: string };
+
+export interface Health {
+  readonly state: 'up' | 'slow' | 'refusing' | 'down';
+  /** When it came into this state, milliseconds since the epoch. */
+  readonly since: number;
+  /** Failures in a row of the kind that was seen last. */
+  readonly fails: number;
+  readonly lastKind: Observation['kind'];
+  readonly lastText: string;
+  /** When it last gave a normal answer; undefined when it never did. */
+  readonly goodAt: number | undefined;
+}
+
+/** From here on an answer is slow. */
+const SLOW_MS = 10_000;
+/** So many temporary refusals in a row mean that it refuses us, not a message. */
+const REFUSALS = 3;
+/** One failure to reach it says little when it answered a moment ago, two say it is down. */
+const FAILURES = 2;
+const MOMENT_MS = 60_000;
+
+export function nextHealth(before: Health | undefined, seen: Observation, now: number): Health {
+  const fails =
+    seen.kind === 'answered' ? 0 : before?.lastKind === seen.kind ? before.fails + 1 : 1;
+  const goodAt = seen.kind === 'answered' ? now : before?.goodAt;
+  const state = nextState(before?.state ?? 'up', seen, fails, now - (goodAt ?? -Infinity));
+  return {
+    state,
+    since: before?.state === state ? before.since : now,
+    fails,
+    lastKind: seen.kind,
+    lastText: seen.kind === 'answered' ? '' : seen.text,
+    goodAt,
+  };
+}
+
+function nextState(
+  state: Health['state'],
+  seen: Observation,
+  fails: number,
+  sinceGoodMs: number,
+): Health['state'] {
+  switch (seen.kind) {
+    case 'answered':
+      return seen.ms >= SLOW_MS ? 'slow' : 'up';
+    case 'temporary':
+      return state === 'down' || fails >= REFUSALS ? 'refusing' : state;
+    case 'unreachable':
+      return fails >= FAILURES || sinceGoodMs > MOMENT_MS ? 'down' : state;
+  }
+}
+
+export interface HealthChange {
+  readonly key: string;
+  readonly before: Health | undefined;
+  readonly now: Health;
+}
+
+/** More destinations than a configuration has; the one seen longest ago is forgotten. */
+const MAX_DESTINATIONS = 100_000;
+
+export class HealthBook {
+  readonly #clock: Clock;
+  readonly #onChange: (change: HealthChange) => void;
+  readonly #destinations = new Map<string, Health>();
+
+  /** `onChange` hears of each change of state, at once. */
+  constructor(clock: Clock, onChange: (change: HealthChange) => void) {
+    this.#clock = clock;
+    this.#onChange = onChange;
+  }
+
+  observe(key: string, seen: Observation): void {
+    const before = this.#destinations.get(key);
+    const now = nextHealth(before, seen, this.#clock.now());
+    if (before === undefined && this.#destinations.size >= MAX_DESTINATIONS) {
+      for (const oldest of this.#destinations.keys()) {
+        this.#destinations.delete(oldest);
+        break;
+      }
+    }
+    this.#destinations.set(key, now);
+    if (now.state !== (before?.state ?? 'up')) this.#onChange({ key, before, now });
+  }
+
+  view(key: string): Health | undefined {
+    return this.#destinations.get(key);
+  }
+
+  isDown(key: string): boolean {
+    return this.#destinations.get(key)?.state === 'down';
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * The way along the hosts of a destination: lower priority numbers first, equal ones in random
+ * order, each at most once per attempt. A host that could not be reached goes to the end of the
+ * order for a minute, so that one that swallows packets does not cost every message its deadline;
+ * it is still tried when all others fail.
+ */
+import type { Clock } from '../base/clock.ts';
+import { CodedError } from '../base/errors.ts';
+import { jitter } from '../base/ids.ts';
+import type { Destination, DestinationHost } from '../directory/domain.ts';
+import { replyText } from '../mail/outcome.ts';
+import type { Reply } from '../mail/reply.ts';
+import type { SmtpClient } from '../smtp/client.ts';
+import { CLIENT_DEADLINES } from '../smtp/client-deadlines.ts';
+import { openClient } from '../smtp/client-opening.ts';
+
+/** How long a host that could not be reached comes last. */
+const AVOID_MS = 60_000;
+/** A host beside which there are others has less time to take the connection. */
+const CONNECT_MS_WITH_OTHERS = 5_000;
+/** More hosts than this are not remembered as unreachable, which costs only time. */
+const MAX_AVOIDED = 1_000;
+
+const HURRIED = { ...CLIENT_DEADLINES, connectMs: CONNECT_MS_WITH_OTHERS };
+
+/** Why no host took the connection. */
+export interface NoHost {
+  readonly text: string;
+  /** No host answered with anything at all. */
+  readonly unreachable: boolean;
+  /** The last refusal in place of a greeting or EHLO. */
+  readonly reply?: Reply;
+}
+
+export type Dialed =
+  { readonly client: SmtpClient } | { readonly client: undefined; readonly why: NoHost };
+
+export interface HostWalkOptions {
+  readonly hostname: () => string;
+  readonly clock: Clock;
+  readonly localAddress?: string | undefined;
+}
+
+export interface HostWalk {
+  /** Opens a connection to the next host that takes one. */
+  next(signal?: AbortSignal): Promise<Dialed>;
+}
+
+export function createHosts(options: HostWalkOptions): (destination: Destination) => HostWalk {
+  const { clock } = options;
+  const avoided = new Map<string, number>();
+
+  const isAvoided = (host: DestinationHost): boolean => {
+    const until = avoided.get(nameOf(host));
+    return until !== undefined && until > clock.mono();
+  };
+
+  const avoid = (host: DestinationHost): void => {
+    const name = nameOf(host);
+    avoided.delete(name);
+    const oldest = avoided.size < MAX_AVOIDED ? undefined : avoided.keys().next().value;
+    if (oldest !== undefined) avoided.delete(oldest);
+    avoided.set(name, clock.mono() + AVOID_MS);
+  };
+
+  const inOrder = (hosts: readonly DestinationHost[]): readonly DestinationHost[] => {
+    if (hosts.length < 2) return hosts;
+    return hosts
+      .map((host) => ({ host, last: Number(isAvoided(host)), lot: jitter(1) }))
+      .sort((a, b) => a.last - b.last || a.host.priority - b.host.priority || a.lot - b.lot)
+      .map(({ host }) => host);
+  };
+
+  return (destination) => {
+    const left = [...inOrder(destination.hosts)];
+    let why: NoHost = { text: 'no host to try', unreachable: true };
+    return {
+      async next(signal) {
+        for (let host = left.shift(); host !== undefined; host = left.shift()) {
+          const opening = await openClient(
+            {
+              host: host.host,
+              port: host.port,
+              hostname: options.hostname(),
+              tls: destination.tls,
+              clock,
+              deadlines: left.length === 0 ? CLIENT_DEADLINES : HURRIED,
+              localAddress: options.localAddress,
+            },
+            signal,
+          );
+          if (opening.kind === 'open') {
+            avoided.delete(nameOf(host));
+            return { client: opening.client };
+          }
+          const stoppedByUs = opening.kind === 'failed' && opening.error.code === 'STOPPING';
+          if (!stoppedByUs) avoid(host);
+          if (signal?.aborted === true) left.length = 0;
+          why = combine(why, reasonOf(host, opening));
+        }
+        return { client: undefined, why };
+      },
+    };
+  };
+}
+
+function reasonOf(
+  host: DestinationHost,
+  opening: { kind: 'refused'; reply: Reply } | { kind: 'failed'; error: CodedError },
+): NoHost {
+  if (opening.kind === 'refused') {
+    const { reply } = opening;
+    return { text: `${nameOf(host)}: ${replyText(reply)}`, unreachable: false, reply };
+  }
+  const { error } = opening;
+  return { text: `${nameOf(host)}: ${error.message}`, unreachable: error.code !== 'TLS_FAILED' };
+}
+
+/** A host that said something counts more than one that did not. */
+function combine(before: NoHost, now: NoHost): NoHost {
+  return now.unreachable && !before.unreachable ? before : now;
+}
+
+function nameOf(host: DestinationHost): string {
+  return host.host.includes(':') ? `[${host.host}]:${host.port}` : `${host.host}:${host.port}`;
+}

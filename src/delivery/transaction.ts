@@ -1,0 +1,170 @@
+/**
+ * One message over one connection: envelope, content, final reply, and what they mean for each
+ * recipient. Temporary or permanent is decided here, once. Nothing is ever counted as delivered
+ * without the peer's word, and what happened after the final dot without one is marked as doubt.
+ */
+import type { CodedError } from '../base/errors.ts';
+import { needsSmtpUtf8 } from '../mail/address.ts';
+import type { Content } from '../mail/content.ts';
+import type { Envelope, Recipient } from '../mail/envelope.ts';
+import type { Outcome } from '../mail/outcome.ts';
+import { outcomeOf, replyText } from '../mail/outcome.ts';
+import type { Reply } from '../mail/reply.ts';
+import { isClosing, isPositive, isTemporary, isTooManyRecipients, replies } from '../mail/reply.ts';
+import type { SmtpClient } from '../smtp/client.ts';
+import { exchangeEnvelope } from './envelope-exchange.ts';
+import type { Answers } from './envelope-exchange.ts';
+
+export interface Transaction {
+  /** One per recipient, in order. */
+  readonly outcomes: readonly Outcome[];
+  /** The final reply, when there was one. */
+  readonly reply?: Reply;
+  /** A reply that put us off as a whole: to MAIL, DATA or the final dot, or 421 to anything. */
+  readonly temporary?: Reply;
+  /** The connection was lost before it was through. */
+  readonly lost?: CodedError;
+  /** How far it got: another host may take it as long as nothing of the content went out. */
+  readonly reached: 'nothing' | 'mail' | 'content';
+}
+
+export interface Message {
+  readonly envelope: Envelope;
+  readonly content: Content;
+  readonly finalReplyTimeoutMs: number;
+}
+
+export async function runTransaction(client: SmtpClient, message: Message): Promise<Transaction> {
+  const { envelope, content } = message;
+  const refused = beyondOffers(client, envelope);
+  const recipients = envelope.recipients.filter((recipient) => !refused.has(recipient));
+  const merge = (outcomes: readonly Outcome[]): Outcome[] => {
+    const left = outcomes.values();
+    return envelope.recipients.map(
+      (recipient) => refused.get(recipient) ?? left.next().value ?? LOST,
+    );
+  };
+  if (recipients.length === 0) return { outcomes: merge([]), reached: 'mail' };
+
+  const asked = refused.size === 0 ? envelope : { ...envelope, recipients };
+  const answers = await exchangeEnvelope(client, {
+    envelope: asked,
+    contentBytes: content.sizeBytes,
+  });
+  const judged = judge(answers, client);
+  if (!judged.mayGoOn) {
+    if (answers.data !== undefined && isPositive(answers.data)) await endWithout(client);
+    return { ...judged.transaction, outcomes: merge(judged.transaction.outcomes) };
+  }
+  const sent = await sendContent(client, message);
+  const outcomes = answers.rcpts.map((reply) =>
+    reply === undefined || !isPositive(reply) ? rcptOutcome(reply, client) : sent.outcome,
+  );
+  return { ...sent.transaction, outcomes: merge(outcomes) };
+}
+
+/** Stands in where an answer is missing for reasons that cannot be. */
+const LOST: Outcome = { kind: 'deferred', text: 'no answer' };
+
+/**
+ * Recipients that this peer cannot be asked about: an address beyond ASCII means nothing to a server
+ * without SMTPUTF8 (RFC 6531 3.2). Content with 8 bits goes on as it is whatever the peer offers:
+ * every server takes it, and writing it anew would break its signatures.
+ */
+function beyondOffers(client: SmtpClient, envelope: Envelope): ReadonlyMap<Recipient, Outcome> {
+  const refused = new Map<Recipient, Outcome>();
+  if (client.offers.smtpUtf8) return refused;
+  const all = needsSmtpUtf8(envelope.reversePath);
+  for (const recipient of envelope.recipients) {
+    if (!all && !needsSmtpUtf8(recipient.address)) continue;
+    refused.set(recipient, { kind: 'failed', reply: replies.contentNotRelayable('SMTPUTF8') });
+  }
+  return refused;
+}
+
+/** What the answers to the envelope mean; `mayGoOn` when content can follow. */
+function judge(
+  answers: Answers,
+  client: SmtpClient,
+): { mayGoOn: true } | { mayGoOn: false; transaction: Transaction } {
+  const { mail, rcpts, data, lost } = answers;
+  const reached = mail === undefined ? 'nothing' : 'mail';
+  const taken = rcpts.some((reply) => reply !== undefined && isPositive(reply));
+  if (mail !== undefined && !isPositive(mail)) {
+    const outcomes = rcpts.map(() => outcomeOf(mail));
+    return stop({ outcomes, reached, ...putOff(mail), ...broken(lost) });
+  }
+  if (lost === undefined && taken && data !== undefined && isPositive(data))
+    return { mayGoOn: true };
+  const outcomes = rcpts.map((reply) =>
+    reply !== undefined && isPositive(reply) && data !== undefined
+      ? outcomeOf(data)
+      : rcptOutcome(reply, client, mail === undefined),
+  );
+  const closing = rcpts.find((reply) => reply !== undefined && isClosing(reply));
+  // With no recipient taken, what the peer says to DATA is about that and nothing else.
+  const decisive = taken ? (data ?? closing) : closing;
+  return stop({ outcomes, reached, ...putOff(decisive), ...broken(lost) });
+}
+
+function stop(transaction: Transaction): { mayGoOn: false; transaction: Transaction } {
+  return { mayGoOn: false, transaction };
+}
+
+/** The outcome of a recipient that was refused, or that nothing final was said about. */
+function rcptOutcome(reply: Reply | undefined, client: SmtpClient, silent = false): Outcome {
+  if (reply === undefined || isPositive(reply)) {
+    const text = client.lost?.message ?? 'no answer';
+    const unreachable = silent && client.lost !== undefined && isPeerFault(client.lost);
+    return { kind: 'deferred', text, ...(unreachable && { unreachable }) };
+  }
+  if (isTooManyRecipients(reply)) return { kind: 'deferred', reply, text: replyText(reply) };
+  return outcomeOf(reply);
+}
+
+async function sendContent(
+  client: SmtpClient,
+  message: Message,
+): Promise<{ outcome: Outcome; transaction: Omit<Transaction, 'outcomes'> }> {
+  try {
+    const reply = await client.content(message.content, message.finalReplyTimeoutMs);
+    return {
+      outcome: outcomeOf(reply),
+      transaction: { reply, reached: 'content', ...putOff(reply), ...broken(client.lost) },
+    };
+  } catch {
+    // A call rejects only when the connection is lost, and the client says why.
+    const lost = client.lost;
+    const text = lost?.message ?? 'connection lost';
+    const maybeDelivered = client.contentSent === 'whole';
+    const reached = client.contentSent === 'nothing' ? 'mail' : 'content';
+    if (lost?.code === 'CONTENT_UNFIT') {
+      const outcome: Outcome = { kind: 'failed', reply: replies.bareLineEndInContent() };
+      return { outcome, transaction: { reached: 'content', lost } };
+    }
+    const outcome: Outcome = { kind: 'deferred', text, ...(maybeDelivered && { maybeDelivered }) };
+    return { outcome, transaction: { reached, ...broken(lost) } };
+  }
+}
+
+/** Whether losing the connection says something about the destination, or only about us. */
+export function isPeerFault(error: CodedError): boolean {
+  return error.code.startsWith('PEER_') || error.code === 'DEADLINE';
+}
+
+/** RFC 2920 3.1: a 354 that came although nobody was taken is answered by the dot alone. */
+async function endWithout(client: SmtpClient): Promise<void> {
+  try {
+    await client.noContent();
+  } catch {
+    // The connection is lost; there was nothing left to say on it.
+  }
+}
+
+function putOff(reply: Reply | undefined): { temporary?: Reply } {
+  return reply !== undefined && isTemporary(reply) ? { temporary: reply } : {};
+}
+
+function broken(lost: CodedError | undefined): { lost?: CodedError } {
+  return lost === undefined ? {} : { lost };
+}
