@@ -1,0 +1,16 @@
+/**
+ * What every command is given: where it writes, how it reaches the gateway, and where it leaves its
+ * exit code. Made once per run of the command line.
+ */
+import type { ControlClient } from '../control/client.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface Cli {
+  readonly terminal: Terminal;
+  /** The configuration file that is meant; it may not exist. */
+  configFile(): string;
+  /** Connects nowhere yet; faults come with the first request. */
+  client(): Promise<ControlClient>;
+  /** Without being called, the command is done: 0. */
+  exit(code: number): void;
+}

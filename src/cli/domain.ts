@@ -1,0 +1,107 @@
+/** `sluice domain list|show` and `sluice destination list`: who is served, and where it goes. */
+import type { Command } from 'commander';
+import type { ControlClient } from '../control/client.ts';
+import type { Row } from '../control/rows.ts';
+import type { Cli } from './cli.ts';
+import { CliFault, EXIT } from './exit.ts';
+import type { ListingOptions } from './listing.ts';
+import { jsonLine, printListing, withListingOptions } from './listing.ts';
+import { ageText } from './quantity.ts';
+import { rowOf, textOf, timeOf, wordsOf } from './row-reader.ts';
+import type { Column } from './table.ts';
+import { printable } from './terminal.ts';
+
+const DOMAIN_COLUMNS: readonly Column[] = [
+  { name: 'DOMAIN', value: (row) => textOf(row, 'name') },
+  { name: 'DESTINATION', value: (row) => textOf(row, 'destination'), max: 40 },
+  { name: 'RECIPIENTS', value: (row) => textOf(row, 'recipients') },
+  { name: 'OUTAGE', value: (row) => textOf(row, 'outage') },
+  { name: 'SERVICES', value: (row) => wordsOf(row, 'services').join(',') },
+  { name: 'ALIASES', value: (row) => wordsOf(row, 'aliases').join(',') },
+];
+
+export function addDomain(program: Command, cli: Cli): void {
+  const domain = program.command('domain').description('domains that are served');
+  withListingOptions(domain.command('list').description('all of them')).action(
+    async (options: ListingOptions) => {
+      const client = await cli.client();
+      await printListing(cli, DOMAIN_COLUMNS, client.rows('/api/v1/domains'), options);
+    },
+  );
+  domain
+    .command('show')
+    .description('one, by its name or an alias')
+    .argument('<domain>')
+    .option('--json', 'JSON')
+    .action(async (name: string, options: { json?: boolean }) => {
+      const row = await findDomain(await cli.client(), name.toLowerCase());
+      if (row === undefined) throw new CliFault(EXIT.nothing, `${name} is not served here`);
+      await cli.terminal.out(options.json === true ? jsonLine(row) : domainText(row));
+    });
+}
+
+export function addDestination(program: Command, cli: Cli): void {
+  const destination = program.command('destination').description('servers of the customers');
+  const list = destination.command('list').description('all of them, with their health');
+  withListingOptions(list).action(async (options: ListingOptions) => {
+    const client = await cli.client();
+    const columns = destinationColumns(cli.terminal.now());
+    await printListing(cli, columns, client.rows('/api/v1/destinations'), options);
+  });
+}
+
+async function findDomain(client: ControlClient, name: string): Promise<Row | undefined> {
+  for await (const row of client.rows('/api/v1/domains')) {
+    if (row['name'] === name || wordsOf(row, 'aliases').includes(name)) return row;
+  }
+  return undefined;
+}
+
+function domainText(row: Row): string {
+  const spam = rowOf(row, 'spam');
+  const lines: [string, string][] = [
+    ['domain', textOf(row, 'name')],
+    ['aliases', wordsOf(row, 'aliases').join(', ') || '-'],
+    ['destination', textOf(row, 'destination')],
+    ['recipients', textOf(row, 'recipients')],
+    ['outage', textOf(row, 'outage')],
+    ['services', wordsOf(row, 'services').join(', ')],
+    [
+      'spam',
+      ['tag', 'quarantine', 'reject'].map((at) => `${at} ${textOf(spam, at) || 'off'}`).join(', '),
+    ],
+    ['virus', textOf(row, 'virus')],
+    ['contact', textOf(row, 'contact') || '-'],
+    ['file', textOf(row, 'file')],
+  ];
+  return lines.map(([name, value]) => `${name.padEnd(12)} ${printable(value)}\n`).join('');
+}
+
+function destinationColumns(now: number): readonly Column[] {
+  return [
+    { name: 'DESTINATION', value: (row) => textOf(row, 'name'), max: 40 },
+    {
+      name: 'STATE',
+      value: (row) => textOf(row, 'state'),
+      colour: (state) =>
+        state === 'up'
+          ? 'green'
+          : state === 'down'
+            ? 'red'
+            : state === 'unknown'
+              ? 'dim'
+              : 'yellow',
+    },
+    {
+      name: 'SINCE',
+      value: (row) => {
+        const since = timeOf(row, 'since');
+        return since === undefined ? '' : ageText(now - since);
+      },
+      align: 'right',
+    },
+    { name: 'WAITING', value: (row) => textOf(row, 'waiting'), align: 'right' },
+    { name: 'DOMAINS', value: (row) => wordsOf(row, 'domains').join(','), max: 40 },
+    { name: 'LAST', value: (row) => textOf(row, 'last') },
+  ];
+}

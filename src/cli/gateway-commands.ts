@@ -1,0 +1,171 @@
+/**
+ * The commands about the gateway as a whole: start, check, sink, demo, which run here, and status,
+ * reload, stop, which ask the one that runs.
+ */
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import type { Row } from '../control/rows.ts';
+import { ControlFault } from '../control/client.ts';
+import type { Cli } from './cli.ts';
+import { CliFault, EXIT } from './exit.ts';
+import { jsonLine } from './listing.ts';
+import { ageText } from './quantity.ts';
+import { asRow, numberOf, rowOf, rowsOf, textOf, timeOf } from './row-reader.ts';
+import { coloured, printable } from './terminal.ts';
+
+/** How long `stop` waits for open transactions to end. */
+const STOP_MS = 120_000;
+const STOP_STEP_MS = 200;
+
+export function addGatewayCommands(program: Command, cli: Cli): void {
+  program
+    .command('start')
+    .description('run the gateway in the foreground')
+    .option('--log-pretty', 'log lines for people instead of JSON')
+    .option('--no-log-pretty', 'JSON on a terminal too')
+    .action(async (options: { logPretty?: boolean }) => {
+      const { start } = await import('./start.ts');
+      cli.exit(await start({ config: cli.configFile(), ...options }));
+    });
+  program
+    .command('check')
+    .description('check the configuration and print every problem')
+    .option('--json', 'JSON Lines')
+    .action(async (options: { json?: boolean }) => {
+      const { check } = await import('./check.ts');
+      cli.exit(await check({ config: cli.configFile(), ...options }));
+    });
+  program
+    .command('sink')
+    .description('a destination for trials: takes mail and prints a line for each')
+    .requiredOption('--port <number>', 'port on 127.0.0.1', parsePort)
+    .option('--out <file>', 'append the mails to this mbox file')
+    .action(async (options: { port: number; out?: string }) => {
+      const { runSink } = await import('./sink.ts');
+      const sink = await runSink(options);
+      await new Promise<void>((resolve) => {
+        process.once('SIGINT', resolve);
+        process.once('SIGTERM', resolve);
+      });
+      await sink.stop();
+    });
+  program
+    .command('demo')
+    .description('the whole story in a minute')
+    .action(async () => {
+      const { demo } = await import('./demo.ts');
+      cli.exit(await demo());
+    });
+  program
+    .command('status')
+    .description('how the gateway is')
+    .option('--json', 'JSON')
+    .action((options: { json?: boolean }) => status(cli, options.json === true));
+  program
+    .command('reload')
+    .description('read the configuration anew; a broken one changes nothing')
+    .option('--json', 'JSON')
+    .action((options: { json?: boolean }) => reload(cli, options.json === true));
+  program
+    .command('stop')
+    .description('stop gracefully and wait until it is done')
+    .action(() => stop(cli));
+}
+
+async function status(cli: Cli, json: boolean): Promise<void> {
+  const client = await cli.client();
+  const row = await client.get('/api/v1/status');
+  const isWell =
+    rowsOf(row, 'scanners').every(({ up }) => up === true) &&
+    rowOf(row, 'config')['stale'] !== true;
+  cli.exit(row['ready'] !== true ? EXIT.failed : isWell ? EXIT.done : EXIT.nothing);
+  await cli.terminal.out(json ? jsonLine(row) : `${printable(statusText(row))}\n`);
+}
+
+function statusText(row: Row): string {
+  const queue = rowOf(row, 'queue');
+  const rates = rowOf(row, 'rates');
+  const config = rowOf(row, 'config');
+  const oldest = numberOf(queue, 'oldest');
+  const scanners = rowsOf(row, 'scanners').map(
+    (scanner) => `${textOf(scanner, 'name')}=${scanner['up'] === true ? 'ok' : 'down'}`,
+  );
+  const held = numberOf(queue, 'hold') ?? 0;
+  const loadedAt = timeOf(config, 'loaded_at');
+  return [
+    `sluice ${textOf(row, 'version')}`,
+    `pid ${textOf(row, 'pid')}`,
+    `up ${ageText((numberOf(row, 'uptime') ?? 0) * 1000)}`,
+    textOf(row, 'state'),
+    `in ${textOf(rates, 'in')}/s`,
+    `out ${textOf(rates, 'out')}/s`,
+    `queue ${textOf(queue, 'messages')}${oldest === undefined ? '' : ` (oldest ${hours(oldest)})`}`,
+    ...(held > 0 ? [`held ${held}`] : []),
+    ...(scanners.length > 0 ? [`scanners ${scanners.join(' ')}`] : []),
+    `config loaded ${loadedAt === undefined ? '-' : new Date(loadedAt).toTimeString().slice(0, 5)}`,
+    ...(config['stale'] === true ? ['(the newest one was refused: see the log)'] : []),
+  ].join('  ');
+}
+
+/** `00:12:40` */
+function hours(seconds: number): string {
+  const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
+  return `${two(seconds / 3600)}:${two((seconds % 3600) / 60)}:${two(seconds % 60)}`;
+}
+
+async function reload(cli: Cli, json: boolean): Promise<void> {
+  const client = await cli.client();
+  const row = await client.post('/api/v1/reload');
+  const problems = rowsOf(row, 'problems');
+  if (row['ok'] !== true) cli.exit(EXIT.config);
+  else if (problems.length > 0) cli.exit(EXIT.nothing);
+  if (json) {
+    await cli.terminal.out(jsonLine(row));
+    return;
+  }
+  for (const problem of problems) await cli.terminal.out(`${problemLine(cli, problem)}\n`);
+  await cli.terminal.out(row['ok'] === true ? 'reloaded\n' : 'refused: nothing was changed\n');
+}
+
+function problemLine(cli: Cli, problem: Row): string {
+  const severity = textOf(problem, 'severity');
+  const place = ['file', 'line', 'col'].map((name) => textOf(problem, name)).join(':');
+  const shown = coloured(cli.terminal, severity === 'error' ? 'red' : 'yellow', severity);
+  const text = `${textOf(problem, 'path')}: ${textOf(problem, 'text')}`;
+  return `${printable(place)} ${shown} ${printable(text)}`;
+}
+
+async function stop(cli: Cli): Promise<void> {
+  const client = await cli.client();
+  const { pid } = asRow(await client.post('/api/v1/stop'));
+  const until = cli.terminal.now() + STOP_MS;
+  while (cli.terminal.now() < until) {
+    try {
+      await client.get('/api/v1/status');
+    } catch (error) {
+      if (error instanceof ControlFault && error.kind === 'unreachable') {
+        if (typeof pid !== 'number' || !isRunning(pid)) {
+          await cli.terminal.out('stopped\n');
+          return;
+        }
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, STOP_STEP_MS));
+  }
+  throw new CliFault(EXIT.tryLater, 'the gateway is stopping, but has not ended yet');
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port >= 0 && port <= 65_535)) throw new InvalidArgumentError('must be a port');
+  return port;
+}

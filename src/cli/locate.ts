@@ -1,0 +1,50 @@
+/**
+ * Where the configuration is and which socket the running gateway listens on: `-c FILE`, else
+ * `SLUICE_CONFIG`, else `config/sluice.yaml`; `--socket`, else `SLUICE_SOCKET`, else `control.sock`
+ * in the data folder that the configuration names. A broken configuration must not keep anybody from
+ * looking at the gateway that still runs: then its `data:` line is enough.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { CliFault, EXIT } from './exit.ts';
+
+export interface Places {
+  readonly config?: string | undefined;
+  readonly socket?: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+const DEFAULT_CONFIG = 'config/sluice.yaml';
+const SOCKET_NAME = 'control.sock';
+
+export function configFile({ config, env }: Places): string {
+  return resolve(config ?? (env['SLUICE_CONFIG'] || DEFAULT_CONFIG));
+}
+
+export async function socketPath(places: Places): Promise<string> {
+  if (places.socket !== undefined) return resolve(places.socket);
+  const fromEnvironment = places.env['SLUICE_SOCKET'] || undefined;
+  if (places.config === undefined && fromEnvironment !== undefined) return resolve(fromEnvironment);
+  const file = configFile(places);
+  if (!existsSync(file)) {
+    throw new CliFault(
+      EXIT.config,
+      `no configuration at ${file}; name it with -c FILE or SLUICE_CONFIG`,
+    );
+  }
+  return join((await dataFolder(file)) ?? dataLine(file), SOCKET_NAME);
+}
+
+async function dataFolder(file: string): Promise<string | undefined> {
+  const { loadConfig } = await import('../config/load.ts');
+  const loaded = await loadConfig(file);
+  return loaded.ok ? loaded.config.data : undefined;
+}
+
+/** The `data:` line of a file that as a whole cannot be read. */
+function dataLine(file: string): string {
+  const match = /^data:[ \t]*(['"]?)([^'"#\r\n]+?)\1[ \t]*(?:#.*)?$/m.exec(
+    readFileSync(file, 'utf8'),
+  );
+  return resolve(dirname(file), match?.[2] ?? 'data');
+}

@@ -1,0 +1,100 @@
+/**
+ * The command line: `sluice NOUN VERB [ids] [options]`. Builds all commands, runs one, and turns
+ * whatever happens into an exit code and one clear sentence on standard error.
+ */
+import { userInfo } from 'node:os';
+import { Command, CommanderError } from 'commander';
+import { readVersion } from '../base/version.ts';
+import { ControlClient, ControlFault } from '../control/client.ts';
+import type { Cli } from './cli.ts';
+import { addDestination, addDomain } from './domain.ts';
+import { CliFault, EXIT, exitOf } from './exit.ts';
+import { addGatewayCommands } from './gateway-commands.ts';
+import { configFile, socketPath } from './locate.ts';
+import { addMailq } from './mailq.ts';
+import { addQueue } from './queue.ts';
+import { addRecipient } from './recipient.ts';
+import { addTail } from './tail.ts';
+import type { Terminal } from './terminal.ts';
+import { OutputClosed, printable } from './terminal.ts';
+import { addTestMessage } from './test-message.ts';
+import { addTrace } from './trace.ts';
+import { expandWords } from './words.ts';
+
+/** Promised by the contract, not built yet. */
+const LATER = [
+  ...['doctor', 'account', 'identity', 'limits', 'quarantine', 'dkim', 'user'],
+  ...['queue shape', 'queue health', 'domain add', 'domain remove'],
+  ...['destination check', 'destination hold', 'destination resume'],
+];
+
+/** Runs one command line (without node and script) and says the exit code. */
+export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
+  let exit: number = EXIT.done;
+  const program = new Command('sluice');
+  const places = () => ({
+    ...program.opts<{ config?: string; socket?: string }>(),
+    env: terminal.env,
+  });
+  const cli: Cli = {
+    terminal,
+    configFile: () => configFile(places()),
+    client: async () => new ControlClient(await socketPath(places()), userName()),
+    exit: (code) => {
+      exit = code;
+    },
+  };
+  build(program, cli);
+  const nouns = new Map(
+    program.commands.map((noun) => [noun.name(), noun.commands.map((verb) => verb.name())]),
+  );
+  nouns.set('help', []);
+  const expanded = expandWords(args, { known: nouns, later: LATER });
+  try {
+    if (!expanded.ok) throw new CliFault(EXIT.usage, expanded.problem);
+    await program.parseAsync([...expanded.args], { from: 'user' });
+    return exit;
+  } catch (error) {
+    return fault(error, terminal);
+  }
+}
+
+function build(program: Command, cli: Cli): void {
+  program
+    .description('Inbound filtering mail gateway')
+    .version(readVersion(), '--version')
+    .option('-c, --config <file>', 'configuration (else SLUICE_CONFIG, else config/sluice.yaml)')
+    .option('--socket <path>', 'control socket (else SLUICE_SOCKET, else in the data folder)')
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .configureOutput({ writeErr: (text) => cli.terminal.err(text) });
+  addGatewayCommands(program, cli);
+  addQueue(program, cli);
+  addMailq(program, cli);
+  addTrace(program, cli);
+  addTail(program, cli);
+  addDomain(program, cli);
+  addDestination(program, cli);
+  addRecipient(program, cli);
+  addTestMessage(program, cli);
+}
+
+function fault(error: unknown, terminal: Terminal): number {
+  if (error instanceof OutputClosed) return EXIT.done;
+  // Commander has written its message already; help and version are no faults.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  const text = error instanceof Error ? error.message : String(error);
+  terminal.err(`sluice: ${printable(text)}\n`);
+  if (error instanceof CliFault) return error.exit;
+  if (error instanceof ControlFault) return exitOf(error);
+  return EXIT.failed;
+}
+
+/** For the log: who did it. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return ''; // an account without a name
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * `sluice queue retry|hold|release|delete`. Explicit ids are done at once; filters and `ALL` ask on a
+ * terminal and need `--yes` elsewhere; `--dry-run` shows what would be hit. Deleting tells nobody:
+ * with forged senders any notice would be backscatter.
+ */
+import type { Command } from 'commander';
+import type { ControlClient } from '../control/client.ts';
+import { ControlFault } from '../control/client.ts';
+import type { Row } from '../control/rows.ts';
+import type { Cli } from './cli.ts';
+import { CliFault, EXIT } from './exit.ts';
+import { jsonLine } from './listing.ts';
+import { printQueue } from './queue-list.ts';
+import type { FilterOptions, Selection } from './queue-selection.ts';
+import { listQueue, selectionOf, withFilterOptions } from './queue-selection.ts';
+import { textOf } from './row-reader.ts';
+import { coloured, printable } from './terminal.ts';
+
+interface ActionOptions extends FilterOptions {
+  readonly json?: boolean;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  readonly why?: string;
+}
+
+interface Verb {
+  readonly name: string;
+  readonly description: string;
+  /** What the gateway answers when it was done. */
+  readonly done: string;
+  readonly takesReason?: boolean;
+}
+
+const VERBS: readonly Verb[] = [
+  { name: 'retry', description: 'try at once', done: 'retried' },
+  { name: 'hold', description: 'keep until released', done: 'held', takesReason: true },
+  { name: 'release', description: 'end a hold and try at once', done: 'released' },
+  {
+    name: 'delete',
+    description: 'remove for good, telling nobody',
+    done: 'deleted',
+    takesReason: true,
+  },
+];
+
+/** Ids in one request; the gateway takes no more than 1000. */
+const BATCH = 500;
+
+export function addQueueActions(queue: Command, cli: Cli): void {
+  for (const verb of VERBS) {
+    const command = withFilterOptions(
+      queue.command(verb.name).description(verb.description).argument('[ids...]', 'ids, - or ALL'),
+    )
+      .option('--json', 'JSON Lines')
+      .option('-y, --yes', 'do not ask')
+      .option('--dry-run', 'only show what would be hit');
+    if (verb.takesReason === true) command.option('--why <text>', 'reason, for log and listing');
+    command.action(async (words: readonly string[], options: ActionOptions) => {
+      const { json = false, yes = false, dryRun = false, why = '', ...filter } = options;
+      const selection = await selectionOf(words, filter);
+      if (dryRun) await preview(cli, selection, json);
+      else await act(cli, verb, selection, { json, yes, why });
+    });
+  }
+}
+
+async function preview(cli: Cli, selection: Selection, json: boolean): Promise<void> {
+  if (selection.kind === 'filter') {
+    await printQueue(cli, selection.filter, { header: true, json });
+    return;
+  }
+  const client = await cli.client();
+  let found = 0;
+  for (const id of selection.ids) {
+    const row = await findMessage(client, id);
+    if (row !== undefined) found += 1;
+    if (json) await cli.terminal.out(row === undefined ? '' : jsonLine(row));
+    else await cli.terminal.out(`${printable(id)}  ${row === undefined ? 'not found' : 'found'}\n`);
+  }
+  if (found === 0) cli.exit(EXIT.nothing);
+}
+
+async function act(
+  cli: Cli,
+  verb: Verb,
+  selection: Selection,
+  { json, yes, why }: { json: boolean; yes: boolean; why: string },
+): Promise<void> {
+  const client = await cli.client();
+  const ids = selection.kind === 'ids' ? selection.ids : await listed(cli, client, selection);
+  if (selection.kind === 'filter' && ids.length > 0 && !yes) await confirm(cli, verb, ids.length);
+  let done = 0;
+  let failed = 0;
+  for (let start = 0; start < ids.length; start += BATCH) {
+    const body: Row = { ids: ids.slice(start, start + BATCH), why };
+    for await (const row of client.rows(`/api/v1/queue/actions/${verb.name}`, { body })) {
+      const result = textOf(row, 'result');
+      if (result === verb.done) done += 1;
+      else if (result !== 'not found') failed += 1;
+      await cli.terminal.out(json ? jsonLine(row) : resultLine(cli, row, result === verb.done));
+    }
+  }
+  if (failed > 0) cli.exit(EXIT.failed);
+  else if (done === 0) cli.exit(EXIT.nothing);
+}
+
+async function listed(
+  cli: Cli,
+  client: ControlClient,
+  selection: Extract<Selection, { kind: 'filter' }>,
+): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const row of listQueue(cli, client, selection.filter)) ids.push(textOf(row, 'id'));
+  return ids;
+}
+
+async function confirm(cli: Cli, verb: Verb, count: number): Promise<void> {
+  const messages = `${count} message${count === 1 ? '' : 's'}`;
+  const answer = await cli.terminal.ask(`${verb.name} ${messages}? [y/N] `);
+  if (answer === undefined) {
+    const text = `this would ${verb.name} ${messages}; say --yes, or --dry-run to see which`;
+    throw new CliFault(EXIT.usage, text);
+  }
+  if (!/^y(es)?$/i.test(answer)) throw new CliFault(EXIT.nothing, 'nothing was done');
+}
+
+async function findMessage(client: ControlClient, id: string): Promise<Row | undefined> {
+  try {
+    return await client.get(`/api/v1/queue/${encodeURIComponent(id)}`);
+  } catch (error) {
+    if (error instanceof ControlFault && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+function resultLine(cli: Cli, row: Row, isDone: boolean): string {
+  const result = printable(textOf(row, 'result'));
+  const colour = isDone ? 'green' : 'yellow';
+  return `${printable(textOf(row, 'id'))}  ${coloured(cli.terminal, colour, result)}\n`;
+}

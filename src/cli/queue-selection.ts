@@ -1,0 +1,128 @@
+/**
+ * Which messages a queue command means: ids, `-` for ids from standard input, the literal `ALL`, or
+ * filters. Bulk commands first list what is meant, ask, and then act on exactly those ids.
+ */
+import { text as readAll } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import type { ControlClient } from '../control/client.ts';
+import type { Row } from '../control/rows.ts';
+import type { Cli } from './cli.ts';
+import { CliFault, EXIT } from './exit.ts';
+import { only } from './listing.ts';
+import { parseAge, parseBytes } from './quantity.ts';
+import { rowOf, rowsOf, textOf } from './row-reader.ts';
+
+export interface FilterOptions {
+  readonly from?: string;
+  readonly to?: string;
+  readonly dest?: string;
+  readonly state?: string;
+  /** Milliseconds. */
+  readonly older?: number;
+  readonly younger?: number;
+  readonly larger?: number;
+  readonly reason?: RegExp;
+}
+
+const MAX_IDS_FROM_INPUT = 1_000_000;
+
+export function withFilterOptions(command: Command): Command {
+  return command
+    .option('--from <address>', 'sender: an address, @domain, or <>')
+    .option('--to <address>', 'a recipient: an address or @domain')
+    .option('--dest <domain>', 'hosted domain whose destination gets it')
+    .option('--state <state>', 'active, deferred or hold')
+    .option('--older <age>', 'queued for longer, such as 4h', age)
+    .option('--younger <age>', 'queued for less, such as 10m', age)
+    .option('--larger <size>', 'larger than, such as 5M', size)
+    .option('--reason <regexp>', 'last answer or reason of the hold', pattern);
+}
+
+/** All messages that the filters mean, oldest first. */
+export function listQueue(
+  cli: Cli,
+  client: ControlClient,
+  filter: FilterOptions,
+): AsyncIterable<Row> {
+  const query = new URLSearchParams();
+  const now = cli.terminal.now();
+  const { reason, older, younger, larger } = filter;
+  for (const name of ['from', 'to', 'dest', 'state'] as const) {
+    const value = filter[name];
+    if (value !== undefined) query.set(name, value);
+  }
+  if (older !== undefined) query.set('before', new Date(now - older).toISOString());
+  if (younger !== undefined) query.set('since', new Date(now - younger).toISOString());
+  if (larger !== undefined) query.set('larger', String(larger));
+  const rows = client.rows(`/api/v1/queue?${query.toString()}`);
+  return reason === undefined
+    ? rows
+    : only(rows, (row) => reasonsOf(row).some((text) => reason.test(text)));
+}
+
+/** What keeps a message here, in the words of the destination or of who holds it. */
+export function reasonOf(row: Row): string {
+  const hold = rowOf(row, 'hold');
+  if (textOf(hold, 'why') !== '') {
+    const text = textOf(hold, 'text') || textOf(hold, 'why').replace('by_hand', '');
+    return `held by ${textOf(hold, 'by')}${text === '' ? '' : `: ${text}`}`;
+  }
+  const answered = rowsOf(row, 'rcpts').find((rcpt) => textOf(rcpt, 'reason') !== '');
+  return answered === undefined ? '' : textOf(answered, 'reason');
+}
+
+function reasonsOf(row: Row): string[] {
+  return [reasonOf(row), ...rowsOf(row, 'rcpts').map((rcpt) => textOf(rcpt, 'reason'))];
+}
+
+export type Selection =
+  | { readonly kind: 'ids'; readonly ids: readonly string[] }
+  /** Filters or everything: to be confirmed. */
+  | { readonly kind: 'filter'; readonly filter: FilterOptions };
+
+export async function selectionOf(
+  words: readonly string[],
+  filter: FilterOptions,
+): Promise<Selection> {
+  const hasFilter = Object.keys(filter).length > 0;
+  if (words.length === 1 && words[0] === 'ALL') return { kind: 'filter', filter };
+  if (words.length === 0) {
+    if (hasFilter) return { kind: 'filter', filter };
+    throw new CliFault(EXIT.usage, 'which messages? Give ids, filters, - or ALL');
+  }
+  if (hasFilter) throw new CliFault(EXIT.usage, 'give ids or filters, not both');
+  if (words.includes('ALL')) throw new CliFault(EXIT.usage, 'give ids or ALL, not both');
+  const ids: string[] = [];
+  for (const word of words) {
+    if (word === '-') ids.push(...(await idsFromInput()));
+    else ids.push(word);
+  }
+  return { kind: 'ids', ids: [...new Set(ids)] };
+}
+
+async function idsFromInput(): Promise<string[]> {
+  const ids = (await readAll(process.stdin)).split(/\s+/).filter((word) => word !== '');
+  if (ids.length > MAX_IDS_FROM_INPUT) throw new CliFault(EXIT.usage, 'too many ids');
+  return ids;
+}
+
+function age(text: string): number {
+  const ms = parseAge(text);
+  if (ms === undefined) throw new InvalidArgumentError('must be an age such as 90s, 10m, 4h, 5d');
+  return ms;
+}
+
+function size(text: string): number {
+  const bytes = parseBytes(text);
+  if (bytes === undefined) throw new InvalidArgumentError('must be a size such as 200, 64K, 5M');
+  return bytes;
+}
+
+function pattern(text: string): RegExp {
+  try {
+    return new RegExp(text, 'i');
+  } catch {
+    throw new InvalidArgumentError('must be a regular expression');
+  }
+}

@@ -1,0 +1,13 @@
+/** `sluice queue`: everything about messages that wait. */
+import type { Command } from 'commander';
+import type { Cli } from './cli.ts';
+import { addQueueActions } from './queue-actions.ts';
+import { addQueueList } from './queue-list.ts';
+import { addQueueShow } from './queue-show.ts';
+
+export function addQueue(program: Command, cli: Cli): void {
+  const queue = program.command('queue').description('messages that wait for their destination');
+  addQueueList(queue, cli);
+  addQueueShow(queue, cli);
+  addQueueActions(queue, cli);
+}

@@ -1,0 +1,134 @@
+/**
+ * `sluice recipient list|show|pin|forget`: what the gateway remembers about recipients of its
+ * destinations, and what it would say to one now.
+ */
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { ControlFault } from '../control/client.ts';
+import type { ControlClient } from '../control/client.ts';
+import type { Row } from '../control/rows.ts';
+import type { Cli } from './cli.ts';
+import { CliFault, EXIT } from './exit.ts';
+import type { ListingOptions } from './listing.ts';
+import { jsonLine, only, printListing, withListingOptions } from './listing.ts';
+import { ageText } from './quantity.ts';
+import { numberOf, textOf } from './row-reader.ts';
+import type { Column } from './table.ts';
+import { printable } from './terminal.ts';
+
+const COLUMNS: readonly Column[] = [
+  { name: 'ADDRESS', value: (row) => textOf(row, 'address') },
+  {
+    name: 'ANSWER',
+    value: (row) => textOf(row, 'answer'),
+    colour: (answer) => (answer === 'known' ? 'green' : 'red'),
+  },
+  { name: 'ORIGIN', value: (row) => textOf(row, 'origin') },
+  { name: 'AGE', value: (row) => ageText((numberOf(row, 'age') ?? 0) * 1000), align: 'right' },
+  { name: 'STATE', value: (row) => (row['fresh'] === true ? 'fresh' : 'ask again') },
+];
+
+export function addRecipient(program: Command, cli: Cli): void {
+  const recipient = program
+    .command('recipient')
+    .description('what is remembered about recipients of the destinations');
+  withListingOptions(
+    recipient
+      .command('list')
+      .description('all that is remembered')
+      .argument('[text]', 'only addresses that hold this text'),
+  )
+    .addOption(new Option('--answer <answer>', 'known or unknown').choices(['known', 'unknown']))
+    .action(async (text: string | undefined, options: ListingOptions & { answer?: string }) => {
+      const client = await cli.client();
+      const rows = only(client.rows('/api/v1/recipients'), (row) => {
+        const fitsText = text === undefined || textOf(row, 'address').includes(text.toLowerCase());
+        return fitsText && (options.answer === undefined || row['answer'] === options.answer);
+      });
+      await printListing(cli, COLUMNS, rows, options);
+    });
+  recipient
+    .command('show')
+    .description('what is remembered about one, and what it would be told now; sends no mail')
+    .argument('<address>')
+    .option('--json', 'JSON Lines')
+    .action((address: string, options: { json?: boolean }) =>
+      show(cli, address, options.json === true),
+    );
+  recipient
+    .command('pin')
+    .description('remember an answer for good, whatever the destination says')
+    .argument('<address>')
+    .addOption(
+      new Option('--as <answer>', 'known or unknown')
+        .choices(['known', 'unknown'])
+        .default('known'),
+    )
+    .option('--json', 'JSON')
+    .action(async (address: string, options: { as: string; json?: boolean }) => {
+      const client = await cli.client();
+      const row = await client.post('/api/v1/recipients/pin', { address, answer: options.as });
+      await printResult(cli, row, options.json === true);
+    });
+  recipient
+    .command('forget')
+    .description('ask the destination again next time')
+    .argument('<addresses...>')
+    .option('--json', 'JSON Lines')
+    .action(async (addresses: readonly string[], options: { json?: boolean }) => {
+      const client = await cli.client();
+      let forgotten = 0;
+      for (const address of addresses) {
+        const row = await client.delete(`/api/v1/recipients/${encodeURIComponent(address)}`);
+        if (row['result'] === 'forgotten') forgotten += 1;
+        await printResult(cli, row, options.json === true);
+      }
+      if (forgotten === 0) cli.exit(EXIT.nothing);
+    });
+}
+
+async function show(cli: Cli, address: string, json: boolean): Promise<void> {
+  const client = await cli.client();
+  const path = `/api/v1/recipients/${encodeURIComponent(address)}`;
+  const memory = await remembered(client, path);
+  const trial = await client.get(`${path}/test`);
+  if (json) {
+    if (memory !== undefined) await cli.terminal.out(jsonLine(memory));
+    await cli.terminal.out(jsonLine(trial));
+  } else {
+    await cli.terminal.out(showText(memory, trial));
+  }
+  if (textOf(trial, 'domain') === '') throw new CliFault(EXIT.nothing, 'not a domain of ours');
+}
+
+async function remembered(client: ControlClient, path: string): Promise<Row | undefined> {
+  try {
+    return await client.get(path);
+  } catch (error) {
+    if (error instanceof ControlFault && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+function showText(memory: Row | undefined, trial: Row): string {
+  const age = ageText((numberOf(memory ?? {}, 'age') ?? 0) * 1000);
+  const lines: [string, string][] = [
+    ['address', textOf(trial, 'address')],
+    ['domain', textOf(trial, 'domain') || '-'],
+    ['destination', textOf(trial, 'destination') || '-'],
+    [
+      'remembered',
+      memory === undefined
+        ? 'nothing'
+        : `${textOf(memory, 'answer')}, ${textOf(memory, 'origin')} ${age} ago`,
+    ],
+    ['now', `${textOf(trial, 'result')} (${textOf(trial, 'source')})`],
+    ['reply', textOf(trial, 'reply')],
+  ];
+  return lines.map(([name, value]) => `${name.padEnd(12)} ${printable(value)}\n`).join('');
+}
+
+async function printResult(cli: Cli, row: Row, json: boolean): Promise<void> {
+  const text = `${printable(textOf(row, 'id'))}  ${printable(textOf(row, 'result'))}\n`;
+  await cli.terminal.out(json ? jsonLine(row) : text);
+}

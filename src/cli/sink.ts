@@ -1,0 +1,167 @@
+/**
+ * `sluice sink`: a destination for demonstrations and trials, on npm's smtp-server and so independent
+ * of our own protocol code. Listens on loopback, takes every message, prints one JSON line for each
+ * and, when asked, appends it to a file in mbox form before it says 250. Recipients with magic local
+ * parts are refused, deferred or left without an answer (`MAGIC`). Delivers nothing anywhere.
+ */
+import { appendFile } from 'node:fs/promises';
+import type { AddressInfo, Socket } from 'node:net';
+import { SMTPServer } from 'smtp-server';
+import type { SMTPServerDataStream, SMTPServerOptions, SMTPServerSession } from 'smtp-server';
+import { systemClock } from '../base/clock.ts';
+import { createIds, messageId } from '../base/ids.ts';
+import { fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
+import { replies } from '../mail/reply.ts';
+import type { Reply } from '../mail/reply.ts';
+
+export interface SinkOptions {
+  /** 0: one that the system chooses. */
+  readonly port: number;
+  /** Where messages are kept, in mbox form; absent: nowhere. */
+  readonly out?: string;
+  /** Takes the JSON lines, each with its line end; absent: standard output. */
+  readonly write?: (line: string) => void;
+}
+
+export interface RunningSink {
+  readonly port: number;
+  /** Closes the port and drops the connections, as a destination that goes down does. */
+  stop(): Promise<void>;
+}
+
+/** By local part; the answer to RCPT, or `silence`. Three digits stand for that reply code. */
+const MAGIC: Readonly<Record<string, ((address: string) => Reply) | 'silence'>> = {
+  unknown: replies.unknownRecipient,
+  permerror: () => replies.refused('5.1.1', 'Permanent error, as asked for', 'unknown_rcpt'),
+  temperror: () => replies.fault(),
+  timeout: 'silence',
+};
+const CODE = /^[45]\d\d$/;
+
+/** Largest message, whole in memory while it is written to the file. */
+const MAX_SIZE = 100 * 1024 * 1024;
+const MAX_HEADER = 64 * 1024;
+const MAX_SUBJECT = 200;
+const MAX_CLIENTS = 2000;
+/** A client that says nothing for this long is told 421 (RFC 5321 4.5.3.2.7). */
+const IDLE_MS = 5 * 60_000;
+
+export async function runSink(options: SinkOptions): Promise<RunningSink> {
+  const write = options.write ?? ((line: string) => void process.stdout.write(line));
+  const ids = createIds(systemClock);
+  const keep = options.out === undefined ? undefined : mboxWriter(options.out);
+  const sockets = new Set<Socket>();
+
+  const take = async (stream: SMTPServerDataStream, session: SMTPServerSession) => {
+    const { mailFrom, rcptTo } = session.envelope;
+    const from = mailFrom === false ? '' : mailFrom.address;
+    const header = new HeaderCollector(MAX_HEADER);
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      header.add(chunk);
+      if (keep !== undefined && !stream.sizeExceeded) chunks.push(chunk);
+    }
+    const id = messageId(ids.session(), 1);
+    if (stream.sizeExceeded) return id; // smtp-server refuses it
+    const at = new Date(systemClock.now());
+    await keep?.(from, at, Buffer.concat(chunks));
+    const to = rcptTo.map((recipient) => recipient.address);
+    const size = stream.byteLength;
+    const line = { v: 1, time: at.toISOString(), id, from, to, size, subject: subjectOf(header) };
+    write(`${JSON.stringify(line)}\n`);
+    return id;
+  };
+
+  const server = new SMTPServer({
+    name: 'sink.test',
+    disabledCommands: ['AUTH', 'STARTTLS', 'WIZ', 'SHELL', 'KILL'],
+    hideENHANCEDSTATUSCODES: false,
+    hideDSN: false,
+    disableReverseLookup: true,
+    logger: false,
+    size: MAX_SIZE,
+    rejectOversized: true,
+    maxClients: MAX_CLIENTS,
+    socketTimeout: IDLE_MS,
+    closeTimeout: 1,
+    onRcptTo({ address }, _session, answer) {
+      const reply = magicReply(address);
+      if (reply === 'silence') return;
+      answer(reply === undefined ? null : failure(reply.code, reply.text));
+    },
+    onData(stream, session, answer) {
+      take(stream, session).then(
+        (id) => answer(null, `Ok: taken as ${id}`),
+        (error: unknown) => {
+          if (stream.destroyed && !stream.readableEnded) return; // the client is gone
+          console.error(`sink: ${error instanceof Error ? error.message : String(error)}`);
+          const { code, lines } = replies.storageTrouble();
+          answer(failure(code, lines.join(' ')));
+        },
+      );
+    },
+  } satisfies SMTPServerOptions);
+  server.on('error', () => undefined); // a connection was lost: the other side's business
+  server.server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.server.once('error', reject);
+    server.listen(options.port, '127.0.0.1', resolve);
+  });
+  const { port } = server.server.address() as AddressInfo; // a TCP server's address is one
+  return {
+    port,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(resolve);
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}
+
+function magicReply(address: string): { code: number; text: string } | 'silence' | undefined {
+  const local = address.slice(0, address.lastIndexOf('@')).toLowerCase();
+  if (CODE.test(local)) return { code: Number(local), text: `${local} as asked for` };
+  if (!Object.hasOwn(MAGIC, local)) return undefined;
+  const magic = MAGIC[local];
+  if (typeof magic !== 'function') return magic;
+  const reply = magic(address);
+  return { code: reply.code, text: reply.lines.join(' ') };
+}
+
+/** smtp-server adds the enhanced code that is usual for the code. */
+function failure(responseCode: number, text: string): Error {
+  return Object.assign(new Error(text), { responseCode });
+}
+
+function subjectOf(header: HeaderCollector): string {
+  const field = headerFields(header.bytes).find(({ name }) => name === 'subject');
+  if (field === undefined) return '';
+  return Buffer.from(fieldValue(header.bytes, field, MAX_SUBJECT), 'latin1').toString('utf8');
+}
+
+/** Appends whole messages, one after the other; resolves when the message is in the file. */
+function mboxWriter(file: string): (from: string, at: Date, content: Buffer) => Promise<void> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (from, at, content) => {
+    const written = last.then(() => appendFile(file, mboxEntry(from, at, content)));
+    last = written.catch(() => undefined);
+    return written;
+  };
+}
+
+/** RFC 4155 with mboxrd's quoting: line ends are LF, lines that look like a separator get a `>`. */
+function mboxEntry(from: string, at: Date, content: Buffer): Buffer {
+  const [weekday, , month, year, time] = at.toUTCString().split(/,? /); // Thu, 01 Jan 2026 12:00:00 GMT
+  const day = String(at.getUTCDate()).padStart(2);
+  const sender = from === '' ? 'MAILER-DAEMON' : from.replace(/\s/g, '-');
+  const separator = `From ${sender} ${weekday} ${month} ${day} ${time} ${year}\n`;
+  const text = content
+    .toString('latin1') // bytes one to one
+    .replaceAll('\r\n', '\n')
+    .replace(/(^|\n)(>*From )/g, '$1>$2');
+  const end = text.endsWith('\n') ? '\n' : '\n\n';
+  return Buffer.concat([Buffer.from(separator), Buffer.from(text + end, 'latin1')]);
+}

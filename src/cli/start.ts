@@ -1,0 +1,102 @@
+/**
+ * `sluice start`: runs the gateway in the foreground until it is told to stop. SIGTERM and SIGINT
+ * stop gracefully, a second one exits at once, SIGHUP reloads. Problems of the configuration go to
+ * standard error in the form of `sluice check`. Exit codes: 0 stopped as told, 2 could not start or
+ * the store failed, 78 configuration wrong.
+ */
+import { systemClock } from '../base/clock.ts';
+import type { ErrorCode } from '../base/errors.ts';
+import { CodedError, errorText } from '../base/errors.ts';
+import { SILENT_LOG } from '../base/log.ts';
+import { readVersion } from '../base/version.ts';
+import { Gateway } from '../gateway.ts';
+import { loadGeneration } from '../gateway/generations.ts';
+import { logProblem } from '../gateway/problem-log.ts';
+import { createRecorder } from '../gateway/recorder.ts';
+import { reportLines } from './check.ts';
+import { prettyLog } from './pretty-log.ts';
+
+const EXIT_FAILED = 2;
+const EXIT_CONFIG = 78;
+
+export interface StartOptions {
+  readonly config: string;
+  /** Lines for people instead of JSON; by default on a terminal. */
+  readonly logPretty?: boolean;
+}
+
+export async function start(options: StartOptions): Promise<number> {
+  const clock = systemClock;
+  const checked = await loadGeneration(options.config, {
+    clock,
+    log: SILENT_LOG,
+    scannerAddresses: {},
+  });
+  if (!checked.ok) {
+    process.stderr.write(`${reportLines(checked.problems, process.cwd()).join('\n')}\n`);
+    return EXIT_CONFIG;
+  }
+  await checked.generation.filters.stop();
+  const { config, warnings } = checked;
+  const version = readVersion();
+  const { level, file } = config.log;
+  const isPretty = options.logPretty ?? (file === null && process.stdout.isTTY);
+  const recorder = createRecorder({
+    hostname: config.hostname,
+    version,
+    level,
+    file,
+    clock,
+    ...(isPretty && { sink: prettyLog(process.stdout) }),
+  });
+  for (const problem of warnings) logProblem(recorder.log, problem);
+
+  const ended = Promise.withResolvers<number>();
+  const gateway = new Gateway({
+    config,
+    clock,
+    recorder,
+    version,
+    onEnd: (why) => ended.resolve(why === 'stop' ? 0 : EXIT_FAILED),
+  });
+  const onStop = () => {
+    process.once('SIGTERM', () => process.exit(EXIT_FAILED));
+    process.once('SIGINT', () => process.exit(EXIT_FAILED));
+    ended.resolve(0);
+  };
+  process.once('SIGTERM', onStop);
+  process.once('SIGINT', onStop);
+  process.on('SIGHUP', () => {
+    gateway.reload().catch((error: unknown) => {
+      recorder.log.emit('cfg.error', { text: errorText(error) });
+    });
+  });
+  try {
+    await gateway.start();
+  } catch (error) {
+    recorder.log.emit('crash', { err: errorText(error) });
+    process.stderr.write(`sluice: ${errorText(error)}${advice(error)}\n`);
+    return EXIT_FAILED;
+  }
+  // A bug in some corner must not take the mail of everybody else down with it.
+  process.on('uncaughtException', (error) => {
+    recorder.log.emit('crash', { err: errorText(error), stack: error.stack }, 'error');
+  });
+  process.on('unhandledRejection', (reason) => {
+    const stack = reason instanceof Error ? reason.stack : undefined;
+    recorder.log.emit('crash', { err: errorText(reason), stack }, 'error');
+  });
+  const code = await ended.promise;
+  await gateway.stop();
+  return code;
+}
+
+function advice(error: unknown): string {
+  return error instanceof CodedError ? (ADVICE[error.code] ?? '') : '';
+}
+
+const ADVICE: Partial<Record<ErrorCode, string>> = {
+  LISTEN_FAILED: '; free the port, or choose another one under "listeners"',
+  STORE_LOCKED: '; is another gateway running on this data folder?',
+  STORE_DAMAGED: '; keep a copy of the data folder before anything else',
+};

@@ -1,0 +1,108 @@
+/**
+ * `sluice tail`: mail as it happens, one line per message that is done and per refusal, from the
+ * running gateway; or the same for an old log, when standard input is a file or a pipe
+ * (`sluice tail < old.log`).
+ */
+import { fstatSync } from 'node:fs';
+import type { Command } from 'commander';
+import { linesOf } from '../control/ndjson.ts';
+import type { Row } from '../control/rows.ts';
+import type { Cli } from './cli.ts';
+import { jsonLine } from './listing.ts';
+import { asRow, textOf } from './row-reader.ts';
+import { TailFormat } from './tail-format.ts';
+
+interface TailOptions {
+  readonly json?: boolean;
+  readonly live?: boolean;
+  readonly dir?: string;
+  readonly dest?: string;
+  readonly ip?: string;
+}
+
+/** While nothing happens, what waits for its other half is shown after so long. */
+const IDLE_MS = 1000;
+
+export function addTail(program: Command, cli: Cli): void {
+  program
+    .command('tail')
+    .description('mail as it happens; with a log on standard input, that one')
+    .argument('[text]', 'only lines that hold this text')
+    .option('--live', 'from the gateway, whatever standard input is')
+    .option('--dir <in|out>', 'direction')
+    .option('--dest <domain>', 'destination')
+    .option('--ip <address>', 'client')
+    .option('--json', 'the events themselves, as JSON Lines')
+    .action(async (text: string | undefined, options: TailOptions) => {
+      const fromInput = options.live !== true && isFileOrPipe();
+      const rows = fromInput
+        ? logRows(process.stdin)
+        : (await cli.client()).rows('/api/v1/events', { live: true });
+      await follow(cli, rows, text, options);
+    });
+}
+
+async function follow(
+  cli: Cli,
+  rows: AsyncIterable<Row>,
+  text: string | undefined,
+  options: TailOptions,
+): Promise<void> {
+  const { terminal } = cli;
+  const format = new TailFormat(terminal, (facts) => isMeant(facts, options));
+  const wanted = text?.toLowerCase();
+  const print = async (lines: readonly string[]) => {
+    for (const line of lines) {
+      if (wanted !== undefined && !line.toLowerCase().includes(wanted)) continue;
+      await terminal.out(`${line}\n`);
+    }
+  };
+  const idle = setInterval(() => {
+    // A reader that went away is noticed by the next line that is awaited.
+    print(format.flush(terminal.now() - IDLE_MS)).catch(() => undefined);
+  }, IDLE_MS);
+  try {
+    for await (const row of rows) {
+      if (row['kind'] === 'dropped') {
+        terminal.err(`${textOf(row, 'count')} events left out: this terminal is too slow\n`);
+      } else if (options.json !== true) {
+        await print(format.lines(row));
+      } else if (isMeant(row, options)) {
+        const line = jsonLine(row);
+        if (wanted === undefined || line.toLowerCase().includes(wanted)) await terminal.out(line);
+      }
+    }
+    await print(format.flush());
+  } finally {
+    clearInterval(idle);
+  }
+}
+
+function isMeant(facts: Row, { dir, dest, ip }: TailOptions): boolean {
+  const fits = (name: string, value: string | undefined) =>
+    value === undefined || facts[name] === value;
+  return fits('dir', dir) && fits('dest', dest) && fits('ip', ip);
+}
+
+function isFileOrPipe(): boolean {
+  try {
+    const kind = fstatSync(0);
+    return kind.isFile() || kind.isFIFO();
+  } catch {
+    return false; // closed
+  }
+}
+
+/** Lines of a log; what is no event (other programs' lines in a journal) is left out. */
+async function* logRows(input: AsyncIterable<Uint8Array>): AsyncGenerator<Row> {
+  for await (const line of linesOf(input)) {
+    const start = line.indexOf('{');
+    if (start < 0) continue;
+    try {
+      const row = asRow(JSON.parse(line.slice(start)));
+      if (textOf(row, 'evt') !== '') yield row;
+    } catch {
+      // not ours
+    }
+  }
+}

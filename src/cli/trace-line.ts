@@ -1,0 +1,126 @@
+/**
+ * One event of a session's time line: time with milliseconds, what happened in one word, then the
+ * facts in the order in which a person asks for them. An event without a line of its own shows its
+ * members.
+ */
+import type { Row } from '../control/rows.ts';
+import { sizeText } from './quantity.ts';
+import { numberOf, textOf, timeOf, wordsOf } from './row-reader.ts';
+import type { Colour } from './terminal.ts';
+import { coloured, printable } from './terminal.ts';
+import { joined, nextTryText, replyText } from './tail-line.ts';
+
+const WORD_WIDTH = 11;
+
+type Wording = (row: Row) => readonly [word: string, ...facts: string[]];
+
+const WORDING: Readonly<Record<string, Wording>> = {
+  'smtp.open': (row) => {
+    const port = textOf(row, 'port');
+    const listener = textOf(row, 'listener');
+    const client = `${textOf(row, 'ip')}${port === '' ? '' : `:${port}`}`;
+    return ['connect', client, textOf(row, 'rdns'), listener === '' ? '' : `→ ${listener}`];
+  },
+  'smtp.tls': (row) => ['tls', textOf(row, 'proto'), textOf(row, 'cipher'), textOf(row, 'sni')],
+  'smtp.close': (row) => ['close', textOf(row, 'end'), took(row)],
+  'smtp.reject.conn': refused('connect'),
+  'smtp.reject.helo': refused('helo'),
+  'smtp.reject.mail': refused('mail'),
+  'smtp.reject.rcpt': refused('rcpt'),
+  'smtp.reject.data': refused('data'),
+  'smtp.reject.abuse': refused('abuse'),
+  'rcpt.check': (row) => [
+    'verify',
+    `<${textOf(row, 'to')}>`,
+    textOf(row, 'result'),
+    `(${textOf(row, 'source')})`,
+    took(row),
+  ],
+  'scan.result': (row) => {
+    const score = numberOf(row, 'score');
+    const facts = [textOf(row, 'engine'), textOf(row, 'verdict'), textOf(row, 'virus')];
+    const tests = wordsOf(row, 'tests').join(',') || textOf(row, 'tests');
+    return ['scan', ...facts, score === undefined ? '' : String(score), tests, took(row)];
+  },
+  'scan.error': (row) => ['scan', textOf(row, 'engine'), 'error', textOf(row, 'err'), took(row)],
+  'msg.in': (row) => {
+    const size = numberOf(row, 'size');
+    const reply = textOf(row, 'code') === '' ? '' : replyText({ ...row, rip: '', rhost: '' });
+    const facts = [size === undefined ? '' : sizeText(size), took(row)].filter(Boolean).join(', ');
+    return [
+      textOf(row, 'res'),
+      `<${textOf(row, 'from')}> > ${textOf(row, 'to') || '-'}`,
+      textOf(row, 'why'),
+      reply,
+      facts === '' ? '' : `(${facts})`,
+    ];
+  },
+  'rcpt.sent': attempt('delivered'),
+  'rcpt.defer': attempt('deferred'),
+  'rcpt.fail': attempt('failed'),
+  'rcpt.hold': attempt('held'),
+  'rcpt.expire': attempt('expired'),
+  'msg.done': (row) => {
+    const delay = numberOf(row, 'delay');
+    return ['done', textOf(row, 'res'), delay === undefined ? '' : `after ${delay} s`];
+  },
+};
+
+const COLOURS: Readonly<Record<string, Colour>> = {
+  delivered: 'green',
+  accept: 'green',
+  reject: 'red',
+  failed: 'red',
+  expired: 'red',
+  tempfail: 'yellow',
+  deferred: 'yellow',
+  held: 'yellow',
+};
+
+/** Members that a line without wording does not repeat. */
+const SAID = new Set(['v', 'kind', 'level', 'time', 'host', 'evt', 'sid', 'id', 'ip']);
+
+export function timelineLine(row: Row, style: { readonly hasColour: boolean }): string {
+  const [word, ...facts] = (WORDING[textOf(row, 'evt')] ?? asItIs)(row);
+  const at = timeOf(row, 'time');
+  const time = at === undefined ? '--:--:--.---' : clockTime(at);
+  const shown = coloured(style, COLOURS[word], printable(word).padEnd(WORD_WIDTH));
+  return `${time} ${shown} ${printable(joined(...facts))}`.trimEnd();
+}
+
+/** `06:42:40.910` in local time. */
+function clockTime(at: number): string {
+  const date = new Date(at);
+  const ms = String(date.getMilliseconds()).padStart(3, '0');
+  return `${date.toTimeString().slice(0, 8)}.${ms}`;
+}
+
+function asItIs(row: Row): readonly [string, ...string[]] {
+  const members = Object.entries(row).filter(([name]) => !SAID.has(name));
+  const facts = members.map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  return [textOf(row, 'evt'), ...facts];
+}
+
+function refused(stage: string): Wording {
+  return (row) => {
+    const to = textOf(row, 'to');
+    const reply = joined(textOf(row, 'enh'), textOf(row, 'text') || textOf(row, 'why'));
+    return [`${stage} ${textOf(row, 'code')}`.trim(), to === '' ? '' : `<${to}>`, reply];
+  };
+}
+
+function attempt(word: string): Wording {
+  return (row) => {
+    const tls = textOf(row, 'tls');
+    const answer = `${replyText(row)}${nextTryText(row)}`;
+    const arrow = textOf(row, 'rip') === '' && textOf(row, 'rhost') === '' ? '' : '→';
+    return [word, textOf(row, 'to'), arrow, answer, tls === '' || tls === '-' ? '' : `(${tls})`];
+  };
+}
+
+function took(row: Row): string {
+  const ms = numberOf(row, 'ms');
+  return ms === undefined ? '' : `${Math.round(ms)} ms`;
+}

@@ -1,0 +1,195 @@
+/**
+ * The API below `/api/v1/`: one route per thing an operator asks. Lists are JSON Lines; everything
+ * else is one JSON object. Whoever reaches these routes is trusted: the server offers them on the
+ * control socket only.
+ */
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Clock } from '../base/clock.ts';
+import { withDeadline } from '../base/deadline.ts';
+import { errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { searchTraces } from '../base/trace-search.ts';
+import { formatAddress } from '../mail/address.ts';
+import { followEvents } from './event-stream.ts';
+import type { GatewayView, RecipientView } from './gateway-view.ts';
+import { NDJSON, asLines } from './ndjson.ts';
+import { QueueActions } from './queue-actions.ts';
+import { filteredQueue } from './queue-filter.ts';
+import type { QueueFilter } from './queue-filter.ts';
+import {
+  RequestFault,
+  actionRequest,
+  mailbox,
+  messageId,
+  pinRequest,
+  queueFilter,
+  requester,
+  traceQuery,
+} from './request.ts';
+import type { Row } from './rows.ts';
+import * as rows from './rows.ts';
+
+export interface ApiDeps {
+  readonly gateway: GatewayView;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface ById {
+  Params: { id: string };
+}
+interface ByAddress {
+  Params: { address: string };
+}
+
+const PAGE = 500;
+/** A recipient trial may have to ask the destination. */
+const TRIAL_MS = 30_000;
+
+export function addApi(server: FastifyInstance, deps: ApiDeps): void {
+  addGatewayRoutes(server, deps);
+  addQueueRoutes(server, deps);
+  addRecipientRoutes(server, deps);
+  addTraceRoutes(server, deps);
+}
+
+function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDeps): void {
+  server.get('/api/v1/status', async () => {
+    const { spool } = gateway.queue;
+    // Ids sort by time: the first one is the oldest. A store that failed must not hide the status.
+    const [oldest] = await spool.scan({ limit: 1 }).catch(() => []);
+    const queue = { ...spool.totals(), oldestAt: oldest?.entry.queuedAt };
+    return rows.statusRow(gateway.status(), queue, clock.now());
+  });
+  server.get('/api/v1/domains', (_request, reply) =>
+    list(log, reply, gateway.domains().map(rows.domainRow)),
+  );
+  server.get('/api/v1/destinations', (_request, reply) =>
+    list(log, reply, gateway.destinations().map(rows.destinationRow)),
+  );
+  server.post('/api/v1/reload', async (_request, reply) => {
+    const { ok, problems } = await gateway.reload();
+    return reply.code(ok ? 200 : 409).send({ v: 1, kind: 'reload', ok, problems });
+  });
+  server.post('/api/v1/stop', async (_request, reply) => {
+    reply.raw.once('finish', () => gateway.stop());
+    return reply.code(202).send({ v: 1, kind: 'stop', pid: gateway.status().pid });
+  });
+}
+
+function addQueueRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDeps): void {
+  const { queue } = gateway;
+  const actions = new QueueActions(queue, clock, log);
+
+  server.get('/api/v1/queue', (request, reply) =>
+    list(log, reply, messageRows(gateway, queueFilter(request.query))),
+  );
+  server.get('/api/v1/queue/count', async () => {
+    const { queued, held, bytes } = queue.spool.totals();
+    return { v: 1, kind: 'count', count: queued + held, deferred: queued, hold: held, bytes };
+  });
+  server.get<ById>('/api/v1/queue/:id', async ({ params }) => {
+    const found = await queue.spool.get(messageId(params.id));
+    if (found === undefined) throw new RequestFault(404, `${params.id} is not in the queue`);
+    return rows.messageRow(found);
+  });
+  server.get<ById>('/api/v1/queue/:id/content', async ({ params }, reply) => {
+    const id = messageId(params.id);
+    const found = await queue.spool.get(id);
+    if (found === undefined) throw new RequestFault(404, `${id} is not in the queue`);
+    const content = Readable.from(queue.spool.readContent(id), { objectMode: false });
+    return reply.type('message/rfc822').send(content);
+  });
+  server.post<{ Params: { action: string } }>('/api/v1/queue/actions/:action', (request, reply) => {
+    const by = requester(request.headers['x-sluice-user']);
+    const wanted = actionRequest(request.params.action, request.body, by);
+    return list(log, reply, resultRows(actions.run(wanted)));
+  });
+}
+
+function addRecipientRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDeps): void {
+  const { recipients } = gateway;
+  server.get('/api/v1/recipients', (_request, reply) => list(log, reply, recipientRows(gateway)));
+  server.get<ByAddress>('/api/v1/recipients/:address', async ({ params }) => {
+    const found = await recipients.show(mailbox(params.address));
+    if (found === undefined) throw new RequestFault(404, 'nothing is remembered of this address');
+    return rows.recipientRow(found);
+  });
+  server.get<ByAddress>('/api/v1/recipients/:address/test', async ({ params }) => {
+    const address = mailbox(params.address);
+    const trial = await withDeadline(clock, TRIAL_MS, 'recipient test', (signal) =>
+      recipients.test(address, signal),
+    );
+    return rows.trialRow(formatAddress(address), trial);
+  });
+  server.post('/api/v1/recipients/pin', async (request) => {
+    const { address, answer } = pinRequest(request.body);
+    if ((await recipients.pin(address, answer)) === 'not-hosted') {
+      throw new RequestFault(404, `${address.domain} is not a domain of this gateway`);
+    }
+    return { v: 1, kind: 'result', id: formatAddress(address), result: `pinned ${answer}` };
+  });
+  server.delete<ByAddress>('/api/v1/recipients/:address', async ({ params }) => {
+    const address = mailbox(params.address);
+    const result = (await recipients.forget(address)) ? 'forgotten' : 'not found';
+    return { v: 1, kind: 'result', id: formatAddress(address), result };
+  });
+}
+
+function addTraceRoutes(server: FastifyInstance, { gateway, log }: ApiDeps): void {
+  const { traces, events } = gateway;
+  server.get('/api/v1/traces', (request, reply) => {
+    const found = searchTraces(traces.timelines(), traceQuery(request.query));
+    return list(log, reply, found.map(rows.traceRow));
+  });
+  server.get<ById>('/api/v1/traces/:id', ({ params }, reply) => {
+    const found = traces.timeline(params.id);
+    if (found === undefined) throw new RequestFault(404, `no trace of ${params.id}`);
+    return list(log, reply, found.events.map(rows.eventRow));
+  });
+  server.get('/api/v1/events', (_request, reply) => {
+    const stream = followEvents(events);
+    if (stream === undefined) throw new RequestFault(503, 'too many readers of the live events');
+    return reply.type(NDJSON).send(stream);
+  });
+}
+
+function list(
+  log: Log,
+  reply: FastifyReply,
+  source: AsyncIterable<Row> | Iterable<Row>,
+): FastifyReply {
+  const stream = Readable.from(asLines(source), { objectMode: false });
+  stream.on('error', (error) => {
+    // Too late for a 500: the connection breaks off, and only the log can say why.
+    if (reply.raw.headersSent) log.emit('crash', { msg: errorText(error) }, 'error');
+  });
+  return reply.type(NDJSON).send(stream);
+}
+
+async function* messageRows(gateway: GatewayView, filter: QueueFilter): AsyncGenerator<Row> {
+  for await (const summary of filteredQueue(gateway.queue.spool, filter)) {
+    yield rows.messageRow(summary);
+  }
+}
+
+async function* resultRows(
+  results: AsyncIterable<{ id: string; result: string }>,
+): AsyncGenerator<Row> {
+  for await (const result of results) yield { v: 1, kind: 'result', ...result };
+}
+
+async function* recipientRows({ recipients }: GatewayView): AsyncGenerator<Row> {
+  let after: string | undefined;
+  for (;;) {
+    const page: readonly RecipientView[] = await recipients.list({
+      limit: PAGE,
+      ...(after !== undefined && { after }),
+    });
+    for (const recipient of page) yield rows.recipientRow(recipient);
+    after = page.at(-1)?.address;
+    // A page may be short because entries were too old; only an empty one is the end.
+    if (after === undefined) return;
+  }
+}

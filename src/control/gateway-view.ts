@@ -1,0 +1,148 @@
+/**
+ * What the control port sees of the running gateway, and the few things it may ask of it. The
+ * gateway hands this in; nothing in control/ knows how it is done. Reading methods are cheap and
+ * never wait for the outside world, but for the store where they return promises.
+ */
+import type { Rates } from '../base/message-rates.ts';
+import type { SessionTraces } from '../base/session-traces.ts';
+import type { Address } from '../mail/address.ts';
+import type { SpoolStore } from '../store/spool-store.ts';
+import type { LiveFeed } from './live-feed.ts';
+
+export interface GatewayView {
+  status(): GatewayStatus;
+  /** What `/readyz` looks at. A destination that is down does not belong here. */
+  checks(): readonly HealthCheck[];
+  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+  domains(): readonly DomainView[];
+  destinations(): readonly DestinationView[];
+  readonly queue: QueueView;
+  readonly recipients: RecipientsView;
+  readonly traces: Pick<SessionTraces, 'timeline' | 'timelines'>;
+  readonly events: Pick<LiveFeed, 'subscribe'>;
+  /** Reads the configuration anew; with problems, the old one stays in force. */
+  reload(): Promise<ReloadResult>;
+  /** Begins a graceful stop and returns at once. */
+  stop(): void;
+}
+
+export type GatewayState = 'starting' | 'ready' | 'draining' | 'failed';
+
+export interface GatewayStatus {
+  readonly version: string;
+  readonly hostname: string;
+  readonly pid: number;
+  readonly state: GatewayState;
+  /** Milliseconds since the epoch, as all times here. */
+  readonly startedAt: number;
+  readonly engine: string;
+  readonly listeners: readonly ListenerView[];
+  readonly rates: Rates;
+  readonly scanners: readonly ScannerView[];
+  readonly config: {
+    readonly file: string;
+    readonly loadedAt: number;
+    /** The last reload was refused, and the configuration before it is in force. */
+    readonly stale: boolean;
+  };
+}
+
+export interface ListenerView {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly sessions: number;
+}
+
+export interface ScannerView {
+  readonly name: string;
+  readonly up: boolean;
+  readonly text: string;
+}
+
+export interface HealthCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  /** When it fails, mail must not be sent here; others only degrade. */
+  readonly required: boolean;
+  readonly text: string;
+}
+
+export interface DomainView {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  /** Hosts and ports, for people. */
+  readonly destination: string;
+  /** `callout`, `any`, `list (12)` */
+  readonly recipients: string;
+  readonly outage: string;
+  readonly services: readonly string[];
+  readonly spam: { readonly tag: number; readonly quarantine: number; readonly reject: number };
+  readonly virus: string;
+  readonly contact: string | undefined;
+  readonly file: string;
+}
+
+export interface DestinationView {
+  readonly name: string;
+  readonly domains: readonly string[];
+  readonly hosts: readonly string[];
+  readonly state: 'unknown' | 'up' | 'slow' | 'refusing' | 'down';
+  readonly since: number | undefined;
+  readonly fails: number;
+  readonly lastText: string;
+  /** Messages that wait for it. */
+  readonly waiting: number;
+}
+
+export interface QueueView {
+  readonly spool: Pick<SpoolStore, 'scan' | 'get' | 'totals' | 'readContent' | 'administer'>;
+  /** There is new work for a domain's destination. */
+  wake(dest: string): void;
+  /** How long a message that was released may be tried once more. */
+  lifetimeMs(): number;
+}
+
+export interface RecipientView {
+  readonly address: string;
+  readonly answer: 'known' | 'unknown';
+  readonly origin: string;
+  readonly at: number;
+  readonly ageMs: number;
+  readonly fresh: boolean;
+}
+
+/** What would happen to a recipient now; no mail is sent, the destination may be asked. */
+export interface RecipientTrial {
+  readonly domain: string | undefined;
+  readonly destination: string | undefined;
+  readonly result: 'accepted' | 'rejected' | 'tempfailed';
+  readonly source: string;
+  readonly reply: string;
+}
+
+export interface RecipientsView {
+  /** In key order, behind the address `after`; an empty page is the end. */
+  list(options: { after?: string; limit: number }): Promise<readonly RecipientView[]>;
+  /** What is remembered; nothing when it was never asked or is too old. */
+  show(address: Address): Promise<RecipientView | undefined>;
+  /** `not-hosted` when the domain is not one of ours. */
+  pin(address: Address, answer: 'known' | 'unknown'): Promise<'pinned' | 'not-hosted'>;
+  forget(address: Address): Promise<boolean>;
+  test(address: Address, signal: AbortSignal): Promise<RecipientTrial>;
+}
+
+export interface ConfigProblem {
+  readonly file: string;
+  readonly line: number;
+  readonly col: number;
+  readonly severity: 'error' | 'warning';
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface ReloadResult {
+  readonly ok: boolean;
+  /** Errors when refused; otherwise warnings, if any. */
+  readonly problems: readonly ConfigProblem[];
+}

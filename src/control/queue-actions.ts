@@ -1,0 +1,98 @@
+/**
+ * An operator's steps on messages of the queue: retry, hold, release, delete. Each step is one
+ * atomic step of the store and one line in the log with who did it. Deleting never makes a report to
+ * the sender: with a forged sender that would be backscatter.
+ */
+import type { Log } from '../base/log.ts';
+import type { Clock } from '../base/clock.ts';
+import type { QueueView } from './gateway-view.ts';
+
+export const ACTIONS = ['retry', 'hold', 'release', 'delete'] as const;
+export type QueueAction = (typeof ACTIONS)[number];
+
+export type ActionResult =
+  'retried' | 'held' | 'released' | 'deleted' | 'not found' | 'on hold' | 'not on hold' | 'busy';
+
+export interface ActionRequest {
+  readonly action: QueueAction;
+  readonly ids: readonly string[];
+  readonly why: string;
+  readonly by: string;
+}
+
+export class QueueActions {
+  readonly #queue: QueueView;
+  readonly #clock: Clock;
+  readonly #log: Log;
+
+  constructor(queue: QueueView, clock: Clock, log: Log) {
+    this.#queue = queue;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  async *run(request: ActionRequest): AsyncGenerator<{ id: string; result: ActionResult }> {
+    for (const id of request.ids) yield { id, result: await this.#one(id, request) };
+  }
+
+  async #one(id: string, { action, why, by }: ActionRequest): Promise<ActionResult> {
+    const { spool } = this.#queue;
+    const found = await spool.get(id);
+    if (found === undefined) return 'not found';
+    const { entry } = found;
+    const isHeld = entry.hold !== undefined;
+    const now = this.#clock.now();
+    switch (action) {
+      case 'retry': {
+        if (isHeld) return 'on hold';
+        if (!(await spool.administer(id, { kind: 'due', release: false }))) return 'busy';
+        this.#note('queue.retry', id, by);
+        this.#queue.wake(entry.dest);
+        return 'retried';
+      }
+      case 'release': {
+        if (!isHeld) return 'not on hold';
+        // Its lifetime may be over: whoever releases it wants it to be tried.
+        const expiresAt = Math.max(entry.expiresAt, now + this.#queue.lifetimeMs());
+        if (!(await spool.administer(id, { kind: 'due', release: true, expiresAt }))) return 'busy';
+        this.#note('queue.release', id, by);
+        this.#queue.wake(entry.dest);
+        return 'released';
+      }
+      case 'hold': {
+        if (isHeld) return 'on hold';
+        const hold = { by, at: now, reason: 'by_hand', text: why } as const;
+        if (!(await spool.administer(id, { kind: 'hold', hold }))) return 'busy';
+        this.#note('queue.hold', id, by, why);
+        return 'held';
+      }
+      case 'delete': {
+        if (!(await spool.administer(id, { kind: 'remove' }))) return 'busy';
+        this.#note('queue.delete', id, by, why);
+        const delay = Math.max(0, now - entry.queuedAt) / 1000;
+        this.#log.emit('msg.done', {
+          sid: sessionOf(id),
+          id,
+          res: 'deleted',
+          delay,
+          tries: entry.attempts,
+        });
+        return 'deleted';
+      }
+    }
+  }
+
+  #note(
+    evt: 'queue.retry' | 'queue.release' | 'queue.hold' | 'queue.delete',
+    id: string,
+    who: string,
+    text = '',
+  ): void {
+    const sid = sessionOf(id);
+    this.#log.emit(evt, { sid, id, who, ...(text !== '' && { text }) });
+  }
+}
+
+function sessionOf(id: string): string {
+  return id.split('.', 1)[0] ?? id;
+}

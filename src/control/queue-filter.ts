@@ -1,0 +1,58 @@
+/**
+ * Which messages of the queue an operator means: a pure test on one message, and the walk over all
+ * of them in pages, so that a queue of any length is listed in little memory.
+ */
+import type { Address } from '../mail/address.ts';
+import { domainKey, formatAddress } from '../mail/address.ts';
+import type { SpoolStore, Summary } from '../store/spool-store.ts';
+import type { QueueState } from './rows.ts';
+import { stateOf } from './rows.ts';
+
+export interface QueueFilter {
+  /** An address, `@domain`, or `<>` for the null reverse-path. */
+  readonly from?: string;
+  readonly to?: string;
+  /** Name of a hosted domain. */
+  readonly dest?: string;
+  readonly state?: QueueState;
+  /** Queued before, or at or after, this time. */
+  readonly before?: number;
+  readonly since?: number;
+  /** Larger than so many bytes. */
+  readonly largerBytes?: number;
+}
+
+const PAGE = 500;
+
+export async function* filteredQueue(
+  spool: Pick<SpoolStore, 'scan'>,
+  filter: QueueFilter,
+): AsyncGenerator<Summary> {
+  let after: string | undefined;
+  for (;;) {
+    const page = await spool.scan({ limit: PAGE, ...(after !== undefined && { after }) });
+    for (const summary of page) if (isMeant(summary, filter)) yield summary;
+    after = page.at(-1)?.entry.id;
+    if (after === undefined || page.length < PAGE) return;
+  }
+}
+
+export function isMeant(summary: Summary, filter: QueueFilter): boolean {
+  const { entry } = summary;
+  const { from, to, dest, state, before, since, largerBytes } = filter;
+  return (
+    (from === undefined || isAddressed(entry.reversePath, from)) &&
+    (to === undefined || entry.recipients.some(({ address }) => isAddressed(address, to))) &&
+    (dest === undefined || entry.dest === domainKey(dest)) &&
+    (state === undefined || stateOf(summary) === state) &&
+    (before === undefined || entry.queuedAt < before) &&
+    (since === undefined || entry.queuedAt >= since) &&
+    (largerBytes === undefined || entry.sizeBytes > largerBytes)
+  );
+}
+
+function isAddressed(address: Address | null, wanted: string): boolean {
+  if (address === null) return wanted === '<>';
+  if (wanted.startsWith('@')) return domainKey(address.domain) === domainKey(wanted.slice(1));
+  return formatAddress(address).toLowerCase() === wanted.toLowerCase();
+}

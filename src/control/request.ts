@@ -1,0 +1,163 @@
+/**
+ * Reads what a request asks for: query strings and bodies, strictly and within bounds. An unknown
+ * member is an error, so that a misspelt filter never means "everything".
+ */
+import { parseMessageId } from '../base/ids.ts';
+import type { TraceQuery } from '../base/trace-search.ts';
+import type { Address } from '../mail/address.ts';
+import { parseAddress } from '../mail/address.ts';
+import type { ActionRequest } from './queue-actions.ts';
+import { ACTIONS } from './queue-actions.ts';
+import type { QueueFilter } from './queue-filter.ts';
+import type { QueueState } from './rows.ts';
+
+/** A request that cannot be served as it is; the text is for the person who made it. */
+export class RequestFault extends Error {
+  readonly statusCode: number;
+  constructor(statusCode: number, message: string) {
+    super(message);
+    this.name = 'RequestFault';
+    this.statusCode = statusCode;
+  }
+}
+
+export const MAX_IDS = 1000;
+const MAX_PARAMETER = 320;
+const MAX_WHY = 200;
+const MAX_TRACES = 1000;
+const STATES: readonly QueueState[] = ['active', 'deferred', 'hold'];
+
+type Members = ReadonlyMap<string, string>;
+
+/** The members of a query string or body object: known, single, bounded strings. */
+function members(source: unknown, known: readonly string[]): Members {
+  if (typeof source !== 'object' || source === null) return new Map();
+  const found = new Map<string, string>();
+  for (const [name, value] of Object.entries(source)) {
+    if (!known.includes(name)) throw fault(`unknown parameter "${name.slice(0, 40)}"`);
+    if (typeof value !== 'string') throw fault(`parameter "${name}" must be given once, as text`);
+    if (value.length > MAX_PARAMETER) throw fault(`parameter "${name}" is too long`);
+    found.set(name, value);
+  }
+  return found;
+}
+
+export function queueFilter(query: unknown): QueueFilter {
+  const given = members(query, ['from', 'to', 'dest', 'state', 'before', 'since', 'larger']);
+  const from = given.get('from');
+  const to = given.get('to');
+  const dest = given.get('dest');
+  const state = oneOf(given, 'state', STATES);
+  const before = time(given, 'before');
+  const since = time(given, 'since');
+  const largerBytes = whole(given, 'larger', 0, Number.MAX_SAFE_INTEGER);
+  return {
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
+    ...(dest !== undefined && { dest }),
+    ...(state !== undefined && { state }),
+    ...(before !== undefined && { before }),
+    ...(since !== undefined && { since }),
+    ...(largerBytes !== undefined && { largerBytes }),
+  };
+}
+
+export function traceQuery(query: unknown): TraceQuery {
+  const given = members(query, ['q', 'since', 'until', 'dir', 'result', 'limit']);
+  const text = given.get('q');
+  if (text === undefined || text === '') throw fault('parameter "q" is missing');
+  const since = time(given, 'since');
+  const until = time(given, 'until');
+  const dir = oneOf(given, 'dir', ['in', 'out'] as const);
+  const result = given.get('result');
+  return {
+    text,
+    limit: whole(given, 'limit', 1, MAX_TRACES) ?? MAX_TRACES,
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+    ...(dir !== undefined && { dir }),
+    ...(result !== undefined && { result }),
+  };
+}
+
+/** Who asks, as the client on the control socket says; whoever reaches the socket is trusted. */
+export function requester(header: unknown): string {
+  const name = typeof header === 'string' ? header.replace(/[^\w.@-]/g, '').slice(0, 64) : '';
+  return name === '' ? 'operator' : name;
+}
+
+export function actionRequest(action: string, body: unknown, by: string): ActionRequest {
+  const known = ACTIONS.find((name) => name === action);
+  if (known === undefined) throw new RequestFault(404, 'no such action');
+  const { ids, why } = record(body);
+  if (!Array.isArray(ids) || ids.length > MAX_IDS) {
+    throw fault(`"ids" must be a list of at most ${MAX_IDS} message ids`);
+  }
+  return { action: known, ids: ids.map(messageId), why: sentence(why), by };
+}
+
+export function pinRequest(body: unknown): { address: Address; answer: 'known' | 'unknown' } {
+  const { address, answer } = record(body);
+  if (answer !== 'known' && answer !== 'unknown') {
+    throw fault('"answer" must be known or unknown');
+  }
+  return { address: mailbox(address), answer };
+}
+
+export function mailbox(text: unknown): Address {
+  const parsed = parseAddress(typeof text === 'string' ? text : '');
+  if (!parsed.ok) throw fault(parsed.problem);
+  return parsed.value;
+}
+
+export function messageId(text: unknown): string {
+  const id = typeof text === 'string' ? parseMessageId(text) : undefined;
+  if (id === undefined) throw fault(`"${String(text).slice(0, 40)}" is no message id`);
+  return id;
+}
+
+function record(body: unknown): Readonly<Record<string, unknown>> {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw fault('the body must be a JSON object');
+  }
+  return { ...body };
+}
+
+function sentence(why: unknown): string {
+  if (why === undefined) return '';
+  if (typeof why !== 'string') throw fault('"why" must be text');
+  // oxlint-disable-next-line no-control-regex -- control characters are what must go
+  return why.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, MAX_WHY);
+}
+
+function time(given: Members, name: string): number | undefined {
+  const text = given.get(name);
+  if (text === undefined) return undefined;
+  const at = Date.parse(text);
+  if (Number.isNaN(at)) throw fault(`parameter "${name}" must be a time such as 2026-06-02T06:42Z`);
+  return at;
+}
+
+function whole(given: Members, name: string, min: number, max: number): number | undefined {
+  const text = given.get(name);
+  if (text === undefined) return undefined;
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max)) throw fault(`parameter "${name}" must be ${min} to ${max}`);
+  return value;
+}
+
+function oneOf<T extends string>(
+  given: Members,
+  name: string,
+  values: readonly T[],
+): T | undefined {
+  const text = given.get(name);
+  if (text === undefined) return undefined;
+  const value = values.find((known) => known === text);
+  if (value === undefined) throw fault(`parameter "${name}" must be ${values.join(', ')}`);
+  return value;
+}
+
+function fault(text: string): RequestFault {
+  return new RequestFault(400, text);
+}

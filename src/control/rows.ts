@@ -1,0 +1,142 @@
+/**
+ * The objects that the API sends and `--json` prints: one a line, each with `v` and `kind`. This is
+ * a contract with scripts: members may be added, never renamed or given another meaning within one
+ * `v`. Times are ISO 8601 in UTC with milliseconds, sizes bytes, durations seconds.
+ */
+import type { TraceEvent } from '../base/session-traces.ts';
+import type { TraceRow } from '../base/trace-search.ts';
+import { formatAddress, pathText } from '../mail/address.ts';
+import type { SpooledRecipient } from '../mail/spool-entry.ts';
+import type { Summary } from '../store/spool-store.ts';
+import type {
+  DestinationView,
+  DomainView,
+  GatewayStatus,
+  RecipientTrial,
+  RecipientView,
+} from './gateway-view.ts';
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export type QueueState = 'active' | 'deferred' | 'hold';
+
+export function stateOf({ entry, active }: Summary): QueueState {
+  if (entry.hold !== undefined) return 'hold';
+  return active ? 'active' : 'deferred';
+}
+
+export function messageRow(summary: Summary): Row {
+  const { entry, dueAt } = summary;
+  const { hold, client } = entry;
+  return {
+    v: 1,
+    kind: 'message',
+    id: entry.id,
+    state: stateOf(summary),
+    direction: entry.direction,
+    queued_at: iso(entry.queuedAt),
+    next_at: iso(dueAt),
+    expires_at: iso(entry.expiresAt),
+    attempts: entry.attempts,
+    size: entry.sizeBytes,
+    from: pathText(entry.reversePath),
+    rcpts: entry.recipients.map(recipientOf),
+    dest: entry.dest,
+    maybe_delivered: entry.maybeDelivered,
+    sender_proven: entry.senderProven,
+    client: { ip: client.address, helo: client.hello },
+    ...(hold && { hold: { by: hold.by, at: iso(hold.at), why: hold.reason, text: hold.text } }),
+  };
+}
+
+function recipientOf({ address, last }: SpooledRecipient): Row {
+  return {
+    addr: formatAddress(address),
+    ...(last && {
+      reason: last.text,
+      code: last.code,
+      enh: last.enhanced,
+      host: last.host,
+      last_at: iso(last.at),
+    }),
+  };
+}
+
+export function statusRow(
+  status: GatewayStatus,
+  queue: { queued: number; held: number; bytes: number; oldestAt: number | undefined },
+  now: number,
+): Row {
+  const { config, rates, startedAt } = status;
+  return {
+    v: 1,
+    kind: 'status',
+    version: status.version,
+    hostname: status.hostname,
+    pid: status.pid,
+    state: status.state,
+    ready: status.state === 'ready',
+    started_at: iso(startedAt),
+    uptime: seconds(now - startedAt),
+    engine: status.engine,
+    listeners: status.listeners,
+    rates: { in: round(rates.in), out: round(rates.out) },
+    queue: {
+      messages: queue.queued + queue.held,
+      deferred: queue.queued,
+      hold: queue.held,
+      bytes: queue.bytes,
+      ...(queue.oldestAt !== undefined && { oldest: seconds(now - queue.oldestAt) }),
+    },
+    scanners: status.scanners,
+    config: { file: config.file, loaded_at: iso(config.loadedAt), stale: config.stale },
+  };
+}
+
+export function domainRow(domain: DomainView): Row {
+  return { v: 1, kind: 'domain', ...domain };
+}
+
+export function destinationRow(destination: DestinationView): Row {
+  const { lastText, since, ...rest } = destination;
+  return { v: 1, kind: 'destination', ...rest, since: iso(since), last: lastText };
+}
+
+export function recipientRow(recipient: RecipientView): Row {
+  const { at, ageMs, ...rest } = recipient;
+  return { v: 1, kind: 'recipient', ...rest, at: iso(at), age: seconds(ageMs) };
+}
+
+export function trialRow(address: string, trial: RecipientTrial): Row {
+  return { v: 1, kind: 'recipient-test', address, ...trial };
+}
+
+export function traceRow({ at, ...row }: TraceRow): Row {
+  return { v: 1, kind: 'trace', time: iso(at), ...row };
+}
+
+/** The same members in the same order as a line of the log. */
+export function eventRow({ at, level, evt, fields }: TraceEvent): Row {
+  const { ip, ...rest } = fields;
+  return {
+    v: 1,
+    kind: 'event',
+    level,
+    time: iso(at),
+    evt,
+    ...(ip !== undefined && { ip }),
+    ...rest,
+  };
+}
+
+export function iso(at: number | undefined): string | undefined {
+  return at === undefined ? undefined : new Date(at).toISOString();
+}
+
+function seconds(ms: number): number {
+  return Math.max(0, Math.round(ms) / 1000);
+}
+
+function round(rate: number): number {
+  return Math.round(rate * 100) / 100;
+}

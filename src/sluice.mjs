@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+/**
+ * The command `sluice`, startable with any Node from 20. Runs the TypeScript sources of a checkout,
+ * or the JavaScript of a published package. When this Node is too old, it runs itself again with the
+ * one that the checkout brings (devDependency "node"), handing on signals and the exit code; without
+ * one it says what is needed.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const SELF = fileURLToPath(import.meta.url);
+const HERE = dirname(SELF);
+const NEEDED = [22, 19];
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major > NEEDED[0] || (major === NEEDED[0] && minor >= NEEDED[1])) {
+  const source = join(HERE, 'main.ts');
+  const entry = existsSync(source) ? source : join(HERE, '..', 'dist', 'src', 'main.js');
+  await import(pathToFileURL(entry).href);
+} else {
+  const node = join(HERE, '..', 'node_modules', '.bin', 'node');
+  if (existsSync(node)) runWith(node);
+  else {
+    console.error(
+      `sluice: needs Node ${NEEDED.join('.')} or newer; this is ${process.versions.node}. ` +
+        'In a checkout, "npm install" brings the right one.',
+    );
+    process.exit(64);
+  }
+}
+
+function runWith(node) {
+  const child = spawn(node, [SELF, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
+    process.on(signal, () => {
+      // Ctrl-C reaches the child from the terminal already; twice would mean "at once".
+      if (signal !== 'SIGINT' || !onTerminal) child.kill(signal);
+    });
+  }
+  child.on('error', (error) => {
+    console.error(`sluice: cannot run ${node}: ${error.message}`);
+    process.exit(2);
+  });
+  child.on('exit', (code, signal) => {
+    process.exit(code ?? 128 + (constants.signals[signal] ?? 0));
+  });
+}

@@ -1,0 +1,251 @@
+/** The command as a process: exit codes, places, streams, the launcher. */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import type { TestContext } from 'node:test';
+import { systemClock } from '../../src/base/clock.ts';
+import { expandWords } from '../../src/cli/words.ts';
+import { ControlServer } from '../../src/control/server.ts';
+import { runCommand } from '../support/command.ts';
+import { FakeGateway, queued } from '../support/fake-gateway.ts';
+import { RecordedLog } from '../support/recorded-log.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { until } from '../support/until.ts';
+
+const LAUNCHER = join(import.meta.dirname, '../../src/sluice.mjs');
+const CHECKOUT = join(import.meta.dirname, '../..');
+
+async function running(t: TestContext, data = tempFolder(t)) {
+  const gateway = new FakeGateway();
+  const socket = join(data, 'control.sock');
+  const options = { socket, address: undefined, gateway: gateway.view(), clock: systemClock };
+  const server = new ControlServer({ ...options, log: new RecordedLog() });
+  await server.start();
+  t.after(() => server.stop());
+  return { gateway, socket };
+}
+
+const at = (socket: string) => ({ env: { SLUICE_SOCKET: socket, TZ: 'UTC' } });
+
+test('no gateway: 69 and a sentence that says where it was looked for', async (t) => {
+  const socket = join(tempFolder(t), 'control.sock');
+  for (const args of [['status'], ['queue', 'list'], ['mailq'], ['trace', 'x'], ['stop']]) {
+    const ran = await runCommand(args, at(socket));
+    assert.equal(ran.code, 69, args.join(' '));
+    assert.equal(ran.err, `sluice: no gateway is running: nobody answers on ${socket}\n`);
+    assert.equal(ran.out, '');
+  }
+});
+
+test('a socket that may not be opened: 77', { skip: process.getuid?.() === 0 }, async (t) => {
+  const { socket } = await running(t);
+  spawnSync('chmod', ['000', socket]);
+  assert.equal((await runCommand(['status'], at(socket))).code, 77);
+});
+
+test('usage: 64, and what belongs to a later version is told apart', async () => {
+  for (const [line, pattern] of [
+    ['', /Usage: sluice/],
+    ['nosuch', /unknown command 'nosuch'/],
+    ['queue nosuch', /unknown command 'nosuch'/],
+    ['queue list --colour', /unknown option '--colour'/],
+    ['account list', /"account" is not in this version/],
+    ['queue shape', /"queue shape" is not in this version/],
+    ['destination check example.org', /"destination check" is not in this version/],
+    ['doctor', /"doctor" is not in this version/],
+  ] as const) {
+    const { code, err } = await runCommand(line.split(' ').filter(Boolean));
+    assert.equal(code, 64, line);
+    assert.match(err, pattern);
+  }
+  assert.equal((await runCommand(['--help'])).code, 0);
+  assert.match((await runCommand(['--version'])).out, /^\d+\.\d+\.\d+\n$/);
+});
+
+test('words may be shortened while they stay unambiguous', () => {
+  const known = new Map([
+    ['start', []],
+    ['status', []],
+    ['queue', ['list', 'release', 'retry']],
+    ['trace', []],
+  ]);
+  const expand = (line: string) => expandWords(line.split(' '), { known, later: ['queue shape'] });
+  for (const [line, expected] of [
+    ['q li --from @x', 'queue list --from @x'],
+    ['-c sta q rel', '-c sta queue release'],
+    ['status', 'status'],
+    ['trace q', 'trace q'],
+    ['queue list re', 'queue list re'],
+  ] as const) {
+    assert.deepEqual(expand(line), { ok: true, args: expected.split(' ') }, line);
+  }
+  for (const [line, problem] of [
+    ['sta', '"sta" may mean start, status'],
+    ['q re', '"queue re" may mean release, retry'],
+    ['queue shape', '"queue shape" is not in this version'],
+  ] as const) {
+    assert.deepEqual(expand(line), { ok: false, problem }, line);
+  }
+});
+
+test('the socket is found through the configuration, a broken one too', async (t) => {
+  const folder = tempFolder(t);
+  const data = join(folder, 'state');
+  mkdirSync(data);
+  await running(t, data);
+  const config = join(folder, 'sluice.yaml');
+  writeFileSync(config, 'hostname: [broken\ndata: ./state   # here\n');
+  const env = { SLUICE_SOCKET: '', SLUICE_CONFIG: '' };
+  assert.equal((await runCommand(['queue', 'count', '-c', config], { env })).out, '0\n');
+  const byEnvironment = { ...env, SLUICE_CONFIG: config };
+  assert.equal((await runCommand(['queue', 'count'], { env: byEnvironment })).out, '0\n');
+  // What is named on the command line wins over the environment.
+  const other = { ...env, SLUICE_SOCKET: join(folder, 'none.sock') };
+  assert.equal((await runCommand(['queue', 'count', '-c', config], { env: other })).out, '0\n');
+  const none = await runCommand(['queue', 'count'], { env, cwd: folder });
+  assert.equal(none.code, 78);
+  assert.match(none.err, /no configuration at .*config\/sluice\.yaml; name it with -c FILE/);
+});
+
+test('ids come from standard input with -', async (t) => {
+  const { gateway, socket } = await running(t);
+  gateway.messages = [queued('4K7QZ2M9XT.1'), queued('4K7QZ2M9XT.2')];
+  const input = '4K7QZ2M9XT.1\n4K7QZ2M9XT.2\n';
+  const ran = await runCommand(['queue', 'delete', '-'], { ...at(socket), input });
+  assert.deepEqual(ran, {
+    code: 0,
+    out: '4K7QZ2M9XT.1  deleted\n4K7QZ2M9XT.2  deleted\n',
+    err: '',
+  });
+  assert.equal(gateway.messages.length, 0);
+});
+
+test('a reader that leaves early is no failure', async (t) => {
+  const { gateway, socket } = await running(t);
+  gateway.messages = Array.from({ length: 20_000 }, (_, n) => queued(`4K7QZ2M9XT.${n + 10_000}`));
+  const script = `"${process.execPath}" "${LAUNCHER}" queue list --json | head -1`;
+  const child = spawn('bash', ['-c', `set -o pipefail; ${script}`], {
+    env: { ...process.env, ...at(socket).env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  assert.deepEqual([code, err, out.split('\n').length], [0, '', 2]);
+});
+
+const LOG = [
+  '{"level":"info","time":"2026-06-02T06:42:41.402Z","host":"mx1","evt":"msg.in","ip":"203.0.113.9","id":"4K7QZ2M9XT.1","dir":"in","res":"accept","from":"news@shop.example","to":"anna@example.org","size":12033}',
+  'Jun  2 06:42:41 mx1 kernel: something else {"a":1}',
+  'not json at all {',
+  'Jun 02 06:42:41 mx1 sluice[1]: {"level":"info","time":"2026-06-02T06:42:41.403Z","evt":"rcpt.sent","id":"4K7QZ2M9XT.1","rip":"192.0.2.10","code":250,"text":"250 Ok"}',
+  '{"level":"info","time":"2026-06-02T06:42:41.404Z","evt":"msg.done","id":"4K7QZ2M9XT.1","res":"delivered","delay":0.5}',
+].join('\n');
+const SENT =
+  '06:42:41 in  SENT   4K7QZ2M9XT.1 news@shop.example > anna@example.org       12K 0.5s 192.0.2.10 250 Ok\n';
+
+test('tail reads an old log from a file or a pipe, and needs no gateway for it', async (t) => {
+  const file = join(tempFolder(t), 'old.log');
+  writeFileSync(file, LOG);
+  for (const script of ['tail < "$LOG"', 'tail anna@ < "$LOG"']) {
+    const ran = spawnSync('bash', ['-c', `"${process.execPath}" "${LAUNCHER}" ${script}`], {
+      env: { ...process.env, LOG: file, TZ: 'UTC', SLUICE_SOCKET: '/nonexistent' },
+      encoding: 'utf8',
+    });
+    assert.deepEqual([ran.status, ran.stdout, ran.stderr], [0, SENT, ''], script);
+  }
+  const piped = spawnSync('bash', ['-c', `cat "$LOG" | "${process.execPath}" "${LAUNCHER}" tail`], {
+    env: { ...process.env, LOG: file, TZ: 'UTC' },
+    encoding: 'utf8',
+  });
+  assert.equal(piped.stdout, SENT);
+});
+
+test('tail follows the gateway', async (t) => {
+  const { gateway, socket } = await running(t);
+  const child = spawn(process.execPath, [LAUNCHER, 'tail'], {
+    env: { ...process.env, ...at(socket).env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill());
+  let out = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  const message = { id: '4K7QZ2M9XT.1', from: 'x@spam.example', to: 'a@example.org' };
+  await until('a line comes', () => {
+    gateway.see('msg.in', { ...message, res: 'reject', why: 'spam', code: 550, enh: '5.7.1' });
+    return out.includes('\n');
+  });
+  assert.match(
+    out,
+    /^[\d:]{8} in {2}REJECT 4K7QZ2M9XT\.1 x@spam\.example > a@example\.org .*550 5\.7\.1 spam\n/,
+  );
+});
+
+/** A stand-in for the sources that says which Node runs it. */
+const STAND_IN = `
+process.on('SIGTERM', () => process.exit(7));
+console.log(process.versions.node, process.argv.slice(2).join(' '));
+if (process.argv[2] === 'wait') setInterval(() => {}, 1000);
+else process.exitCode = 5;
+`;
+
+/** A Node that is too old, if this machine has one. */
+function oldNode(): string | undefined {
+  const found = spawnSync('bash', ['-c', 'type -ap node'], { encoding: 'utf8' });
+  return found.stdout.split('\n').find((node) => {
+    if (node === '') return false;
+    const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout;
+    const [major = 99, minor = 0] = version.slice(1).split('.').map(Number);
+    return major >= 20 && (major < 22 || (major === 22 && minor < 19));
+  });
+}
+
+function standIn(t: TestContext, withNode: boolean): string {
+  const folder = tempFolder(t);
+  mkdirSync(join(folder, 'src'));
+  copyFileSync(LAUNCHER, join(folder, 'src/sluice.mjs'));
+  writeFileSync(join(folder, 'src/main.ts'), STAND_IN);
+  if (withNode) {
+    mkdirSync(join(folder, 'node_modules/.bin'), { recursive: true });
+    symlinkSync(process.execPath, join(folder, 'node_modules/.bin/node'));
+  }
+  return join(folder, 'src/sluice.mjs');
+}
+
+const old = oldNode();
+const needsOld = { skip: old === undefined ? 'no Node older than 22.19 on this machine' : false };
+
+test(
+  'an old Node hands over to the one of the checkout, with exit code and signals',
+  needsOld,
+  async (t) => {
+    const launcher = standIn(t, true);
+    const ran = spawnSync(old ?? '', [launcher, 'a', 'b'], { encoding: 'utf8' });
+    assert.deepEqual([ran.status, ran.stdout], [5, `${process.versions.node} a b\n`]);
+    const child = spawn(old ?? '', [launcher, 'wait'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let out = '';
+    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    await until('it runs', () => out !== '');
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    assert.equal(await ended, 7);
+  },
+);
+
+test('an old Node alone says what is needed', needsOld, (t) => {
+  const ran = spawnSync(old ?? '', [standIn(t, false)], { encoding: 'utf8' });
+  assert.equal(ran.status, 64);
+  assert.match(ran.stderr, /needs Node 22\.19 or newer/);
+});
+
+test('npx sluice works in the checkout', { skip: !existsSync(join(CHECKOUT, '.git')) }, () => {
+  const ran = spawnSync('npx', ['--no-install', 'sluice', '--version'], {
+    cwd: CHECKOUT,
+    encoding: 'utf8',
+  });
+  assert.match(ran.stdout, /^\d+\.\d+\.\d+\n$/);
+});
