@@ -1,0 +1,346 @@
+/**
+ * The composition root: builds every part of the gateway from its configuration and owns its life:
+ * start, reload, drain and stop. Reads top to bottom as the order of things: store before scanners
+ * before listeners, and the other way round at the end. Nothing else in the program knows all parts.
+ */
+import { join } from 'node:path';
+import type { Clock } from './base/clock.ts';
+import { CodedError, errorText } from './base/errors.ts';
+import { createIds } from './base/ids.ts';
+import type { Config } from './config/config.ts';
+import { needsRestart } from './config/config.ts';
+import type { GatewayState, ListenerView, ReloadResult } from './control/gateway-view.ts';
+import { ControlServer } from './control/server.ts';
+import type { Courier } from './delivery/courier.ts';
+import { createCourier } from './delivery/courier.ts';
+import type { HealthChange } from './delivery/destination-health.ts';
+import { HealthBook } from './delivery/destination-health.ts';
+import { Scheduler } from './delivery/scheduler.ts';
+import type { Destination } from './directory/domain.ts';
+import { announce } from './gateway/announcement.ts';
+import { controlView } from './gateway/control-view.ts';
+import { dataFolder } from './gateway/data-folder.ts';
+import { loadGeneration } from './gateway/generations.ts';
+import { Listeners } from './gateway/listeners.ts';
+import { logProblem } from './gateway/problem-log.ts';
+import type { Recorder } from './gateway/recorder.ts';
+import { ScannerWatch } from './gateway/scanner-watch.ts';
+import { Accept } from './pipeline/accept.ts';
+import type { Generation } from './pipeline/generation.ts';
+import { OutageClock } from './pipeline/outage-clock.ts';
+import { RecipientMemory } from './pipeline/recipient-memory.ts';
+import { RecipientVerifier } from './pipeline/recipients.ts';
+import { Stages } from './pipeline/stages.ts';
+import { StagingArea } from './pipeline/staging.ts';
+import type { LevelStore } from './store/leveldb/store.ts';
+import { openLevelStore } from './store/leveldb/store.ts';
+
+export interface GatewayOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly recorder: Recorder;
+  readonly version: string;
+  /** A seam for crash tests. */
+  readonly openStore?: typeof openLevelStore;
+  /** Called once when the gateway cannot go on, or was asked to stop over the control socket. */
+  readonly onEnd: (why: 'stop' | 'store-failed') => void;
+}
+
+/** Sessions may finish their transactions for so long when the gateway stops. */
+const DRAIN_MS = 30_000;
+
+export class Gateway {
+  readonly #options: GatewayOptions;
+  readonly #startedAt: number;
+  #config: Config;
+  #state: GatewayState = 'starting';
+  #configLoadedAt: number;
+  #configStale = false;
+  #reloading: Promise<ReloadResult> | undefined;
+  #parts: Parts | undefined;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.#config = options.config;
+    this.#startedAt = options.clock.now();
+    this.#configLoadedAt = this.#startedAt;
+  }
+
+  /** Rejects with a `CodedError` that says what to do; then nothing is left running. */
+  async start(): Promise<void> {
+    const { clock, recorder } = this.#options;
+    const { log } = recorder;
+    const config = this.#config;
+    const folder = await dataFolder(config.data);
+    const undo: (() => Promise<void>)[] = [];
+    try {
+      const openStore = this.#options.openStore ?? openLevelStore;
+      const minFreeBytes = () => this.#config.limits.minFreeSpaceBytes;
+      const store = await openStore({
+        folder: join(folder, 'store'),
+        clock,
+        log,
+        // Read at each use: a reload may change it.
+        get minFreeBytes() {
+          return minFreeBytes();
+        },
+        onFailure: () => this.#storeFailed(),
+      });
+      undo.push(() => store.close());
+
+      const scanners = new ScannerWatch({ config, folder, clock, log });
+      undo.push(() => scanners.stop());
+      await scanners.start();
+
+      const loaded = await loadGeneration(config.file, {
+        clock,
+        log,
+        scannerAddresses: scanners.addresses,
+      });
+      if (!loaded.ok) throw new CodedError('CONFIG_INVALID', loaded.problems[0]?.text ?? 'changed');
+      const parts = this.#build(folder, store, scanners, loaded.generation);
+      this.#parts = parts;
+      undo.push(() => parts.courier.stop());
+      undo.push(() => parts.generation.filters.stop());
+
+      await parts.outages.start();
+      parts.controlAt = await parts.control.start();
+      undo.push(() => parts.control.stop());
+      await scanners.probe(parts.generation.filters);
+      parts.scheduler.start();
+      undo.push(() => parts.scheduler.stop());
+      await parts.listeners.start();
+      scanners.watch(() => this.#current().filters);
+      recorder.metrics.watch({
+        connections: () => parts.listeners.connections(),
+        queue: () => {
+          const { queued, held, bytes } = store.spool.totals();
+          return { deferred: queued, hold: held, bytes };
+        },
+        store: () => ({ engine: 'leveldb', up: this.#state !== 'failed' }),
+      });
+      this.#state = 'ready';
+      announce(log, {
+        version: this.#options.version,
+        configFile: config.file,
+        listeners: parts.listeners.views(),
+        control: parts.controlAt,
+        domains: loaded.generation.directory.domains.map((domain) => domain.name),
+        scanners: scanners.views(),
+      });
+    } catch (error) {
+      for (const step of undo.reverse()) await step().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #build(folder: string, store: LevelStore, scanners: ScannerWatch, generation: Generation): Parts {
+    const { clock, recorder } = this.#options;
+    const { log } = recorder;
+    const outages = new OutageClock(store.ttl, clock);
+    const memory = new RecipientMemory(store.ttl, outages, clock);
+    const health = new HealthBook(clock, (change) => {
+      this.#healthChanged(change, outages);
+    });
+    const isDown = (destination: string) => health.isDown(destination);
+    const courier = createCourier({
+      hostname: () => this.#config.hostname,
+      clock,
+      log,
+      health,
+    });
+    const scheduler = new Scheduler({
+      store: store.spool,
+      courier,
+      health,
+      clock,
+      log,
+      route: (domain) => this.#destinationOf(domain),
+      policy: () => this.#schedulerPolicy(),
+      onStoreFailure: () => this.#storeFailed(),
+    });
+    const verifier = new RecipientVerifier({ memory, courier, isDown, log });
+    const wake = (dest: string) => scheduler.wake(dest);
+    const accept = new Accept({ store: store.spool, courier, isDown, wake, memory, clock, log });
+    const staging = new StagingArea(folder);
+    const stages = {
+      current: () => this.#current(),
+      verifier,
+      accept,
+      staging,
+      isDown,
+      clock,
+      log,
+    };
+    const listeners = new Listeners({
+      config: () => this.#config,
+      folder,
+      clock,
+      ids: createIds(clock),
+      log,
+      begin: (session, signal) => new Stages(stages, session, signal),
+    });
+    const view = controlView({
+      version: this.#options.version,
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      state: () => this.#state,
+      config: () => this.#config,
+      configLoadedAt: () => this.#configLoadedAt,
+      configStale: () => this.#configStale,
+      generation: () => this.#current(),
+      listeners: () => listeners.views(),
+      scanners: () => scanners.views(),
+      rates: () => recorder.rates.perSecond(),
+      metrics: recorder.metrics,
+      traces: recorder.traces,
+      feed: recorder.feed,
+      health,
+      spool: store.spool,
+      memory,
+      verifier,
+      wake,
+      reload: () => this.reload(),
+      stop: () => this.#options.onEnd('stop'),
+    });
+    const control = new ControlServer({
+      socket: join(folder, 'control.sock'),
+      address: { host: this.#config.control.address, port: this.#config.control.port },
+      gateway: view,
+      clock,
+      log,
+    });
+    return {
+      store,
+      scanners,
+      generation,
+      outages,
+      health,
+      courier,
+      scheduler,
+      listeners,
+      control,
+      controlAt: undefined,
+    };
+  }
+
+  /** All or nothing: with one error in the files, the configuration in force stays. */
+  reload(): Promise<ReloadResult> {
+    this.#reloading ??= this.#reload().finally(() => {
+      this.#reloading = undefined;
+    });
+    return this.#reloading;
+  }
+
+  async #reload(): Promise<ReloadResult> {
+    const { clock, recorder } = this.#options;
+    const { log } = recorder;
+    const parts = this.#parts;
+    if (parts === undefined || this.#state !== 'ready') return { ok: false, problems: [] };
+    const scannerAddresses = parts.scanners.addresses;
+    const loaded = await loadGeneration(this.#config.file, { clock, log, scannerAddresses });
+    if (!loaded.ok) {
+      this.#configStale = true;
+      for (const problem of loaded.problems) logProblem(log, problem);
+      return { ok: false, problems: loaded.problems };
+    }
+    const warnings = [...loaded.warnings];
+    for (const problem of warnings) logProblem(log, problem);
+    const restart = needsRestart(this.#config, loaded.config);
+    this.#config = loaded.config;
+    this.#configLoadedAt = clock.now();
+    this.#configStale = false;
+    const before = parts.generation;
+    parts.generation = loaded.generation;
+    await parts.listeners.reload();
+    recorder.reload(loaded.config.log.level);
+    log.emit('cfg.reload', {
+      file: this.#config.file,
+      domains: loaded.generation.directory.domains.length,
+      ...(restart.length > 0 && { needs_restart: restart }),
+    });
+    parts.scheduler.wake();
+    // The filters of the old generation serve the transactions that began with it.
+    before
+      .replaced()
+      .then(() => before.filters.stop())
+      .catch((error: unknown) => log.emit('plugin.error', { err: errorText(error) }));
+    return { ok: true, problems: warnings };
+  }
+
+  /** Lets sessions and deliveries finish within the drain time, then closes everything. */
+  async stop(): Promise<void> {
+    const { log } = this.#options.recorder;
+    const parts = this.#parts;
+    if (parts === undefined) return;
+    this.#parts = undefined;
+    if (this.#state !== 'failed') this.#state = 'draining';
+    log.emit('srv.drain');
+    await parts.listeners.stop(DRAIN_MS);
+    await parts.scheduler.stop();
+    await parts.courier.stop();
+    await parts.generation.filters.stop();
+    await parts.control.stop();
+    await parts.scanners.stop();
+    await parts.store.close();
+    log.emit('srv.stop');
+  }
+
+  listeners(): readonly ListenerView[] {
+    return this.#parts?.listeners.views() ?? [];
+  }
+
+  #current(): Generation {
+    const generation = this.#parts?.generation;
+    if (generation === undefined) throw new CodedError('STOPPING', 'the gateway is going down');
+    return generation;
+  }
+
+  #destinationOf(domain: string): Destination | undefined {
+    return this.#parts?.generation.directory.find(domain)?.destination;
+  }
+
+  #schedulerPolicy() {
+    const { queue, delivery } = this.#config;
+    return {
+      retryMs: queue.retryMs,
+      lifetimeMs: queue.lifetimeMs,
+      probeMs: queue.probeMs,
+      finalReplyTimeoutMs: delivery.finalReplyTimeoutMs,
+    };
+  }
+
+  #healthChanged({ key, before, now }: HealthChange, outages: OutageClock): void {
+    const { log } = this.#options.recorder;
+    const noted = now.state === 'down' ? outages.down(key) : outages.up(key);
+    noted.catch((error: unknown) => log.emit('store.error', { dest: key, err: errorText(error) }));
+    if (now.state === 'down') {
+      log.emit('dest.down', { dest: key, fails: now.fails, text: now.lastText });
+    } else if (before?.state === 'down') {
+      const down = Math.round((this.#options.clock.now() - before.since) / 1000);
+      log.emit('dest.up', { dest: key, down });
+      this.#parts?.scheduler.recovered(key);
+    }
+  }
+
+  #storeFailed(): void {
+    if (this.#state === 'failed') return;
+    this.#state = 'failed';
+    this.#options.onEnd('store-failed');
+  }
+}
+
+/** Everything with a lifetime. */
+interface Parts {
+  readonly store: LevelStore;
+  readonly scanners: ScannerWatch;
+  generation: Generation;
+  readonly outages: OutageClock;
+  readonly health: HealthBook;
+  readonly courier: Courier;
+  readonly scheduler: Scheduler;
+  readonly listeners: Listeners;
+  readonly control: ControlServer;
+  /** Where the control port was bound, when there is one. */
+  controlAt: { readonly host: string; readonly port: number } | undefined;
+}

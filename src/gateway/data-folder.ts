@@ -1,0 +1,13 @@
+/** The data folder: made when missing and closed to everybody else, for mail lies in it. */
+import { chmod, mkdir } from 'node:fs/promises';
+import { CodedError, errorText } from '../base/errors.ts';
+
+export async function dataFolder(folder: string): Promise<string> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await chmod(folder, 0o700);
+    return folder;
+  } catch (cause) {
+    throw new CodedError('STORE_FAILED', `data folder ${folder}: ${errorText(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * From the files to a generation: configuration, directory and filters, all checked, or all
+ * problems with their places and nothing changed. `sluice check`, start and reload go this one way.
+ */
+import { dirname, join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Config } from '../config/config.ts';
+import type { Problem } from '../config/problem.ts';
+import { loadGatewayConfig } from '../directory/load.ts';
+import type { Settings } from '../pipeline/generation.ts';
+import { Generation } from '../pipeline/generation.ts';
+import type { PluginSpec } from '../plugin-host/load.ts';
+import { loadPlugins } from '../plugin-host/load.ts';
+import type { PluginHost } from '../plugin-host/run-hooks.ts';
+
+export interface GenerationEnvironment {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Where scanners that the gateway runs itself listen, by plugin name. */
+  readonly scannerAddresses: Readonly<Record<string, string>>;
+}
+
+export type GenerationResult =
+  | {
+      readonly ok: true;
+      readonly config: Config;
+      readonly generation: Generation;
+      readonly warnings: readonly Problem[];
+    }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+export async function loadGeneration(
+  file: string,
+  environment: GenerationEnvironment,
+): Promise<GenerationResult> {
+  let filters: PluginHost | undefined;
+  const loaded = await loadGatewayConfig(file, async (config) => {
+    const made = await loadFilters(config, environment);
+    if (!made.ok) return made.problems;
+    filters = made.filters;
+    return overrideProblems(config, made.filters);
+  });
+  if (!loaded.ok || filters === undefined) {
+    await filters?.stop();
+    return { ok: false, problems: loaded.ok ? [] : loaded.problems };
+  }
+  const { config, directory, warnings } = loaded;
+  const generation = new Generation(settingsOf(config), directory, filters);
+  return { ok: true, config, generation, warnings };
+}
+
+async function loadFilters(
+  config: Config,
+  { clock, log, scannerAddresses }: GenerationEnvironment,
+): Promise<
+  | { readonly ok: true; readonly filters: PluginHost }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+> {
+  const specs = config.plugins.map(({ name, options }): PluginSpec => {
+    const address = scannerAddresses[name];
+    return { name, options: address === undefined ? options : { ...options, address } };
+  });
+  const loaded = await loadPlugins(specs, {
+    hostname: config.hostname,
+    pluginFolder: join(dirname(config.file), 'plugins'),
+    clock,
+    log,
+  });
+  if (loaded.ok) return { ok: true, filters: loaded.host };
+  const problems = loaded.problems.flatMap(({ index, path, text }) => {
+    const problem = config.plugins[index]?.problemAt(path, text);
+    return problem === undefined ? [] : [problem];
+  });
+  return { ok: false, problems };
+}
+
+/** Plugin options in domain files, at their places there. */
+function overrideProblems(config: Config, filters: PluginHost): Problem[] {
+  return config.domainFiles.flatMap((file) =>
+    filters.checkOverrides(file.pluginOptions).map(({ path, text }) => file.problemAt(path, text)),
+  );
+}
+
+function settingsOf(config: Config): Settings {
+  const { limits, queue, delivery } = config;
+  return {
+    hostname: config.hostname,
+    headerBytes: limits.headerBytes,
+    hops: limits.hops,
+    unknownRecipients: limits.unknownRecipients,
+    messageBytes: limits.messageSizeBytes,
+    delivery: {
+      cutThrough: delivery.cutThrough,
+      finalReplyTimeoutMs: delivery.finalReplyTimeoutMs,
+      retryMs: queue.retryMs,
+      lifetimeMs: queue.lifetimeMs,
+    },
+    authenticatedListeners: new Set(
+      config.listeners.filter(({ auth }) => auth === 'required').map(({ name }) => name),
+    ),
+  };
+}

@@ -1,0 +1,113 @@
+/** The listening ports of the configuration, with one set of certificates for all of them. */
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Ids } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { Config } from '../config/config.ts';
+import type { ListenerView } from '../control/gateway-view.ts';
+import type { StartConversation } from '../smtp/conversation.ts';
+import type { ListenerSettings } from '../smtp/listener.ts';
+import { SmtpListener } from '../smtp/listener.ts';
+import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../smtp/session-settings.ts';
+import { TlsContexts } from '../smtp/tls-contexts.ts';
+
+export interface ListenersOptions {
+  readonly config: () => Config;
+  /** The data folder, where a self-made certificate is kept. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly begin: StartConversation;
+}
+
+interface OpenPort {
+  readonly name: string;
+  readonly listener: SmtpListener;
+  readonly address: string;
+  readonly port: number;
+}
+
+export class Listeners {
+  readonly #options: ListenersOptions;
+  readonly #contexts: TlsContexts;
+  #ports: OpenPort[] = [];
+
+  constructor(options: ListenersOptions) {
+    this.#options = options;
+    const { folder, clock } = options;
+    this.#contexts = new TlsContexts({ folder: join(folder, 'tls'), clock });
+  }
+
+  /** Binds every port, or none: rejects with `LISTEN_FAILED`. */
+  async start(): Promise<void> {
+    const { clock, ids, log, begin } = this.#options;
+    const config = this.#options.config();
+    await this.#loadCertificate(config);
+    try {
+      for (const { name, address, port, tls } of config.listeners) {
+        const listener = new SmtpListener({
+          name,
+          address,
+          port,
+          tls,
+          contexts: this.#contexts,
+          settings: settingsOf(config),
+          clock,
+          ids,
+          log,
+          begin,
+        });
+        this.#ports.push({ name, listener, ...(await listener.start()) });
+      }
+    } catch (error) {
+      await this.stop(0);
+      throw error;
+    }
+  }
+
+  /** New settings and certificates for sessions and handshakes that begin from now on. */
+  async reload(): Promise<void> {
+    const config = this.#options.config();
+    for (const { listener } of this.#ports) listener.reconfigure(settingsOf(config));
+    await this.#loadCertificate(config);
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await Promise.all(this.#ports.map(({ listener }) => listener.stop(graceMs)));
+    this.#ports = [];
+  }
+
+  views(): ListenerView[] {
+    return this.#ports.map(({ name, address, port, listener }) => ({
+      name,
+      address,
+      port,
+      sessions: listener.sessions,
+    }));
+  }
+
+  connections(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#ports.map(({ name, listener }) => [name, listener.sessions]));
+  }
+
+  async #loadCertificate(config: Config): Promise<void> {
+    const files = config.tls && { cert: config.tls.certFile, key: config.tls.keyFile };
+    await this.#contexts.load(config.hostname, files);
+  }
+}
+
+function settingsOf(config: Config): ListenerSettings {
+  const { limits } = config;
+  return {
+    hostname: config.hostname,
+    limits: {
+      ...DEFAULT_LIMITS,
+      messageSize: limits.messageSizeBytes,
+      recipients: limits.recipients,
+    },
+    timeouts: DEFAULT_TIMEOUTS,
+    connections: limits.connections,
+    connectionsPerClient: limits.connectionsPerClient,
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * Everything that listens to the log: counts, rates, traces of recent sessions and the live feed. One
+ * `tap`, so that log, metrics and traces cannot tell different stories.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Log, Level, LogSink } from '../base/log.ts';
+import { createLog, logDestination } from '../base/log.ts';
+import { MessageRates } from '../base/message-rates.ts';
+import type { Metrics } from '../base/metrics.ts';
+import { createMetrics } from '../base/metrics.ts';
+import { SessionTraces } from '../base/session-traces.ts';
+import { LiveFeed } from '../control/live-feed.ts';
+
+export interface Recorder {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly rates: MessageRates;
+  readonly traces: SessionTraces;
+  readonly feed: LiveFeed;
+  /** At a reload: the level may have changed, the file may have been rotated. */
+  reload(level: Level): void;
+}
+
+export interface RecorderOptions {
+  readonly hostname: string;
+  readonly version: string;
+  readonly level: Level;
+  readonly file: string | null;
+  readonly clock: Clock;
+  /** Where lines go instead of the file, such as a writer of lines for people. */
+  readonly sink?: LogSink;
+}
+
+export function createRecorder(options: RecorderOptions): Recorder {
+  const { clock, hostname, version } = options;
+  const metrics = createMetrics({ version, node: hostname, processMetrics: true });
+  const rates = new MessageRates(clock);
+  const traces = new SessionTraces(clock);
+  const feed = new LiveFeed(clock);
+  const destination = options.sink ?? logDestination(options.file);
+  const log = createLog({
+    host: hostname,
+    level: options.level,
+    destination,
+    clock,
+    tap: (evt, level, fields) => {
+      metrics.meter(evt, fields);
+      rates.see(evt, fields);
+      traces.see(evt, level, fields);
+      feed.publish(evt, level, fields);
+    },
+  });
+  const reload = (level: Level) => {
+    log.setLevel(level);
+    destination.reopen?.();
+  };
+  return { log, metrics, rates, traces, feed, reload };
+}

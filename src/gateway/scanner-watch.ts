@@ -1,0 +1,95 @@
+/**
+ * The scanners behind the filters: starts private ones where the configuration says so, and asks all
+ * of them now and then whether they are there, for `sluice status` and the log. What a scanner that
+ * is down means for mail is decided by its plugin's `on_error`, not here.
+ */
+import type { Clock, Timer } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Config } from '../config/config.ts';
+import type { ScannerView } from '../control/gateway-view.ts';
+import type { PluginHost } from '../plugin-host/run-hooks.ts';
+import type { ManagedScanners } from '../scanners/managed.ts';
+import { startManagedScanners } from '../scanners/managed.ts';
+
+export interface ScannerWatchOptions {
+  readonly config: Config;
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const PROBE_EVERY_MS = 15_000;
+/** clamd loads a full signature base in about half a minute on a slow disk. */
+const READY_MS = 120_000;
+/** Where the system's own daemons listen when the configuration names no address. */
+const USUAL_ADDRESS: Readonly<Record<string, string>> = {
+  clamav: '/run/clamav/clamd.ctl',
+  spamassassin: '127.0.0.1:783',
+};
+
+export class ScannerWatch {
+  readonly #options: ScannerWatchOptions;
+  readonly #stopped = new AbortController();
+  #managed: ManagedScanners | undefined;
+  #views: readonly ScannerView[] = [];
+  #timer: Timer | undefined;
+
+  constructor(options: ScannerWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Starts private scanners, if any, and waits until they answer or it takes too long. */
+  async start(): Promise<void> {
+    const { config, folder, log, clock } = this.#options;
+    if (!config.scanners.managed) return;
+    const wanted = Object.fromEntries(
+      config.plugins
+        .filter(({ name }) => name in USUAL_ADDRESS)
+        .map(({ name, options }) => {
+          const address = options['address'] ?? USUAL_ADDRESS[name];
+          return [name, { addresses: [address].flat().map(String) }];
+        }),
+    );
+    this.#managed = await startManagedScanners({ dataDir: folder, wanted, log, clock });
+    const tooLong = new AbortController();
+    await Promise.race([
+      this.#managed.ready,
+      clock.sleep(READY_MS, tooLong.signal).catch(() => undefined),
+    ]);
+    tooLong.abort();
+  }
+
+  /** Of the scanners that we run ourselves, by plugin name. */
+  get addresses(): Readonly<Record<string, string>> {
+    return this.#managed?.addresses ?? {};
+  }
+
+  async probe(filters: PluginHost): Promise<void> {
+    const probes = await filters.probes(this.#stopped.signal);
+    this.#views = probes.map(({ name, state, text }) => ({ name, up: state === 'ok', text }));
+  }
+
+  /** Asks again and again, of whatever filters are in force then. */
+  watch(filters: () => PluginHost): void {
+    this.#timer = this.#options.clock.timer(PROBE_EVERY_MS, () => {
+      this.probe(filters())
+        .catch((error: unknown) => {
+          this.#options.log.emit('scan.error', { err: errorText(error) });
+        })
+        .finally(() => {
+          if (!this.#stopped.signal.aborted) this.#timer?.restart();
+        });
+    });
+  }
+
+  views(): readonly ScannerView[] {
+    return this.#views;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#timer?.stop();
+    await this.#managed?.stop();
+  }
+}
