@@ -42,6 +42,8 @@ export class Destination {
   async start(): Promise<this> {
     const server = createServer((socket) => this.#serve(socket));
     this.#server = server;
+    // A scenario that failed half-way must not keep the test process alive.
+    server.unref();
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(this.#port, '127.0.0.1', () => resolve());
@@ -62,10 +64,11 @@ export class Destination {
     this.connections += 1;
     this.#sockets.add(socket);
     socket.setNoDelay(true);
+    socket.unref();
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => undefined);
-    let input = Buffer.alloc(0);
-    let inContent = false;
+    let input: Buffer = Buffer.alloc(0);
+    let content: Buffer[] | undefined;
     let mailLine = '';
     let from = '';
     let to: string[] = [];
@@ -74,8 +77,8 @@ export class Destination {
       else if (reply !== 'hang') socket.write(`${reply}\r\n`);
     };
     say(this.behaviour.greeting?.() ?? '220 destination.test ESMTP');
-    const onContent = async (content: Buffer) => {
-      const arrived: Arrived = { from, to: [...to], content: unstuffed(content), mailLine };
+    const onContent = async (bytes: Buffer) => {
+      const arrived: Arrived = { from, to: [...to], content: unstuffed(bytes), mailLine };
       to = [];
       const reply = (await this.behaviour.final?.(arrived)) ?? '250 2.0.0 Ok: taken';
       if (reply.startsWith('2')) this.arrived.push(arrived);
@@ -103,7 +106,7 @@ export class Destination {
           to.length === 0
             ? '554 5.5.1 No valid recipients'
             : (this.behaviour.data?.() ?? '354 Go on');
-        inContent = reply.startsWith('354');
+        if (reply.startsWith('354')) content = [];
         say(reply);
       } else if (verb === 'QUIT') {
         say('221 2.0.0 Bye');
@@ -112,15 +115,22 @@ export class Destination {
     };
     socket.on('data', (chunk) => {
       input = Buffer.concat([input, chunk]);
-      for (;;) {
-        if (inContent) {
-          const isEmpty = input.subarray(0, 3).toString() === '.\r\n';
+      while (input.length > 0) {
+        if (content !== undefined) {
+          // What cannot be part of the end any more is put aside, so that the cost stays linear.
+          const isEmpty = content.length === 0 && input.subarray(0, 3).toString() === '.\r\n';
           const end = isEmpty ? 0 : input.indexOf('\r\n.\r\n');
-          if (end < 0) return;
-          const content = isEmpty ? Buffer.alloc(0) : Buffer.from(input.subarray(0, end + 2));
+          if (end < 0) {
+            const safe = Math.max(0, input.length - 4);
+            if (safe > 0) content.push(Buffer.from(input.subarray(0, safe)));
+            input = input.subarray(safe);
+            return;
+          }
+          content.push(Buffer.from(input.subarray(0, isEmpty ? 0 : end + 2)));
           input = input.subarray(isEmpty ? 3 : end + 5);
-          inContent = false;
-          onContent(content).catch(() => socket.destroy());
+          const whole = Buffer.concat(content);
+          content = undefined;
+          onContent(whole).catch(() => socket.destroy());
           continue;
         }
         const end = input.indexOf('\r\n');

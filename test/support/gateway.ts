@@ -70,6 +70,7 @@ export class Gateway {
       [
         'hostname: mx.sluice.test',
         'data: ./data',
+        'tls: { self_made: true }',
         'domains: ./domains',
         `listeners: ${listeners ?? '[{ name: mx, address: "127.0.0.1:0", tls: starttls }]'}`,
         'control: { address: "127.0.0.1:0" }',

@@ -1,0 +1,97 @@
+/**
+ * What the gateway costs beside the scanners: `npm run bench:scanners`. Messages a second through the
+ * gateway with clamd and spamd on, against the same spamd asked directly, both with four sessions, in
+ * turn, for several rounds; the ratio should be near 1, for spamd is the slowest part by far.
+ */
+import { parseArgs } from 'node:util';
+import { runSourceProcess, startSinkProcess } from './children.ts';
+import { makeContent, makeHeader } from './message.ts';
+import { freePort, makeFolder, removeFolder } from './peers/peer.ts';
+import { askSpamd, missingScanners, startScanners } from './peers/scanners.ts';
+import { sluice } from './peers/sluice.ts';
+
+const SESSIONS = 4;
+const SIZE = 10_240;
+const WARM_UP_MS = 5000;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '20' },
+  },
+});
+const rounds = Number(values.rounds);
+const seconds = Number(values.seconds);
+if (!(rounds >= 1 && rounds <= 20 && seconds >= 1 && seconds <= 120)) {
+  console.error('usage: npm run bench:scanners -- [--rounds 1-20] [--seconds 1-120]');
+  process.exit(64);
+}
+const why = missingScanners() ?? sluice.missing();
+if (why === undefined) await run();
+else console.log(`left out: ${why}`);
+
+async function run(): Promise<void> {
+  const folder = makeFolder('scanners');
+  const scanners = await startScanners(folder);
+  const sink = await startSinkProcess();
+  try {
+    console.log(`clamd with ${scanners.signatures}`);
+    const { clamdPort, spamdPort } = scanners;
+    const port = await freePort();
+    const running = await sluice.start({
+      folder,
+      port,
+      destinationPort: sink.port,
+      mode: 'relay',
+      plugins: [
+        `clamav: { address: "127.0.0.1:${clamdPort}" }`,
+        `spamassassin: { address: "127.0.0.1:${spamdPort}" }`,
+      ],
+    });
+    try {
+      await compare(port, spamdPort);
+    } finally {
+      await running.stop();
+    }
+  } finally {
+    await sink.stop();
+    await scanners.stop();
+    removeFolder(folder);
+  }
+}
+
+async function compare(port: number, spamdPort: number): Promise<void> {
+  const load = { port, sessions: SESSIONS, size: SIZE, count: 100_000 };
+  const steady = { perConnection: 1, pipeline: false, unknown: 0 };
+  await runSourceProcess({ ...load, ...steady, maxMs: WARM_UP_MS });
+  const ratios: number[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    const alone = await spamdAlone(spamdPort);
+    const ours = await runSourceProcess({ ...load, ...steady, maxMs: seconds * 1000 });
+    ratios.push(ours.perSecond / alone);
+    console.log(
+      `#${round} spamd alone ${alone.toFixed(2)}/s, through the gateway ${ours.perSecond.toFixed(2)}/s ` +
+        `(p50/p99 ${ours.p50Ms.toFixed(0)}/${ours.p99Ms.toFixed(0)} ms, ${ours.errors} errors), ` +
+        `ratio ${(ours.perSecond / alone).toFixed(2)}`,
+    );
+    for (const sample of ours.samples) console.log(`    ${sample}`);
+  }
+  const sorted = ratios.toSorted((a, b) => a - b);
+  console.log(`median ratio ${(sorted[sorted.length >> 1] ?? 0).toFixed(2)}`);
+}
+
+/** Messages a second that the same number of plain clients get out of spamd. */
+async function spamdAlone(port: number): Promise<number> {
+  const body = makeContent(SIZE);
+  const startedAt = performance.now();
+  let done = 0;
+  const client = async () => {
+    while (performance.now() < startedAt + seconds * 1000) {
+      const message = Buffer.concat([Buffer.from(makeHeader(done)), body.subarray(0, -3)]);
+      await askSpamd(port, message);
+      done++;
+    }
+  };
+  await Promise.all(Array.from({ length: SESSIONS }, client));
+  return (done * 1000) / (performance.now() - startedAt);
+}

@@ -1,0 +1,68 @@
+/** Judgement: thresholds and wishes of the domain against what the filters found. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { formatReply } from '../../src/mail/reply.ts';
+import type { Verdict } from '../../src/mail/verdict.ts';
+import { combine } from '../../src/mail/verdict.ts';
+import { judge } from '../../src/pipeline/judge.ts';
+
+const DOMAIN = { spam: { tag: 5, quarantine: 8, reject: 12 }, virus: 'reject' } as const;
+const VIRUS: Verdict = { kind: 'refuse', reason: 'virus', text: 'Eicar', detail: '7.1' };
+
+function outcome(verdict: Verdict, virus: 'reject' | 'quarantine' = 'reject'): string {
+  const judgement = judge(verdict, { ...DOMAIN, virus });
+  if (judgement.kind === 'refuse') return formatReply(judgement.reply).trimEnd();
+  return judgement.kind;
+}
+
+test('scores meet the thresholds of the domain, each from its value on', () => {
+  const kinds = [4.9, 5, 7.9, 8, 11.9].map((score) => outcome({ kind: 'pass', score }));
+  assert.deepEqual(kinds, ['clean', 'clean', 'clean', 'quarantine', 'quarantine']);
+  assert.equal(
+    outcome({ kind: 'pass', score: 12 }),
+    '550 5.7.1 Message looks like spam, score 12.0 (spam)',
+  );
+});
+
+test('the tag is a field on top of the filters own', () => {
+  const fields = (score: number) => {
+    const judgement = judge({ kind: 'pass', score, fields: [{ name: 'X-A', value: 'b' }] }, DOMAIN);
+    return judgement.kind === 'clean' ? judgement.fields.map((field) => field.name) : [];
+  };
+  assert.deepEqual(fields(4.9), ['X-A']);
+  assert.deepEqual(fields(5), ['X-Spam-Flag', 'X-A']);
+});
+
+test('a virus is refused, or held where the domain wants it so', () => {
+  assert.equal(outcome(VIRUS), '554 5.7.1 Message contains Eicar (virus)');
+  assert.equal(outcome(VIRUS, 'quarantine'), 'quarantine');
+});
+
+test('a scanner that could not answer puts the message off', () => {
+  const verdict: Verdict = { kind: 'defer', reason: 'scanner_down', text: 'x' };
+  assert.match(outcome(verdict), /^451 4\.7\.1 .*\(scanner_down\)$/);
+});
+
+test('of several verdicts the most severe wins and every score counts', () => {
+  const spam: Verdict = { kind: 'pass', score: 7, tests: ['A'], results: { a: 1 } };
+  const more: Verdict = { kind: 'pass', score: 6, tests: ['B'], results: { b: 2 } };
+  const both = combine([spam, more]);
+  assert.deepEqual([both.score, both.tests, both.results], [13, ['A', 'B'], { a: 1, b: 2 }]);
+  const defer: Verdict = { kind: 'defer', reason: 'scanner_down', text: 'x' };
+  assert.equal(combine([defer, VIRUS, spam]).kind, 'refuse');
+  assert.equal(combine([spam, defer]).kind, 'defer');
+  assert.match(
+    outcome(combine([{ kind: 'discard', reason: 'policy', text: 'x' }, spam, more])),
+    /^550/,
+  );
+});
+
+test('a filter cannot write a reply of its own making', () => {
+  const verdict: Verdict = {
+    kind: 'refuse',
+    reason: 'policy',
+    text: 'a\r\n250 ok',
+    detail: '9\r\n1',
+  };
+  assert.equal(outcome(verdict), '550 5.7.1 a 250 ok (policy)');
+});

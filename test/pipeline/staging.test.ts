@@ -1,0 +1,84 @@
+/** Staging: what was written comes back byte for byte, from memory or file, and leaves nothing behind. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import type { Content } from '../../src/mail/content.ts';
+import type { Staging } from '../../src/pipeline/staging.ts';
+import { StagingArea } from '../../src/pipeline/staging.ts';
+
+const MIB = 1024 * 1024;
+
+async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-staging-'));
+  try {
+    await run(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function digest(content: Content): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of content.read()) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+for (const [name, size, chunk] of [
+  ['nothing', 0, 1],
+  ['a small message', 10_000, 700],
+  ['a message at the bound of memory', MIB, 65_536],
+  ['a message beyond it', 5 * MIB + 13, 65_536],
+  ['a large message in tiny pieces', 2 * MIB, 1009],
+] as const) {
+  test(`${name} comes back byte for byte, twice and side by side`, () =>
+    inFolder(async (folder) => {
+      const staging = new StagingArea(folder).begin('X.1');
+      const bytes = Buffer.alloc(size);
+      for (let i = 0; i < size; i++) bytes[i] = (i * 31 + (i >> 8)) & 255;
+      for (let at = 0; at < size; at += chunk) await staging.write(bytes.subarray(at, at + chunk));
+      const content = await staging.finish();
+      const expected = createHash('sha256').update(bytes).digest('hex');
+      assert.equal(content.sizeBytes, size);
+      assert.deepEqual(await Promise.all([digest(content), digest(content)]), [expected, expected]);
+      assert.deepEqual(await readdir(folder), [], 'no named file is left');
+      await staging.discard();
+    }));
+}
+
+test('many small messages go through files once memory is used up, and memory comes back', () =>
+  inFolder(async (folder) => {
+    const area = new StagingArea(folder);
+    const piece = Buffer.alloc(MIB, 'x');
+    const stagings: { staging: Staging; content: Content }[] = [];
+    for (let i = 0; i < 80; i++) {
+      const staging = area.begin(`X.${i}`);
+      await staging.write(piece);
+      stagings.push({ staging, content: await staging.finish() });
+    }
+    const inMemory = () => stagings.filter(({ content }) => content.chunks !== undefined).length;
+    assert.equal(inMemory(), 64);
+    await Promise.all(stagings.map(({ staging }) => staging.discard()));
+    const again = area.begin('Y.1');
+    await again.write(piece);
+    assert.notEqual((await again.finish()).chunks, undefined);
+    await again.discard();
+  }));
+
+test('a folder that cannot be written to rejects instead of losing bytes', (t) =>
+  inFolder(async (folder) => {
+    if (process.getuid?.() === 0) {
+      await rm(folder, { recursive: true });
+    } else {
+      await chmod(folder, 0o500);
+      t.after(() => chmod(folder, 0o700));
+    }
+    const staging = new StagingArea(folder).begin('X.1');
+    await assert.rejects(async () => {
+      await staging.write(Buffer.alloc(2 * MIB));
+      await staging.finish();
+    });
+    await staging.discard();
+  }));

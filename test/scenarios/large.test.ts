@@ -1,0 +1,82 @@
+/** Large messages pass in bounded memory, up to the limit to the byte. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { Destination } from '../support/destination.ts';
+import { domainFile } from '../support/domain-file.ts';
+import { Gateway } from '../support/gateway.ts';
+import { SmtpTalk, sendMail } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
+
+const MIB = 1024 * 1024;
+
+/** Content of exactly `size` bytes with lines of 76 and a dot line now and then. */
+function content(size: number): Buffer {
+  const head = 'Subject: large\r\n\r\n';
+  const block = `${'abcdefghij'.repeat(7)}abcd\r\n`.repeat(40) + '.dot\r\n';
+  const bytes = Buffer.alloc(size, block, 'latin1');
+  bytes.write(head, 0, 'latin1');
+  bytes.write('\r\n', size - 2, 'latin1');
+  // Whatever the cut at the end left of a line must not hold a bare CR or LF.
+  bytes.fill('z', size - 90, size - 2);
+  return bytes;
+}
+
+function residentBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+}
+
+test('50 MiB pass through and through the queue, byte for byte, in bounded memory', async () => {
+  const destination = await new Destination().start();
+  const gateway = await Gateway.run({
+    node: 'limits: { message_size: 50MiB, min_free_space: 1MiB }\nqueue: { retry: [1s], probe: 1s }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    const bytes = content(50 * MIB);
+    const idle = residentBytes(gateway.pid);
+    let peak = idle;
+    const watch = setInterval(() => {
+      peak = Math.max(peak, residentBytes(gateway.pid));
+    }, 20);
+    const send = () => sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], bytes);
+    assert.match(await send(), /^250 .* delivered/);
+    await destination.stop();
+    assert.match(await send(), /^250 .* queued/);
+    await destination.start();
+    await until('the queued one', () => destination.arrived.length === 2, 60_000);
+    clearInterval(watch);
+    for (const arrived of destination.arrived) {
+      assert.ok(arrived.content.subarray(-bytes.length).equals(bytes), 'byte for byte');
+    }
+    assert.ok(peak - idle < 150 * MIB, `grew by ${Math.round((peak - idle) / MIB)} MiB`);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('the size limit holds to the byte, declared or not, and the session lives on', async () => {
+  const destination = await new Destination().start();
+  const gateway = await Gateway.run({
+    node: 'limits: { message_size: 100KiB }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    const talk = await SmtpTalk.greeted(gateway.port());
+    const limit = 100 * 1024;
+    assert.match(await talk.say(`MAIL FROM:<a@b.example> SIZE=${limit + 1}`), /^552 5\.3\.4/);
+    assert.match(await talk.send('a@b.example', ['anna@example.org'], content(limit)), /^250/);
+    assert.match(
+      await talk.send('a@b.example', ['anna@example.org'], content(limit + 1)),
+      /^552 5\.3\.4/,
+    );
+    assert.match(await talk.send('a@b.example', ['anna@example.org'], content(limit)), /^250/);
+    assert.equal(destination.arrived.length, 2);
+    await talk.quit();
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});

@@ -1,0 +1,173 @@
+/** The customer's server is down: known recipients are queued, unknown ones refused, all is delivered. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Destination } from '../support/destination.ts';
+import { domainFile } from '../support/domain-file.ts';
+import { Gateway } from '../support/gateway.ts';
+import { SmtpTalk, sendMail } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
+
+const QUICK = 'queue: { retry: [1s, 2s], probe: 1s }';
+const mail = (n: number) => `Subject: mail ${n}\r\n\r\nbody ${n}\r\n`;
+const knows = (...locals: string[]) => ({
+  rcpt: (address: string) =>
+    locals.includes(address.split('@')[0] ?? '') ? '250 2.1.5 Ok' : '550 5.1.1 no such user',
+});
+
+test('destination down, then up: everything accepted arrives once, at once', async () => {
+  const destination = await new Destination().start();
+  await destination.stop();
+  const gateway = await Gateway.run({
+    node: QUICK,
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    const talk = await SmtpTalk.greeted(gateway.port());
+    for (let n = 0; n < 30; n++) {
+      const reply = await talk.send('a@b.example', ['anna@example.org'], mail(n));
+      assert.match(reply, /^250 2\.0\.0 Ok: \S+ queued$/);
+    }
+    await talk.quit();
+    assert.equal((await gateway.cli('queue', 'count')).stdout.trim(), '30');
+    await gateway.event('dest.down');
+    await destination.start();
+    await until('all delivered', () => destination.arrived.length >= 30);
+    await gateway.event('dest.up');
+    await until(
+      'an empty queue',
+      async () => (await gateway.cli('queue', 'count')).stdout.trim() === '0',
+    );
+    const bodies = new Set(
+      destination.arrived.map(({ content }) => /body (\d+)/.exec(content.toString())?.[1]),
+    );
+    assert.equal(bodies.size, 30);
+    assert.equal(destination.arrived.length, 30, 'no message twice');
+    assert.equal(gateway.events('msg.done').length, 30);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('unknown recipients are refused by callout, known ones stay good through an outage', async () => {
+  const destination = await new Destination(knows('anna')).start();
+  const gateway = await Gateway.run({
+    node: QUICK,
+    domains: { 'example.org': domainFile(destination.port, { recipients: 'callout' }) },
+  });
+  try {
+    const port = gateway.port();
+    assert.match(
+      await sendMail(port, 'a@b.example', ['nobody@example.org'], mail(0)),
+      /^550 5\.1\.1 .*unknown_rcpt/,
+    );
+    assert.match(
+      await sendMail(port, 'a@b.example', ['anna@example.org'], mail(1)),
+      /^250 .* delivered/,
+    );
+    const asked = destination.rcptAsked.length;
+    await sendMail(port, 'a@b.example', ['nobody@example.org'], mail(0));
+    assert.equal(destination.rcptAsked.length, asked, 'the second time nobody is asked');
+
+    await destination.stop();
+    assert.match(
+      await sendMail(port, 'a@b.example', ['anna@example.org'], mail(2)),
+      /^250 .* queued/,
+    );
+    assert.match(
+      await sendMail(port, 'a@b.example', ['nobody@example.org'], mail(0)),
+      /^550 5\.1\.1/,
+    );
+    assert.match(
+      await sendMail(port, 'a@b.example', ['stranger@example.org'], mail(0)),
+      /^451 4\.1\.1/,
+    );
+    await gateway.stop();
+    await gateway.start();
+    const later = gateway.port();
+    assert.match(
+      await sendMail(later, 'a@b.example', ['anna@example.org'], mail(3)),
+      /^250 .* queued/,
+      'a restart forgets nobody',
+    );
+    const list = await gateway.cli('recipient', 'list', '--json');
+    assert.match(list.stdout, /anna@example\.org/);
+    await destination.start();
+    await until('both delivered', () => destination.arrived.length === 3);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('outage: accept and hold let unverified recipients in, to be tried or to wait', async () => {
+  const down = await new Destination().start();
+  await down.stop();
+  const gateway = await Gateway.run({
+    node: QUICK,
+    domains: {
+      'accept.test': domainFile(
+        down.port,
+        { recipients: 'callout', outage: 'accept' },
+        'accept.test',
+      ),
+      'hold.test': domainFile(down.port, { recipients: 'callout', outage: 'hold' }, 'hold.test'),
+    },
+  });
+  try {
+    const port = gateway.port();
+    assert.match(await sendMail(port, 'a@b.example', ['x@accept.test'], mail(1)), /^250 .* queued/);
+    assert.match(await sendMail(port, 'a@b.example', ['x@hold.test'], mail(2)), /^250 .* queued/);
+    const held = await gateway.event('rcpt.hold');
+    assert.deepEqual([held['to'], held['why']], ['x@hold.test', 'outage']);
+    await down.start();
+    await until('the accepted one delivered', () => down.arrived.length === 1);
+    assert.equal((await gateway.cli('queue', 'release', String(held['id']))).code, 0);
+    await until('the released one delivered', () => down.arrived.length === 2);
+  } finally {
+    await gateway.remove();
+    await down.stop();
+  }
+});
+
+test('without the fallback service a destination that is down means 4xx', async () => {
+  const down = await new Destination().start();
+  await down.stop();
+  const gateway = await Gateway.run({
+    domains: { 'example.org': domainFile(down.port, { services: '[relay]' }) },
+  });
+  try {
+    const replies = [];
+    for (let n = 0; n < 3; n++) {
+      replies.push(await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(n)));
+    }
+    for (const reply of replies) assert.match(reply, /^4\d\d 4\.4\.1/);
+    assert.equal((await gateway.cli('queue', 'count')).stdout.trim(), '0');
+  } finally {
+    await gateway.remove();
+  }
+});
+
+test('a late refusal makes no bounce: the message is held and seen in the queue', async () => {
+  const destination = await new Destination({ final: () => '451 4.3.0 not now' }).start();
+  const gateway = await Gateway.run({
+    node: QUICK,
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(1));
+    const id = /Ok: (\S+) queued/.exec(reply)?.[1] ?? '';
+    destination.behaviour = { final: () => '554 5.7.1 never' };
+    const held = await gateway.event('rcpt.hold', (line) => line['id'] === id);
+    assert.equal(held['why'], 'undeliverable');
+    assert.equal(gateway.events('dsn.out').length, 0);
+    const list = await gateway.cli('queue', 'list');
+    assert.match(list.stdout, new RegExp(`${id.replace('.', '\\.')}\\s+hold`));
+    destination.behaviour = {};
+    await gateway.cli('queue', 'release', id);
+    await until('delivered after the release', () => destination.arrived.length === 1);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});

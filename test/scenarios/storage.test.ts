@@ -1,0 +1,100 @@
+/** Storage trouble is 452, never 5xx, and loses nothing that was accepted. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Destination } from '../support/destination.ts';
+import { domainFile } from '../support/domain-file.ts';
+import { Gateway } from '../support/gateway.ts';
+import { missing } from '../support/real-component.ts';
+import { sendMail } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
+
+const mail = (size: number) => `Subject: x\r\n\r\n${`${'y'.repeat(98)}\r\n`.repeat(size / 100)}`;
+
+test('too little free space: 452 while queueing, relay goes on', async () => {
+  const destination = await new Destination().start();
+  const gateway = await Gateway.run({
+    node: 'limits: { min_free_space: 1024GiB }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    const send = () => sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(1000));
+    assert.match(await send(), /^250 .* delivered/);
+    await destination.stop();
+    assert.match(await send(), /^452 4\.3\.1 .*spool_full/);
+    assert.ok(gateway.events('store.full').length > 0);
+  } finally {
+    await gateway.remove();
+  }
+});
+
+test('a disk that is full under the store: 452, and what was accepted is delivered later', async (t) => {
+  const destination = await new Destination().start();
+  await destination.stop();
+  const gateway = await Gateway.make({
+    node: 'limits: { min_free_space: 1KiB }\nqueue: { retry: [1s], probe: 1s }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  const data = join(gateway.folder, 'data');
+  mkdirSync(data);
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', data]);
+  if (mounted.status !== 0) {
+    await gateway.remove();
+    missing(t, 'a small file system (mounting a tmpfs needs root)');
+    return;
+  }
+  try {
+    await gateway.start();
+    const send = (size: number) =>
+      sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(size));
+    let accepted = 0;
+    let reply = '';
+    for (let n = 0; n < 60; n++) {
+      reply = await send(1_000_000);
+      if (reply.startsWith('250')) accepted += 1;
+      else break;
+    }
+    assert.ok(accepted > 0, reply);
+    assert.match(reply, /^452 4\.3\.1/);
+    assert.match(await send(1000), /^(452 4\.3\.1|250|421)/, 'never a 5xx');
+    await gateway.stop();
+    spawnSync('mount', ['-o', 'remount,size=256m', data]);
+    await destination.start();
+    await gateway.start();
+    await until(
+      'all accepted ones delivered',
+      () => destination.arrived.length >= accepted,
+      20_000,
+    );
+  } finally {
+    await gateway.stop().catch(() => gateway.kill());
+    spawnSync('umount', ['-l', data]);
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('a data folder that is a file: start says so and refuses', async () => {
+  const gateway = await Gateway.make({ domains: { 'example.org': domainFile(25) } });
+  try {
+    writeFileSync(join(gateway.folder, 'data'), 'a file, no folder');
+    await gateway.spawn();
+    assert.equal(await gateway.stopped(), 78);
+    assert.match(gateway.stderr, /sluice\.yaml:\d+:\d+ error data: /);
+  } finally {
+    await gateway.remove();
+  }
+});
+
+test('a second gateway on the same data folder is refused', async () => {
+  const gateway = await Gateway.run({ domains: { 'example.org': domainFile(25) } });
+  try {
+    const second = await gateway.cli('start');
+    assert.equal(second.code, 2);
+    assert.match(second.stderr, /another process|in use/);
+  } finally {
+    await gateway.remove();
+  }
+});

@@ -1,0 +1,197 @@
+/**
+ * A gateway that is only its outside: what the control server shows of it is plain data that a test
+ * sets. Its queue is a list; operators' steps change it as the real store would.
+ */
+import type { EventName, Fields, Level } from '../../src/base/log.ts';
+import { systemClock } from '../../src/base/clock.ts';
+import { SessionTraces } from '../../src/base/session-traces.ts';
+import type {
+  DestinationView,
+  DomainView,
+  GatewayState,
+  GatewayView,
+  HealthCheck,
+  RecipientView,
+  ReloadResult,
+} from '../../src/control/gateway-view.ts';
+import { LiveFeed } from '../../src/control/live-feed.ts';
+import { formatAddress } from '../../src/mail/address.ts';
+import type { Address } from '../../src/mail/address.ts';
+import type { SpoolEntry } from '../../src/mail/spool-entry.ts';
+import type { Summary } from '../../src/store/spool-store.ts';
+
+export const T0 = Date.UTC(2026, 5, 2, 6, 42, 40);
+
+export class FakeGateway {
+  state: GatewayState = 'ready';
+  pid = process.pid;
+  messages: Summary[] = [];
+  content = 'Subject: test\r\nX-Evil: \x1b[31mred\r\n\r\nbody\x07\r\n';
+  memory: RecipientView[] = [];
+  domains: DomainView[] = [];
+  destinations: DestinationView[] = [];
+  scanners = [{ name: 'clamav', up: true, text: 'ClamAV 1.4' }];
+  checks: HealthCheck[] = [{ name: 'store', ok: true, required: true, text: 'leveldb' }];
+  reloadResult: ReloadResult = { ok: true, problems: [] };
+  listeners = [{ name: 'mx', address: '127.0.0.1', port: 2525, sessions: 2 }];
+  /** Set to make every look into the queue fail. */
+  storeFault: Error | undefined;
+  onStop: () => void = () => undefined;
+  readonly woken: string[] = [];
+  readonly traces = new SessionTraces(systemClock);
+  readonly feed = new LiveFeed(systemClock);
+
+  see(evt: EventName, fields: Fields, level: Level = 'info'): void {
+    this.traces.see(evt, level, fields);
+    this.feed.publish(evt, level, fields);
+  }
+
+  view(): GatewayView {
+    return {
+      status: () => ({
+        version: '1.2.3',
+        hostname: 'mx1.example.net',
+        pid: this.pid,
+        state: this.state,
+        startedAt: systemClock.now() - 3_600_000,
+        engine: 'fake',
+        listeners: this.listeners,
+        rates: { in: 3.2, out: 0.4 },
+        scanners: this.scanners,
+        config: { file: '/etc/sluice/sluice.yaml', loadedAt: T0, stale: false },
+      }),
+      checks: () => this.checks,
+      metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'sluice_up 1\n' }),
+      domains: () => this.domains,
+      destinations: () => this.destinations,
+      queue: this.#queue(),
+      recipients: this.#recipients(),
+      traces: this.traces,
+      events: this.feed,
+      reload: async () => this.reloadResult,
+      stop: () => this.onStop(),
+    };
+  }
+
+  #queue(): GatewayView['queue'] {
+    const find = (id: string) => this.messages.find(({ entry }) => entry.id === id);
+    const content = this.content;
+    const check = () => {
+      if (this.storeFault !== undefined) throw this.storeFault;
+    };
+    return {
+      wake: (dest) => void this.woken.push(dest),
+      lifetimeMs: () => 432_000_000,
+      spool: {
+        scan: async ({ after = '', limit }) => {
+          check();
+          return this.messages.filter(({ entry }) => entry.id > after).slice(0, limit);
+        },
+        get: async (id) => {
+          check();
+          return find(id);
+        },
+        totals: () => {
+          const held = this.messages.filter(({ entry }) => entry.hold !== undefined).length;
+          const bytes = this.messages.reduce((sum, { entry }) => sum + entry.sizeBytes, 0);
+          return { queued: this.messages.length - held, held, bytes };
+        },
+        readContent: async function* () {
+          yield Buffer.from(content);
+        },
+        administer: async (id, step) => {
+          const found = find(id);
+          if (found === undefined || found.active) return false;
+          const rest = this.messages.filter((other) => other !== found);
+          const { hold: _hold, ...entry } = found.entry;
+          if (step.kind === 'remove') this.messages = rest;
+          else {
+            const next =
+              step.kind === 'hold'
+                ? { ...found, dueAt: undefined, entry: { ...entry, hold: step.hold } }
+                : { ...found, dueAt: T0, entry: { ...entry, expiresAt: step.expiresAt ?? 0 } };
+            this.messages = [...rest, next].sort((a, b) => (a.entry.id < b.entry.id ? -1 : 1));
+          }
+          return true;
+        },
+      },
+    };
+  }
+
+  #recipients(): GatewayView['recipients'] {
+    const key = (address: Address) => formatAddress(address).toLowerCase();
+    const hosts = (address: Address) => this.domains.some(({ name }) => name === address.domain);
+    return {
+      list: async ({ after = '', limit }) =>
+        this.memory.filter(({ address }) => address > after).slice(0, limit),
+      show: async (address) => this.memory.find((row) => row.address === key(address)),
+      pin: async (address, answer) => {
+        if (!hosts(address)) return 'not-hosted';
+        this.memory = this.memory.filter((row) => row.address !== key(address));
+        this.memory.push(remembered(key(address), answer, 'pinned'));
+        return 'pinned';
+      },
+      forget: async (address) => {
+        const before = this.memory.length;
+        this.memory = this.memory.filter((row) => row.address !== key(address));
+        return this.memory.length < before;
+      },
+      test: async (address) => ({
+        domain: hosts(address) ? address.domain : undefined,
+        destination: hosts(address) ? '192.0.2.10:25' : undefined,
+        result: hosts(address) ? 'accepted' : 'rejected',
+        source: hosts(address) ? 'callout' : 'relay policy',
+        reply: hosts(address) ? 'Recipient ok' : 'Relaying denied',
+      }),
+    };
+  }
+}
+
+export function remembered(
+  address: string,
+  answer: RecipientView['answer'],
+  origin = 'asked',
+): RecipientView {
+  return { address, answer, origin, at: T0, ageMs: 7_200_000, fresh: true };
+}
+
+export function hostedDomain(name: string): DomainView {
+  return {
+    name,
+    aliases: [`alias.${name}`],
+    destination: '192.0.2.10:25',
+    recipients: 'callout',
+    outage: 'defer',
+    services: ['relay', 'fallback', 'spam', 'virus'],
+    spam: { tag: 5, quarantine: 8, reject: 12 },
+    virus: 'reject',
+    contact: undefined,
+    file: `/etc/sluice/domains/${name}.yaml`,
+  };
+}
+
+/** A queued message; `id` decides its place. */
+export function queued(
+  id: string,
+  change: Partial<SpoolEntry> & { dueAt?: number; active?: boolean } = {},
+): Summary {
+  const { dueAt, active = false, ...fields } = change;
+  const entry: SpoolEntry = {
+    v: 1,
+    id,
+    dest: 'example.org',
+    direction: 'in',
+    reversePath: { local: 'news', domain: 'shop.example' },
+    parameters: {},
+    recipients: [{ address: { local: 'anna', domain: 'example.org' }, parameters: {} }],
+    sizeBytes: 12_033,
+    queuedAt: T0,
+    expiresAt: T0 + 432_000_000,
+    attempts: 1,
+    senderProven: false,
+    maybeDelivered: false,
+    client: { address: '203.0.113.9', hello: 'mail.shop.example' },
+    ...fields,
+  };
+  return { entry, dueAt: entry.hold === undefined ? (dueAt ?? T0 + 60_000) : undefined, active };
+}

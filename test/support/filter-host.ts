@@ -1,0 +1,25 @@
+/** A shipped plugin, loaded and run by the real host, for tests of the plugin. */
+import assert from 'node:assert/strict';
+import { systemClock } from '../../src/base/clock.ts';
+import type { Content } from '../../src/mail/content.ts';
+import type { Verdict } from '../../src/mail/verdict.ts';
+import { loadPlugins } from '../../src/plugin-host/load.ts';
+import type { RawOptions } from '../../src/plugin-host/options.ts';
+import type { PluginHost } from '../../src/plugin-host/run-hooks.ts';
+import { ANY_DOMAIN, filterView, NEVER } from './filter-view.ts';
+import { RecordedLog } from './recorded-log.ts';
+
+export interface Filter {
+  readonly host: PluginHost;
+  readonly log: RecordedLog;
+  readonly judge: (content: Content | Uint8Array) => Promise<Verdict>;
+}
+
+export async function filterOf(name: string, options: RawOptions): Promise<Filter> {
+  const log = new RecordedLog();
+  const environment = { hostname: 'mx.example', pluginFolder: '/nonexistent', clock: systemClock };
+  const loaded = await loadPlugins([{ name, options }], { ...environment, log });
+  assert.ok(loaded.ok, JSON.stringify(loaded));
+  const { host } = loaded;
+  return { host, log, judge: (content) => host.content(filterView(content), ANY_DOMAIN, NEVER) };
+}
