@@ -19,7 +19,7 @@ import { Scheduler } from './delivery/scheduler.ts';
 import type { Destination } from './directory/domain.ts';
 import { announce } from './gateway/announcement.ts';
 import { controlView } from './gateway/control-view.ts';
-import { dataFolder } from './gateway/data-folder.ts';
+import { dataFolder, freeBytes } from './gateway/data-folder.ts';
 import { loadGeneration } from './gateway/generations.ts';
 import { Listeners } from './gateway/listeners.ts';
 import { logProblem } from './gateway/problem-log.ts';
@@ -117,7 +117,11 @@ export class Gateway {
           const { queued, held, bytes } = store.spool.totals();
           return { deferred: queued, hold: held, bytes };
         },
-        store: () => ({ engine: 'leveldb', up: this.#state !== 'failed' }),
+        store: () => ({
+          engine: 'leveldb',
+          up: this.#state !== 'failed',
+          freeBytes: freeBytes(folder),
+        }),
       });
       this.#state = 'ready';
       announce(log, {

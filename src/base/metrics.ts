@@ -12,7 +12,11 @@ export interface MetricSources {
   /** Open connections by listener. */
   connections(): Readonly<Record<string, number>>;
   queue(): { readonly deferred: number; readonly hold: number; readonly bytes: number };
-  store(): { readonly engine: string; readonly up: boolean; readonly freeBytes?: number };
+  store(): {
+    readonly engine: string;
+    readonly up: boolean;
+    readonly freeBytes?: number | undefined;
+  };
 }
 
 export interface Metrics {

@@ -4,6 +4,8 @@
  */
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
+import { systemClock } from '../base/clock.ts';
+import type { Config } from '../config/config.ts';
 import type { Row } from '../control/rows.ts';
 import { ControlFault } from '../control/client.ts';
 import type { Cli } from './cli.ts';
@@ -33,7 +35,9 @@ export function addGatewayCommands(program: Command, cli: Cli): void {
     .option('--json', 'JSON Lines')
     .action(async (options: { json?: boolean }) => {
       const { check } = await import('./check.ts');
-      cli.exit(await check({ config: cli.configFile(), ...options }));
+      const { pluginProblems } = await import('../gateway/generations.ts');
+      const moreChecks = (config: Config) => pluginProblems(config, systemClock);
+      cli.exit(await check({ config: cli.configFile(), moreChecks, ...options }));
     });
   program
     .command('sink')

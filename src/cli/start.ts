@@ -18,6 +18,7 @@ import { prettyLog } from './pretty-log.ts';
 
 const EXIT_FAILED = 2;
 const EXIT_CONFIG = 78;
+const SAME_SIGNAL_MS = 500;
 
 export interface StartOptions {
   readonly config: string;
@@ -60,12 +61,15 @@ export async function start(options: StartOptions): Promise<number> {
     onEnd: (why) => ended.resolve(why === 'stop' ? 0 : EXIT_FAILED),
   });
   const onStop = () => {
-    process.once('SIGTERM', () => process.exit(EXIT_FAILED));
-    process.once('SIGINT', () => process.exit(EXIT_FAILED));
     ended.resolve(0);
+    // Ctrl-C may reach us twice, from the terminal and from a launcher: that is no second wish.
+    clock.timer(SAME_SIGNAL_MS, () => {
+      process.once('SIGTERM', () => process.exit(EXIT_FAILED));
+      process.once('SIGINT', () => process.exit(EXIT_FAILED));
+    });
   };
-  process.once('SIGTERM', onStop);
-  process.once('SIGINT', onStop);
+  process.on('SIGTERM', onStop);
+  process.on('SIGINT', onStop);
   process.on('SIGHUP', () => {
     gateway.reload().catch((error: unknown) => {
       recorder.log.emit('cfg.error', { text: errorText(error) });

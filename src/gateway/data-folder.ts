@@ -1,4 +1,5 @@
 /** The data folder: made when missing and closed to everybody else, for mail lies in it. */
+import { statfsSync } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
 import { CodedError, errorText } from '../base/errors.ts';
 
@@ -9,5 +10,15 @@ export async function dataFolder(folder: string): Promise<string> {
     return folder;
   } catch (cause) {
     throw new CodedError('STORE_FAILED', `data folder ${folder}: ${errorText(cause)}`, { cause });
+  }
+}
+
+/** What is free for us on its disk; undefined when the file system does not say. */
+export function freeBytes(folder: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return undefined; // a figure for people; the store looks for itself
   }
 }

@@ -5,6 +5,7 @@
 import { dirname, join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { SILENT_LOG } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { Problem } from '../config/problem.ts';
 import { loadGatewayConfig } from '../directory/load.ts';
@@ -37,9 +38,8 @@ export async function loadGeneration(
   let filters: PluginHost | undefined;
   const loaded = await loadGatewayConfig(file, async (config) => {
     const made = await loadFilters(config, environment);
-    if (!made.ok) return made.problems;
-    filters = made.filters;
-    return overrideProblems(config, made.filters);
+    filters = made.ok ? made.filters : undefined;
+    return made.problems;
   });
   if (!loaded.ok || filters === undefined) {
     await filters?.stop();
@@ -50,11 +50,12 @@ export async function loadGeneration(
   return { ok: true, config, generation, warnings };
 }
 
+/** The filters of a configuration; with problems there may be none. */
 async function loadFilters(
   config: Config,
   { clock, log, scannerAddresses }: GenerationEnvironment,
 ): Promise<
-  | { readonly ok: true; readonly filters: PluginHost }
+  | { readonly ok: true; readonly filters: PluginHost; readonly problems: readonly Problem[] }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 > {
   const specs = config.plugins.map(({ name, options }): PluginSpec => {
@@ -67,12 +68,22 @@ async function loadFilters(
     clock,
     log,
   });
-  if (loaded.ok) return { ok: true, filters: loaded.host };
+  if (loaded.ok) {
+    const problems = overrideProblems(config, loaded.host);
+    return { ok: true, filters: loaded.host, problems };
+  }
   const problems = loaded.problems.flatMap(({ index, path, text }) => {
     const problem = config.plugins[index]?.problemAt(path, text);
     return problem === undefined ? [] : [problem];
   });
   return { ok: false, problems };
+}
+
+/** What `sluice check` asks of the plugins: their files and options, nothing that runs. */
+export async function pluginProblems(config: Config, clock: Clock): Promise<readonly Problem[]> {
+  const loaded = await loadFilters(config, { clock, log: SILENT_LOG, scannerAddresses: {} });
+  if (loaded.ok) await loaded.filters.stop();
+  return loaded.problems;
 }
 
 /** Plugin options in domain files, at their places there. */

@@ -35,6 +35,9 @@ const AGES = {
 };
 /** Room for long outages: how much longer the bytes are kept than they are good for. */
 const OUTAGE_ROOM_MS = 60 * DAY;
+const PIN_MS = 3650 * DAY;
+/** A busy recipient must not cost a write for each message; short against every age above. */
+const SAME_AGAIN_MS = 60 * 1000;
 
 interface Stored {
   readonly answer: 'known' | 'unknown';
@@ -64,12 +67,18 @@ export class RecipientMemory {
     return this.#judge(stored);
   }
 
+  /** A pin stays; the same answer again within a minute is not written down again. */
   async remember(
     destination: string,
     recipient: string,
     answer: 'known' | 'unknown',
     origin: Origin,
   ): Promise<void> {
+    const before = await this.recall(destination, recipient);
+    if (origin !== 'pinned' && before !== undefined) {
+      if (before.origin === 'pinned') return;
+      if (before.answer === answer && before.ageMs < SAME_AGAIN_MS) return;
+    }
     const stored: Stored = {
       answer,
       origin,
@@ -77,8 +86,8 @@ export class RecipientMemory {
       stoppedMs: this.#outages.stoppedMs(destination),
       destination,
     };
-    const value = Buffer.from(JSON.stringify(stored));
-    await this.#map.put(NAMESPACE, recipient, value, AGES[answer].goodMs + OUTAGE_ROOM_MS);
+    const keepMs = origin === 'pinned' ? PIN_MS : AGES[answer].goodMs + OUTAGE_ROOM_MS;
+    await this.#map.put(NAMESPACE, recipient, Buffer.from(JSON.stringify(stored)), keepMs);
   }
 
   forget(recipient: string): Promise<boolean> {

@@ -227,7 +227,6 @@ export class ServerProtocol {
   /** The one place that changes the state. */
   #setState(state: SessionState): void {
     this.#state = state;
-    if (!hasTransaction(state)) this.#smtpUtf8 = false;
   }
 }
 

@@ -131,12 +131,12 @@ export class Session implements WireListener {
           this.#arm();
           const answer = this.#protocol.obey(line);
           const busy = answer instanceof Promise ? this.#giveLater(answer) : this.#give(answer);
-          if (busy !== undefined) await busy;
+          if (busy !== undefined) await this.#during(busy);
         } else {
           const chunk = this.#reader.takeChunk();
           if (chunk === undefined) break;
           const busy = this.#takeContent(this.#content, chunk);
-          if (busy !== undefined) await busy;
+          if (busy !== undefined) await this.#during(busy);
         }
       }
     } catch (error) {
@@ -164,8 +164,13 @@ export class Session implements WireListener {
     return this.#stopping && !this.#protocol.hasTransaction;
   }
 
-  async #giveLater(pending: Promise<Answer>): Promise<void> {
+  /** Replies already given do not wait for what takes longer. */
+  #during(busy: Promise<void>): Promise<void> {
     this.#wire.flushSoon();
+    return busy;
+  }
+
+  async #giveLater(pending: Promise<Answer>): Promise<void> {
     const busy = this.#give(await pending);
     if (busy !== undefined) await busy;
   }
@@ -219,7 +224,6 @@ export class Session implements WireListener {
   }
 
   async #endContent(content: ContentPhase, busy: Promise<void> | undefined): Promise<void> {
-    this.#wire.flushSoon();
     if (busy !== undefined) await busy;
     if (this.#end !== undefined) return;
     // From here on the conversation knows that the content is whole: no abort any more.
@@ -251,8 +255,8 @@ export class Session implements WireListener {
 
   #lost(error: Error | undefined): void {
     if (this.#end !== undefined) return;
-    const msg = error === undefined ? {} : { msg: errorText(error) };
-    this.#log('smtp.lost', { state: this.#protocol.state, ...msg });
+    const why = error === undefined ? {} : { msg: errorText(error) };
+    this.#log('smtp.lost', { state: this.#protocol.state, ...why });
     this.#wire.end();
     this.#finish('lost');
   }

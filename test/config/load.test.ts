@@ -99,7 +99,7 @@ test("the contract's example is read as it is meant", async () => {
       connectionsPerClient: 50,
       headerBytes: 256 * 1024,
       hops: 30,
-      unknownRecipients: 20,
+      unknownRecipients: 100,
       minFreeSpaceBytes: 512 * 1024 * 1024,
     },
     queue: {

@@ -176,7 +176,10 @@ test('a store of another layout is refused', async (t) => {
 
 test('a folder that cannot be written is named with the reason', async (t) => {
   const base = await mkdtemp(join(tmpdir(), 'sluice-readonly-'));
-  t.after(() => rm(base, { recursive: true }));
+  t.after(async () => {
+    await chmod(base, 0o755);
+    await rm(base, { recursive: true });
+  });
   await writeFile(join(base, 'file'), '');
   await assert.rejects(openDatabase(join(base, 'file', 'spool')), { code: 'STORE_FAILED' });
   await chmod(base, 0o555);

@@ -62,6 +62,7 @@ alias_maps =
 alias_database =
 smtputf8_enable = yes
 local_header_rewrite_clients =
+message_drop_headers =
 message_size_limit = 104857600
 virtual_mailbox_limit = 0
 virtual_mailbox_domains = ${domain}

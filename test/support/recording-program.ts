@@ -58,7 +58,7 @@ export class RecordingProgram {
         return answerTo(address.local) ?? replies.recipientOk();
       },
       data: async () => {
-        await Promise.resolve();
+        await turns(sender === 'slow' ? 5 : 0);
         if (sender === 'nodata') return replies.scannerDown();
         return this.#sink(sender);
       },
