@@ -14,6 +14,7 @@ import { haraka } from './peers/haraka.ts';
 import type { Peer } from './peers/peer.ts';
 import { postfix } from './peers/postfix.ts';
 import { sluice } from './peers/sluice.ts';
+import { median } from './statistics.ts';
 
 const PEERS: readonly Peer[] = [postfix, haraka, sluice];
 const TEN_KB = 10_240;
@@ -160,6 +161,7 @@ function line(
   const own = results.get(name) ?? [];
   const base = results.get('postfix') ?? [];
   const of = (pick: (m: Measured) => number) => median(own.flatMap((m) => (m ? [pick(m)] : [])));
+  if (own.every((m) => m === undefined)) return `| ${row.text} | ${name} | | | | | | failed |`;
   const ratio = (pick: (m: Measured) => number) => {
     const pairs = own.flatMap((m, i) => {
       const other = base[i];
@@ -184,13 +186,6 @@ function line(
       : String(own.reduce((n, m) => n + (m?.errors ?? 0), 0)),
   ];
   return `| ${cells.join(' | ')} |`;
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? 0;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
 }
 
 function bounded(text: string, least: number, most: number): number {

@@ -113,6 +113,8 @@ function idleConnections(peer: Peer, count: number): Promise<void> {
       await sleep(SETTLE_MS);
       const heapAfter = await heap();
       const after = memoryKiB(pid);
+      const lost = sockets.filter((socket) => socket.readyState !== 'open').length;
+      if (lost > 0) throw new Error(`${peer.name}: ${lost} of ${count} connections did not last`);
       const each = (kib: number) => `${(kib / count).toFixed(1)} KiB`;
       let text = `${peer.name}: ${count} idle connections, ${each(after - before)} of memory each`;
       if (heapBefore !== undefined && heapAfter !== undefined) {

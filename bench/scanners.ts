@@ -8,7 +8,10 @@ import { runSourceProcess, startSinkProcess } from './children.ts';
 import { makeContent, makeHeader } from './message.ts';
 import { freePort, makeFolder, removeFolder } from './peers/peer.ts';
 import { askSpamd, missingScanners, startScanners } from './peers/scanners.ts';
+import type { Scanners } from './peers/scanners.ts';
 import { sluice } from './peers/sluice.ts';
+import { cpuSeconds } from './process-tree.ts';
+import { median } from './statistics.ts';
 
 const SESSIONS = 4;
 const SIZE = 10_240;
@@ -49,7 +52,7 @@ async function run(): Promise<void> {
       ],
     });
     try {
-      await compare(port, spamdPort);
+      await compare(port, scanners);
     } finally {
       await running.stop();
     }
@@ -60,28 +63,34 @@ async function run(): Promise<void> {
   }
 }
 
-async function compare(port: number, spamdPort: number): Promise<void> {
+async function compare(port: number, { spamdPort, spamdPid }: Scanners): Promise<void> {
   const load = { port, sessions: SESSIONS, size: SIZE, count: 100_000 };
   const steady = { perConnection: 1, pipeline: false, unknown: 0 };
   await runSourceProcess({ ...load, ...steady, maxMs: WARM_UP_MS });
   const ratios: number[] = [];
   for (let round = 1; round <= rounds; round++) {
-    const alone = await spamdAlone(spamdPort);
+    const cpu = [cpuSeconds(spamdPid)];
+    const direct = await spamdAlone(spamdPort);
+    cpu.push(cpuSeconds(spamdPid));
     const ours = await runSourceProcess({ ...load, ...steady, maxMs: seconds * 1000 });
+    cpu.push(cpuSeconds(spamdPid));
+    const alone = direct.perSecond;
+    const each = (i: number, done: number) =>
+      (((cpu[i + 1] ?? 0) - (cpu[i] ?? 0)) / Math.max(1, done)).toFixed(2);
     ratios.push(ours.perSecond / alone);
     console.log(
       `#${round} spamd alone ${alone.toFixed(2)}/s, through the gateway ${ours.perSecond.toFixed(2)}/s ` +
         `(p50/p99 ${ours.p50Ms.toFixed(0)}/${ours.p99Ms.toFixed(0)} ms, ${ours.errors} errors), ` +
-        `ratio ${(ours.perSecond / alone).toFixed(2)}`,
+        `ratio ${(ours.perSecond / alone).toFixed(2)}; ` +
+        `spamd's CPU per message ${each(0, direct.done)} and ${each(1, ours.done)} s`,
     );
     for (const sample of ours.samples) console.log(`    ${sample}`);
   }
-  const sorted = ratios.toSorted((a, b) => a - b);
-  console.log(`median ratio ${(sorted[sorted.length >> 1] ?? 0).toFixed(2)}`);
+  console.log(`median ratio ${median(ratios).toFixed(2)}`);
 }
 
 /** Messages a second that the same number of plain clients get out of spamd. */
-async function spamdAlone(port: number): Promise<number> {
+async function spamdAlone(port: number): Promise<{ done: number; perSecond: number }> {
   const body = makeContent(SIZE);
   const startedAt = performance.now();
   let done = 0;
@@ -93,5 +102,5 @@ async function spamdAlone(port: number): Promise<number> {
     }
   };
   await Promise.all(Array.from({ length: SESSIONS }, client));
-  return (done * 1000) / (performance.now() - startedAt);
+  return { done, perSecond: (done * 1000) / (performance.now() - startedAt) };
 }

@@ -10,6 +10,7 @@
 import { connect } from 'node:net';
 import { parseArgs } from 'node:util';
 import { DOMAIN, knownRecipient, makeContent, makeHeader } from './message.ts';
+import { percentile } from './statistics.ts';
 
 export interface Load {
   readonly port: number;
@@ -210,11 +211,6 @@ export async function runLoad(load: Load): Promise<LoadResult> {
     p99Ms: percentile(latencies, 0.99),
     ownCpuSeconds: (used.user + used.system) / 1e6,
   };
-}
-
-/** `sorted` ascending; 0 when there is nothing. */
-export function percentile(sorted: readonly number[], part: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
 }
 
 if (import.meta.main) {

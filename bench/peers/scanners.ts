@@ -21,7 +21,7 @@ const ANSWER_MS = 120_000;
 export interface Scanners {
   readonly clamdPort: number;
   readonly spamdPort: number;
-  readonly pids: readonly number[];
+  readonly spamdPid: number;
   /** What clamd's database is, for the report. */
   readonly signatures: string;
   stop(): Promise<void>;
@@ -42,6 +42,7 @@ export async function startScanners(folder: string): Promise<Scanners> {
   const spamd = launch(makeHome(folder, 'spamd'), 'spamd', [
     '--local',
     '--nouser-config',
+    `--min-children=${SPAMD_CHILDREN}`,
     `--max-children=${SPAMD_CHILDREN}`,
     '--listen=127.0.0.1',
     `--port=${spamdPort}`,
@@ -58,9 +59,8 @@ export async function startScanners(folder: string): Promise<Scanners> {
     await stop();
     throw error;
   }
-  const pids = [clamd.pid ?? 0, spamd.pid ?? 0];
   const signatures = hasSignatures ? "the system's signatures" : 'EICAR alone: no signatures here';
-  return { clamdPort, spamdPort, pids, signatures, stop };
+  return { clamdPort, spamdPort, spamdPid: spamd.pid ?? 0, signatures, stop };
 }
 
 function startClamd(folder: string, port: number, signatures: string | undefined): ChildProcess {

@@ -55,7 +55,6 @@ domains: ./domains
 listeners: [{ name: mx, address: "127.0.0.1:${port}", tls: off }]
 control: { address: "127.0.0.1:${await freePort()}" }
 limits: { message_size: 60MiB, connections: 20000, connections_per_client: 20000, unknown_recipients: 10000 }
-tls: { cert: /tmp/fcert.pem, key: /tmp/fkey.pem }
 queue: { probe: 2s }
 log: { level: info, file: ./sluice.log }
 plugins:${plugins.length === 0 ? ' []' : ''}
