@@ -2,11 +2,12 @@
  * The log: JSON Lines through pino to one synchronous destination, for asynchronous ones lose lines
  * at exit. `emit` is the only way in; `Events` is the catalogue: a new event gets its line there and
  * in docs/logging.md. Members come in the order level, time, host, evt, ip, which grep and fail2ban
- * rely on. Values from the network are bounded here; JSON escapes their control characters.
+ * rely on. Values from the network are bounded here; control characters are escaped.
  */
 import pino from 'pino';
 import type { DestinationStream } from 'pino';
 import type { Clock } from './clock.ts';
+import { LogFile } from './log-file.ts';
 
 export type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
@@ -98,9 +99,15 @@ export type LogSink = DestinationStream & { reopen?(): void };
 
 /** Standard output when `file` is null; else the file, made if missing. */
 export function logDestination(file: string | null): LogSink {
-  if (file !== null) return pino.destination({ dest: file, sync: true, mkdir: true });
-  const out = pino.destination({ dest: 1, sync: true });
-  return { write: (line) => out.write(line) };
+  return new LogFile(file);
+}
+
+/** JSON escapes no DEL, no C1 and no bidirectional controls, which a terminal would obey. */
+function terminalSafe(line: string): string {
+  return line.replace(
+    /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 export function createLog(options: LogOptions): AdjustableLog {
@@ -112,7 +119,7 @@ export function createLog(options: LogOptions): AdjustableLog {
       timestamp: () => `,"time":"${new Date(clock.now()).toISOString()}"`,
       formatters: { level: (level) => ({ level }) },
     },
-    options.destination,
+    { write: (line: string) => options.destination.write(terminalSafe(line)) },
   );
   const host = options.host;
   return {

@@ -25,9 +25,11 @@ export interface Timeline {
 export interface TraceBounds {
   readonly sessions: number;
   readonly eventsPerSession: number;
+  /** Events of all sessions together: some 60 MiB when a client makes all of them large. */
+  readonly events: number;
 }
 
-export const TRACE_BOUNDS: TraceBounds = { sessions: 2000, eventsPerSession: 200 };
+export const TRACE_BOUNDS: TraceBounds = { sessions: 2000, eventsPerSession: 200, events: 50_000 };
 
 /** Longest text and longest list that an event keeps. */
 const MAX_VALUE = 256;
@@ -45,15 +47,19 @@ interface Session {
 export class SessionTraces {
   readonly #clock: Clock;
   readonly #perGeneration: number;
+  readonly #eventsPerGeneration: number;
   readonly #firstEvents: number;
   readonly #newestEvents: number;
   /** Two generations: what is heard of moves to the young one, the old one is dropped whole. */
   #young = new Map<string, Session>();
   #old = new Map<string, Session>();
+  /** Events in the young one. */
+  #youngEvents = 0;
 
   constructor(clock: Clock, bounds: TraceBounds = TRACE_BOUNDS) {
     this.#clock = clock;
     this.#perGeneration = Math.ceil(bounds.sessions / 2);
+    this.#eventsPerGeneration = Math.ceil(bounds.events / 2);
     this.#firstEvents = Math.floor(bounds.eventsPerSession / 3);
     this.#newestEvents = bounds.eventsPerSession - this.#firstEvents;
   }
@@ -63,10 +69,12 @@ export class SessionTraces {
     const sid = sessionOf(fields);
     if (sid === undefined) return;
     const session = this.#touch(sid);
+    this.#youngEvents += 1;
     const event = { at: this.#clock.now(), level, evt, fields: bounded(fields) };
     if (session.first.length < this.#firstEvents) session.first.push(event);
     else if (session.newest.length < this.#newestEvents) session.newest.push(event);
     else {
+      this.#youngEvents -= 1;
       session.newest[session.next] = event;
       session.next = (session.next + 1) % this.#newestEvents;
       session.dropped += 1;
@@ -97,12 +105,14 @@ export class SessionTraces {
     const young = this.#young.get(sid);
     if (young !== undefined) return young;
     const session = this.#old.get(sid) ?? { sid, first: [], newest: [], next: 0, dropped: 0 };
-    if (this.#young.size >= this.#perGeneration) {
+    if (this.#young.size >= this.#perGeneration || this.#youngEvents >= this.#eventsPerGeneration) {
       this.#old = this.#young;
       this.#young = new Map();
+      this.#youngEvents = 0;
     }
     this.#old.delete(sid);
     this.#young.set(sid, session);
+    this.#youngEvents += session.first.length + session.newest.length;
     return session;
   }
 }

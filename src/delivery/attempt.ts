@@ -1,23 +1,23 @@
 /**
  * One attempt at a spooled message: asks where each recipient goes today, hands the message over,
- * writes the ledger lines and tells the store what it came to. Never rejects but for a store that
- * fails, which is the scheduler's business.
+ * tells the store what it came to and writes the ledger lines. Never rejects but for a store that
+ * fails, which is the scheduler's business; the message then stays as it was.
  */
 import type { Clock } from '../base/clock.ts';
 import { CodedError } from '../base/errors.ts';
 import { jitter } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Destination } from '../directory/domain.ts';
-import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
-import type { Outcome } from '../mail/outcome.ts';
-import { replyText } from '../mail/outcome.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { Lease, SpoolStore } from '../store/spool-store.ts';
+import { logAttempt, logDone, logExpired, logHold } from './attempt-log.ts';
 import type { Courier, DeliveryReport } from './courier.ts';
-import { nextDelayMs } from './retry.ts';
+import type { Reports } from './reports.ts';
+import { fateOf } from './reports.ts';
+import { nextDelayMs, nextDueAt } from './retry.ts';
 import type { Settlement, Tried } from './settlement.ts';
-import { held, recipientsToTry, settle } from './settlement.ts';
+import { held, isRefused, recipientsToTry, settle } from './settlement.ts';
 
 export interface AttemptDeps {
   readonly store: Pick<SpoolStore, 'readContent' | 'complete' | 'reschedule'>;
@@ -29,60 +29,52 @@ export interface AttemptDeps {
     readonly retryMs: readonly number[];
     readonly finalReplyTimeoutMs: number;
   };
+  /** Without it nobody is told and everything undeliverable is held. */
+  readonly reports?: Reports;
+  /** A factor near 1 for the next wait; a seam for tests. */
+  readonly spread?: () => number;
 }
 
 /** Content up to here is read whole before the attempt: one write, and damage is seen in time. */
 const READ_WHOLE_BYTES = 256 * 1024;
 const RETRY_SPREAD = 0.05;
 
-/** What it says about the destination, for the pace of a drain. */
-export type AttemptResult = 'delivered' | 'put-off' | 'other';
+/**
+ * What it says about the destination, for the pace. `untried`: it says nothing about anything, and
+ * the message is as it was.
+ */
+export type AttemptResult = 'delivered' | 'put-off' | 'other' | 'untried';
+
+type Answer = Tried & { readonly report: DeliveryReport };
 
 export async function attempt(
   deps: AttemptDeps,
   lease: Lease,
   signal: AbortSignal,
 ): Promise<AttemptResult> {
-  const { clock, store } = deps;
   const { entry } = lease;
-  const tried: Tried[] = [];
-  let host: string | undefined;
   const groups = groupByDestination(entry, deps.route);
-  if (groups === undefined) {
-    const text = 'the domain is not served here any more';
-    const hold = { by: 'gateway', at: clock.now(), reason: 'undeliverable', text } as const;
-    await conclude(deps, lease, held(entry, hold));
-    return 'other';
-  }
-  const content = await spooledContent(store, entry);
-  if (content === undefined) {
-    const text = 'its stored content is damaged';
-    const hold = { by: 'gateway', at: clock.now(), reason: 'undeliverable', text } as const;
-    await conclude(deps, lease, held(entry, hold));
-    return 'other';
-  }
-  for (const { destination, recipients } of groups) {
-    const { reversePath, parameters } = entry;
-    const report = await deps.courier.deliver(
-      {
-        id: entry.id,
-        destination,
-        envelope: { reversePath, parameters, recipients },
-        content,
-        finalReplyTimeoutMs: deps.policy().finalReplyTimeoutMs,
-      },
-      signal,
-    );
-    host = report.host ?? host;
-    recipients.forEach((recipient, index) => {
-      const outcome = report.outcomes[index] ?? { kind: 'deferred', text: 'no outcome' };
-      tried.push({ recipient, outcome });
-      logOutcome(deps, entry, recipient, outcome, report);
-    });
-  }
-  await conclude(deps, lease, settle(entry, tried, clock.now(), host));
-  if (tried.some(({ outcome }) => outcome.kind === 'deferred')) return 'put-off';
-  return tried.some(({ outcome }) => outcome.kind === 'delivered') ? 'delivered' : 'other';
+  if (groups === undefined) return hold(deps, lease, 'the domain is not served here any more');
+  const content = await spooledContent(deps.store, entry);
+  if (content === undefined) return hold(deps, lease, 'its stored content is damaged');
+  const answers: Answer[] = [];
+  for (const group of groups) answers.push(...(await deliver(deps, entry, group, content, signal)));
+  // Cut short by us, before anything could be known: the attempt does not count.
+  if (signal.aborted && answers.every(isUndone)) return 'untried';
+  await conclude(deps, lease, answers);
+  if (answers.some(({ outcome }) => outcome.kind === 'deferred')) return 'put-off';
+  return answers.some(({ outcome }) => outcome.kind === 'delivered') ? 'delivered' : 'other';
+}
+
+/** As after an attempt that failed for reasons of ours. */
+export async function postpone(deps: AttemptDeps, lease: Lease): Promise<AttemptResult> {
+  const { id, token, entry } = lease;
+  const now = deps.clock.now();
+  if (now >= entry.expiresAt) return hold(deps, lease, 'the gateway trips over it, see the log');
+  const next = { ...entry, attempts: entry.attempts + 1 };
+  const step = { held: { id, token }, entry: next, dueAt: dueAfter(deps, next, now) };
+  await deps.store.reschedule([step]);
+  return 'other';
 }
 
 interface Group {
@@ -120,94 +112,102 @@ async function spooledContent(
   return { sizeBytes, chunks, read };
 }
 
-/** Tells the store, then the log: a line in the ledger must not be ahead of the truth. */
-async function conclude(deps: AttemptDeps, lease: Lease, settlement: Settlement): Promise<void> {
-  const { store, log, clock, policy } = deps;
-  const { id, token, entry } = lease;
-  const base = { id, sid: id.slice(0, id.indexOf('.')) };
-  switch (settlement.kind) {
-    case 'done': {
-      const [stillOurs] = await store.complete([{ id, token }]);
-      const delay = (clock.now() - entry.queuedAt) / 1000;
-      if (stillOurs === true) {
-        log.emit('msg.done', { ...base, res: 'delivered', delay, tries: entry.attempts + 1 });
-      }
-      return;
-    }
-    case 'retry': {
-      const delay = nextDelayMs(settlement.entry.attempts, policy().retryMs, jitter(RETRY_SPREAD));
-      // Not beyond its lifetime, so that the last attempt and the end of it are one.
-      const dueAt = Math.max(clock.now() + 1000, Math.min(clock.now() + delay, entry.expiresAt));
-      await store.reschedule([{ held: { id, token }, entry: settlement.entry, dueAt }]);
-      return;
-    }
-    case 'hold': {
-      const step = { held: { id, token }, entry: settlement.entry, dueAt: clock.now() };
-      const [stillOurs] = await store.reschedule([step]);
-      if (stillOurs === true) logHold(log, settlement.entry, clock.now());
-      return;
-    }
-  }
-}
-
-/** Each recipient that waits for a person from now on. */
-export function logHold(log: Log, entry: SpoolEntry, now: number): void {
-  const { id, hold, dest } = entry;
-  if (hold === undefined) return;
-  const age = Math.round((now - entry.queuedAt) / 1000);
-  const evt = hold.reason === 'expired' ? 'rcpt.expire' : 'rcpt.hold';
-  for (const { address, last } of entry.recipients) {
-    const to = formatAddress(address);
-    const text = last?.text ?? hold.text;
-    log.emit(evt, { id, sid: id.slice(0, id.indexOf('.')), to, dest, why: hold.reason, text, age });
-  }
-}
-
-function logOutcome(
-  { log, clock }: AttemptDeps,
+async function deliver(
+  { courier, policy }: AttemptDeps,
   entry: SpoolEntry,
-  { address }: SpooledRecipient,
-  outcome: Outcome,
-  report: DeliveryReport,
-): void {
-  const { id } = entry;
-  const base = {
-    id,
-    sid: id.slice(0, id.indexOf('.')),
-    to: formatAddress(address),
-    dest: entry.dest,
-    rhost: report.host,
-    rip: report.address,
-    tls: report.tls,
-    try: entry.attempts + 1,
-  };
-  const delay = (clock.now() - entry.queuedAt) / 1000;
-  switch (outcome.kind) {
-    case 'delivered': {
-      const { code, enhanced } = outcome.reply;
-      log.emit('rcpt.sent', {
-        ...base,
-        code,
-        enh: enhanced,
-        text: replyText(outcome.reply),
-        delay,
-      });
+  { destination, recipients }: Group,
+  content: Content,
+  signal: AbortSignal,
+): Promise<Answer[]> {
+  const { id, reversePath, parameters } = entry;
+  const envelope = { reversePath, parameters, recipients };
+  const { finalReplyTimeoutMs } = policy();
+  const job = { id, destination, envelope, content, finalReplyTimeoutMs };
+  const report = await courier.deliver(job, signal);
+  return recipients.map((recipient, index) => {
+    const outcome = report.outcomes[index] ?? { kind: 'deferred', text: 'no outcome' };
+    return { recipient, outcome, report };
+  });
+}
+
+function isUndone({ outcome }: Answer): boolean {
+  return outcome.kind === 'deferred' && outcome.maybeDelivered !== true;
+}
+
+async function hold(deps: AttemptDeps, lease: Lease, text: string): Promise<AttemptResult> {
+  const { clock } = deps;
+  const reason = { by: 'gateway', at: clock.now(), reason: 'undeliverable', text } as const;
+  await record(deps, lease, held(lease.entry, reason), undefined);
+  return 'other';
+}
+
+async function conclude(
+  deps: AttemptDeps,
+  lease: Lease,
+  answers: readonly Answer[],
+): Promise<void> {
+  const { clock, log } = deps;
+  const { entry } = lease;
+  const now = clock.now();
+  const host = answers.findLast(({ report }) => report.host !== undefined)?.report.host;
+  const settlement = await settleAndReport(deps, entry, answers, now, host);
+  const { next } = settlement;
+  const dueAt = next.kind === 'retry' ? dueAfter(deps, next.entry, now) : undefined;
+  const { gone, reported } = settlement;
+  // Settling writes recipients anew; their addresses are the same objects all along.
+  const told = new Set(reported.map(({ address }) => address));
+  const isReported = ({ address }: SpooledRecipient) => told.has(address);
+  // What the destination said is so, whatever the store does with it next.
+  logAttempt(log, { entry, tried: answers, now, nextDueAt: dueAt, isReported });
+  const late = gone.filter((recipient) => !isRefused(recipient));
+  logExpired(log, entry, late, isReported, now);
+  await record(deps, lease, next, dueAt);
+}
+
+function dueAfter({ policy, spread }: AttemptDeps, entry: SpoolEntry, now: number): number {
+  const factor = spread?.() ?? jitter(RETRY_SPREAD);
+  const delayMs = nextDelayMs(entry.attempts, policy().retryMs, factor);
+  return nextDueAt(now, delayMs, entry.expiresAt);
+}
+
+/** The report goes first: a crash between the two steps tells a sender twice rather than never. */
+async function settleAndReport(
+  { reports }: AttemptDeps,
+  entry: SpoolEntry,
+  answers: readonly Answer[],
+  now: number,
+  host: string | undefined,
+): Promise<Settlement> {
+  if (reports !== undefined) {
+    const fate = (recipient: SpooledRecipient) => fateOf(entry, recipient);
+    const settlement = settle(entry, answers, now, host, fate);
+    if (settlement.reported.length === 0) return settlement;
+    if (await reports.failed(entry, settlement.reported)) return settlement;
+  }
+  return settle(entry, answers, now, host, () => 'hold');
+}
+
+/** Tells the store, then the ledger; a message that is not ours any more is somebody else's line. */
+async function record(
+  { store, log, clock }: AttemptDeps,
+  { id, token, entry }: Lease,
+  next: Settlement['next'],
+  dueAt: number | undefined,
+): Promise<void> {
+  const held = { id, token };
+  const now = clock.now();
+  switch (next.kind) {
+    case 'done': {
+      const [stillOurs] = await store.complete([held]);
+      if (stillOurs === true) logDone(log, entry, next.result, entry.attempts + 1, now);
       return;
     }
-    case 'deferred':
-      log.emit('rcpt.defer', { ...base, why: 'dest_down', text: outcome.text, delay });
+    case 'retry':
+      await store.reschedule([{ held, entry: next.entry, dueAt: dueAt ?? now }]);
       return;
-    case 'failed': {
-      const { code, enhanced } = outcome.reply;
-      const text = replyText(outcome.reply);
-      log.emit('rcpt.fail', {
-        ...base,
-        why: 'destination',
-        code,
-        enh: enhanced,
-        text,
-        dsn: 'none',
-      });
+    case 'hold': {
+      const [stillOurs] = await store.reschedule([{ held, entry: next.entry, dueAt: now }]);
+      if (stillOurs === true) logHold(log, next.entry, now);
       return;
     }
   }

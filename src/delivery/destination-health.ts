@@ -89,12 +89,9 @@ export class HealthBook {
   observe(key: string, seen: Observation): void {
     const before = this.#destinations.get(key);
     const now = nextHealth(before, seen, this.#clock.now());
-    if (before === undefined && this.#destinations.size >= MAX_DESTINATIONS) {
-      for (const oldest of this.#destinations.keys()) {
-        this.#destinations.delete(oldest);
-        break;
-      }
-    }
+    // Taken out and put in again, so that the map's order is the order they were seen in.
+    this.#destinations.delete(key);
+    if (this.#destinations.size >= MAX_DESTINATIONS) this.#forgetOldest();
     this.#destinations.set(key, now);
     if (now.state !== (before?.state ?? 'up')) this.#onChange({ key, before, now });
   }
@@ -105,5 +102,17 @@ export class HealthBook {
 
   isDown(key: string): boolean {
     return this.#destinations.get(key)?.state === 'down';
+  }
+
+  /** Every destination heard of, the one seen last at the end. */
+  list(): readonly { readonly key: string; readonly health: Health }[] {
+    return [...this.#destinations].map(([key, health]) => ({ key, health }));
+  }
+
+  #forgetOldest(): void {
+    for (const oldest of this.#destinations.keys()) {
+      this.#destinations.delete(oldest);
+      return;
+    }
   }
 }

@@ -1,35 +1,61 @@
 /**
- * Messages whose lifetime ends while their destination is down, so that no attempt notices: they are
- * held for a person. Ids sort by age, so the look ends at the first one that has time left.
+ * Messages whose lifetime ends while their destination is down, so that no attempt notices. They end
+ * as after a last attempt: reported to a proven sender, else held for a person.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { SpoolEntry } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
-import { logHold } from './attempt.ts';
+import { logDone, logExpired, logHold } from './attempt-log.ts';
+import type { Reports } from './reports.ts';
+import { fateOf } from './reports.ts';
+import { settle } from './settlement.ts';
 
 const PAGE = 200;
 /** Held messages are old as well and are passed over; more than this wait for the next look. */
 const MAX_PAGES = 500;
 
-export async function expireOverdue(
-  store: Pick<SpoolStore, 'scan' | 'administer'>,
-  clock: Clock,
-  log: Log,
-): Promise<void> {
+export interface ExpiryDeps {
+  readonly store: Pick<SpoolStore, 'scan' | 'administer'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly policy: () => { readonly lifetimeMs: number };
+  readonly reports?: Reports;
+}
+
+/**
+ * Ids sort by age, so the look ends at the first message too young to be over. One that a person
+ * gave a new lifetime is old and not over; it is passed by.
+ */
+export async function expireOverdue(deps: ExpiryDeps, signal: AbortSignal): Promise<void> {
+  const { store, clock, policy } = deps;
   let after: string | undefined;
-  for (let pages = 0; pages < MAX_PAGES; pages++) {
+  for (let pages = 0; pages < MAX_PAGES && !signal.aborted; pages++) {
     const page = await store.scan({ limit: PAGE, ...(after !== undefined && { after }) });
     for (const { entry, active } of page) {
-      if (entry.hold !== undefined || active) continue;
       const now = clock.now();
-      if (entry.expiresAt > now) return;
-      const text = 'its lifetime ended before the destination took it';
-      const hold = { by: 'gateway', at: now, reason: 'expired', text } as const;
-      if (await store.administer(entry.id, { kind: 'hold', hold })) {
-        logHold(log, { ...entry, hold }, now);
-      }
+      if (entry.expiresAt > now && entry.queuedAt + policy().lifetimeMs > now) return;
+      if (entry.hold === undefined && !active && entry.expiresAt <= now) await expire(deps, entry);
     }
     after = page.at(-1)?.entry.id;
     if (after === undefined || page.length < PAGE) return;
   }
+}
+
+async function expire(deps: ExpiryDeps, entry: SpoolEntry): Promise<void> {
+  const { store, clock, log, reports } = deps;
+  const { id } = entry;
+  const now = clock.now();
+  const fate = reports === undefined ? () => 'hold' as const : fateOf.bind(undefined, entry);
+  const settlement = settle(entry, [], now, undefined, fate);
+  const { gone, reported, next } = settlement;
+  if (next.kind === 'done' && (reported.length === 0 || (await reports?.failed(entry, reported)))) {
+    if (!(await store.administer(id, { kind: 'remove' }))) return;
+    logExpired(log, entry, gone, (recipient) => reported.includes(recipient), now);
+    logDone(log, entry, next.result, entry.attempts, now);
+    return;
+  }
+  const text = 'its lifetime ended before the destination took it';
+  const hold = { by: 'gateway', at: now, reason: 'expired', text } as const;
+  if (await store.administer(id, { kind: 'hold', hold })) logHold(log, { ...entry, hold }, now);
 }

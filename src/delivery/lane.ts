@@ -1,8 +1,8 @@
 /**
- * The waiting mail of one hosted domain on its way out: claims what is due, works it off side by
- * side, and finds the pace the destination likes. It begins with few deliveries at once, doubles
- * while they go well and halves when the destination puts us off. After an outage everything that
- * waits is tried, whatever its next time was, but each message once.
+ * The waiting mail of one hosted domain on its way out: claims what is due and starts as many
+ * deliveries as the destination's pace allows. After an outage everything that waits is tried,
+ * whatever its next time was, but each message once: what was put off in this drain is set aside,
+ * still claimed, until the drain is over. Whatever ends the run, leases not used are given back.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Lease, SpoolStore } from '../store/spool-store.ts';
@@ -15,138 +15,162 @@ export interface LaneDeps {
   readonly store: Pick<SpoolStore, 'claim' | 'release'>;
   readonly keeper: LeaseKeeper;
   readonly clock: Clock;
-  /** Deliveries at once that the destination allows; 0 while it is down or the gateway stops. */
+  /** Deliveries at once that may be begun; 0 while the destination is down or the gateway stops. */
   readonly mayRun: () => number;
-  readonly attempt: (lease: Lease, signal: AbortSignal) => Promise<AttemptResult>;
-  /** Waits for one of the places that all lanes share. */
-  readonly place: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Waits for its turn and delivers. Rejects when the store fails. */
+  readonly deliver: (lease: Lease, signal: AbortSignal) => Promise<AttemptResult>;
 }
 
-const FIRST_PACE = 2;
-/** Claimed ahead of the deliveries, so that they do not wait for the store. */
-const CLAIM_AHEAD = 50;
+/** Claimed for each delivery under way, so that the next one does not wait for the store. */
+const CLAIM_AHEAD = 2;
+const MAX_CLAIM = 100;
 /** Put off in one drain; beyond this it is no recovery, and the usual times count again. */
 const MAX_PUT_OFF = 10_000;
 
+interface Claimed {
+  readonly lease: Lease;
+  readonly signal: AbortSignal;
+}
+
 export class Lane {
   readonly #deps: LaneDeps;
-  readonly #claimed: { readonly lease: Lease; readonly signal: AbortSignal }[] = [];
-  readonly #running = new Set<Promise<void>>();
-  /** While the backlog of an outage is worked off: what it has put off once already. */
-  #putOff: Set<string> | undefined;
-  /** Leases of messages whose turn in this drain is over. */
+  #claimed: Claimed[] = [];
+  /** Leases that will not be used: put off once in this drain, or not tried. */
   #aside: Lease[] = [];
-  #pace = FIRST_PACE;
-  #loop: Promise<void> | undefined;
+  /** Messages put off in this drain; undefined when there is no drain. */
+  #putOff: Set<string> | undefined;
+  #running = 0;
+  /** A claim may find something. */
+  #more = false;
+  /** Told that there may be more, since the run last looked. */
   #wanted = false;
+  #failure: { readonly error: unknown } | undefined;
+  #changed: () => void = () => undefined;
+  #run: Promise<void> | undefined;
 
   constructor(deps: LaneDeps) {
     this.#deps = deps;
   }
 
   get isIdle(): boolean {
-    return this.#loop === undefined;
+    return this.#run === undefined;
   }
 
   /** The destination is back: all that waits is due now. */
   recovered(): void {
     this.#putOff = new Set();
-    this.#pace = FIRST_PACE;
   }
 
-  /** Works off what is due; resolves when nothing is left to do now. Rejects when the store fails. */
+  /**
+   * There may be work. Resolves when nothing is left to do now; rejects when the store failed, after
+   * all deliveries under way have ended. The same promise for all who call while it is on.
+   */
   run(): Promise<void> {
+    this.#more = true;
     this.#wanted = true;
-    this.#loop ??= this.#work().finally(() => {
-      this.#loop = undefined;
+    this.#changed();
+    this.#run ??= this.#work().finally(() => {
+      this.#run = undefined;
     });
-    return this.#loop;
+    return this.#run;
   }
 
   async #work(): Promise<void> {
-    const failure = Promise.withResolvers<never>();
-    failure.promise.catch(() => undefined);
     try {
-      while (this.#wanted) {
+      for (;;) {
         this.#wanted = false;
-        while (await this.#step(failure)) {
-          // one delivery more under way, or one less
-        }
+        const changed = Promise.withResolvers<void>();
+        this.#changed = changed.resolve;
+        await this.#fill();
+        if (this.#running > 0) await changed.promise;
+        else if (!this.#wanted || this.#failure !== undefined) break;
       }
-      await Promise.race([Promise.all(this.#running), failure.promise]);
+      if (this.#failure !== undefined) throw this.#failure.error;
     } finally {
-      await Promise.allSettled(this.#running);
+      this.#failure = undefined;
+      this.#putOff = undefined;
       await this.#giveBack();
     }
   }
 
-  /** Starts one delivery, or waits for one to end; false when there is nothing to do. */
-  async #step(failure: PromiseWithResolvers<never>): Promise<boolean> {
-    const allowed = Math.min(this.#pace, this.#deps.mayRun());
-    if (allowed > 0 && this.#running.size < allowed) {
-      if (this.#claimed.length === 0) await this.#claim();
-      const next = this.#claimed.shift();
-      if (next !== undefined) {
-        this.#start(next, failure);
-        return true;
+  async #fill(): Promise<void> {
+    if (this.#putOff === undefined && this.#aside.length > 0) {
+      await this.#guarded(this.#release(this.#aside.splice(0)));
+      this.#more = true;
+    }
+    while (this.#failure === undefined && this.#running < this.#deps.mayRun()) {
+      const next = this.#claimed.shift() ?? (await this.#claim());
+      if (next === undefined) return;
+      this.#start(next);
+    }
+  }
+
+  /** The next message; undefined when there is none now. */
+  async #claim(): Promise<Claimed | undefined> {
+    const { dest, store, keeper, clock, mayRun } = this.#deps;
+    while (this.#more) {
+      this.#more = false;
+      const n = Math.min(Math.max(mayRun() * CLAIM_AHEAD, 1), MAX_CLAIM);
+      const early = this.#putOff !== undefined;
+      const claimedAt = clock.mono();
+      const leases = await this.#guarded(store.claim({ dest, n, leaseMs: LEASE_MS, early }));
+      for (const lease of leases) {
+        const signal = keeper.keep(lease, claimedAt);
+        if (this.#putOff?.has(lease.id) === true) this.#aside.push(lease);
+        else this.#claimed.push({ lease, signal });
       }
+      if (leases.length === n) this.#more = true;
+      else if (early && !this.#more) await this.#endDrain();
+      const next = this.#claimed.shift();
+      if (next !== undefined) return next;
     }
-    if (this.#running.size === 0) return false;
-    await Promise.race([...this.#running, failure.promise]);
-    return true;
+    return undefined;
   }
 
-  async #claim(): Promise<void> {
-    const { dest, store, keeper, clock } = this.#deps;
-    const claimedAt = clock.mono();
-    const early = this.#putOff !== undefined;
-    const leases = await store.claim({ dest, n: CLAIM_AHEAD, leaseMs: LEASE_MS, early });
-    for (const lease of leases) {
-      const signal = keeper.keep(lease, claimedAt);
-      if (this.#putOff?.has(lease.id) === true) this.#aside.push(lease);
-      else this.#claimed.push({ lease, signal });
-    }
-    if (this.#claimed.length > 0) return;
-    if (leases.length > 0) return this.#claim();
+  /** All that waited has had its turn; from now on the usual times count. */
+  async #endDrain(): Promise<void> {
     this.#putOff = undefined;
+    await this.#guarded(this.#release(this.#aside.splice(0)));
   }
 
-  #start(
-    { lease, signal }: { readonly lease: Lease; readonly signal: AbortSignal },
-    failure: PromiseWithResolvers<never>,
-  ): void {
-    const { keeper, attempt, place } = this.#deps;
-    const running: Promise<void> = place(() => attempt(lease, signal))
-      .then(
-        (result) => this.#learn(lease.id, result),
-        (error: unknown) => {
-          this.#aside.push(lease);
-          failure.reject(error);
-        },
-      )
-      .finally(() => {
-        keeper.drop(lease.id);
-        this.#running.delete(running);
-      });
-    this.#running.add(running);
-  }
-
-  #learn(id: string, result: AttemptResult): void {
-    if (result === 'delivered') {
-      // Each delivery of a round that went well makes room for one more: the pace doubles.
-      this.#pace = Math.min(this.#pace + 1, Math.max(FIRST_PACE, this.#deps.mayRun()));
-    } else if (result === 'put-off') {
-      this.#pace = Math.max(1, Math.floor(this.#pace / 2));
-      this.#putOff?.add(id);
-      if ((this.#putOff?.size ?? 0) > MAX_PUT_OFF) this.#putOff = undefined;
+  /** A store that fails ends the run, but not the deliveries under way. */
+  async #guarded<T>(work: Promise<T[]>): Promise<T[]> {
+    try {
+      return await work;
+    } catch (error) {
+      this.#failure ??= { error };
+      return [];
     }
+  }
+
+  #start({ lease, signal }: Claimed): void {
+    this.#running += 1;
+    this.#deps.deliver(lease, signal).then(
+      (result) => this.#ended(lease, result),
+      (error: unknown) => {
+        this.#failure ??= { error };
+        this.#ended(lease, 'untried');
+      },
+    );
+  }
+
+  #ended(lease: Lease, result: AttemptResult): void {
+    this.#running -= 1;
+    if (result === 'untried') this.#aside.push(lease);
+    else this.#deps.keeper.drop(lease);
+    if (result === 'put-off') this.#putOff?.add(lease.id);
+    if ((this.#putOff?.size ?? 0) > MAX_PUT_OFF) this.#putOff = undefined;
+    this.#changed();
   }
 
   async #giveBack(): Promise<void> {
-    const { store, keeper } = this.#deps;
-    const leases = [...this.#claimed.splice(0).map(({ lease }) => lease), ...this.#aside.splice(0)];
-    if (leases.length === 0) return;
-    await store.release(leases.map(({ id, token }) => ({ id, token })));
-    for (const { id } of leases) keeper.drop(id);
+    const unused = this.#claimed.splice(0).map(({ lease }) => lease);
+    await this.#release([...unused, ...this.#aside.splice(0)]);
+  }
+
+  async #release(leases: readonly Lease[]): Promise<boolean[]> {
+    if (leases.length === 0) return [];
+    for (const lease of leases) this.#deps.keeper.drop(lease);
+    return this.#deps.store.release(leases.map(({ id, token }) => ({ id, token })));
   }
 }

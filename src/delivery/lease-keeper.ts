@@ -1,6 +1,8 @@
 /**
- * The leases this process holds, renewed in bulk at a third of their time. A lease that could not be
- * renewed in time aborts its attempt, so that nobody delivers what may be somebody else's by now.
+ * The leases this process holds, renewed in bulk at a third of their time. A lease that was not
+ * renewed in time aborts its attempt while it still has some seconds to run, so that nobody delivers
+ * what may be somebody else's by now; a store that is silent or refuses to renew changes nothing
+ * about that.
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import { CodedError } from '../base/errors.ts';
@@ -10,42 +12,41 @@ import type { Held, Lease, SpoolStore } from '../store/spool-store.ts';
 export const LEASE_MS = 120_000;
 /** An attempt must have ended so long before its lease does. */
 const GUARD_MS = 8000;
+const RENEW_MS = LEASE_MS / 3;
 
 interface Kept {
   readonly held: Held;
   readonly abort: AbortController;
-  /** On the clock that never runs backwards. */
-  endsAt: number;
+  overdue: Timer;
 }
 
 export class LeaseKeeper {
   readonly #store: Pick<SpoolStore, 'renew'>;
   readonly #clock: Clock;
-  readonly #kept = new Map<string, Kept>();
-  #timer: Timer | undefined;
+  /** By token, which is never used twice, while an id comes again with each claim. */
+  readonly #kept = new Map<bigint, Kept>();
+  #renewal: Timer | undefined;
 
   constructor(store: Pick<SpoolStore, 'renew'>, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
   }
 
-  /** `claimedAt`: when the claim was sent, which is before the store's own count began. */
-  keep(lease: Lease, claimedAt: number): AbortSignal {
+  /** `claimedAt`: when the claim was sent (monotonic), which is before the store's count began. */
+  keep({ id, token }: Lease, claimedAt: number): AbortSignal {
     const abort = new AbortController();
-    const held = { id: lease.id, token: lease.token };
-    this.#kept.set(lease.id, { held, abort, endsAt: claimedAt + LEASE_MS - GUARD_MS });
-    this.#timer ??= this.#clock.timer(LEASE_MS / 3, () => {
-      this.#timer = undefined;
-      this.#renew().catch(() => this.#abortOverdue());
-    });
+    const kept = { held: { id, token }, abort, overdue: this.#overdue(abort, claimedAt) };
+    this.#kept.set(token, kept);
+    this.#renewLater();
     return abort.signal;
   }
 
-  drop(id: string): void {
-    this.#kept.delete(id);
+  drop({ token }: Held): void {
+    this.#kept.get(token)?.overdue.stop();
+    this.#kept.delete(token);
     if (this.#kept.size > 0) return;
-    this.#timer?.stop();
-    this.#timer = undefined;
+    this.#renewal?.stop();
+    this.#renewal = undefined;
   }
 
   abortAll(): void {
@@ -54,29 +55,34 @@ export class LeaseKeeper {
     }
   }
 
-  async #renew(): Promise<void> {
-    const kept = [...this.#kept.values()];
-    if (kept.length === 0) return;
-    this.#timer ??= this.#clock.timer(LEASE_MS / 3, () => {
-      this.#timer = undefined;
-      this.#renew().catch(() => this.#abortOverdue());
-    });
-    const askedAt = this.#clock.mono();
-    const renewed = await this.#store.renew(
-      kept.map(({ held }) => held),
-      LEASE_MS,
-    );
-    kept.forEach((one, index) => {
-      if (renewed[index] === true) one.endsAt = askedAt + LEASE_MS - GUARD_MS;
-      else one.abort.abort(new CodedError('DEADLINE', 'the lease was lost'));
+  #overdue(abort: AbortController, askedAt: number): Timer {
+    const leftMs = askedAt + LEASE_MS - GUARD_MS - this.#clock.mono();
+    return this.#clock.timer(Math.max(leftMs, 0), () => {
+      abort.abort(new CodedError('DEADLINE', 'the lease ran out'));
     });
   }
 
-  /** The store did not answer: whatever is past its time must not go on. */
-  #abortOverdue(): void {
-    const now = this.#clock.mono();
-    for (const { abort, endsAt } of this.#kept.values()) {
-      if (now >= endsAt) abort.abort(new CodedError('DEADLINE', 'the lease ran out'));
-    }
+  #renewLater(): void {
+    this.#renewal ??= this.#clock.timer(RENEW_MS, () => {
+      this.#renewal = undefined;
+      this.#renewLater();
+      // A store that cannot renew leaves the leases to their end, which aborts the attempts.
+      this.#renew().catch(() => undefined);
+    });
+  }
+
+  async #renew(): Promise<void> {
+    const asked = [...this.#kept.values()];
+    const askedAt = this.#clock.mono();
+    const renewed = await this.#store.renew(
+      asked.map(({ held }) => held),
+      LEASE_MS,
+    );
+    asked.forEach((kept, index) => {
+      if (this.#kept.get(kept.held.token) !== kept) return;
+      kept.overdue.stop();
+      if (renewed[index] === true) kept.overdue = this.#overdue(kept.abort, askedAt);
+      else kept.abort.abort(new CodedError('DEADLINE', 'the lease was lost'));
+    });
   }
 }

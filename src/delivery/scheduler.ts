@@ -1,94 +1,128 @@
 /**
  * The scheduler: sees to it that whatever is in the spool is tried when its time comes, and at once
  * when a destination is back. One timer for the next due time, one lane per domain with mail, one
- * probe per destination that is down; while it is down its messages are left alone. Exceptions of
- * the loop end here: a store that fails is told to the gateway, anything else is tried again.
+ * pace per destination, one probe per destination that is down; while it is down its messages are
+ * left alone and no attempt of theirs is used up. Exceptions of the loop end here: a store that
+ * failed is told to the gateway and nothing more is begun, anything else rests a moment and goes on.
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Destination } from '../directory/domain.ts';
-import type { SpoolStore } from '../store/spool-store.ts';
-import { attempt } from './attempt.ts';
+import type { Lease, SpoolStore } from '../store/spool-store.ts';
+import type { AttemptResult } from './attempt.ts';
+import { attempt, postpone } from './attempt.ts';
 import type { Courier } from './courier.ts';
 import type { HealthBook } from './destination-health.ts';
 import { expireOverdue } from './expiry.ts';
 import { Lane } from './lane.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
+import { Pace } from './pace.ts';
 import { Places } from './places.ts';
+import { Probes } from './probes.ts';
+import type { Reports } from './reports.ts';
 
 export interface SchedulerPolicy {
   /** Waits before the second, third, ... attempt; the last one repeats. */
   readonly retryMs: readonly number[];
+  readonly lifetimeMs: number;
   readonly probeMs: number;
   readonly finalReplyTimeoutMs: number;
 }
 
 export interface SchedulerOptions {
   readonly store: SpoolStore;
-  readonly courier: Courier;
+  readonly courier: Pick<Courier, 'deliver' | 'probe'>;
   readonly health: Pick<HealthBook, 'isDown'>;
   readonly clock: Clock;
   readonly log: Log;
   /** The destination of a domain as configured now; undefined when it is not served any more. */
   readonly route: (domain: string) => Destination | undefined;
+  /** All destinations as configured now: one that is down is probed even when no mail waits. */
+  readonly destinations?: () => readonly Destination[];
   /** Read anew at each use, for a reload changes it. */
   readonly policy: () => SchedulerPolicy;
+  /** Without it nobody is told and everything undeliverable is held. */
+  readonly reports?: Reports;
   readonly onStoreFailure: () => void;
+  /** A factor near 1 for each retry time; a seam for tests. */
+  readonly spread?: () => number;
 }
 
 /** Deliveries at once, all destinations together. */
 const MAX_DELIVERIES = 200;
 /** For a domain without a destination: how many of its messages are held side by side. */
 const HOLDING = 10;
+const UNSERVED = '';
 const EXPIRY_EVERY_MS = 60_000;
+/** Lanes that end together are looked after together. */
+const SOON_MS = 20;
 /** After a surprise, so that it cannot spin. */
-const RECOVER_MS = 1000;
+const REST_MS = 1000;
 const STOP_GRACE_MS = 30_000;
+/** Timers hold 31 bits; a look too early does no harm. */
+const MAX_TIMER_MS = 2 ** 30;
 
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #keeper: LeaseKeeper;
+  readonly #probes: Probes;
   readonly #places = new Places(MAX_DELIVERIES);
   readonly #lanes = new Map<string, Lane>();
-  readonly #probes = new Map<string, Timer>();
+  readonly #paces = new Map<string, Pace>();
   readonly #work = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
   #timer: Timer | undefined;
-  #expiryTimer: Timer | undefined;
+  /** When it fires, by the monotonic clock. */
+  #lookAt = Infinity;
+  #expiry: Timer | undefined;
+  /** Nothing is begun before, by the monotonic clock; infinite once the store has failed. */
+  #restUntil = 0;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.#keeper = new LeaseKeeper(options.store, options.clock);
+    this.#probes = new Probes({
+      courier: options.courier,
+      clock: options.clock,
+      everyMs: () => options.policy().probeMs,
+      signal: this.#stopped.signal,
+      onProbed: () => this.#look(),
+      supervise: (work) => this.#supervise(work),
+    });
+  }
+
+  get activeDeliveries(): number {
+    return this.#places.taken;
   }
 
   start(): void {
-    const { clock } = this.#options;
-    this.#expiryTimer = clock.timer(EXPIRY_EVERY_MS, () => {
-      this.#supervise(this.#expire());
-      this.#expiryTimer?.restart();
-    });
-    this.wake();
+    this.#expiry = this.#options.clock.timer(EXPIRY_EVERY_MS, () => this.#expire());
+    this.#look();
   }
 
-  /** There may be something to do: new mail for a domain, or anything. */
+  /** There may be something to do: new mail for a domain, or anything, as after a reload. */
   wake(dest?: string): void {
-    if (this.#stopped.signal.aborted) return;
-    const { store } = this.#options;
-    for (const backlog of store.backlog()) {
-      if (dest === undefined || backlog.dest === dest)
-        this.#consider(backlog.dest, backlog.nextDueAt);
-    }
-    this.#setTimer();
+    if (dest === undefined) return this.#look();
+    const destination = this.#downNow(dest);
+    if (destination === undefined) this.#run(dest);
+    else if (!this.#isStopped) this.#probes.watch(destination);
+  }
+
+  /** Somebody wants it now: a destination that is down is asked at once. */
+  retryNow(dest: string): void {
+    const destination = this.#downNow(dest);
+    if (destination === undefined) this.#run(dest);
+    else if (!this.#isStopped) this.#probes.now(destination);
   }
 
   /** A destination answers again: all that waits for it is tried now. */
   recovered(key: string): void {
-    this.#probes.get(key)?.stop();
-    this.#probes.delete(key);
-    const { store, route } = this.#options;
-    for (const { dest } of store.backlog()) {
-      if (route(dest)?.key !== key) continue;
+    this.#probes.forget(key);
+    if (this.#isStopped) return;
+    this.#paces.get(key)?.restart();
+    for (const { dest } of this.#options.store.backlog()) {
+      if (this.#options.route(dest)?.key !== key) continue;
       this.#lane(dest).recovered();
       this.#run(dest);
     }
@@ -98,93 +132,131 @@ export class Scheduler {
   async stop(): Promise<void> {
     this.#stopped.abort(new CodedError('STOPPING', 'the gateway is going down'));
     this.#timer?.stop();
-    this.#expiryTimer?.stop();
-    for (const probe of this.#probes.values()) probe.stop();
+    this.#expiry?.stop();
+    this.#probes.stop();
     const cut = this.#options.clock.timer(STOP_GRACE_MS, () => this.#keeper.abortAll());
     while (this.#work.size > 0) await Promise.allSettled(this.#work);
     cut.stop();
   }
 
-  #consider(dest: string, nextDueAt: number): void {
-    const { route, health, clock } = this.#options;
-    const destination = route(dest);
-    if (destination !== undefined && health.isDown(destination.key)) this.#probe(destination);
-    else if (nextDueAt <= clock.now()) this.#run(dest);
+  get #isStopped(): boolean {
+    return this.#stopped.signal.aborted;
+  }
+
+  /** Starts what is due and sees to it that somebody looks again when the next thing is. */
+  #look(): void {
+    if (this.#isStopped) return;
+    const { store, clock, policy, health, destinations } = this.#options;
+    const now = clock.now();
+    this.#lookAt = Infinity;
+    const restMs = this.#restUntil - clock.mono();
+    if (restMs > 0) return this.#lookIn(restMs);
+    // A destination that nobody has mail for goes down unseen: look now and then.
+    let next = now + policy().probeMs;
+    for (const { dest, nextDueAt } of store.backlog()) {
+      const down = this.#downNow(dest);
+      if (down !== undefined) this.#probes.watch(down);
+      else if (nextDueAt <= now) this.#run(dest);
+      else next = Math.min(next, nextDueAt);
+    }
+    for (const destination of destinations?.() ?? []) {
+      if (health.isDown(destination.key)) this.#probes.watch(destination);
+    }
+    this.#lookIn(next - now);
+  }
+
+  /** A look that is planned for earlier stays: it plans anew. */
+  #lookIn(ms: number): void {
+    const at = this.#options.clock.mono() + ms;
+    if (this.#isStopped || at >= this.#lookAt) return;
+    this.#timer?.stop();
+    this.#lookAt = at;
+    this.#timer = this.#options.clock.timer(Math.min(ms, MAX_TIMER_MS), () => this.#look());
+  }
+
+  /** The destination of a domain, when it is down. */
+  #downNow(dest: string): Destination | undefined {
+    const destination = this.#options.route(dest);
+    if (destination === undefined) return undefined;
+    return this.#options.health.isDown(destination.key) ? destination : undefined;
   }
 
   #run(dest: string): void {
-    if (this.#stopped.signal.aborted) return;
+    if (this.#isStopped || this.#options.clock.mono() < this.#restUntil) return;
     const lane = this.#lane(dest);
-    const wasIdle = lane.isIdle;
+    const isNew = lane.isIdle;
     const done = lane.run();
-    // The run that is on already is under supervision; it sees the new work too.
-    if (!wasIdle) return;
-    this.#supervise(
-      done.finally(() => {
-        if (lane.isIdle) this.#lanes.delete(dest);
-        this.#setTimer();
-      }),
-    );
+    // A run that is on already is under supervision; it sees the new work too.
+    if (isNew) this.#supervise(done.finally(() => this.#laneEnded(dest, lane)));
+  }
+
+  #laneEnded(dest: string, lane: Lane): void {
+    if (lane.isIdle) this.#lanes.delete(dest);
+    for (const [key, pace] of this.#paces) if (pace.isIdle) this.#paces.delete(key);
+    this.#lookIn(SOON_MS);
   }
 
   #lane(dest: string): Lane {
     const known = this.#lanes.get(dest);
     if (known !== undefined) return known;
-    const { store, clock, route, health } = this.#options;
+    const { store, clock } = this.#options;
     const lane = new Lane({
       dest,
       store,
       clock,
       keeper: this.#keeper,
-      place: (work) => this.#places.run(work),
-      attempt: (lease, signal) => attempt(this.#options, lease, signal),
-      mayRun: () => {
-        if (this.#stopped.signal.aborted) return 0;
-        const destination = route(dest);
-        if (destination === undefined) return HOLDING;
-        return health.isDown(destination.key) ? 0 : destination.maxConnections;
-      },
+      mayRun: () => this.#mayRun(dest),
+      deliver: (lease, signal) => this.#deliver(dest, lease, signal),
     });
     this.#lanes.set(dest, lane);
     return lane;
   }
 
-  /** Asks a destination that is down again and again; its health tells when it is back. */
-  #probe(destination: Destination): void {
-    const { key } = destination;
-    if (this.#probes.has(key) || this.#stopped.signal.aborted) return;
-    const { clock, courier, health, policy } = this.#options;
-    const timer = clock.timer(policy().probeMs, () => {
-      const asked = courier.probe(destination, this.#stopped.signal).then(() => {
-        this.#probes.delete(key);
-        // While it is down and mail waits, `wake` sets the next probe.
-        if (health.isDown(key)) this.wake();
-      });
-      this.#supervise(asked);
-    });
-    this.#probes.set(key, timer);
+  #mayRun(dest: string): number {
+    if (this.#isStopped || this.#downNow(dest) !== undefined) return 0;
+    return this.#pace(dest).limit;
   }
 
-  #setTimer(): void {
-    if (this.#stopped.signal.aborted) return;
-    const { store, route, health, clock } = this.#options;
-    let next = Infinity;
-    for (const { dest, nextDueAt } of store.backlog()) {
-      const destination = route(dest);
-      if (destination !== undefined && health.isDown(destination.key)) this.#probe(destination);
-      else if (this.#lanes.get(dest)?.isIdle !== false) next = Math.min(next, nextDueAt);
+  /** Waits for a place at its destination, then for one of all, so that nobody starves another. */
+  #deliver(dest: string, lease: Lease, signal: AbortSignal): Promise<AttemptResult> {
+    return this.#pace(dest).run(() =>
+      this.#places.run(async () => {
+        // While it waited the destination may have gone down, or its lease been lost.
+        if (signal.aborted || this.#mayRun(dest) === 0) return 'untried';
+        return this.#attempt(lease, signal);
+      }),
+    );
+  }
+
+  /** A message that trips us up must not stop the others, nor itself be lost: it is put off. */
+  async #attempt(lease: Lease, signal: AbortSignal): Promise<AttemptResult> {
+    try {
+      return await attempt(this.#options, lease, signal);
+    } catch (error) {
+      // The store's own trouble is no fault of this message.
+      if (error instanceof CodedError) throw error;
+      this.#logCrash(error, lease.id);
+      return postpone(this.#options, lease);
     }
-    this.#timer?.stop();
-    this.#timer = undefined;
-    if (next === Infinity) return;
-    // Timers hold 31 bits; a wake too early does no harm.
-    const waitMs = Math.min(Math.max(next - clock.now(), 1), 2 ** 30);
-    this.#timer = clock.timer(waitMs, () => this.wake());
   }
 
-  #expire(): Promise<void> {
-    const { store, clock, log } = this.#options;
-    return expireOverdue(store, clock, log);
+  #pace(dest: string): Pace {
+    const destination = this.#options.route(dest);
+    const key = destination?.key ?? UNSERVED;
+    const known = this.#paces.get(key);
+    if (known !== undefined) return known;
+    const maxConnections = destination?.maxConnections ?? HOLDING;
+    const pace = new Pace(() => this.#options.route(dest)?.maxConnections ?? maxConnections);
+    this.#paces.set(key, pace);
+    return pace;
+  }
+
+  #expire(): void {
+    this.#expiry?.restart();
+    const { store } = this.#options;
+    // Everywhere else the last attempt notices that the time is over.
+    if (!store.backlog().some(({ dest }) => this.#downNow(dest) !== undefined)) return;
+    this.#supervise(expireOverdue(this.#options, this.#stopped.signal));
   }
 
   #supervise(work: Promise<void>): void {
@@ -197,11 +269,20 @@ export class Scheduler {
   #surprise(error: unknown): void {
     const { log, clock, onStoreFailure } = this.#options;
     if (error instanceof CodedError && error.code === 'STORE_FAILED') {
+      if (this.#restUntil === Infinity) return;
+      this.#restUntil = Infinity;
+      log.emit('store.error', { err: errorText(error) });
       onStoreFailure();
       return;
     }
+    this.#logCrash(error);
+    this.#restUntil = Math.max(this.#restUntil, clock.mono() + REST_MS);
+    this.#lookIn(REST_MS);
+  }
+
+  #logCrash(error: unknown, id?: string): void {
     const stack = error instanceof Error ? error.stack : undefined;
-    log.emit('crash', { err: errorText(error), stack }, 'error');
-    if (!this.#stopped.signal.aborted) clock.timer(RECOVER_MS, () => this.wake());
+    const fields = { where: 'scheduler', id, err: errorText(error), stack };
+    this.#options.log.emit('crash', fields, 'error');
   }
 }

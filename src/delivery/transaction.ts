@@ -96,9 +96,11 @@ function judge(
   }
   if (lost === undefined && taken && data !== undefined && isPositive(data))
     return { mayGoOn: true };
+  // A 354 is no outcome: when the connection was lost with it, nothing of the content went out.
+  const refusal = data !== undefined && !isPositive(data) ? data : undefined;
   const outcomes = rcpts.map((reply) =>
-    reply !== undefined && isPositive(reply) && data !== undefined
-      ? outcomeOf(data)
+    reply !== undefined && isPositive(reply) && refusal !== undefined
+      ? outcomeOf(refusal)
       : rcptOutcome(reply, client, mail === undefined),
   );
   const closing = rcpts.find((reply) => reply !== undefined && isClosing(reply));

@@ -20,44 +20,72 @@ const LF = 10;
 const SPACE = 32;
 const TAB = 9;
 const COLON = 58;
-const MAX_FIELD_NAME = 200;
-/** More fields than any real message has; what is behind them is not looked at. */
-const MAX_FIELDS = 10_000;
+/** Where the colon of the first line must stand, for it to be a field. */
+const FIRST_LINE = 1000;
 
 /**
- * Gathers content until the empty line that ends the header, or up to `limit` bytes. Chunks are
- * referred to, not copied, unless the header spans several.
+ * Gathers content until the empty line that ends the header, or up to `limit` bytes. Content that
+ * begins with no field has no header, however long it is. The first chunk is referred to, not
+ * copied; more are gathered in memory that grows by doubling, so that tiny chunks cost no more.
  */
 export class HeaderCollector {
   readonly #limit: number;
   #bytes: Buffer = Buffer.alloc(0);
-  #state: 'open' | 'complete' | 'too-large' = 'open';
+  #room: Buffer | undefined;
+  #state: 'begin' | 'open' | 'complete' | 'none' | 'too-large' = 'begin';
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
   add(chunk: Uint8Array): void {
-    if (this.#state !== 'open') return;
-    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    if (this.#state !== 'begin' && this.#state !== 'open') return;
     const searchFrom = Math.max(0, this.#bytes.length - 3);
-    this.#bytes = this.#bytes.length === 0 ? bytes : Buffer.concat([this.#bytes, bytes]);
+    this.#append(chunk);
+    if (this.#state === 'begin') {
+      const isField = beginsWithField(this.#bytes);
+      if (isField === undefined) return;
+      if (!isField) this.#end('none', 0);
+      else this.#state = 'open';
+    }
+    if (this.#state !== 'open') return;
     const end = headerEnd(this.#bytes, searchFrom);
-    if (end >= 0 && end <= this.#limit) {
-      this.#bytes = this.#bytes.subarray(0, end);
-      this.#state = 'complete';
-    } else if (end > this.#limit || this.#bytes.length > this.#limit) {
-      this.#bytes = this.#bytes.subarray(0, this.#limit);
-      this.#state = 'too-large';
+    if (end >= 0 && end <= this.#limit) this.#end('complete', end);
+    else if (end > this.#limit || this.#bytes.length > this.#limit) {
+      this.#end('too-large', this.#limit);
     }
   }
 
   get isTooLarge(): boolean {
     return this.#state === 'too-large';
   }
+  /** The content begins with something else than a field or an empty line. */
+  get isMissing(): boolean {
+    return this.#state === 'none';
+  }
   /** The header bytes with the CRLF of the last field, without the empty line. */
   get bytes(): Buffer {
     return this.#bytes;
+  }
+
+  #append(chunk: Uint8Array): void {
+    const length = this.#bytes.length;
+    if (length === 0) {
+      this.#bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      return;
+    }
+    const needed = length + chunk.length;
+    if (this.#room === undefined || this.#room.length < needed) {
+      this.#room = Buffer.allocUnsafe(needed * 2);
+      this.#bytes.copy(this.#room);
+    }
+    this.#room.set(chunk, length);
+    this.#bytes = this.#room.subarray(0, needed);
+  }
+
+  #end(state: 'complete' | 'none' | 'too-large', length: number): void {
+    this.#bytes = this.#bytes.subarray(0, length);
+    this.#state = state;
   }
 }
 
@@ -71,9 +99,9 @@ function headerEnd(bytes: Buffer, from: number): number {
 export function headerFields(bytes: Buffer): HeaderField[] {
   const fields: HeaderField[] = [];
   let at = 0;
-  while (at < bytes.length && fields.length < MAX_FIELDS) {
+  while (at < bytes.length) {
     const end = fieldEnd(bytes, at);
-    const colon = bytes.subarray(at, Math.min(end, at + MAX_FIELD_NAME)).indexOf(COLON);
+    const colon = bytes.subarray(at, end).indexOf(COLON);
     if (colon > 0) {
       const name = bytes.toString('latin1', at, at + colon).trimEnd();
       if (/^[\x21-\x7e]+$/.test(name)) {
@@ -106,12 +134,14 @@ export function fieldValue(bytes: Buffer, field: HeaderField, max: number): stri
 }
 
 /**
- * Whether fields may simply be put on top of content that begins with `bytes`. When its first line
- * is no header field (a folded line, text), the content has no header, and an empty line must go
- * between, lest our last field swallow the sender's line. An mbox `From ` line is let through.
+ * Whether content begins with a header (an empty one, too), or undefined when that takes more bytes.
+ * When its first line is no field (a folded line, text), our fields on top would swallow it. An mbox
+ * `From ` line is let through.
  */
-export function beginsWithField(bytes: Buffer): boolean {
-  if (bytes.length === 0 || bytes[0] === CR) return true;
-  const line = bytes.toString('latin1', 0, Math.min(bytes.length, MAX_FIELD_NAME));
+function beginsWithField(bytes: Buffer): boolean | undefined {
+  if (bytes[0] === CR) return true;
+  const lf = bytes.indexOf(LF);
+  if (lf < 0 && bytes.length < FIRST_LINE) return undefined;
+  const line = bytes.toString('latin1', 0, Math.min(lf < 0 ? bytes.length : lf, FIRST_LINE));
   return /^[\x21-\x39\x3b-\x7e]+[ \t]*:/.test(line) || line.startsWith('From ');
 }

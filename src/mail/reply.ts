@@ -18,7 +18,7 @@ export interface Reply {
   readonly closes?: boolean;
 }
 
-/** Text of one reply line, not counting code, enhanced code and CRLF (RFC 5321 4.5.3.1.5: 512). */
+/** Octets of one reply line, not counting code, enhanced code and CRLF (RFC 5321 4.5.3.1.5: 512). */
 const MAX_LINE = 480;
 const MAX_LINES = 20;
 
@@ -66,8 +66,17 @@ export function formatReply(reply: Reply): string {
 
 /** Makes text from elsewhere fit for a reply line: one line, printable, bounded. */
 export function cleanText(text: string): string {
+  const clean = text.replace(UNPRINTABLE, ' ').slice(0, MAX_LINE);
+  if (Buffer.byteLength(clean) <= MAX_LINE) return clean;
+  return Buffer.from(clean).toString('utf8', 0, MAX_LINE);
+}
+const UNPRINTABLE =
   // oxlint-disable-next-line no-control-regex -- control characters are what must go
-  return text.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, MAX_LINE);
+  /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g;
+
+/** What another server said: our client may not have asked for UTF-8 (RFC 6531 3.5). */
+function foreignText(text: string): string {
+  return cleanText(text).replace(/[^\x20-\x7e]/gu, '?');
 }
 
 function named(code: number, enhanced: string, text: string, reason?: Reason): Reply {
@@ -94,7 +103,7 @@ export const replies = {
   recipientOk: (): Reply => named(250, '2.1.5', 'Recipient ok'),
   startContent: (): Reply => ({ code: 354, lines: ['End data with <CR><LF>.<CR><LF>'] }),
   delivered: (id: string, text: string): Reply =>
-    named(250, '2.0.0', `Ok: ${id} delivered${text === '' ? '' : `: ${text}`}`),
+    named(250, '2.0.0', `Ok: ${id} delivered${text === '' ? '' : `: ${foreignText(text)}`}`),
   queued: (id: string): Reply => named(250, '2.0.0', `Ok: ${id} queued`),
   discarded: (id: string): Reply => named(250, '2.0.0', `Ok: ${id} accepted`),
   quarantined: (id: string): Reply => named(250, '2.0.0', `Ok: ${id} queued`),
@@ -186,7 +195,7 @@ export function passOn(reply: Reply, host: string): Reply {
   const kind = isPermanent(reply) ? '5' : isTemporary(reply) ? '4' : '2';
   const enhanced = reply.enhanced?.startsWith(`${kind}.`) ? reply.enhanced : `${kind}.0.0`;
   const code = reply.code === 421 || reply.code === 521 ? Number(`${kind}50`) : reply.code;
-  const lines = reply.lines.slice(0, MAX_LINES).map((line) => cleanText(line));
+  const lines = reply.lines.slice(0, MAX_LINES).map(foreignText);
   lines[0] = cleanText(`${host} said: ${lines[0] ?? ''}`);
   return { code, enhanced, lines, reason: 'destination' };
 }

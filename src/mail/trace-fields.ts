@@ -73,18 +73,25 @@ export function forgedResults(
   fields: readonly HeaderField[],
   hostname: string,
 ): Cut[] {
+  const ours = hostname.toLowerCase();
   return fields
     .filter((field) => field.name === 'authentication-results')
-    .filter((field) => authservId(fieldValue(bytes, field, 2000)) === hostname.toLowerCase())
+    .filter((field) => claims(fieldValue(bytes, field, Infinity), ours))
     .map((field) => ({ start: field.start, end: field.end }));
 }
 
-/** The authserv-id in lower case: comments and quotes taken off, the version left out. */
-function authservId(value: string): string {
-  const bare = withoutComments(value).trim().toLowerCase();
-  const quoted = /^"((?:[^"\\]|\\.)*)"/.exec(bare);
-  const id = quoted?.[1]?.replace(/\\(.)/g, '$1') ?? /^[^\s;]*/.exec(bare)?.[0] ?? '';
-  return id.replace(/\.$/, '');
+/** Whether any reader, however lenient, could take a value for one that `hostname` wrote. */
+function claims(value: string, hostname: string): boolean {
+  const id = withoutComments(value)
+    .toLowerCase()
+    .replace(/["\\]/g, '')
+    // oxlint-disable-next-line no-control-regex -- control characters are what must go
+    .replace(/[\x00-\x20\x7f]+/g, ' ')
+    .replace(/ ?\. ?/g, '.')
+    .trim();
+  if (!id.startsWith(hostname)) return false;
+  // What follows may be a version, a list or nothing, but not the rest of a longer name.
+  return !/^\.?[a-z0-9_-]/.test(id.slice(hostname.length));
 }
 
 /** RFC 5322 3.2.2: comments nest. */

@@ -9,7 +9,7 @@ import type { Log } from '../base/log.ts';
 import type { Domain } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
-import { beginsWithField, fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
+import { fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
 import { outgoingContent } from '../mail/outgoing-content.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, replies } from '../mail/reply.ts';
@@ -140,7 +140,7 @@ export class ContentStage implements ContentSink {
       transaction.end('abort', undefined);
       return replies.fault();
     }
-    const top = received + this.#fields(judgement) + (beginsWithField(header) ? '' : EMPTY_LINE);
+    const top = received + this.#fields(judgement) + (this.#header.isMissing ? EMPTY_LINE : '');
     const cuts = forgedResults(header, fields, settings.hostname);
     return this.#take(judgement, outgoingContent(Buffer.from(top), content, cuts));
   }

@@ -114,7 +114,10 @@ export class Stages implements Conversation {
       from: pathText(transaction.reversePath),
       to: formatAddress(recipient.address),
     });
-    if (reply.reason === 'unknown_rcpt') this.#unknownRecipients += 1;
+    // Who looks for an open relay is stopped like who looks for addresses.
+    if (reply.reason === 'unknown_rcpt' || reply.reason === 'relay_denied') {
+      this.#unknownRecipients += 1;
+    }
     const { settings } = transaction.generation;
     if (this.#unknownRecipients < settings.unknownRecipients) return reply;
     return this.#refuse('smtp.reject.abuse', replies.harvesting(settings.hostname), {});

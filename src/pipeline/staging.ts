@@ -15,6 +15,9 @@ const MEMORY_PER_MESSAGE = 1024 * 1024;
 const MEMORY_IN_ALL = 64 * 1024 * 1024;
 /** File writes and reads are gathered to this size. */
 const FILE_CHUNK = 256 * 1024;
+/** Smaller pieces are gathered in blocks: an object for each would cost many times its bytes. */
+const SMALL_PIECE = 2048;
+const BLOCK = 4096;
 
 export class StagingArea {
   readonly #folder: string;
@@ -52,6 +55,8 @@ export class Staging {
   readonly #area: StagingArea;
   readonly #id: string;
   #chunks: Uint8Array[] = [];
+  /** Memory behind the last chunk, when that gathers small pieces. */
+  #block: Uint8Array | undefined;
   #pendingBytes = 0;
   #taken = 0;
   #sizeBytes = 0;
@@ -70,7 +75,7 @@ export class Staging {
   write(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     this.#sizeBytes += bytes.length;
-    this.#chunks.push(bytes);
+    this.#keep(bytes);
     this.#pendingBytes += bytes.length;
     if (this.#file === undefined && this.#writing === undefined) {
       if (this.#sizeBytes <= MEMORY_PER_MESSAGE && this.#area.take(bytes.length)) {
@@ -98,10 +103,29 @@ export class Staging {
     if (this.#discarded) return;
     this.#discarded = true;
     this.#chunks = [];
+    this.#block = undefined;
     this.#area.giveBack(this.#taken);
     this.#taken = 0;
     await this.#writing?.catch(() => undefined);
     await this.#file?.close();
+  }
+
+  /** A message in one piece, which most are, is not copied. */
+  #keep(bytes: Uint8Array): void {
+    const last = this.#chunks.at(-1);
+    if (last === undefined || bytes.length >= SMALL_PIECE) {
+      this.#block = undefined;
+      this.#chunks.push(bytes);
+      return;
+    }
+    if (this.#block === undefined || last.length + bytes.length > BLOCK) {
+      this.#block = Buffer.allocUnsafeSlow(BLOCK);
+      this.#block.set(bytes);
+      this.#chunks.push(this.#block.subarray(0, bytes.length));
+      return;
+    }
+    this.#block.set(bytes, last.length);
+    this.#chunks[this.#chunks.length - 1] = this.#block.subarray(0, last.length + bytes.length);
   }
 
   /** Writes what is pending behind what is being written. */
@@ -112,6 +136,7 @@ export class Staging {
       this.#file ??= await this.#area.openFile(this.#id);
       const chunks = this.#chunks;
       this.#chunks = [];
+      this.#block = undefined;
       this.#pendingBytes = 0;
       this.#area.giveBack(this.#taken);
       this.#taken = 0;

@@ -19,6 +19,8 @@ export function secureServerSide(socket: Socket, context: SecureContext): Promis
     };
     const onSecure = () => {
       settle();
+      // Without a tls.Server, Node tells of broken records here alone and lets the connection hang.
+      secured.on('_tlsError', (error: Error) => secured.destroy(error));
       resolve(secured);
     };
     const onError = (cause: Error) => {

@@ -302,21 +302,14 @@ export class Session implements WireListener {
   }
 
   #timedOut(wait: Wait): void {
-    switch (wait) {
-      case 'command':
-      case 'content':
-        // While the conversation is at work, nobody waits for the client.
-        if (this.#activity !== 'waiting') this.#arm();
-        else this.#close('timeout', replies.idleTimeout(this.#hostname));
-        break;
-      case 'handshake':
-      case 'writing':
-      case 'linger':
-        this.#finish('timeout');
-        this.#wire.destroy();
-        break;
-      default:
-        wait satisfies never;
+    if (wait !== 'command' && wait !== 'content') {
+      this.#finish('timeout');
+      this.#wire.destroy();
+    } else if (this.#activity === 'waiting') {
+      this.#close('timeout', replies.idleTimeout(this.#hostname));
+    } else {
+      // While the conversation is at work, nobody waits for the client.
+      this.#arm();
     }
   }
 

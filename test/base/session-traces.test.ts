@@ -7,10 +7,10 @@ import { searchTraces } from '../../src/base/trace-search.ts';
 
 const sid = (n: number) => `4K7QZ${String(n).padStart(5, '0')}`;
 
-function traces(sessions = 2000, eventsPerSession = 200) {
+function traces(sessions = 2000, eventsPerSession = 200, events = 50_000) {
   let at = 1_000_000;
   const clock = { ...systemClock, now: () => at++ };
-  return new SessionTraces(clock, { sessions, eventsPerSession });
+  return new SessionTraces(clock, { sessions, eventsPerSession, events });
 }
 
 test('the first third of the events of a session and the newest ones are kept', () => {
@@ -37,6 +37,15 @@ test('no more sessions than the bound; those not heard of for longest go first',
   assert.ok(kept.includes(sid(0)));
   assert.ok(!kept.includes(sid(1)));
   assert.equal(seen.timeline(sid(0))?.events[0]?.evt, 'smtp.open');
+});
+
+test('no more events than the bound, however many sessions are full of them', () => {
+  const seen = traces(100, 20, 300);
+  for (let n = 0; n < 2000; n++) seen.see('smtp.reject.rcpt', 'info', { sid: sid(n >> 5) });
+  const kept = [...seen.timelines()].reduce((sum, { events }) => sum + events.length, 0);
+  assert.ok(kept <= 300 + 2 * 20, `${kept} events`);
+  assert.ok(kept >= 150, `${kept} events`);
+  assert.equal(seen.timeline(sid(1999 >> 5))?.events.length, 16);
 });
 
 test('long values and lists are shortened', () => {

@@ -1,12 +1,7 @@
 /** Header bytes: where fields begin and end, whatever hostile senders send. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {
-  beginsWithField,
-  fieldValue,
-  HeaderCollector,
-  headerFields,
-} from '../../src/mail/header.ts';
+import { fieldValue, HeaderCollector, headerFields } from '../../src/mail/header.ts';
 
 function collected(text: string, sizes: number, limit = 1000): HeaderCollector {
   const collector = new HeaderCollector(limit);
@@ -48,11 +43,18 @@ test('fields are found with folds, odd spacing and lines that are none', () => {
   );
 });
 
-test('content whose first line is no field must not be joined to ours', () => {
-  assert.equal(beginsWithField(Buffer.from('Subject: x\r\n')), true);
-  assert.equal(beginsWithField(Buffer.from('\r\nbody')), true);
-  assert.equal(beginsWithField(Buffer.from('From anna Mon\r\n')), true);
-  assert.equal(beginsWithField(Buffer.from(' folded: x\r\n')), false);
-  assert.equal(beginsWithField(Buffer.from('\tfolded\r\n')), false);
-  assert.equal(beginsWithField(Buffer.from('just text\r\n')), false);
+const NO_HEADER = [' folded: x\r\n', '\tfolded\r\n', 'just text\r\n', 'x'.repeat(2000)];
+
+test('content whose first line is no field has no header, however it is cut and however long', () => {
+  for (const begin of NO_HEADER) {
+    for (const sizes of [1, 7, 5000]) {
+      const header = collected(begin.padEnd(3000, '\r\nA: b'), sizes);
+      assert.equal(header.isMissing, true, `${begin.slice(0, 20)} cut every ${sizes}`);
+      assert.equal(header.isTooLarge, false);
+      assert.equal(header.bytes.length, 0);
+    }
+  }
+  for (const begin of ['Subject: x\r\n', '\r\nbody\r\n', 'From anna Mon\r\n', 'A : b\r\n']) {
+    for (const sizes of [1, 7, 5000]) assert.equal(collected(begin, sizes).isMissing, false, begin);
+  }
 });

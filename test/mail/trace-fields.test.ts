@@ -69,10 +69,23 @@ const FORGED = [
   'Authentication-Results: "mx.sluice.test"; spf=pass',
   'Authentication-Results:\r\n mx.sluice.test;\r\n spf=pass',
   'Authentication-Results: mx.sluice.test.; spf=pass',
+  'Authentication-Results: mx.sluice.test/1; spf=pass',
+  'Authentication-Results: mx.sluice.test, x; spf=pass',
+  'Authentication-Results: mx . sluice\r\n\t. test; spf=pass',
+  'Authentication-Results: \0mx.sluice.test; spf=pass',
+  'Authentication-Results: "mx\\.sluice.test"; spf=pass',
+  'Authentication-Results: mx.sluice.test',
+  `Authentication-Results: (${'x'.repeat(5000)}) mx.sluice.test; spf=pass`,
+  `Authentication-Results:${'\r\n '.repeat(2000)}mx.sluice.test; spf=pass`,
+  `Authentication-Results${' '.repeat(300)}: mx.sluice.test; spf=pass`,
 ];
 const FOREIGN = [
   'Authentication-Results: mx.other.example; spf=pass',
   'Authentication-Results: xmx.sluice.test; spf=pass',
+  'Authentication-Results: mx.sluice.test.example; spf=pass',
+  'Authentication-Results: mx.sluice.testing; spf=pass',
+  'Authentication-Results: mx.sluice.test-1; spf=pass',
+  'Authentication-Results: ; mx.sluice.test',
   'X-Authentication-Results: mx.sluice.test; spf=pass',
   'Subject: Authentication-Results: mx.sluice.test',
 ];
@@ -84,6 +97,11 @@ test('results that claim our name are cut out in every form, those of others sta
   assert.equal(cuts.length, FORGED.length);
   const kept = outgoingContent(Buffer.alloc(0), memoryContent([bytes]), cuts);
   assert.equal(Buffer.concat(kept.chunks ?? []).toString(), `${FOREIGN.join('\r\n')}\r\n`);
+});
+
+test('a forged one behind any number of fields is found, in little time', () => {
+  const bytes = Buffer.from(`${'A:\r\n'.repeat(60_000)}${FORGED[0]}\r\n`);
+  assert.equal(forgedResults(bytes, headerFields(bytes), 'mx.sluice.test').length, 1);
 });
 
 test('cuts hold however the content is cut into chunks', async () => {

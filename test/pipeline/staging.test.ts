@@ -31,7 +31,9 @@ for (const [name, size, chunk] of [
   ['a small message', 10_000, 700],
   ['a message at the bound of memory', MIB, 65_536],
   ['a message beyond it', 5 * MIB + 13, 65_536],
-  ['a large message in tiny pieces', 2 * MIB, 1009],
+  ['a large message in small pieces', 2 * MIB, 1009],
+  ['a message byte by byte', 100_000, 1],
+  ['a message in uneven pieces', 300_000, 3001],
 ] as const) {
   test(`${name} comes back byte for byte, twice and side by side`, () =>
     inFolder(async (folder) => {
@@ -47,6 +49,15 @@ for (const [name, size, chunk] of [
       await staging.discard();
     }));
 }
+
+test('a message byte by byte is not kept as an object for each byte', () =>
+  inFolder(async (folder) => {
+    const staging = new StagingArea(folder).begin('X.1');
+    for (let i = 0; i < 200_000; i++) await staging.write(Buffer.from([i & 127]));
+    const { chunks = [] } = await staging.finish();
+    assert.ok(chunks.length < 100, `${chunks.length} chunks`);
+    await staging.discard();
+  }));
 
 test('many small messages go through files once memory is used up, and memory comes back', () =>
   inFolder(async (folder) => {

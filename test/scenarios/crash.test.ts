@@ -89,8 +89,8 @@ test('killed between delivery and mark: delivered again rather than lost', async
     const taken: string[] = [];
     destination.behaviour = {
       final: async (arrived) => {
-        taken.push(arrived.content.toString());
         await gateway.kill();
+        taken.push(arrived.content.toString());
         return '250 2.0.0 Ok';
       },
     };

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import test from 'node:test';
+import type { Clock, Timer } from '../../src/base/clock.ts';
+import { systemClock } from '../../src/base/clock.ts';
 import { hurriedClock } from '../support/hurried-clock.ts';
 import { loadTestContexts, startServer } from '../support/smtp-server.ts';
 import type { RunningServer, ServerSpec } from '../support/smtp-server.ts';
@@ -170,6 +172,35 @@ test('a program that takes content slowly slows the client down', async () => {
   });
 });
 
+test('a last reply arrives whatever the client still sends, and the session ends soon', async () => {
+  await withServer({}, async (server) => {
+    const talk = await inContent(server);
+    let release: () => void = () => undefined;
+    server.program.onPiece = () => new Promise((resolve) => (release = resolve));
+    talk.write('x\r\n.\r\nQUIT\r\n');
+    const junk = Buffer.alloc(1_000_000, 'x');
+    for (let i = 0; i < 20; i++) talk.write(junk);
+    talk.socket.end();
+    await until('piece', () => server.program.pieces === 1);
+    await until('server to stop reading', () => talk.socket.writableLength < 20_000_000);
+    release();
+    assert.match(await talk.reply(), /^250 2\.0\.0/);
+    assert.match(await talk.reply(), /^221 2\.0\.0/);
+    await until('session to end', () => server.listener.sessions === 0, 4_000);
+    assert.ok(!server.log.events.some((event) => event.evt === 'smtp.lost'));
+  });
+});
+
+test('a client that does not close after the last reply is cut', async () => {
+  await withServer({ timeouts: { linger: 50 } }, async (server) => {
+    const talk = await SmtpTalk.greeted(server.port);
+    talk.socket.allowHalfOpen = true;
+    assert.match(await talk.say('QUIT'), /^221/);
+    await until('session to be forgotten', () => server.listener.sessions === 0, 4_000);
+    talk.socket.destroy();
+  });
+});
+
 test('a long judgement does not run into the client’s deadline', async () => {
   await withServer({ clock: hurried }, async (server) => {
     const talk = await inContent(server);
@@ -209,6 +240,37 @@ test('a client that leaves while it is being served: the signal says so, closed 
     await until('session to be forgotten', () => server.listener.sessions === 0);
     assert.equal(server.log.of('smtp.lost').length, 1);
     assert.equal(server.log.of('smtp.close').length, 1);
+  });
+});
+
+test('nothing keeps running for a session that is over', async () => {
+  const running = new Set<Timer>();
+  const clock: Clock = {
+    ...systemClock,
+    timer: (ms, fn) => {
+      const inner = systemClock.timer(ms, fn);
+      const timer: Timer = {
+        restart: () => {
+          inner.restart();
+          running.add(timer);
+        },
+        stop: () => {
+          inner.stop();
+          running.delete(timer);
+        },
+      };
+      running.add(timer);
+      return timer;
+    },
+  };
+  await withServer({ clock }, async (server) => {
+    const talk = await inContent(server);
+    talk.write('x\r\n.\r\nQUIT\r\n');
+    const cut = await inContent(server);
+    cut.write('half');
+    cut.socket.resetAndDestroy();
+    await until('sessions to end', () => server.listener.sessions === 0);
+    assert.equal(running.size, 0);
   });
 });
 

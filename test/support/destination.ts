@@ -40,6 +40,7 @@ export class Destination {
   }
 
   async start(): Promise<this> {
+    if (this.#server !== undefined) return this;
     const server = createServer((socket) => this.#serve(socket));
     this.#server = server;
     // A scenario that failed half-way must not keep the test process alive.

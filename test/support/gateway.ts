@@ -115,7 +115,7 @@ export class Gateway {
       this.stderr += chunk.toString();
     });
     child.on('exit', (code) => {
-      this.exitCode = code;
+      if (this.#child === child) this.exitCode = code;
     });
   }
 

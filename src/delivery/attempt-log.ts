@@ -1,0 +1,115 @@
+/** The ledger lines of spooled messages: one for each recipient and attempt, one at the end. */
+import type { EventName, Log } from '../base/log.ts';
+import { formatAddress } from '../mail/address.ts';
+import type { Outcome } from '../mail/outcome.ts';
+import { replyText } from '../mail/outcome.ts';
+import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
+import type { DeliveryReport } from './courier.ts';
+import type { Settlement, Tried } from './settlement.ts';
+
+export interface AttemptLines {
+  readonly entry: SpoolEntry;
+  readonly tried: readonly (Tried & { readonly report: DeliveryReport })[];
+  readonly now: number;
+  /** When it is tried again, if it is. */
+  readonly nextDueAt: number | undefined;
+  /** The sender is told of it. */
+  readonly isReported: (recipient: SpooledRecipient) => boolean;
+}
+
+export function logAttempt(log: Log, lines: AttemptLines): void {
+  const { entry, tried, now, nextDueAt, isReported } = lines;
+  for (const { recipient, outcome, report } of tried) {
+    const fields = {
+      ...idFields(entry),
+      to: formatAddress(recipient.address),
+      dest: entry.dest,
+      rhost: report.host,
+      rip: report.address,
+      tls: report.tls,
+      try: entry.attempts + 1,
+      delay: secondsSince(entry.queuedAt, now),
+    };
+    switch (outcome.kind) {
+      case 'delivered':
+        log.emit('rcpt.sent', { ...fields, ...replyFields(outcome) });
+        break;
+      case 'deferred': {
+        const next = nextDueAt === undefined ? undefined : new Date(nextDueAt).toISOString();
+        const why = outcome.reply === undefined ? 'dest_down' : 'destination';
+        const maybe = outcome.maybeDelivered;
+        log.emit('rcpt.defer', { ...fields, ...replyFields(outcome), why, maybe, next });
+        break;
+      }
+      case 'failed': {
+        const dsn = isReported(recipient) ? 'sent' : 'none';
+        log.emit('rcpt.fail', { ...fields, ...replyFields(outcome), why: 'destination', dsn });
+        break;
+      }
+    }
+  }
+}
+
+/** Each recipient that waits for a person from now on. */
+export function logHold(log: Log, entry: SpoolEntry, now: number): void {
+  const { hold } = entry;
+  if (hold === undefined) return;
+  const evt = hold.reason === 'expired' ? 'rcpt.expire' : 'rcpt.hold';
+  logGivenUp(log, evt, entry, entry.recipients, { why: hold.reason, text: hold.text }, now);
+}
+
+/** Each recipient that left the message because its time was over. */
+export function logExpired(
+  log: Log,
+  entry: SpoolEntry,
+  gone: readonly SpooledRecipient[],
+  isReported: (recipient: SpooledRecipient) => boolean,
+  now: number,
+): void {
+  for (const recipient of gone) {
+    const dsn = isReported(recipient) ? 'sent' : 'none';
+    const fields = { why: 'expired', text: 'its lifetime is over', dsn };
+    logGivenUp(log, 'rcpt.expire', entry, [recipient], fields, now);
+  }
+}
+
+export function logDone(
+  log: Log,
+  entry: SpoolEntry,
+  res: Extract<Settlement['next'], { kind: 'done' }>['result'],
+  tries: number,
+  now: number,
+): void {
+  const delay = secondsSince(entry.queuedAt, now);
+  log.emit('msg.done', { ...idFields(entry), res, delay, tries });
+}
+
+function logGivenUp(
+  log: Log,
+  evt: EventName,
+  entry: SpoolEntry,
+  recipients: readonly SpooledRecipient[],
+  fields: { readonly why: string; readonly text: string; readonly dsn?: string },
+  now: number,
+): void {
+  const age = Math.round(secondsSince(entry.queuedAt, now));
+  for (const { address, last } of recipients) {
+    const to = formatAddress(address);
+    const text = last?.text ?? fields.text;
+    log.emit(evt, { ...idFields(entry), to, dest: entry.dest, ...fields, text, age });
+  }
+}
+
+function idFields({ id }: SpoolEntry): { readonly id: string; readonly sid: string } {
+  return { id, sid: id.slice(0, id.indexOf('.')) };
+}
+
+function replyFields(outcome: Outcome) {
+  const { reply } = outcome;
+  const text = outcome.kind === 'deferred' ? outcome.text : replyText(outcome.reply);
+  return { code: reply?.code, enh: reply?.enhanced, text };
+}
+
+function secondsSince(then: number, now: number): number {
+  return (now - then) / 1000;
+}

@@ -1,0 +1,268 @@
+/** Who is told of a failure, who must never be, and that nothing goes silently away between them. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CodedError } from '../../src/base/errors.ts';
+import { createIds } from '../../src/base/ids.ts';
+import type { Reports } from '../../src/delivery/reports.ts';
+import { createReports, dsnOwed, fateOf } from '../../src/delivery/reports.ts';
+import type { RcptParameters } from '../../src/mail/envelope.ts';
+import type { SpoolEntry } from '../../src/mail/spool-entry.ts';
+import { memoryContent } from '../../src/mail/content.ts';
+import { settle } from '../support/fake-clock.ts';
+import type { Saying } from '../support/fake-courier.ts';
+import { MINUTE, recipient, SchedulerRig } from '../support/scheduler-rig.ts';
+
+const SENDER = { local: 'anna', domain: 'own.test' };
+
+/** Domain `own.test` is hosted; its server takes everything. */
+function reportingRig(fault?: () => void): SchedulerRig {
+  let made: Reports | undefined;
+  const rig: SchedulerRig = new SchedulerRig({
+    domains: { 'a.test': 'A', 'own.test': 'OWN' },
+    policy: { lifetimeMs: 20 * MINUTE },
+    fault: (step, when) => {
+      if (step === 'commit' && when === 'before') fault?.();
+    },
+    scheduler: {
+      reports: {
+        failed: (entry, recipients) => {
+          made ??= createReports({
+            store: rig.spool,
+            ids: createIds(rig.clock),
+            clock: rig.clock,
+            log: rig.log,
+            hostname: () => 'mx1.example.net',
+            lifetimeMs: () => rig.policy.lifetimeMs,
+            hosted: (domain) => (domain === 'own.test' ? domain : undefined),
+            wake: (dest) => rig.scheduler.wake(dest),
+          });
+          return made.failed(entry, recipients);
+        },
+      },
+    },
+  });
+  return rig;
+}
+
+const OWED: [
+  why: string,
+  entry: Partial<SpoolEntry>,
+  parameters: RcptParameters,
+  failed: boolean,
+  delayed: boolean,
+][] = [
+  ['proven, nothing said', { senderProven: true }, {}, true, false],
+  ['not proven', { senderProven: false }, {}, false, false],
+  [
+    'not proven, though asked for',
+    { senderProven: false },
+    { notify: ['FAILURE', 'DELAY'] },
+    false,
+    false,
+  ],
+  ['the null reverse-path', { senderProven: true, reversePath: null }, {}, false, false],
+  ['NEVER', { senderProven: true }, { notify: 'NEVER' }, false, false],
+  ['FAILURE', { senderProven: true }, { notify: ['FAILURE'] }, true, false],
+  ['DELAY', { senderProven: true }, { notify: ['DELAY'] }, false, true],
+  ['SUCCESS', { senderProven: true }, { notify: ['SUCCESS'] }, false, false],
+];
+
+test('who is owed a report (RFC 3461 4.1) and what becomes of the rest', () => {
+  const rig = new SchedulerRig();
+  for (const [why, changes, parameters, failed, delayed] of OWED) {
+    const { entry } = rig.entry(['x@a.test'], { reversePath: SENDER, ...changes });
+    const to = { ...recipient('x@a.test'), parameters };
+    assert.equal(dsnOwed(entry, to, 'failed'), failed, why);
+    assert.equal(dsnOwed(entry, to, 'delayed'), delayed, why);
+    const mayTell = entry.senderProven && entry.reversePath !== null;
+    assert.equal(fateOf(entry, to), failed ? 'report' : mayTell ? 'waived' : 'hold', why);
+  }
+});
+
+test('a proven sender is told at once of those refused, once, and the rest goes on', async () => {
+  const rig = reportingRig();
+  const sayings: Record<string, Saying> = { 'bad@a.test': '550', 'late@a.test': '450' };
+  rig.courier.says = (_, address) => sayings[address] ?? '250';
+  rig.scheduler.start();
+  const to = ['good@a.test', 'bad@a.test', 'late@a.test'];
+  const id = await rig.mail(to, { reversePath: SENDER, senderProven: true });
+  await settle();
+  const [entry] = await rig.entries();
+  assert.deepEqual(
+    entry?.recipients.map(({ address }) => address.local),
+    ['late'],
+  );
+  const [out] = rig.log.of('dsn.out');
+  assert.deepEqual(
+    [out?.['to'], out?.['for'], out?.['orig']],
+    ['anna@own.test', ['bad@a.test'], id],
+  );
+  assert.deepEqual(
+    rig.log.of('rcpt.fail').map((line) => line['dsn']),
+    ['sent'],
+  );
+  assert.deepEqual(
+    rig.courier.taken.map((taken) => taken.to),
+    ['good@a.test', 'anna@own.test'],
+    'the report is mail like any other',
+  );
+  sayings['late@a.test'] = '250';
+  await rig.clock.advance(MINUTE);
+  assert.equal((await rig.entries()).length, 0);
+  assert.equal(rig.log.of('dsn.out').length, 1);
+});
+
+test('what a report looks like in the spool', async () => {
+  const rig = reportingRig();
+  rig.courier.says = (key) => (key === 'A' ? '550' : 'unreachable');
+  const { entry: mail } = rig.entry(['bad@a.test'], { reversePath: SENDER, senderProven: true });
+  const original = Buffer.from('Subject: mine\r\nX-Note: b\xf6\r\n\r\nbody\r\n', 'latin1');
+  const entry = { ...mail, sizeBytes: original.length };
+  await rig.spool.commit(entry, rig.clock.now(), memoryContent([original]));
+  rig.scheduler.start();
+  await settle();
+  const [report] = await rig.entries();
+  assert.ok(report);
+  assert.deepEqual(
+    [report.dest, report.direction, report.reversePath, report.senderProven, report.recipients],
+    [
+      'own.test',
+      'out',
+      null,
+      false,
+      [
+        {
+          address: SENDER,
+          parameters: { notify: 'NEVER' },
+          last: { at: rig.clock.now(), text: 'connection refused', host: 'mail.inside' },
+        },
+      ],
+    ],
+  );
+  assert.deepEqual(report.parameters, { body: '8BITMIME' });
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of rig.spool.readContent(report.id)) chunks.push(chunk);
+  const content = Buffer.concat(chunks);
+  assert.equal(content.length, report.sizeBytes);
+  assert.ok(content.includes('Final-Recipient: rfc822; bad@a.test\r\n'));
+  assert.ok(content.includes('Status: 5.1.1\r\n'));
+  assert.ok(content.includes(original.subarray(0, original.indexOf('\r\n\r\n') + 2)));
+  assert.ok(!content.includes('body\r\n'), 'without RET only the header comes back');
+});
+
+test('RET=FULL brings the content back, unless it is big', async () => {
+  for (const [size, isFull] of [
+    [1000, true],
+    [100_000, false],
+  ] as const) {
+    const rig = reportingRig();
+    rig.courier.says = (key) => (key === 'A' ? '550' : 'unreachable');
+    const changes = {
+      reversePath: SENDER,
+      senderProven: true,
+      parameters: { ret: 'FULL' },
+    } as const;
+    const { entry } = rig.entry(['bad@a.test'], changes);
+    const bytes = Buffer.from(`Subject: big\r\n\r\n${'x'.repeat(size)}END\r\n`);
+    const sized = { ...entry, sizeBytes: bytes.length };
+    await rig.spool.commit(sized, rig.clock.now(), memoryContent([bytes]));
+    rig.scheduler.start();
+    await settle();
+    const [report] = await rig.entries();
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of rig.spool.readContent(report?.id ?? '')) chunks.push(chunk);
+    const content = Buffer.concat(chunks);
+    assert.equal(content.includes('xEND\r\n'), isFull);
+    assert.ok(content.includes('Subject: big\r\n'));
+  }
+});
+
+test('a lifetime that ends in an outage is reported too, as 4.4.7', async () => {
+  const rig = reportingRig();
+  rig.courier.says = (key) => (key === 'A' ? 'unreachable' : '250');
+  rig.scheduler.start();
+  const id = await rig.mail(['x@a.test'], { reversePath: SENDER, senderProven: true });
+  await rig.clock.advance(21 * MINUTE);
+  assert.equal((await rig.entries()).length, 0);
+  assert.deepEqual(
+    rig.courier.taken.map(({ to }) => to),
+    ['anna@own.test'],
+  );
+  assert.deepEqual(
+    rig.log.of('rcpt.expire').map((line) => [line['to'], line['dsn']]),
+    [['x@a.test', 'sent']],
+  );
+  const done = rig.log.of('msg.done').find((line) => line['id'] === id);
+  assert.deepEqual([done?.['res'], done?.['tries']], ['expired', 1]);
+});
+
+const HELD: [why: string, changes: Partial<SpoolEntry>, parameters?: RcptParameters][] = [
+  ['a sender that is not proven', { reversePath: SENDER, senderProven: false }],
+  ['the null reverse-path', { reversePath: null, senderProven: true }],
+  [
+    'a sender whose mail we cannot route',
+    { reversePath: { local: 'x', domain: 'far.test' }, senderProven: true },
+  ],
+];
+
+for (const [why, changes] of HELD) {
+  test(`${why} is not told; the message is held`, async () => {
+    const rig = reportingRig();
+    rig.courier.says = () => '550';
+    rig.scheduler.start();
+    await rig.mail(['bad@a.test'], changes);
+    await settle();
+    assert.equal(rig.log.of('dsn.out').length, 0);
+    assert.deepEqual(
+      (await rig.entries()).map(({ hold }) => hold?.reason),
+      ['undeliverable'],
+    );
+    assert.deepEqual(
+      rig.log.of('rcpt.fail').map((line) => line['dsn']),
+      ['none'],
+    );
+  });
+}
+
+test('NOTIFY=NEVER of a proven sender: neither told nor held', async () => {
+  const rig = reportingRig();
+  rig.courier.says = () => '550';
+  rig.scheduler.start();
+  const recipients = [{ ...recipient('bad@a.test'), parameters: { notify: 'NEVER' as const } }];
+  await rig.mail(['bad@a.test'], { reversePath: SENDER, senderProven: true, recipients });
+  await settle();
+  assert.equal(rig.log.of('dsn.out').length, 0);
+  assert.equal((await rig.entries()).length, 0);
+  assert.deepEqual(
+    rig.log.of('msg.done').map((line) => line['res']),
+    ['failed'],
+  );
+});
+
+test('no room for the report: the message is held, not dropped', async () => {
+  let isFull = false;
+  const rig = reportingRig(() => {
+    if (isFull) throw new CodedError('STORE_FULL', 'no room');
+  });
+  rig.courier.says = () => '550';
+  rig.scheduler.start();
+  await rig.mail(['bad@a.test'], { reversePath: SENDER, senderProven: true });
+  isFull = true;
+  await settle();
+  assert.deepEqual(
+    (await rig.entries()).map(({ hold }) => hold?.reason),
+    ['undeliverable'],
+  );
+  assert.equal(rig.log.of('store.full').length, 1);
+});
+
+test('a report that fails is never reported', async () => {
+  const rig = reportingRig();
+  rig.courier.says = () => '550';
+  rig.scheduler.start();
+  await rig.mail(['bad@a.test'], { reversePath: SENDER, senderProven: true });
+  await settle();
+  assert.equal(rig.log.of('dsn.out').length, 1);
+  const [report] = await rig.entries();
+  assert.deepEqual([report?.reversePath, report?.hold?.reason], [null, 'undeliverable']);
+});

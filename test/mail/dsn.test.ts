@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { DsnFacts, ReportedRecipient } from '../../src/mail/dsn.ts';
+import { buildDsn } from '../../src/mail/dsn.ts';
+
+const AT = Date.UTC(2026, 5, 2, 6, 42, 41);
+
+const RECIPIENT: ReportedRecipient = {
+  address: { local: 'nobody', domain: 'customer.test' },
+  orcpt: undefined,
+  status: '5.1.1',
+  answer: '550 5.1.1 no such user here',
+  isReply: true,
+  host: 'mail.customer.test',
+  lastAttemptAt: AT - 1000,
+};
+
+function facts(changes: Partial<DsnFacts> = {}): DsnFacts {
+  return {
+    kind: 'failed',
+    hostname: 'mx1.example.net',
+    id: '4K7QZ2M9XT.1',
+    boundary: 'edge',
+    at: AT,
+    arrivedAt: AT - 3_600_000,
+    to: { local: 'anna', domain: 'example.org' },
+    envid: undefined,
+    smtpUtf8: false,
+    recipients: [RECIPIENT],
+    returned: { kind: 'header', bytes: Buffer.from('Subject: hello\r\n') },
+    ...changes,
+  };
+}
+
+/** Header and parts, taken apart by the boundary as a reader does. */
+function read(bytes: Buffer): { header: string; parts: { type: string; body: string }[] } {
+  const [top = '', ...rest] = bytes.toString().split('\r\n--edge');
+  assert.equal(rest.pop(), '--\r\n', 'closed');
+  const parts = rest.map((text) => {
+    const at = text.indexOf('\r\n\r\n');
+    return { type: text.slice(2, at), body: text.slice(at + 4) };
+  });
+  return { header: top, parts };
+}
+
+test('a failure report, byte for byte', () => {
+  assert.equal(
+    buildDsn(facts()).bytes.toString(),
+    [
+      'Date: Tue, 02 Jun 2026 06:42:41 +0000',
+      'From: Mail Delivery System <MAILER-DAEMON@mx1.example.net>',
+      'To: <anna@example.org>',
+      'Subject: Undelivered mail returned to sender',
+      'Message-ID: <4K7QZ2M9XT.1@mx1.example.net>',
+      'Auto-Submitted: auto-replied',
+      'MIME-Version: 1.0',
+      'Content-Type: multipart/report; report-type=delivery-status;',
+      '\tboundary="edge"',
+      '',
+      '--edge',
+      'Content-Type: text/plain; charset=utf-8',
+      '',
+      'This is the mail gateway mx1.example.net.',
+      '',
+      'Your message could not be delivered to the following recipients. It will not',
+      'be tried again.',
+      '',
+      '<nobody@customer.test>',
+      '    mail.customer.test: 550 5.1.1 no such user here',
+      '',
+      '',
+      '--edge',
+      'Content-Type: message/delivery-status',
+      '',
+      'Reporting-MTA: dns; mx1.example.net',
+      'Arrival-Date: Tue, 02 Jun 2026 05:42:41 +0000',
+      '',
+      'Final-Recipient: rfc822; nobody@customer.test',
+      'Action: failed',
+      'Status: 5.1.1',
+      'Remote-MTA: dns; mail.customer.test',
+      'Diagnostic-Code: smtp; 550 5.1.1 no such user here',
+      'Last-Attempt-Date: Tue, 02 Jun 2026 06:42:40 +0000',
+      '',
+      '--edge',
+      'Content-Type: text/rfc822-headers',
+      '',
+      'Subject: hello',
+      '',
+      '--edge--',
+      '',
+    ].join('\r\n'),
+  );
+});
+
+const FIELDS: [why: string, changes: Partial<DsnFacts>, has: RegExp, hasNot?: RegExp][] = [
+  [
+    'ENVID comes back decoded (RFC 3461 6.3)',
+    { envid: 'QQ+2B314+3D159' },
+    /^Original-Envelope-Id: QQ\+314=159$/m,
+  ],
+  [
+    'ORCPT comes back decoded, before the final recipient',
+    { recipients: [{ ...RECIPIENT, orcpt: 'rfc822;Nobody+2Btag@old.test' }] },
+    /^Original-Recipient: rfc822; Nobody\+tag@old\.test\r\nFinal-Recipient: rfc822; nobody@/m,
+  ],
+  [
+    'what is no reply is no diagnostic code',
+    {
+      recipients: [
+        {
+          ...RECIPIENT,
+          isReply: false,
+          answer: 'connection refused',
+          status: '4.4.7',
+          host: undefined,
+        },
+      ],
+    },
+    /^Action: failed\r\nStatus: 4\.4\.7\r\nLast-Attempt-Date/m,
+    /Diagnostic-Code|Remote-MTA/,
+  ],
+  [
+    'a delay says until when it is tried',
+    { kind: 'delayed', retryUntil: AT + 86_400_000 },
+    /^Action: delayed\r\n[^]*^Will-Retry-Until: Wed, 03 Jun 2026 06:42:41 \+0000$/m,
+  ],
+  [
+    'a reply with control characters does not grow a field',
+    { recipients: [{ ...RECIPIENT, answer: '550 no\r\nAction: delivered\r\n\r\n--edge--' }] },
+    /^Diagnostic-Code: smtp; 550 no Action: delivered --edge--$/m,
+    /^Action: delivered$|^--edge--$/m,
+  ],
+  [
+    'beyond ASCII a reply is made printable where the status must be ASCII',
+    { recipients: [{ ...RECIPIENT, answer: '550 kein Empfänger' }] },
+    /^Diagnostic-Code: smtp; 550 kein Empf\?nger$/m,
+  ],
+];
+
+for (const [why, changes, has, hasNot] of FIELDS) {
+  test(why, () => {
+    const { parts } = read(buildDsn(facts(changes)).bytes);
+    const status = parts[1]?.body ?? '';
+    assert.match(status, has);
+    if (hasNot !== undefined) assert.doesNotMatch(status, hasNot);
+  });
+}
+
+test('each recipient has its own group of fields', () => {
+  const other = { ...RECIPIENT, address: { local: 'else', domain: 'customer.test' } };
+  const { parts } = read(buildDsn(facts({ recipients: [RECIPIENT, other] })).bytes);
+  const groups = (parts[1]?.body ?? '').split('\r\n\r\n');
+  assert.equal(groups.length, 3);
+  assert.match(groups[2] ?? '', /^Final-Recipient: rfc822; else@customer\.test\r\n/);
+});
+
+const FORMS: [
+  why: string,
+  changes: Partial<DsnFacts>,
+  types: RegExp[],
+  isUtf8: boolean,
+  isEightBit: boolean,
+][] = [
+  [
+    'plain',
+    {},
+    [/^Content-Type: text\/plain/, /message\/delivery-status$/, /text\/rfc822-headers$/],
+    false,
+    false,
+  ],
+  [
+    'all of the message, byte for byte',
+    {
+      returned: { kind: 'content', bytes: Buffer.from('Subject: x\r\n\r\nb\xf6dy\r\n', 'latin1') },
+    },
+    [/text\/plain/, /delivery-status$/, /message\/rfc822\r\nContent-Transfer-Encoding: 8bit$/],
+    false,
+    true,
+  ],
+  [
+    'nothing to return',
+    { returned: undefined },
+    [/text\/plain/, /message\/delivery-status$/],
+    false,
+    false,
+  ],
+  [
+    'a recipient in UTF-8 (RFC 6533)',
+    { recipients: [{ ...RECIPIENT, address: { local: 'jörg', domain: 'kunde.test' } }] },
+    [/text\/plain/, /message\/global-delivery-status/, /message\/global-headers$/],
+    true,
+    true,
+  ],
+  [
+    'a message sent with SMTPUTF8',
+    { smtpUtf8: true, returned: { kind: 'content', bytes: Buffer.from('Subject: ü\r\n\r\n') } },
+    [/text\/plain/, /message\/global-delivery-status$/, /message\/global\r\n/],
+    true,
+    true,
+  ],
+];
+
+for (const [why, changes, types, isUtf8, isEightBit] of FORMS) {
+  test(`the parts of a report: ${why}`, () => {
+    const dsn = buildDsn(facts(changes));
+    const { header, parts } = read(dsn.bytes);
+    assert.equal(parts.length, types.length);
+    types.forEach((type, index) => assert.match(parts[index]?.type ?? '', type));
+    assert.deepEqual([dsn.isUtf8, dsn.isEightBit], [isUtf8, isEightBit]);
+    assert.equal(/^Content-Transfer-Encoding: 8bit$/m.test(header), isEightBit);
+    const { returned } = facts(changes);
+    if (returned !== undefined) assert.ok(dsn.bytes.includes(Buffer.from(returned.bytes)));
+  });
+}
+
+test('a recipient in UTF-8 is named as such, one in ASCII beside it is not', () => {
+  const recipients = [
+    { ...RECIPIENT, address: { local: 'jörg', domain: 'kunde.test' } },
+    RECIPIENT,
+  ];
+  const { parts } = read(buildDsn(facts({ recipients })).bytes);
+  assert.match(parts[1]?.body ?? '', /^Final-Recipient: utf-8; jörg@kunde\.test$/m);
+  assert.match(parts[1]?.body ?? '', /^Final-Recipient: rfc822; nobody@customer\.test$/m);
+});
+
+test('no line is longer than a mail line may be', () => {
+  const answer = '550 ' + 'word '.repeat(400);
+  const { bytes } = buildDsn(facts({ recipients: [{ ...RECIPIENT, answer }] }));
+  for (const line of bytes.toString().split('\r\n')) assert.ok(line.length <= 998);
+});
