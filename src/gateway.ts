@@ -11,15 +11,11 @@ import type { Config } from './config/config.ts';
 import { needsRestart } from './config/config.ts';
 import type { GatewayState, ListenerView, ReloadResult } from './control/gateway-view.ts';
 import { ControlServer } from './control/server.ts';
-import type { Courier } from './delivery/courier.ts';
-import { createCourier } from './delivery/courier.ts';
-import type { HealthChange } from './delivery/destination-health.ts';
-import { HealthBook } from './delivery/destination-health.ts';
-import { Scheduler } from './delivery/scheduler.ts';
-import type { Destination } from './directory/domain.ts';
 import { announce } from './gateway/announcement.ts';
 import { controlView } from './gateway/control-view.ts';
 import { dataFolder, freeBytes } from './gateway/data-folder.ts';
+import type { DeliveryParts } from './gateway/delivery-parts.ts';
+import { buildDelivery } from './gateway/delivery-parts.ts';
 import { loadGeneration } from './gateway/generations.ts';
 import { Listeners } from './gateway/listeners.ts';
 import { logProblem } from './gateway/problem-log.ts';
@@ -27,8 +23,6 @@ import type { Recorder } from './gateway/recorder.ts';
 import { ScannerWatch } from './gateway/scanner-watch.ts';
 import { Accept } from './pipeline/accept.ts';
 import type { Generation } from './pipeline/generation.ts';
-import { OutageClock } from './pipeline/outage-clock.ts';
-import { RecipientMemory } from './pipeline/recipient-memory.ts';
 import { RecipientVerifier } from './pipeline/recipients.ts';
 import { Stages } from './pipeline/stages.ts';
 import { StagingArea } from './pipeline/staging.ts';
@@ -100,15 +94,15 @@ export class Gateway {
       if (!loaded.ok) throw new CodedError('CONFIG_INVALID', loaded.problems[0]?.text ?? 'changed');
       const parts = this.#build(folder, store, scanners, loaded.generation);
       this.#parts = parts;
-      undo.push(() => parts.courier.stop());
+      undo.push(() => parts.delivery.courier.stop());
       undo.push(() => parts.generation.filters.stop());
 
-      await parts.outages.start();
+      await parts.delivery.outages.start();
       parts.controlAt = await parts.control.start();
       undo.push(() => parts.control.stop());
       await scanners.probe(parts.generation.filters);
-      parts.scheduler.start();
-      undo.push(() => parts.scheduler.stop());
+      parts.delivery.scheduler.start();
+      undo.push(() => parts.delivery.scheduler.stop());
       await parts.listeners.start();
       scanners.watch(() => this.#current().filters);
       recorder.metrics.watch({
@@ -141,30 +135,20 @@ export class Gateway {
   #build(folder: string, store: LevelStore, scanners: ScannerWatch, generation: Generation): Parts {
     const { clock, recorder } = this.#options;
     const { log } = recorder;
-    const outages = new OutageClock(store.ttl, clock);
-    const memory = new RecipientMemory(store.ttl, outages, clock);
-    const health = new HealthBook(clock, (change) => {
-      this.#healthChanged(change, outages);
-    });
-    const isDown = (destination: string) => health.isDown(destination);
-    const courier = createCourier({
-      hostname: () => this.#config.hostname,
+    const ids = createIds(clock);
+    const delivery = buildDelivery({
+      store,
+      ids,
       clock,
       log,
-      health,
-    });
-    const scheduler = new Scheduler({
-      store: store.spool,
-      courier,
-      health,
-      clock,
-      log,
-      route: (domain) => this.#destinationOf(domain),
-      policy: () => this.#schedulerPolicy(),
+      config: () => this.#config,
+      directory: () => this.#current().directory,
       onStoreFailure: () => this.#storeFailed(),
     });
-    const verifier = new RecipientVerifier({ memory, courier, isDown, log });
+    const { health, courier, scheduler, memory } = delivery;
+    const isDown = (destination: string) => health.isDown(destination);
     const wake = (dest: string) => scheduler.wake(dest);
+    const verifier = new RecipientVerifier({ memory, courier, isDown, log });
     const accept = new Accept({ store: store.spool, courier, isDown, wake, memory, clock, log });
     const staging = new StagingArea(folder);
     const stages = {
@@ -180,7 +164,7 @@ export class Gateway {
       config: () => this.#config,
       folder,
       clock,
-      ids: createIds(clock),
+      ids,
       log,
       begin: (session, signal) => new Stages(stages, session, signal),
     });
@@ -203,7 +187,7 @@ export class Gateway {
       spool: store.spool,
       memory,
       verifier,
-      wake,
+      wake: (dest) => scheduler.retryNow(dest),
       reload: () => this.reload(),
       stop: () => this.#options.onEnd('stop'),
     });
@@ -218,10 +202,7 @@ export class Gateway {
       store,
       scanners,
       generation,
-      outages,
-      health,
-      courier,
-      scheduler,
+      delivery,
       listeners,
       control,
       controlAt: undefined,
@@ -263,7 +244,7 @@ export class Gateway {
       domains: loaded.generation.directory.domains.length,
       ...(restart.length > 0 && { needs_restart: restart }),
     });
-    parts.scheduler.wake();
+    parts.delivery.scheduler.wake();
     // The filters of the old generation serve the transactions that began with it.
     before
       .replaced()
@@ -276,13 +257,13 @@ export class Gateway {
   async stop(): Promise<void> {
     const { log } = this.#options.recorder;
     const parts = this.#parts;
-    if (parts === undefined) return;
-    this.#parts = undefined;
+    if (parts === undefined || this.#state === 'draining') return;
+    // The parts stay at hand: what is under way still asks where its mail goes.
     if (this.#state !== 'failed') this.#state = 'draining';
     log.emit('srv.drain');
     await parts.listeners.stop(DRAIN_MS);
-    await parts.scheduler.stop();
-    await parts.courier.stop();
+    await parts.delivery.scheduler.stop();
+    await parts.delivery.courier.stop();
     await parts.generation.filters.stop();
     await parts.control.stop();
     await parts.scanners.stop();
@@ -300,33 +281,6 @@ export class Gateway {
     return generation;
   }
 
-  #destinationOf(domain: string): Destination | undefined {
-    return this.#parts?.generation.directory.find(domain)?.destination;
-  }
-
-  #schedulerPolicy() {
-    const { queue, delivery } = this.#config;
-    return {
-      retryMs: queue.retryMs,
-      lifetimeMs: queue.lifetimeMs,
-      probeMs: queue.probeMs,
-      finalReplyTimeoutMs: delivery.finalReplyTimeoutMs,
-    };
-  }
-
-  #healthChanged({ key, before, now }: HealthChange, outages: OutageClock): void {
-    const { log } = this.#options.recorder;
-    const noted = now.state === 'down' ? outages.down(key) : outages.up(key);
-    noted.catch((error: unknown) => log.emit('store.error', { dest: key, err: errorText(error) }));
-    if (now.state === 'down') {
-      log.emit('dest.down', { dest: key, fails: now.fails, text: now.lastText });
-    } else if (before?.state === 'down') {
-      const down = Math.round((this.#options.clock.now() - before.since) / 1000);
-      log.emit('dest.up', { dest: key, down });
-      this.#parts?.scheduler.recovered(key);
-    }
-  }
-
   #storeFailed(): void {
     if (this.#state === 'failed') return;
     this.#state = 'failed';
@@ -339,10 +293,7 @@ interface Parts {
   readonly store: LevelStore;
   readonly scanners: ScannerWatch;
   generation: Generation;
-  readonly outages: OutageClock;
-  readonly health: HealthBook;
-  readonly courier: Courier;
-  readonly scheduler: Scheduler;
+  readonly delivery: DeliveryParts;
   readonly listeners: Listeners;
   readonly control: ControlServer;
   /** Where the control port was bound, when there is one. */

@@ -1,0 +1,89 @@
+/**
+ * The delivery side put together: courier, destination health, scheduler, and the recipient memory
+ * whose clock stands still while a destination is down. A change of health is told to all of them.
+ */
+import type { Clock } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import type { Ids } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { Config } from '../config/config.ts';
+import type { Courier } from '../delivery/courier.ts';
+import { createCourier } from '../delivery/courier.ts';
+import type { HealthChange } from '../delivery/destination-health.ts';
+import { HealthBook } from '../delivery/destination-health.ts';
+import { createReports } from '../delivery/reports.ts';
+import { Scheduler } from '../delivery/scheduler.ts';
+import type { Directory } from '../directory/domain.ts';
+import { OutageClock } from '../pipeline/outage-clock.ts';
+import { RecipientMemory } from '../pipeline/recipient-memory.ts';
+import type { LevelStore } from '../store/leveldb/store.ts';
+
+export interface DeliveryOptions {
+  readonly store: LevelStore;
+  readonly ids: Ids;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Both as in force now. */
+  readonly config: () => Config;
+  readonly directory: () => Directory;
+  readonly onStoreFailure: () => void;
+}
+
+export interface DeliveryParts {
+  readonly outages: OutageClock;
+  readonly memory: RecipientMemory;
+  readonly health: HealthBook;
+  readonly courier: Courier;
+  readonly scheduler: Scheduler;
+}
+
+export function buildDelivery(options: DeliveryOptions): DeliveryParts {
+  const { store, ids, clock, log, config, directory } = options;
+  const hostname = () => config().hostname;
+  const outages = new OutageClock(store.ttl, clock);
+  const memory = new RecipientMemory(store.ttl, outages, clock);
+  const health = new HealthBook(clock, (change) => {
+    logHealth(log, clock, change);
+    const { key, before, now } = change;
+    const noted = now.state === 'down' ? outages.down(key) : outages.up(key);
+    noted.catch((error: unknown) => log.emit('store.error', { dest: key, err: errorText(error) }));
+    if (before?.state === 'down') scheduler.recovered(key);
+  });
+  const courier = createCourier({ hostname, clock, log, health });
+  const reports = createReports({
+    store: store.spool,
+    ids,
+    clock,
+    log,
+    hostname,
+    lifetimeMs: () => config().queue.lifetimeMs,
+    hosted: (domain) => directory().find(domain)?.name,
+    wake: (dest) => scheduler.wake(dest),
+  });
+  const scheduler: Scheduler = new Scheduler({
+    store: store.spool,
+    courier,
+    health,
+    clock,
+    log,
+    reports,
+    route: (domain) => directory().find(domain)?.destination,
+    destinations: () => directory().domains.map((domain) => domain.destination),
+    policy: () => ({
+      ...config().queue,
+      finalReplyTimeoutMs: config().delivery.finalReplyTimeoutMs,
+    }),
+    onStoreFailure: options.onStoreFailure,
+  });
+  return { outages, memory, health, courier, scheduler };
+}
+
+/** A destination that goes down or comes back: the alert of the operators. */
+function logHealth(log: Log, clock: Clock, { key, before, now }: HealthChange): void {
+  if (now.state === 'down') {
+    log.emit('dest.down', { dest: key, fails: now.fails, text: now.lastText });
+  } else if (before?.state === 'down') {
+    const downSeconds = Math.round((clock.now() - before.since) / 1000);
+    log.emit('dest.up', { dest: key, down: downSeconds });
+  }
+}
