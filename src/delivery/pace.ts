@@ -5,7 +5,7 @@
  * off. All domains of the destination share it, first come first served.
  */
 import type { AttemptResult } from './attempt.ts';
-import { Places } from './places.ts';
+import { Places } from '../base/places.ts';
 
 const FIRST = 2;
 

@@ -18,7 +18,7 @@ import { expireOverdue } from './expiry.ts';
 import { Lane } from './lane.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { Pace } from './pace.ts';
-import { Places } from './places.ts';
+import { Places } from '../base/places.ts';
 import { Probes } from './probes.ts';
 import type { Reports } from './reports.ts';
 

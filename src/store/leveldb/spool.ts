@@ -7,6 +7,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { CodedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import { Places } from '../../base/places.ts';
 import type { Content } from '../../mail/content.ts';
 import type { SpoolEntry } from '../../mail/spool-entry.ts';
 import { afterStep } from '../admin-step.ts';
@@ -37,6 +38,12 @@ import { openSpool } from './spool-start.ts';
 
 /** Content that waits for the disk; beyond this the disk does not keep up and mail must wait. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+/**
+ * Content beyond this is written by few at a time; the rest waits where it is staged. The disk is
+ * busy with a few, and each more costs memory in batches, write buffers and mapped tables.
+ */
+const LARGE_BYTES = 1024 * 1024;
+const LARGE_AT_ONCE = 3;
 
 /** About what a record and its index entries take on disk, for the count of dead bytes. */
 const RECORD_BYTES = 1024;
@@ -55,6 +62,7 @@ export class LevelSpool implements SpoolStore {
   readonly #watermark: Pick<DiskWatermark, 'admit'>;
   readonly #pump: GroupCommit;
   readonly #compaction: Compaction;
+  readonly #large = new Places(LARGE_AT_ONCE);
   #schedule: Schedule;
   /** Commits under way, so that two of one id do not cross. */
   readonly #commits = new Map<string, Promise<void>>();
@@ -112,7 +120,9 @@ export class LevelSpool implements SpoolStore {
     await this.#watermark.admit(content.sizeBytes);
     if (this.#pump.waitingBytes > MAX_WAITING_BYTES)
       throw new CodedError('STORE_FULL', 'the disk does not keep up with the mail');
-    const { ops, stored } = await writeContent(this.#pump, entry.id, content);
+    const write = () => writeContent(this.#pump, entry.id, content);
+    const isLarge = content.sizeBytes > LARGE_BYTES;
+    const { ops, stored } = await (isLarge ? this.#large.run(write) : write());
     const record = recordOf(entry, dueAt, stored);
     ops.push(...putOps(record));
     await this.#pump.write(ops, () => this.#schedule.arrived(standingOf(record)));
