@@ -11,6 +11,7 @@ import type { Clock } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Courier, DeliveryReport } from '../delivery/courier.ts';
+import { lastAnswer } from '../delivery/settlement.ts';
 import type { Domain } from '../directory/domain.ts';
 import { recipientKey } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
@@ -258,18 +259,7 @@ function withAnswer(
   at: number,
 ): SpooledRecipient {
   if (outcome.kind === 'delivered') return recipient;
-  const reply = outcome.reply;
-  const text = outcome.kind === 'deferred' ? outcome.text : replyText(outcome.reply);
-  return {
-    ...recipient,
-    last: {
-      at,
-      text,
-      ...(reply && { code: reply.code }),
-      ...(reply?.enhanced !== undefined && { enhanced: reply.enhanced }),
-      ...(host !== undefined && { host }),
-    },
-  };
+  return { ...recipient, last: lastAnswer(outcome, at, host) };
 }
 
 function sidOf(id: string): string {

@@ -171,3 +171,21 @@ test('a late refusal makes no bounce: the message is held and seen in the queue'
     await destination.stop();
   }
 });
+
+test('a destination that turns us away at the greeting is tried again, whatever its code', async () => {
+  const destination = await new Destination({ greeting: () => '554 5.3.2 no service' }).start();
+  const gateway = await Gateway.run({
+    node: QUICK,
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(1));
+    assert.match(reply, /^250 .* queued/);
+    destination.behaviour = {};
+    await until('delivery', () => destination.arrived.length === 1);
+    assert.equal(gateway.events('rcpt.hold').length, 0);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});

@@ -1,0 +1,156 @@
+/** The one door: what the destination said becomes our reply, and what is stored says why. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { CodedError } from '../../src/base/errors.ts';
+import type { DeliveryReport } from '../../src/delivery/courier.ts';
+import type { Domain } from '../../src/directory/domain.ts';
+import { memoryContent } from '../../src/mail/content.ts';
+import type { Outcome } from '../../src/mail/outcome.ts';
+import { formatReply } from '../../src/mail/reply.ts';
+import type { SpoolEntry } from '../../src/mail/spool-entry.ts';
+import type { JudgedMessage } from '../../src/pipeline/accept.ts';
+import { Accept } from '../../src/pipeline/accept.ts';
+import { OutageClock } from '../../src/pipeline/outage-clock.ts';
+import { RecipientMemory } from '../../src/pipeline/recipient-memory.ts';
+import { MemoryTtlMap } from '../../src/store/memory/ttl-map.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { RecordedLog } from '../support/recorded-log.ts';
+
+const SETTINGS = {
+  cutThrough: true,
+  finalReplyTimeoutMs: 1000,
+  retryMs: [60_000],
+  lifetimeMs: 1e9,
+};
+const OK: Outcome = { kind: 'delivered', reply: { code: 250, lines: ['taken'] } };
+const REFUSED: Outcome = { kind: 'failed', reply: { code: 550, enhanced: '5.1.1', lines: ['no'] } };
+const PUT_OFF: Outcome = {
+  kind: 'deferred',
+  text: '451 later',
+  reply: { code: 451, lines: ['later'] },
+};
+/** A greeting with a permanent code says nothing about the message. */
+const TURNED_AWAY: Outcome = {
+  kind: 'deferred',
+  text: 'greeting 554',
+  reply: { code: 554, lines: ['no service'] },
+};
+
+const DOMAIN: Domain = {
+  name: 'example.org',
+  aliases: [],
+  destination: { key: 'd', hosts: [], tls: 'off', maxConnections: 1 },
+  recipients: { kind: 'any' },
+  outage: 'defer',
+  services: new Set(['relay', 'fallback'] as const),
+  spam: { tag: 5, quarantine: 8, reject: 12 },
+  virus: 'reject',
+  pluginOptions: {},
+  caseSensitiveLocalParts: false,
+  contact: undefined,
+  policyGroup: '',
+  file: '',
+};
+
+interface Door {
+  readonly outcomes?: readonly Outcome[];
+  readonly commit?: (entry: SpoolEntry) => Promise<void>;
+  readonly isDown?: boolean;
+  readonly services?: Domain['services'];
+}
+
+async function through({
+  outcomes = [OK],
+  commit,
+  isDown = false,
+  services = DOMAIN.services,
+}: Door) {
+  const clock = new FakeClock();
+  const stored: SpoolEntry[] = [];
+  const ttl = new MemoryTtlMap({ clock });
+  const report: DeliveryReport = { outcomes, tls: '-', connectMs: 0, transferMs: 0 };
+  const accept = new Accept({
+    store: {
+      // oxlint-disable-next-line require-await -- the store's shape
+      commit: commit ?? (async (entry) => void stored.push(entry)),
+    },
+    // oxlint-disable-next-line require-await -- the courier's shape
+    courier: { deliver: async () => report },
+    isDown: () => isDown,
+    wake: () => undefined,
+    memory: new RecipientMemory(ttl, new OutageClock(ttl, clock), clock),
+    clock,
+    log: new RecordedLog(),
+  });
+  const message: JudgedMessage = {
+    id: '0123456789.1',
+    envelope: {
+      reversePath: null,
+      parameters: {},
+      recipients: outcomes.map((_, i) => ({
+        address: { local: `r${i}`, domain: 'example.org' },
+        parameters: {},
+      })),
+    },
+    domain: { ...DOMAIN, services },
+    content: memoryContent([Buffer.from('x\r\n')]),
+    client: { address: '192.0.2.1', hello: 'c' },
+    arrivedAt: clock.now(),
+    hold: undefined,
+  };
+  const { reply, how } = await accept.accept(message, SETTINGS);
+  return { reply: formatReply(reply).trimEnd(), how, entry: stored[0] };
+}
+
+test('all delivered: the destination is quoted and nothing is stored', async () => {
+  const { reply, entry } = await through({ outcomes: [OK, OK] });
+  assert.match(reply, /^250 2\.0\.0 Ok: 0123456789\.1 delivered/);
+  assert.equal(entry, undefined);
+});
+
+test('all refused: the refusal is passed on and nothing is stored', async () => {
+  const { reply, entry } = await through({ outcomes: [REFUSED, REFUSED] });
+  assert.match(reply, /^550 5\.1\.1 example\.org said: no$/);
+  assert.equal(entry, undefined);
+});
+
+test('what is left is stored with its answers, what was delivered is not', async () => {
+  const { reply, entry } = await through({ outcomes: [OK, REFUSED, PUT_OFF] });
+  assert.match(reply, /^250 .* queued$/);
+  assert.deepEqual(
+    entry?.recipients.map(({ address, last }) => [address.local, last?.code]),
+    [
+      ['r1', 550],
+      ['r2', 451],
+    ],
+  );
+});
+
+test('a permanent-looking code on a temporary outcome is not kept as a refusal', async () => {
+  const { entry } = await through({ outcomes: [TURNED_AWAY, PUT_OFF] });
+  assert.deepEqual(
+    entry?.recipients.map(({ last }) => [last?.code, last?.text]),
+    [
+      [undefined, 'greeting 554'],
+      [451, '451 later'],
+    ],
+  );
+});
+
+test('without the fallback service a temporary failure is the client’s', async () => {
+  const services = new Set(['relay'] as const);
+  assert.match(
+    (await through({ outcomes: [PUT_OFF], services })).reply,
+    /^451 4\.0\.0 example\.org said: later/,
+  );
+  assert.match((await through({ isDown: true, services })).reply, /^451 4\.4\.1/);
+});
+
+test('no 250 without the promise of the store: trouble is 452', async () => {
+  for (const code of ['STORE_FULL', 'STORE_FAILED'] as const) {
+    const commit = () => Promise.reject(new CodedError(code, 'x'));
+    const { reply, how } = await through({ isDown: true, commit });
+    assert.match(reply, /^452 4\.3\.1 .*spool_full/);
+    assert.equal(how, 'deferred');
+  }
+});
