@@ -5,7 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
-import type { SpoolStore } from '../store/spool-store.ts';
+import type { SpoolStore, Summary } from '../store/spool-store.ts';
 import { logDone, logExpired, logHold } from './attempt-log.ts';
 import type { Reports } from './reports.ts';
 import { fateOf } from './reports.ts';
@@ -20,25 +20,30 @@ export interface ExpiryDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly policy: () => { readonly lifetimeMs: number };
+  /** Mail of this hosted domain is not tried now. */
+  readonly isDown: (dest: string) => boolean;
   readonly reports?: Reports;
 }
 
 /**
- * Ids sort by age, so the look ends at the first message too young to be over. One that a person
- * gave a new lifetime is old and not over; it is passed by.
+ * Ids sort by age, so the look ends when a whole page is too young to be over; not at the first such
+ * message, for an id is as old as its session. One that a person gave a new lifetime is old and not
+ * over; it is passed by.
  */
 export async function expireOverdue(deps: ExpiryDeps, signal: AbortSignal): Promise<void> {
-  const { store, clock, policy } = deps;
+  const { store, clock, policy, isDown } = deps;
+  const isYoung = ({ entry: { expiresAt, queuedAt } }: Summary, now: number) =>
+    expiresAt > now && queuedAt + policy().lifetimeMs > now;
   let after: string | undefined;
   for (let pages = 0; pages < MAX_PAGES && !signal.aborted; pages++) {
     const page = await store.scan({ limit: PAGE, ...(after !== undefined && { after }) });
+    const now = clock.now();
     for (const { entry, active } of page) {
-      const now = clock.now();
-      if (entry.expiresAt > now && entry.queuedAt + policy().lifetimeMs > now) return;
-      if (entry.hold === undefined && !active && entry.expiresAt <= now) await expire(deps, entry);
+      const isOver = entry.hold === undefined && !active && entry.expiresAt <= now;
+      if (isOver && isDown(entry.dest)) await expire(deps, entry);
     }
     after = page.at(-1)?.entry.id;
-    if (after === undefined || page.length < PAGE) return;
+    if (page.length < PAGE || page.every((one) => isYoung(one, now))) return;
   }
 }
 

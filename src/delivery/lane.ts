@@ -56,6 +56,11 @@ export class Lane {
     return this.#run === undefined;
   }
 
+  /** A drain is on, or wanted: begun again when something broke it off. */
+  get isDraining(): boolean {
+    return this.#putOff !== undefined;
+  }
+
   /** The destination is back: all that waits is due now. */
   recovered(): void {
     this.#putOff = new Set();
@@ -86,14 +91,16 @@ export class Lane {
         else if (!this.#wanted || this.#failure !== undefined) break;
       }
       if (this.#failure !== undefined) throw this.#failure.error;
+      this.#putOff = undefined;
     } finally {
       this.#failure = undefined;
-      this.#putOff = undefined;
       await this.#giveBack();
     }
   }
 
   async #fill(): Promise<void> {
+    // What is under way may hang for long; what is not begun does not stay claimed meanwhile.
+    if (this.#deps.mayRun() === 0) await this.#guarded(this.#giveBack());
     if (this.#putOff === undefined && this.#aside.length > 0) {
       await this.#guarded(this.#release(this.#aside.splice(0)));
       this.#more = true;
@@ -119,6 +126,7 @@ export class Lane {
         if (this.#putOff?.has(lease.id) === true) this.#aside.push(lease);
         else this.#claimed.push({ lease, signal });
       }
+      if (this.#failure !== undefined) break;
       if (leases.length === n) this.#more = true;
       else if (early && !this.#more) await this.#endDrain();
       const next = this.#claimed.shift();
@@ -158,14 +166,15 @@ export class Lane {
     this.#running -= 1;
     if (result === 'untried') this.#aside.push(lease);
     else this.#deps.keeper.drop(lease);
-    if (result === 'put-off') this.#putOff?.add(lease.id);
+    // Whatever may still wait has had its turn, or an early claim would find it again at once.
+    if (result === 'put-off' || result === 'other') this.#putOff?.add(lease.id);
     if ((this.#putOff?.size ?? 0) > MAX_PUT_OFF) this.#putOff = undefined;
     this.#changed();
   }
 
-  async #giveBack(): Promise<void> {
+  #giveBack(): Promise<boolean[]> {
     const unused = this.#claimed.splice(0).map(({ lease }) => lease);
-    await this.#release([...unused, ...this.#aside.splice(0)]);
+    return this.#release([...unused, ...this.#aside.splice(0)]);
   }
 
   async #release(leases: readonly Lease[]): Promise<boolean[]> {

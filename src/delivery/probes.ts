@@ -62,10 +62,10 @@ export class Probes {
     const { courier, signal, supervise, onProbed } = this.#options;
     watch.timer?.stop();
     watch.timer = undefined;
-    const probed = courier.probe(destination, signal).then(() => {
+    const probed = courier.probe(destination, signal).finally(() => {
       if (this.#watches.get(destination.key) === watch) this.#watches.delete(destination.key);
       onProbed();
     });
-    supervise(probed);
+    supervise(probed.then(() => undefined));
   }
 }

@@ -97,7 +97,9 @@ export class Scheduler {
   }
 
   start(): void {
-    this.#expiry = this.#options.clock.timer(EXPIRY_EVERY_MS, () => this.#expire());
+    this.#expiry = this.#options.clock.timer(EXPIRY_EVERY_MS, () =>
+      this.#supervise(this.#expire()),
+    );
     this.#look();
   }
 
@@ -156,7 +158,7 @@ export class Scheduler {
     for (const { dest, nextDueAt } of store.backlog()) {
       const down = this.#downNow(dest);
       if (down !== undefined) this.#probes.watch(down);
-      else if (nextDueAt <= now) this.#run(dest);
+      else if (nextDueAt <= now || this.#lanes.get(dest)?.isDraining === true) this.#run(dest);
       else next = Math.min(next, nextDueAt);
     }
     for (const destination of destinations?.() ?? []) {
@@ -191,7 +193,7 @@ export class Scheduler {
   }
 
   #laneEnded(dest: string, lane: Lane): void {
-    if (lane.isIdle) this.#lanes.delete(dest);
+    if (lane.isIdle && !lane.isDraining) this.#lanes.delete(dest);
     for (const [key, pace] of this.#paces) if (pace.isIdle) this.#paces.delete(key);
     this.#lookIn(SOON_MS);
   }
@@ -251,12 +253,15 @@ export class Scheduler {
     return pace;
   }
 
-  #expire(): void {
-    this.#expiry?.restart();
-    const { store } = this.#options;
-    // Everywhere else the last attempt notices that the time is over.
-    if (!store.backlog().some(({ dest }) => this.#downNow(dest) !== undefined)) return;
-    this.#supervise(expireOverdue(this.#options, this.#stopped.signal));
+  /** Where mail is tried the last attempt notices that its time is over. One look at a time. */
+  async #expire(): Promise<void> {
+    const isDown = (dest: string) => this.#downNow(dest) !== undefined;
+    try {
+      if (!this.#options.store.backlog().some(({ dest }) => isDown(dest))) return;
+      await expireOverdue({ ...this.#options, isDown }, this.#stopped.signal);
+    } finally {
+      if (!this.#isStopped) this.#expiry?.restart();
+    }
   }
 
   #supervise(work: Promise<void>): void {
