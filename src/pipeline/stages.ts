@@ -11,7 +11,7 @@ import type { ReversePath } from '../mail/address.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
 import type { MailParameters, Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
-import { isPositive, replies } from '../mail/reply.ts';
+import { isPermanent, isPositive, replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import type { Verdict } from '../mail/verdict.ts';
 import type { ContentSink, Conversation, SessionSummary } from '../smtp/conversation.ts';
@@ -95,7 +95,7 @@ export class Stages implements Conversation {
         },
       );
       if (refused !== undefined) {
-        transaction.end(refused.code < 500 ? 'tempfail' : 'reject', refused);
+        transaction.end(isPermanent(refused) ? 'reject' : 'tempfail', refused);
         return refused;
       }
     }
@@ -182,7 +182,12 @@ export class Stages implements Conversation {
           id: transaction.id,
         },
       );
-      if (refused !== undefined) return refused;
+      if (refused !== undefined) {
+        // Ended by us: without this the client's next step would make it an abort.
+        transaction.end(isPermanent(refused) ? 'reject' : 'tempfail', refused);
+        this.#transaction = undefined;
+        return refused;
+      }
     }
     this.#transaction = undefined;
     return new ContentStage(this.#deps, transaction, domain, this.#signal);

@@ -1,6 +1,6 @@
 /** Filters before the 250: real scanners say no in the session; a broken one never lets mail by. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EICAR, GTUBE } from '../../src/cli/test-patterns.ts';
@@ -137,3 +137,24 @@ for (const plugin of ['clamav', 'spamassassin']) {
     }
   });
 }
+
+test('a filter that puts mail off before the content is in the ledger as that', async () => {
+  const destination = await new Destination().start();
+  const gateway = await Gateway.make({
+    plugins: '[{ later: {} }]',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    const plugin = `export default { name: 'later', hooks: { data: () => ({ kind: 'defer', reason: 'plugin:later', text: 'come back' }) } };`;
+    mkdirSync(join(gateway.folder, 'plugins'));
+    writeFileSync(join(gateway.folder, 'plugins', 'later.mjs'), plugin);
+    await gateway.start();
+    const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], HAM);
+    assert.match(reply, /^451 4\.7\.1 come back \(plugin:later\)$/);
+    const entry = await gateway.event('msg.in');
+    assert.deepEqual([entry['res'], entry['why']], ['tempfail', 'plugin:later']);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
