@@ -229,7 +229,15 @@ export class Gateway {
       for (const problem of loaded.problems) logProblem(log, problem);
       return { ok: false, problems: loaded.problems };
     }
-    const warnings = [...loaded.warnings];
+    try {
+      // The one step that may still fail comes before anything is changed.
+      await parts.listeners.reload(loaded.config);
+    } catch (error) {
+      this.#configStale = true;
+      await loaded.generation.filters.stop();
+      throw error;
+    }
+    const { warnings } = loaded;
     for (const problem of warnings) logProblem(log, problem);
     const restart = needsRestart(this.#config, loaded.config);
     this.#config = loaded.config;
@@ -237,7 +245,6 @@ export class Gateway {
     this.#configStale = false;
     const before = parts.generation;
     parts.generation = loaded.generation;
-    await parts.listeners.reload();
     recorder.reload(loaded.config.log.level);
     log.emit('cfg.reload', {
       file: this.#config.file,

@@ -66,11 +66,13 @@ export class Listeners {
     }
   }
 
-  /** New settings and certificates for sessions and handshakes that begin from now on. */
-  async reload(): Promise<void> {
-    const config = this.#options.config();
-    for (const { listener } of this.#ports) listener.reconfigure(settingsOf(config));
+  /**
+   * New settings and certificates for sessions and handshakes that begin from now on. Rejects, with
+   * nothing changed, when the certificate cannot be used.
+   */
+  async reload(config: Config): Promise<void> {
     await this.#loadCertificate(config);
+    for (const { listener } of this.#ports) listener.reconfigure(settingsOf(config));
   }
 
   async stop(graceMs: number): Promise<void> {

@@ -70,9 +70,10 @@ export class ContentStage implements ContentSink {
 
   async end(fault: ContentFault | undefined): Promise<Reply> {
     try {
-      const reply = this.#faultReply(fault) ?? (await this.#judged());
-      return reply;
+      return this.#faultReply(fault) ?? (await this.#judged());
     } finally {
+      // After a surprise too, or its generation of the configuration would never be let go.
+      this.#transaction.end('abort', undefined);
       await this.#staging.discard();
     }
   }
