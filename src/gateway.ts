@@ -42,6 +42,8 @@ export interface GatewayOptions {
 
 /** Sessions may finish their transactions for so long when the gateway stops. */
 const DRAIN_MS = 30_000;
+/** A reload while the gateway starts or stops. */
+const NOT_NOW: ReloadResult = { ok: false, problems: [], needsRestart: [] };
 
 export class Gateway {
   readonly #options: GatewayOptions;
@@ -221,13 +223,13 @@ export class Gateway {
     const { clock, recorder } = this.#options;
     const { log } = recorder;
     const parts = this.#parts;
-    if (parts === undefined || this.#state !== 'ready') return { ok: false, problems: [] };
+    if (parts === undefined || this.#state !== 'ready') return NOT_NOW;
     const scannerAddresses = parts.scanners.addresses;
     const loaded = await loadGeneration(this.#config.file, { clock, log, scannerAddresses });
     if (!loaded.ok) {
       this.#configStale = true;
       for (const problem of loaded.problems) logProblem(log, problem);
-      return { ok: false, problems: loaded.problems };
+      return { ok: false, problems: loaded.problems, needsRestart: [] };
     }
     try {
       // The one step that may still fail comes before anything is changed.
@@ -257,7 +259,7 @@ export class Gateway {
       .replaced()
       .then(() => before.filters.stop())
       .catch((error: unknown) => log.emit('plugin.error', { err: errorText(error) }));
-    return { ok: true, problems: warnings };
+    return { ok: true, problems: warnings, needsRestart: restart };
   }
 
   /** Lets sessions and deliveries finish within the drain time, then closes everything. */

@@ -84,13 +84,15 @@ function summary(id: string, events: readonly TraceEvent[], own: readonly TraceE
     return textOf(found?.fields[name]);
   };
   const telling = own.length > 0 ? own : events;
+  // Of recipients those that were taken are named; a refused one only when there is no other.
+  const taken = telling.filter(({ evt }) => !evt.startsWith('smtp.reject.'));
   const { result, why } = resultOf(telling);
   return {
     at: telling[0]?.at ?? 0,
     id,
     dir: first('dir') || 'in',
     from: first('from', telling),
-    to: first('to', telling),
+    to: first('to', taken) || first('to', telling),
     result,
     why,
     client: first('ip'),

@@ -128,7 +128,11 @@ async function reload(cli: Cli, json: boolean): Promise<void> {
     return;
   }
   for (const problem of problems) await cli.terminal.out(`${problemLine(cli, problem)}\n`);
-  await cli.terminal.out(row['ok'] === true ? 'reloaded\n' : 'refused: nothing was changed\n');
+  const fixed = Array.isArray(row['needs_restart']) ? row['needs_restart'].join(', ') : '';
+  const later = fixed === '' ? '' : `; in force only after a restart: ${printable(fixed)}`;
+  await cli.terminal.out(
+    row['ok'] === true ? `reloaded${later}\n` : 'refused: nothing was changed\n',
+  );
 }
 
 function problemLine(cli: Cli, problem: Row): string {

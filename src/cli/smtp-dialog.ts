@@ -55,7 +55,11 @@ async function speak(dialog: Dialog, mail: TestMail): Promise<DialogEnd> {
     end = meaningOf(code);
     if (step?.startsWith('RCPT') !== true || mail.to.length === 1) break;
   }
-  if (dialog.lastCode === 354) end = meaningOf(await dialog.sendContent(mail.content));
+  if (dialog.lastCode === 354) {
+    const content = meaningOf(await dialog.sendContent(mail.content));
+    // Taken for some is not taken for all.
+    if (content !== 'accepted') end = content;
+  }
   await dialog.say('QUIT');
   return end;
 }

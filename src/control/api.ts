@@ -69,8 +69,9 @@ function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiD
     list(log, reply, gateway.destinations().map(rows.destinationRow)),
   );
   server.post('/api/v1/reload', async (_request, reply) => {
-    const { ok, problems } = await gateway.reload();
-    return reply.code(ok ? 200 : 409).send({ v: 1, kind: 'reload', ok, problems });
+    const { ok, problems, needsRestart } = await gateway.reload();
+    const row = { v: 1, kind: 'reload', ok, problems, needs_restart: needsRestart };
+    return reply.code(ok ? 200 : 409).send(row);
   });
   server.post('/api/v1/stop', async (_request, reply) => {
     reply.raw.once('finish', () => gateway.stop());

@@ -145,4 +145,6 @@ export interface ReloadResult {
   readonly ok: boolean;
   /** Errors when refused; otherwise warnings, if any. */
   readonly problems: readonly ConfigProblem[];
+  /** Keys that changed and take effect only when the gateway is started anew. */
+  readonly needsRestart: readonly string[];
 }

@@ -54,9 +54,17 @@ test('reload prints the problems of a configuration that was refused', async (t)
   const { gateway, run } = await running(t);
   assert.deepEqual(await run('reload'), { code: 0, out: 'reloaded\n', err: '' });
   const place = { file: 'sluice.yaml', line: 41, col: 7, path: 'hostname', text: 'is missing' };
-  gateway.reloadResult = { ok: true, problems: [{ ...place, severity: 'warning' }] };
+  gateway.reloadResult = {
+    ok: true,
+    problems: [{ ...place, severity: 'warning' }],
+    needsRestart: [],
+  };
   assert.equal((await run('reload')).code, 1);
-  gateway.reloadResult = { ok: false, problems: [{ ...place, severity: 'error' }] };
+  gateway.reloadResult = {
+    ok: false,
+    problems: [{ ...place, severity: 'error' }],
+    needsRestart: [],
+  };
   assert.deepEqual(await run('reload'), {
     code: 78,
     out: 'sluice.yaml:41:7 error hostname: is missing\nrefused: nothing was changed\n',

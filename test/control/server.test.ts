@@ -426,7 +426,11 @@ test('stop and reload are passed on', async (t) => {
   await client.post('/api/v1/stop');
   await until('the gateway was told', () => stopped === 1);
   const problem = { file: 'a.yaml', line: 3, col: 1, path: 'x', text: 'wrong' };
-  gateway.reloadResult = { ok: false, problems: [{ ...problem, severity: 'error' }] };
+  gateway.reloadResult = {
+    ok: false,
+    problems: [{ ...problem, severity: 'error' }],
+    needsRestart: [],
+  };
   const row = await client.post('/api/v1/reload');
   assert.equal(row['ok'], false);
   assert.deepEqual(row['problems'], [{ ...problem, severity: 'error' }]);

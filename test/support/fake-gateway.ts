@@ -32,7 +32,7 @@ export class FakeGateway {
   destinations: DestinationView[] = [];
   scanners = [{ name: 'clamav', up: true, text: 'ClamAV 1.4' }];
   checks: HealthCheck[] = [{ name: 'store', ok: true, required: true, text: 'leveldb' }];
-  reloadResult: ReloadResult = { ok: true, problems: [] };
+  reloadResult: ReloadResult = { ok: true, problems: [], needsRestart: [] };
   listeners = [{ name: 'mx', address: '127.0.0.1', port: 2525, sessions: 2 }];
   /** Set to make every look into the queue fail. */
   storeFault: Error | undefined;
