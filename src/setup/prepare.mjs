@@ -43,15 +43,15 @@ function installPackages() {
   const node = join(ROOT, 'node_modules', '.bin', 'node');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted && existsSync(node)) return;
   console.error('setup: installing the npm packages of package-lock.json');
-  // Not `npm ci`: it refuses a lockfile in which optional packages of other platforms are missing.
-  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+  // `ci`: exactly the lockfile, or a clear refusal when package.json says something else.
+  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
   const done = spawnSync('npm', args, {
     cwd: ROOT,
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, npm_config_engine_strict: 'false' },
   });
-  if (done.status !== 0) fail('npm install failed; its messages are above');
-  if (!existsSync(node)) fail('npm install did not bring Node 24 (devDependency "node")');
+  if (done.status !== 0) fail('npm ci failed; its messages are above');
+  if (!existsSync(node)) fail('npm ci did not bring Node 24 (devDependency "node")');
   writeFileSync(stamp, wanted);
 }
 
