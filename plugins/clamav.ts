@@ -10,10 +10,16 @@
  * clamd's own limits count as well: give its StreamMaxLength, MaxScanSize and MaxFileSize at least
  * `max_size`, and that at least `limits.message_size`. Debian's clamd has 25M.
  */
-import type { ContentView, Options, OptionSchema, Plugin, Verdict } from 'sluice-mx/plugin';
-import { AddressBook } from './clamav/address-book.ts';
-import { instream, TooLarge } from './clamav/instream.ts';
-import { firstVersion } from './clamav/version.ts';
+import type {
+  ContentView,
+  Options,
+  OptionSchema,
+  Plugin,
+  PluginHost,
+  Verdict,
+} from 'sluice-mx/plugin';
+import { instream } from './clamav/instream.ts';
+import { version } from './clamav/version.ts';
 
 const OPTIONS = {
   address: {
@@ -49,47 +55,53 @@ export default {
   name: 'clamav',
   service: 'virus',
   options: OPTIONS,
-  setup(_host, options: Options<typeof OPTIONS>) {
-    const book = new AddressBook();
+  setup(host, options: Options<typeof OPTIONS>) {
     return {
-      hooks: { content: (view, signal) => scan(book, view, signal) },
+      hooks: { content: (view, signal) => judge(host, view, signal) },
       async probe(signal) {
-        return { state: 'ok', text: await firstVersion(options.address, signal) };
+        const text = await host.firstAnswer(options.address, signal, (a) => version(a, signal));
+        return { state: 'ok', text };
       },
     };
   },
 } satisfies Plugin<typeof OPTIONS>;
 
-async function scan(book: AddressBook, view: View, signal: AbortSignal): Promise<Verdict> {
-  const { address, max_size: maxSize, oversize, header } = view.options;
+async function judge(host: PluginHost, view: View, signal: AbortSignal): Promise<Verdict> {
+  const { address, max_size: maxSize, header } = view.options;
+  if (view.received.length + view.content.sizeBytes > maxSize) {
+    return tooLarge(view, 'content is larger than max_size');
+  }
   const startedAt = performance.now();
-  try {
-    if (view.received.length + view.content.sizeBytes > maxSize) {
-      throw new TooLarge(`content is larger than max_size`);
-    }
-    const found = await book.first(address, signal, (endpoint) =>
-      instream(endpoint, view.received, view.content, signal),
-    );
-    const clamd_ms = Math.round(performance.now() - startedAt);
-    if (found === undefined) {
+  const scan = await host.firstAnswer(address, signal, (endpoint) =>
+    instream(endpoint, view.received, view.content, signal),
+  );
+  const clamd_ms = Math.round(performance.now() - startedAt);
+  switch (scan.kind) {
+    case 'clean': {
       const fields = header ? [{ name: 'X-Virus-Status', value: 'Clean' }] : [];
       return { kind: 'pass', fields, results: { clamd: 'clean', clamd_ms } };
     }
-    return {
-      kind: 'refuse',
-      reason: 'virus',
-      text: found,
-      detail: '7.1',
-      results: { virus: found, clamd: 'found', clamd_ms },
-    };
-  } catch (error) {
-    if (!(error instanceof TooLarge) || oversize === 'error') throw error;
-    const results = { clamd: 'too-large' };
-    if (oversize === 'reject') {
+    case 'found': {
+      const results = { virus: scan.name, clamd: 'found', clamd_ms };
+      return { kind: 'refuse', reason: 'virus', text: scan.name, detail: '7.1', results };
+    }
+    case 'too-large':
+      return tooLarge(view, "content is larger than clamd's StreamMaxLength");
+  }
+}
+
+function tooLarge({ options: { oversize, header } }: View, problem: string): Verdict {
+  const results = { clamd: 'too-large' };
+  switch (oversize) {
+    case 'error':
+      throw new Error(problem);
+    case 'reject': {
       const text = 'Message is too large to be checked';
       return { kind: 'refuse', reason: 'size', text, detail: '3.4', results };
     }
-    const fields = header ? [{ name: 'X-Virus-Status', value: 'Not checked, too large' }] : [];
-    return { kind: 'pass', fields, results };
+    case 'accept': {
+      const fields = header ? [{ name: 'X-Virus-Status', value: 'Not checked, too large' }] : [];
+      return { kind: 'pass', fields, results };
+    }
   }
 }

@@ -10,9 +10,15 @@
  *
  * Give `max_concurrent` the number of spamd's children: more at a time only wait inside spamd.
  */
-import type { ContentView, Options, OptionSchema, Plugin, Verdict } from 'sluice-mx/plugin';
-import { AddressBook } from './spamassassin/address-book.ts';
-import { firstPong } from './spamassassin/ping.ts';
+import type {
+  ContentView,
+  Options,
+  OptionSchema,
+  Plugin,
+  PluginHost,
+  Verdict,
+} from 'sluice-mx/plugin';
+import { ping } from './spamassassin/ping.ts';
 import { symbols } from './spamassassin/symbols.ts';
 
 const OPTIONS = {
@@ -52,18 +58,18 @@ export default {
   name: 'spamassassin',
   service: 'spam',
   options: OPTIONS,
-  setup(_host, options: Options<typeof OPTIONS>) {
-    const book = new AddressBook();
+  setup(host, options: Options<typeof OPTIONS>) {
     return {
-      hooks: { content: (view, signal) => judge(book, view, signal) },
+      hooks: { content: (view, signal) => judge(host, view, signal) },
       async probe(signal) {
-        return { state: 'ok', text: await firstPong(options.address, signal) };
+        const text = await host.firstAnswer(options.address, signal, (a) => ping(a, signal));
+        return { state: 'ok', text };
       },
     };
   },
 } satisfies Plugin<typeof OPTIONS>;
 
-async function judge(book: AddressBook, view: View, signal: AbortSignal): Promise<Verdict> {
+async function judge(host: PluginHost, view: View, signal: AbortSignal): Promise<Verdict> {
   const { address, max_size: maxSize, user, compress, header } = view.options;
   if (view.content.sizeBytes > maxSize) return { kind: 'pass', results: { spamd: 'skipped' } };
   const startedAt = performance.now();
@@ -74,7 +80,7 @@ async function judge(book: AddressBook, view: View, signal: AbortSignal): Promis
     contentBytes += chunk.length;
   }
   if (contentBytes !== view.content.sizeBytes) throw new Error('content is not whole');
-  const { score, tests } = await book.first(address, signal, (endpoint) =>
+  const { score, tests } = await host.firstAnswer(address, signal, (endpoint) =>
     symbols(endpoint, parts, { user, compress }, signal),
   );
   const spamd_ms = Math.round(performance.now() - startedAt);

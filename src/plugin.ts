@@ -95,6 +95,16 @@ export interface PluginHost {
   readonly hostname: string;
   /** A line in the gateway's log, under the plugin's name. */
   log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
+  /**
+   * Asks one of several addresses after the other until one answers: those in working order as
+   * configured, then those that have failed the plugin within the last half minute. Rejects with the
+   * last failure. What is wrong with the question and not with the address is an answer, no failure.
+   */
+  firstAnswer<T>(
+    addresses: readonly Endpoint[],
+    signal: AbortSignal,
+    ask: (address: Endpoint) => Promise<T>,
+  ): Promise<T>;
 }
 
 /** Every hook may answer with nothing: pass. Throwing or being late is the plugin's `on_error`. */

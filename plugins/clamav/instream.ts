@@ -6,8 +6,11 @@
 import type { Content, Endpoint } from 'sluice-mx/plugin';
 import { ask } from './connection.ts';
 
-/** Neither clean nor infected: clamd does not take content of this size. */
-export class TooLarge extends Error {}
+export type Scan =
+  | { readonly kind: 'clean' }
+  | { readonly kind: 'found'; readonly name: string }
+  /** Neither clean nor infected: clamd does not take content of this size. */
+  | { readonly kind: 'too-large' };
 
 const COMMAND = Buffer.from('zINSTREAM\0');
 const END = Buffer.alloc(4);
@@ -19,13 +22,12 @@ const FOUND = /^stream: ([\x20-\x7e]{1,400}) FOUND$/;
 /** Debian's clamd adds digest and size of what it found (ExtendedDetectionInfo). */
 const EXTENDED = /\([0-9a-f]{32,64}:\d{1,20}\)$/;
 
-/** The name of what clamd found, or undefined when the content is clean. */
 export async function instream(
   endpoint: Endpoint,
   received: Uint8Array,
   content: Content,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<Scan> {
   const { text, isEarly } = await ask(endpoint, signal, async (write) => {
     let batch: Uint8Array[] = [COMMAND];
     let batchBytes = 0;
@@ -48,17 +50,13 @@ export async function instream(
     batch.push(END);
     return write(batch);
   });
-  if (/size limit exceeded/i.test(text)) {
-    throw new TooLarge("content is larger than clamd's StreamMaxLength");
-  }
+  if (/size limit exceeded/i.test(text)) return { kind: 'too-large' };
   if (isEarly) throw new Error(`clamd answered before it had all: ${printable(text)}`);
-  if (text === 'stream: OK') return undefined;
+  if (text === 'stream: OK') return { kind: 'clean' };
   const name = FOUND.exec(text)?.[1];
   if (name === undefined) throw new Error(`clamd answered: ${printable(text)}`);
-  return name
-    .replace(EXTENDED, '')
-    .replace(/[^\w.:/+-]+/g, '_')
-    .slice(0, MAX_NAME);
+  const fit = name.replace(EXTENDED, '').replace(/[^\w.:/+-]+/g, '_');
+  return { kind: 'found', name: fit.slice(0, MAX_NAME) };
 }
 
 function lengthOf(chunk: Uint8Array): Uint8Array {

@@ -4,23 +4,7 @@ import { ask, formatEndpoint } from './connection.ts';
 
 const COMMAND = Buffer.from('zVERSION\0');
 
-/** One clamd that answers is enough; rejects with the last failure when there is none. */
-export async function firstVersion(
-  endpoints: readonly Endpoint[],
-  signal: AbortSignal,
-): Promise<string> {
-  let last: unknown;
-  for (const endpoint of endpoints) {
-    try {
-      return await version(endpoint, signal);
-    } catch (error) {
-      last = error;
-    }
-  }
-  throw last;
-}
-
-async function version(endpoint: Endpoint, signal: AbortSignal): Promise<string> {
+export async function version(endpoint: Endpoint, signal: AbortSignal): Promise<string> {
   const { text } = await ask(endpoint, signal, (write) => write([COMMAND]));
   if (!/^ClamAV [\x20-\x7e]{1,200}$/.test(text)) {
     throw new Error(`clamd at ${formatEndpoint(endpoint)} does not say its version`);

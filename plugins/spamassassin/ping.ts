@@ -4,22 +4,10 @@ import { ask, formatEndpoint } from './connection.ts';
 
 const REQUEST = Buffer.from('PING SPAMC/1.5\r\n\r\n');
 
-/** One spamd that answers is enough; rejects with the last failure when there is none. */
-export async function firstPong(
-  endpoints: readonly Endpoint[],
-  signal: AbortSignal,
-): Promise<string> {
-  let last: unknown;
-  for (const endpoint of endpoints) {
-    try {
-      const reply = await ask(endpoint, [REQUEST], signal);
-      if (/^SPAMD\/1\.\d{1,2} 0 PONG\r\n/.test(reply.toString('latin1'))) {
-        return `spamd at ${formatEndpoint(endpoint)}`;
-      }
-      last = new Error(`spamd at ${formatEndpoint(endpoint)} does not answer a PING`);
-    } catch (error) {
-      last = error;
-    }
+export async function ping(endpoint: Endpoint, signal: AbortSignal): Promise<string> {
+  const reply = await ask(endpoint, [REQUEST], signal);
+  if (!/^SPAMD\/1\.\d{1,2} 0 PONG\r\n/.test(reply.toString('latin1'))) {
+    throw new Error(`spamd at ${formatEndpoint(endpoint)} does not answer a PING`);
   }
-  throw last;
+  return `spamd at ${formatEndpoint(endpoint)}`;
 }

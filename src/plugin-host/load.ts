@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Path } from '../config/problem.ts';
 import type { PluginHost as HostForPlugin } from '../plugin.ts';
+import { AddressBook } from './address-book.ts';
 import { LoadedPlugin } from './loaded-plugin.ts';
 import type { RawOptions } from './options.ts';
 import { loadPluginFile, SHIPPED_PLUGINS } from './plugin-file.ts';
@@ -71,9 +72,11 @@ export async function loadPlugins(
 }
 
 /** What a plugin is given of the program around it. */
-function hostFor(plugin: string, { hostname, log }: HostEnvironment): HostForPlugin {
+function hostFor(plugin: string, { hostname, clock, log }: HostEnvironment): HostForPlugin {
+  const book = new AddressBook(clock);
   return {
     hostname,
     log: (level, text) => log.emit('plugin.log', { plugin, msg: String(text) }, level),
+    firstAnswer: (addresses, signal, ask) => book.firstAnswer(addresses, signal, ask),
   };
 }

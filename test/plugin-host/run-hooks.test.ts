@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
 import type { Verdict } from '../../src/mail/verdict.ts';
+import { AddressBook } from '../../src/plugin-host/address-book.ts';
 import { LoadedPlugin } from '../../src/plugin-host/loaded-plugin.ts';
 import { PluginHost } from '../../src/plugin-host/run-hooks.ts';
 import type { Hooks, Plugin, PluginParts } from '../../src/plugin.ts';
@@ -27,7 +28,12 @@ async function hostOf(...given: readonly Given[]): Promise<{ host: PluginHost; l
       ...plugin,
       ...(parts === undefined ? {} : { setup: () => ({ hooks: plugin.hooks ?? {}, ...parts }) }),
     };
-    const api = { hostname: 'mx.example', log: () => undefined };
+    const book = new AddressBook(systemClock);
+    const api = {
+      hostname: 'mx.example',
+      log: () => undefined,
+      firstAnswer: book.firstAnswer.bind(book),
+    };
     const made = await LoadedPlugin.make(whole, raw ?? {}, api, systemClock);
     assert.ok(made instanceof LoadedPlugin, JSON.stringify(made));
     plugins.push(made);

@@ -1,0 +1,68 @@
+/**
+ * Which of several addresses of a daemon is asked first: those in working order as configured, then
+ * those that failed within the last half minute. One for each loaded plugin. Remembers failures only,
+ * and a bounded number of them; knows nothing of what is asked.
+ */
+import type { Clock } from '../base/clock.ts';
+import { CodedError } from '../base/errors.ts';
+import type { Endpoint } from '../plugin.ts';
+
+const AVOID_MS = 30_000;
+/** Overrides of many domains may name many addresses; an older failure makes room. */
+const MAX_REMEMBERED = 1000;
+
+export class AddressBook {
+  readonly #clock: Clock;
+  readonly #failedAt = new Map<string, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The first answer; rejects with the last failure when there is none. */
+  async firstAnswer<T>(
+    endpoints: readonly Endpoint[],
+    signal: AbortSignal,
+    ask: (endpoint: Endpoint) => Promise<T>,
+  ): Promise<T> {
+    let last: unknown = new Error('no address to ask');
+    for (const endpoint of this.#inOrder(endpoints)) {
+      try {
+        const answer = await ask(endpoint);
+        this.#failedAt.delete(nameOf(endpoint));
+        return answer;
+      } catch (error) {
+        last = error;
+        if (saysSomething(signal)) this.#remember(nameOf(endpoint));
+        if (signal.aborted) break;
+      }
+    }
+    throw last;
+  }
+
+  #remember(name: string): void {
+    this.#failedAt.delete(name);
+    const oldest =
+      this.#failedAt.size < MAX_REMEMBERED ? undefined : this.#failedAt.keys().next().value;
+    if (oldest !== undefined) this.#failedAt.delete(oldest);
+    this.#failedAt.set(name, this.#clock.mono());
+  }
+
+  #inOrder(endpoints: readonly Endpoint[]): readonly Endpoint[] {
+    if (this.#failedAt.size === 0) return endpoints;
+    const since = this.#clock.mono() - AVOID_MS;
+    const isBad = (endpoint: Endpoint) =>
+      (this.#failedAt.get(nameOf(endpoint)) ?? -Infinity) > since;
+    return [...endpoints.filter((e) => !isBad(e)), ...endpoints.filter((e) => isBad(e))];
+  }
+}
+
+/** Silence until the deadline is a failure; being told that nobody wants to know any more is none. */
+function saysSomething(signal: AbortSignal): boolean {
+  const reason: unknown = signal.reason;
+  return !signal.aborted || (reason instanceof CodedError && reason.code === 'DEADLINE');
+}
+
+function nameOf(endpoint: Endpoint): string {
+  return 'path' in endpoint ? endpoint.path : `${endpoint.host}:${endpoint.port}`;
+}

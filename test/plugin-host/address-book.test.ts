@@ -1,0 +1,60 @@
+/** Which of several addresses of a daemon is asked first. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { CodedError } from '../../src/base/errors.ts';
+import { AddressBook } from '../../src/plugin-host/address-book.ts';
+import type { Endpoint } from '../../src/plugin.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+
+const ONE: Endpoint = { host: '192.0.2.1', port: 3310 };
+const TWO: Endpoint = { path: '/run/clamd.ctl' };
+const NEVER = new AbortController().signal;
+
+/** Asks once; says who was asked, in order, and what came of it. */
+async function asked(book: AddressBook, broken: readonly Endpoint[], signal = NEVER) {
+  const order: Endpoint[] = [];
+  const result = await book
+    .firstAnswer([ONE, TWO], signal, async (endpoint) => {
+      order.push(endpoint);
+      if (broken.includes(endpoint)) throw new Error('broken');
+      return 'answer';
+    })
+    .catch((error: Error) => error.message);
+  return { order, result };
+}
+
+test('addresses are asked as configured, one that failed last for half a minute', async () => {
+  const clock = new FakeClock();
+  const book = new AddressBook(clock);
+  assert.deepEqual(await asked(book, []), { order: [ONE], result: 'answer' });
+  assert.deepEqual(await asked(book, [ONE]), { order: [ONE, TWO], result: 'answer' });
+  assert.deepEqual(await asked(book, [ONE]), { order: [TWO], result: 'answer' });
+  await clock.advance(31_000);
+  assert.deepEqual(await asked(book, []), { order: [ONE], result: 'answer' });
+  assert.deepEqual(await asked(book, [ONE, TWO]), { order: [ONE, TWO], result: 'broken' });
+});
+
+test('one that answers again is in working order at once', async () => {
+  const book = new AddressBook(new FakeClock());
+  await asked(book, [ONE, TWO]);
+  assert.deepEqual((await asked(book, [TWO])).order, [ONE]);
+  assert.deepEqual((await asked(book, [])).order, [ONE]);
+});
+
+test('being late counts against an address, being called off does not', async () => {
+  const hang = async (book: AddressBook, reason: CodedError) => {
+    const controller = new AbortController();
+    await assert.rejects(
+      book.firstAnswer([ONE, TWO], controller.signal, async () => {
+        controller.abort(reason);
+        throw reason;
+      }),
+    );
+    return (await asked(book, [])).order;
+  };
+  const clock = new FakeClock();
+  const late = new CodedError('DEADLINE', 'no answer within 30000 ms');
+  assert.deepEqual(await hang(new AddressBook(clock), late), [TWO]);
+  const decided = new CodedError('STOPPING', 'another filter has refused the message');
+  assert.deepEqual(await hang(new AddressBook(clock), decided), [ONE]);
+});
