@@ -6,10 +6,12 @@
 import type { Clock } from '../base/clock.ts';
 import { CodedError } from '../base/errors.ts';
 import type { Destination } from '../directory/domain.ts';
+import type { SmtpClient } from '../smtp/client.ts';
 import type { CalloutAnswer, Question } from './callout.ts';
 import { askRecipient } from './callout.ts';
 import type { Connections } from './connections.ts';
 import type { Observation } from './destination-health.ts';
+import { nameOf } from './host-walk.ts';
 import { Permits } from './permits.ts';
 
 /** The whole callout: a client waits meanwhile, for 5 minutes at most (RFC 5321 4.5.3.2.3). */
@@ -40,7 +42,7 @@ export class Callouts {
   ): Promise<CalloutAnswer> {
     const limit = new AbortController();
     const timer = this.#deps.clock.timer(CALLOUT_MS, () => {
-      limit.abort(new CodedError('DEADLINE', 'callout: no answer in time'));
+      limit.abort(new CodedError('DEADLINE', 'no answer in time'));
     });
     const signal = outer === undefined ? limit.signal : AbortSignal.any([outer, limit.signal]);
     const gate = this.#gate(destination.key);
@@ -87,7 +89,8 @@ export class Callouts {
     }
     const { answer, lost, putOff } = attempt.value;
     const ms = clock.mono() - startedAt;
-    if (!stopped) observe(destination.key, observationOf(answer, lost || putOff, ms));
+    if (!stopped)
+      observe(destination.key, observationOf(attempt.client, answer, lost || putOff, ms));
     return answer;
   }
 
@@ -104,7 +107,13 @@ export class Callouts {
   }
 }
 
-function observationOf(answer: CalloutAnswer, troubled: boolean, ms: number): Observation {
+function observationOf(
+  client: SmtpClient,
+  answer: CalloutAnswer,
+  troubled: boolean,
+  ms: number,
+): Observation {
   if (!troubled || answer.kind !== 'unsure') return { kind: 'answered', ms };
-  return { kind: answer.unreachable ? 'unreachable' : 'temporary', text: answer.text };
+  const text = `${nameOf(client)}: ${answer.text}`;
+  return { kind: answer.unreachable ? 'unreachable' : 'temporary', text };
 }

@@ -19,6 +19,7 @@ import { Callouts } from './callouts.ts';
 import { Connections } from './connections.ts';
 import type { Attempt } from './connections.ts';
 import type { Observation } from './destination-health.ts';
+import { nameOf } from './host-walk.ts';
 import { isPeerFault, runTransaction } from './transaction.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -98,7 +99,7 @@ export function createCourier(options: CourierOptions): Courier {
   async function probe(destination: Destination, outer?: AbortSignal): Promise<boolean> {
     const limit = new AbortController();
     const timer = clock.timer(PROBE_MS, () =>
-      limit.abort(new CodedError('DEADLINE', 'probe: no answer')),
+      limit.abort(new CodedError('DEADLINE', 'no answer in time')),
     );
     const signal = outer === undefined ? limit.signal : AbortSignal.any([outer, limit.signal]);
     const startedAt = clock.mono();
@@ -174,12 +175,14 @@ function observationOf(attempt: Attempt<Transaction>, totalMs: number): Observat
     return { kind: unreachable ? 'unreachable' : 'temporary', text };
   }
   const { temporary, lost, reached, outcomes } = attempt.value;
-  if (temporary !== undefined) return { kind: 'temporary', text: replyText(temporary) };
+  const said = (text: string) => `${nameOf(attempt.client)}: ${text}`;
+  if (temporary !== undefined) return { kind: 'temporary', text: said(replyText(temporary)) };
   if (lost === undefined || !outcomes.some(isUnanswered)) {
     return { kind: 'answered', ms: totalMs - attempt.connectMs };
   }
   if (!isPeerFault(lost)) return undefined;
-  return { kind: reached === 'nothing' ? 'unreachable' : 'temporary', text: lost.message };
+  const kind = reached === 'nothing' ? 'unreachable' : 'temporary';
+  return { kind, text: said(lost.message) };
 }
 
 function reportOf(

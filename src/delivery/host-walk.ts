@@ -121,6 +121,7 @@ function combine(before: NoHost, now: NoHost): NoHost {
   return now.unreachable && !before.unreachable ? before : now;
 }
 
-function nameOf(host: DestinationHost): string {
+/** `192.0.2.10:25`, which stands before whatever is said about a host. */
+export function nameOf(host: { readonly host: string; readonly port: number }): string {
   return host.host.includes(':') ? `[${host.host}]:${host.port}` : `${host.host}:${host.port}`;
 }

@@ -16,6 +16,7 @@ import type { Reply } from '../mail/reply.ts';
 import { isClosing, isIntermediate, isPositive } from '../mail/reply.ts';
 import type { ClientDeadlines } from './client-deadlines.ts';
 import { ReplyReader } from './reply-reader.ts';
+import { socketFaultText } from './socket-fault.ts';
 
 export interface ConnectionOptions {
   readonly host: string;
@@ -187,9 +188,9 @@ export class ClientConnection {
   #attach(socket: Socket): void {
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('drain', () => this.#drained?.());
-    socket.on('end', () => this.close(this.#loss('closed by peer')));
-    socket.on('error', (error) => this.close(this.#loss(errorText(error))));
-    socket.on('close', () => this.close(this.#loss('closed by peer')));
+    socket.on('end', () => this.close(this.#loss('connection closed by peer')));
+    socket.on('error', (error) => this.close(this.#loss(socketFaultText(error))));
+    socket.on('close', () => this.close(this.#loss('connection closed by peer')));
   }
 
   #read(chunk: Buffer): void {
@@ -236,7 +237,8 @@ export class ClientConnection {
 
   #expire(): void {
     const code = this.#stage === 'handshake' ? 'TLS_FAILED' : 'DEADLINE';
-    this.close(new CodedError(code, this.#said('no answer in time')));
+    const text = this.#stage === 'connecting' ? 'connection timed out' : 'no answer in time';
+    this.close(new CodedError(code, this.#said(text)));
   }
 
   /** What losing the connection means at this stage. */
@@ -248,8 +250,9 @@ export class ClientConnection {
     return new CodedError(codes[this.#stage] ?? 'PEER_CLOSED', this.#said(text));
   }
 
+  /** While it connects the text says enough; later it matters what was waited for. */
   #said(text: string): string {
-    const what = this.#stage === 'connecting' ? 'connect' : this.#waiters[0]?.what;
+    const what = this.#stage === 'connecting' ? undefined : this.#waiters[0]?.what;
     return what === undefined ? text : `${what}: ${text}`;
   }
 }

@@ -39,7 +39,7 @@ function sampleQueue() {
   const to = (local: string, domain = 'example.org') => ({
     address: { local, domain },
     parameters: {},
-    last: { at: T0, text: 'connect 192.0.2.10:25: timeout' },
+    last: { at: T0, text: '192.0.2.10:25: connection timed out' },
   });
   return [
     queued(C, {
@@ -70,7 +70,7 @@ function sampleQueue() {
 const TABLE = [
   'ID            STATE     AGE  NEXT  TRY  SIZE  FROM                 TO                     DEST           REASON',
   '4K7PA0ZZ31.2  hold     1d4h     -    0    4K  <>                   dora@kunde.example     kunde.example  held by root: looks forged',
-  '4K7QZ2M9XT.1  deferred  3h12m   8m    6   12K  news@shop.example    anna@example.org (+2)  example.org    connect 192.0.2.10:25: timeout',
+  '4K7QZ2M9XT.1  deferred  3h12m   8m    6   12K  news@shop.example    anna@example.org (+2)  example.org    192.0.2.10:25: connection timed out',
   '4K7R0A11CD.1  active     2s   now    1  1.1M  bob@partner.example  carl@example.org       example.org    -',
 ];
 
@@ -154,7 +154,7 @@ test('filters choose', async (t) => {
     ['--larger 1M', [B]],
     ['--state hold', [C]],
     ['--dest kunde.example', [C]],
-    ['--reason TIMEOUT', [A]],
+    ['--reason TIMED.OUT', [A]],
     ['--reason ^held.*forged$', [C]],
     ['--state deferred --to dora@kunde.example', []],
   ] as const) {
@@ -228,7 +228,7 @@ test('a message is shown escaped, raw only when asked', async (t) => {
   gateway.messages = sampleQueue();
   const { out } = await run(`queue show ${A}`);
   assert.match(out, /^from {9}news@shop\.example$/m);
-  assert.match(out, /^state {8}deferred, connect 192\.0\.2\.10:25: timeout$/m);
+  assert.match(out, /^state {8}deferred, 192\.0\.2\.10:25: connection timed out$/m);
   assert.match(out, /^X-Evil: \\x1b\[31mred$/m);
   assert.doesNotMatch(out, /body/);
   assert.equal((await run(`queue show ${A} -b`)).out, 'body\\x07\n');
@@ -251,7 +251,7 @@ test('mailq is laid out as Postfix does it', async (t) => {
                                                dora@kunde.example
 
 4K7QZ2M9XT.1         12033 Tue Jun  2 06:42:40 news@shop.example
-                                              (connect 192.0.2.10:25: timeout)
+                                         (192.0.2.10:25: connection timed out)
                                                anna@example.org
                                                carl@example.org
                                                dora@example.org
