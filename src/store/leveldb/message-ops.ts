@@ -1,10 +1,15 @@
 /** What a message is in the database, as batch operations: its record, its index entry, its parts. */
+import type { SpoolEntry } from '../../mail/spool-entry.ts';
 import { partDeletions } from './content-parts.ts';
 import type { WriteOp } from './database.ts';
-import { dueKey, heldKey, recordKey } from './keys.ts';
+import { dueKey, heldKey, recordKey, storedDue } from './keys.ts';
 import { encodeRecord } from './record-codec.ts';
-import type { StoredRecord } from './record-codec.ts';
+import type { StoredContent, StoredRecord } from './record-codec.ts';
 import type { Standing } from './schedule.ts';
+
+export function newRecord(entry: SpoolEntry, dueAt: number, content: StoredContent): StoredRecord {
+  return { entry, dueAt: entry.hold === undefined ? storedDue(dueAt) : undefined, content };
+}
 
 export function standingOf({ entry, dueAt, content }: StoredRecord): Standing {
   return { id: entry.id, dest: entry.dest, dueAt, bytes: content.bytes };

@@ -7,7 +7,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { CodedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import { Places } from '../../base/places.ts';
 import type { Content } from '../../mail/content.ts';
 import type { SpoolEntry } from '../../mail/spool-entry.ts';
 import { afterStep } from '../admin-step.ts';
@@ -21,29 +20,21 @@ import type {
   Summary,
 } from '../spool-store.ts';
 import { Compaction } from './compaction.ts';
-import { readContent, writeContent } from './content-parts.ts';
+import { readContent } from './content-parts.ts';
 import type { WriteOp } from './database.ts';
 import type { DiskWatermark } from './disk-watermark.ts';
 import { DueIndex } from './due-index.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { GuardedDatabase } from './guard.ts';
-import { endOf, isId, PROOF_KEY, recordKey, storedDue } from './keys.ts';
+import { Intake } from './intake.ts';
+import { isId, storedDue } from './keys.ts';
 import type { ActiveLease } from './leases.ts';
-import { indexKey, putOps, removeOps, replaceOps, standingOf } from './message-ops.ts';
-import { decodeRecord } from './record-codec.ts';
+import { indexKey, newRecord, removeOps, replaceOps, standingOf } from './message-ops.ts';
 import type { StoredRecord } from './record-codec.ts';
+import { Records } from './records.ts';
 import { Schedule } from './schedule.ts';
 import type { Standing } from './schedule.ts';
 import { openSpool } from './spool-start.ts';
-
-/** Content that waits for the disk; beyond this the disk does not keep up and mail must wait. */
-const MAX_WAITING_BYTES = 64 * 1024 * 1024;
-/**
- * Content beyond this is written by few at a time; the rest waits where it is staged. The disk is
- * busy with a few, and each more costs memory in batches, write buffers and mapped tables.
- */
-const LARGE_BYTES = 1024 * 1024;
-const LARGE_AT_ONCE = 3;
 
 /** About what a record and its index entries take on disk, for the count of dead bytes. */
 const RECORD_BYTES = 1024;
@@ -58,24 +49,25 @@ export interface LevelSpoolOptions {
 export class LevelSpool implements SpoolStore {
   readonly #database: GuardedDatabase;
   readonly #clock: Clock;
-  readonly #log: Log;
-  readonly #watermark: Pick<DiskWatermark, 'admit'>;
   readonly #pump: GroupCommit;
+  readonly #intake: Intake;
+  readonly #records: Records;
   readonly #compaction: Compaction;
-  readonly #large = new Places(LARGE_AT_ONCE);
   #schedule: Schedule;
-  /** Commits under way, so that two of one id do not cross. */
-  readonly #commits = new Map<string, Promise<void>>();
   #open = false;
 
   constructor(options: LevelSpoolOptions) {
-    this.#database = options.database;
-    this.#clock = options.clock;
-    this.#log = options.log;
-    this.#watermark = options.watermark;
-    this.#pump = new GroupCommit(options.database, { sync: true });
+    const { database, clock, log } = options;
+    this.#database = database;
+    this.#clock = clock;
+    this.#pump = new GroupCommit(database, { sync: true });
+    const arrived = (standing: Standing) => this.#schedule.arrived(standing);
+    this.#intake = new Intake({ ...options, pump: this.#pump, arrived });
+    this.#records = new Records(database, (id) =>
+      log.emit('store.error', { id, msg: 'the record is damaged and is left where it is' }),
+    );
     const none = { queued: 0, held: 0, bytes: 0 };
-    this.#schedule = new Schedule(options.clock, new DueIndex(options.database), 0, none);
+    this.#schedule = new Schedule(clock, new DueIndex(database), 0, none);
     this.#compaction = new Compaction({ ...options, liveBytes: () => this.totals().bytes });
   }
 
@@ -95,37 +87,7 @@ export class LevelSpool implements SpoolStore {
 
   async commit(entry: SpoolEntry, dueAt: number, content: Content): Promise<void> {
     this.#assertReady();
-    const { id } = entry;
-    if (!isId(id)) throw new TypeError(`bad message id ${id}`);
-    for (;;) {
-      const other = this.#commits.get(id);
-      if (other === undefined) break;
-      await other.catch(() => undefined); // its own caller hears of it
-    }
-    const work = this.#store(entry, dueAt, content);
-    this.#commits.set(id, work);
-    try {
-      await work;
-    } finally {
-      this.#commits.delete(id);
-    }
-  }
-
-  async #store(entry: SpoolEntry, dueAt: number, content: Content): Promise<void> {
-    if (this.#database.has(recordKey(entry.id))) {
-      // What is visible is durable already; a synced write proves that the store still works.
-      await this.#pump.write([{ type: 'put', key: PROOF_KEY, value: new Uint8Array() }]);
-      return;
-    }
-    await this.#watermark.admit(content.sizeBytes);
-    if (this.#pump.waitingBytes > MAX_WAITING_BYTES)
-      throw new CodedError('STORE_FULL', 'the disk does not keep up with the mail');
-    const write = () => writeContent(this.#pump, entry.id, content);
-    const isLarge = content.sizeBytes > LARGE_BYTES;
-    const { ops, stored } = await (isLarge ? this.#large.run(write) : write());
-    const record = recordOf(entry, dueAt, stored);
-    ops.push(...putOps(record));
-    await this.#pump.write(ops, () => this.#schedule.arrived(standingOf(record)));
+    await this.#intake.commit(entry, dueAt, content);
   }
 
   async claim(options: {
@@ -136,14 +98,13 @@ export class LevelSpool implements SpoolStore {
   }): Promise<Lease[]> {
     this.#assertReady();
     const granted = await this.#schedule.claim(options, (work) => this.#pump.exclusive(work));
-    const stored = await this.#database.getMany(granted.map(({ place }) => recordKey(place.id)));
+    const records = await this.#records.getMany(granted.map(({ place }) => place.id));
     const leases: Lease[] = [];
     for (const [index, lease] of granted.entries()) {
       const { id, dueAt } = lease.place;
-      const value = stored[index];
-      const record = value && this.#decode(id, value);
-      if (record === undefined) {
-        await this.#withdraw(lease, value === undefined);
+      const record = records[index];
+      if (record === undefined || record === 'damaged') {
+        await this.#withdraw(lease, record === undefined);
         continue;
       }
       lease.content = record.content;
@@ -165,7 +126,7 @@ export class LevelSpool implements SpoolStore {
 
   async *readContent(id: string): AsyncIterable<Uint8Array> {
     this.#assertReady();
-    const content = this.#schedule.contentOf(id) ?? (await this.#read(id))?.content;
+    const content = this.#schedule.contentOf(id) ?? (await this.#records.get(id))?.content;
     if (content === undefined)
       throw new CodedError('STORE_DAMAGED', `no message ${id} in the spool`);
     yield* readContent(this.#database, id, content);
@@ -209,7 +170,7 @@ export class LevelSpool implements SpoolStore {
       const old = { ...place, dest, bytes: content.bytes };
       if (next !== undefined && next.entry.id !== old.id)
         throw new TypeError('an id never changes');
-      const record = next && recordOf(next.entry, next.dueAt, content);
+      const record = next && newRecord(next.entry, next.dueAt, content);
       ops.push(...(record ? replaceOps(old, record) : removeOps(old, content.parts)));
       ended.set(lease, { old, record });
       return true;
@@ -231,7 +192,7 @@ export class LevelSpool implements SpoolStore {
     let before: StoredRecord | undefined;
     try {
       // Between batches, so that the record is the one the schedule knows of.
-      before = await this.#pump.exclusive(() => this.#read(id));
+      before = await this.#pump.exclusive(() => this.#records.get(id));
     } finally {
       if (before === undefined) this.#schedule.unlock(id);
     }
@@ -265,44 +226,18 @@ export class LevelSpool implements SpoolStore {
 
   async get(id: string): Promise<Summary | undefined> {
     this.#assertReady();
-    const record = await this.#read(id);
+    const record = await this.#records.get(id);
     return record && this.#summary(record);
   }
 
   async scan(options: { after?: string; limit: number }): Promise<Summary[]> {
     this.#assertReady();
-    const { after = '', limit } = options;
-    const found: Summary[] = [];
-    const range = { gt: recordKey(after), lt: endOf(recordKey('')) };
-    if (limit <= 0) return found;
-    for await (const page of this.#database.entries(range)) {
-      for (const [key, value] of page) {
-        const record = this.#decode(key.slice(recordKey('').length), value);
-        if (record !== undefined) found.push(this.#summary(record));
-        if (found.length === limit) return found;
-      }
-    }
-    return found;
+    const records = await this.#records.page(options);
+    return records.map((record) => this.#summary(record));
   }
 
   #summary({ entry, dueAt }: StoredRecord): Summary {
     return { entry, dueAt, active: this.#schedule.isActive(entry.id) };
-  }
-
-  async #read(id: string): Promise<StoredRecord | undefined> {
-    const value = await this.#database.get(recordKey(id));
-    if (value === undefined) return undefined;
-    const record = this.#decode(id, value);
-    if (record === undefined)
-      throw new CodedError('STORE_DAMAGED', `the record of ${id} is damaged`);
-    return record;
-  }
-
-  #decode(id: string, value: Uint8Array): StoredRecord | undefined {
-    const record = decodeRecord(value);
-    if (record?.entry.id === id) return record;
-    this.#log.emit('store.error', { id, msg: 'the record is damaged and is left where it is' });
-    return undefined;
   }
 
   #assertReady(): void {
@@ -310,12 +245,4 @@ export class LevelSpool implements SpoolStore {
     if (failure !== undefined) throw failure;
     if (!this.#open) throw new CodedError('STOPPING', 'the spool is not open');
   }
-}
-
-function recordOf(
-  entry: SpoolEntry,
-  dueAt: number,
-  content: StoredRecord['content'],
-): StoredRecord {
-  return { entry, dueAt: entry.hold === undefined ? storedDue(dueAt) : undefined, content };
 }

@@ -1,0 +1,58 @@
+/**
+ * The records of the messages, read back. Nobody gets a damaged one: it is told to `onDamage`, left
+ * where it is, and passed by where several are read.
+ */
+import { CodedError } from '../../base/errors.ts';
+import type { Database } from './database.ts';
+import { endOf, recordKey } from './keys.ts';
+import { decodeRecord } from './record-codec.ts';
+import type { StoredRecord } from './record-codec.ts';
+
+const PREFIX = recordKey('');
+
+export class Records {
+  readonly #database: Database;
+  readonly #onDamage: (id: string) => void;
+
+  constructor(database: Database, onDamage: (id: string) => void) {
+    this.#database = database;
+    this.#onDamage = onDamage;
+  }
+
+  /** Undefined when there is none; rejects with STORE_DAMAGED when it is damaged. */
+  async get(id: string): Promise<StoredRecord | undefined> {
+    const [record] = await this.getMany([id]);
+    if (record === 'damaged')
+      throw new CodedError('STORE_DAMAGED', `the record of ${id} is damaged`);
+    return record;
+  }
+
+  async getMany(ids: readonly string[]): Promise<(StoredRecord | 'damaged' | undefined)[]> {
+    const stored = await this.#database.getMany(ids.map(recordKey));
+    return ids.map((id, index) => {
+      const value = stored[index];
+      return value && (this.#decode(id, value) ?? 'damaged');
+    });
+  }
+
+  /** Up to `limit` records in id order behind `after`. */
+  async page({ after = '', limit }: { after?: string; limit: number }): Promise<StoredRecord[]> {
+    const found: StoredRecord[] = [];
+    if (limit <= 0) return found;
+    for await (const page of this.#database.entries({ gt: recordKey(after), lt: endOf(PREFIX) })) {
+      for (const [key, value] of page) {
+        const record = this.#decode(key.slice(PREFIX.length), value);
+        if (record !== undefined) found.push(record);
+        if (found.length === limit) return found;
+      }
+    }
+    return found;
+  }
+
+  #decode(id: string, value: Uint8Array): StoredRecord | undefined {
+    const record = decodeRecord(value);
+    if (record?.entry.id === id) return record;
+    this.#onDamage(id);
+    return undefined;
+  }
+}
