@@ -16,12 +16,13 @@ export function afterStep(before: Scheduled, step: AdminStep, now: number): Sche
     case 'hold':
       return { entry: { ...before.entry, hold: step.hold }, dueAt: undefined };
     case 'due': {
-      const { hold, ...free } = before.entry;
-      const expiresAt = step.expiresAt ?? free.expiresAt;
+      const { hold, ...rest } = before.entry;
+      const { expiresAt = rest.expiresAt, dest = rest.dest } = step;
+      const free = { ...rest, expiresAt, dest };
       // A hold outlasts being made due; only a release ends it.
       if (hold !== undefined && !step.release)
-        return { entry: { ...free, expiresAt, hold }, dueAt: undefined };
-      return { entry: { ...free, expiresAt }, dueAt: now };
+        return { entry: { ...free, hold }, dueAt: undefined };
+      return { entry: free, dueAt: now };
     }
     default:
       return step satisfies never;

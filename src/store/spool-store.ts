@@ -11,6 +11,7 @@
  */
 import type { Content } from '../mail/content.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
+import type { DestinationHold } from './destination-hold.ts';
 
 export interface Held {
   readonly id: string;
@@ -37,7 +38,8 @@ export interface DestinationBacklog {
   readonly messages: number;
   /**
    * From when on a claim may find something: the earliest due message, or the end of a lease.
-   * Never later than the truth; may be earlier, until a claim has looked.
+   * Never later than the truth; may be earlier, until a claim has looked. Infinite while the
+   * destination is held until somebody ends it.
    */
   readonly nextDueAt: number;
 }
@@ -57,7 +59,8 @@ export interface SpoolStore {
   commit(entry: SpoolEntry, dueAt: number, content: Content): Promise<void>;
   /**
    * Up to `n` messages of `dest` due by now, oldest due first, leased to the caller. With `early`
-   * also those whose time has not come, for a destination that is back.
+   * also those whose time has not come, for a destination that is back. Nothing of a destination
+   * that is held.
    */
   claim(options: { dest: string; n: number; leaseMs: number; early?: boolean }): Promise<Lease[]>;
   /** The stored content. Rejects with `STORE_DAMAGED` when length or digest differ. */
@@ -82,15 +85,31 @@ export interface SpoolStore {
   scan(options: { after?: string; limit: number }): Promise<Summary[]>;
   /**
    * An operator's step on one message: `false` when it is gone or leased to somebody right now.
-   * `due` makes it due at once (and drops a hold when `release`), `hold` takes it out of the
-   * schedule, `remove` deletes it without any notice.
+   * `due` makes it due at once, for `dest` if that is given (and drops a hold when `release`),
+   * `hold` takes it out of the schedule, `remove` deletes it without any notice.
    */
   administer(id: string, step: AdminStep): Promise<boolean>;
+  /**
+   * Holds a destination: from when it resolves, and over restarts, claims skip it, early ones too.
+   * What is leased already goes on. A later hold of the same destination replaces it. Rejects with
+   * LIMIT beyond `MAX_HOLDS`.
+   */
+  holdDest(hold: DestinationHold): Promise<void>;
+  /** Ends a hold and says whether there was one. */
+  resumeDest(dest: string): Promise<boolean>;
+  /** The holds that are not over. */
+  heldDests(): DestinationHold[];
   start(): Promise<void>;
+  /** All leases end with it: what was claimed may be claimed at once after the next start. */
   stop(): Promise<void>;
 }
 
 export type AdminStep =
-  | { readonly kind: 'due'; readonly release: boolean; readonly expiresAt?: number }
+  | {
+      readonly kind: 'due';
+      readonly release: boolean;
+      readonly expiresAt?: number;
+      readonly dest?: string;
+    }
   | { readonly kind: 'hold'; readonly hold: NonNullable<SpoolEntry['hold']> }
   | { readonly kind: 'remove' };

@@ -47,4 +47,7 @@ export async function crashSteps(spool: SpoolStore, say: (line: string) => void)
   await commit('F.1');
   const b = await claim('B.1');
   await step('complete B.1', () => spool.complete([b]));
+  const hold = { dest: 'held.example', at: 1, by: 'admin', text: 'why' };
+  await step('holdDest', () => spool.holdDest(hold));
+  await step('resumeDest', () => spool.resumeDest(hold.dest));
 }

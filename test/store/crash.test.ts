@@ -84,6 +84,9 @@ async function verify(folder: string, lines: readonly string[], what: string): P
   assert.deepEqual(spool.totals(), totals, what);
   const leases = await spool.claim({ dest: 'example.com', n: 99, leaseMs: 1, early: true });
   assert.deepEqual(leases.map(({ id }) => id).sort(), waiting.sort(), `${what}: all are claimed`);
+  const isHeld = spool.heldDests().length > 0;
+  if (acked('holdDest') && !began('resumeDest')) assert.ok(isHeld, `${what}: the hold is lost`);
+  if (!began('holdDest') || acked('resumeDest')) assert.ok(!isHeld, `${what}: a hold`);
   await store.close();
   await noStrays(folder, new Set(ids), what);
 }

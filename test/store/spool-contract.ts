@@ -38,6 +38,7 @@ export function spoolContract(name: string, make: (clock: StillClock) => Promise
     assert.ok(lease, 'a message is due');
     return lease;
   };
+  const byDest = (a: { dest: string }, b: { dest: string }) => (a.dest < b.dest ? -1 : 1);
   const ids = (list: readonly { id: string }[]) => list.map(({ id }) => id);
 
   suite(`${name}: spool contract`, () => {
@@ -369,6 +370,62 @@ export function spoolContract(name: string, make: (clock: StillClock) => Promise
       assert.equal(store.totals().held, 1);
       assert.equal(await store.administer('no such', { kind: 'remove' }), false);
       assert.equal(await store.get('no such'), undefined);
+    });
+
+    it('a held destination keeps its mail until the hold is over', async (_, clock, under) => {
+      const now = clock.now();
+      const who = { at: now, by: 'admin', text: 'maintenance' };
+      const hold = { dest: DEST, until: now + 500, ...who };
+      const other = { dest: 'ex!am%ple', ...who };
+      await under.store.commit(entry('A.1'), now, SMALL);
+      await under.store.commit(entry('B.1', { dest: other.dest }), now, SMALL);
+      const leased = await one(under.store);
+      await under.store.holdDest(hold);
+      await under.store.holdDest(other);
+      assert.deepEqual(await under.store.renew([leased], 1000), [true], 'what is leased goes on');
+      const back = { held: leased, entry: entry('A.1', { attempts: 1 }), dueAt: now };
+      assert.deepEqual(await under.store.reschedule([back]), [true]);
+      assert.deepEqual(await claim(under.store, 9, true), []);
+      let store = await under.restart();
+      assert.deepEqual(store.heldDests().toSorted(byDest), [other, hold]);
+      assert.deepEqual(await claim(store, 9, true), []);
+      assert.deepEqual(store.backlog().toSorted(byDest), [
+        { dest: other.dest, messages: 1, nextDueAt: Infinity },
+        { dest: DEST, messages: 1, nextDueAt: now + 500 },
+      ]);
+      clock.move(500);
+      assert.deepEqual(store.heldDests(), [other]);
+      const again = await one(store);
+      await store.holdDest({ ...hold, until: clock.now() + 500 });
+      assert.deepEqual(await store.release([again]), [true]);
+      assert.deepEqual(await claim(store), [], 'a new hold counts, and a release is no claim');
+      store = await under.restart();
+      assert.equal(await store.resumeDest(DEST), true);
+      assert.equal(await store.resumeDest(DEST), false);
+      assert.deepEqual(ids(await claim(store)), ['A.1']);
+      store = await under.restart();
+      assert.deepEqual(store.heldDests(), [other]);
+      assert.equal(await store.resumeDest(other.dest), true);
+      assert.deepEqual(ids(await store.claim({ dest: other.dest, n: 9, leaseMs: 1 })), ['B.1']);
+    });
+
+    it('an operator sends a message to another destination', async (_, clock, under) => {
+      await under.store.commit(entry('A.1'), clock.now() + 9000, SMALL);
+      await under.store.commit(held('B.1'), clock.now(), SMALL);
+      const move = { kind: 'due', release: false, dest: 'example.net' } as const;
+      for (const id of ['A.1', 'B.1']) assert.equal(await under.store.administer(id, move), true);
+      const store = await under.restart();
+      assert.deepEqual(await claim(store, 9, true), []);
+      assert.deepEqual(ids(await store.claim({ dest: 'example.net', n: 9, leaseMs: 1 })), ['A.1']);
+      assert.deepEqual((await store.get('B.1'))?.entry, held('B.1', { dest: 'example.net' }));
+    });
+
+    it('leases end with a clean stop', async (_, clock, under) => {
+      await under.store.commit(entry('A.1'), clock.now(), SMALL);
+      const lease = await one(under.store);
+      const store = await under.restart();
+      assert.deepEqual(ids(await claim(store)), ['A.1']);
+      assert.deepEqual(await store.complete([lease]), [false]);
     });
 
     it('a claim beside an operator step neither loses nor doubles a message', async (store, clock) => {

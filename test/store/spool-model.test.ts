@@ -77,11 +77,21 @@ const step = fc.oneof(
       id,
       step: fc.oneof(
         fc.record({ kind: fc.constant('due' as const), release: fc.boolean() }),
+        fc.record({ kind: fc.constant('due' as const), release: fc.boolean(), dest }),
         fc.record({ kind: fc.constant('hold' as const), hold: fc.constant(HOLD) }),
         fc.record({ kind: fc.constant('remove' as const) }),
       ),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      op: fc.constant('holdDest' as const),
+      dest,
+      forMs: fc.option(fc.integer({ min: 1, max: 80 }), { nil: undefined }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('resumeDest' as const), dest }) },
   {
     weight: 3,
     arbitrary: fc.record({ op: fc.constant('move' as const), ms: fc.integer({ min: 1, max: 50 }) }),
@@ -125,6 +135,12 @@ async function take(side: Side, clock: StillClock, one: Step): Promise<unknown> 
       return store.renew(some([one.lease]), one.leaseMs);
     case 'administer':
       return store.administer(one.id, one.step);
+    case 'holdDest': {
+      const until = one.forMs === undefined ? {} : { until: clock.now() + one.forMs };
+      return store.holdDest({ dest: one.dest, at: clock.now(), ...until, by: 'admin', text: '' });
+    }
+    case 'resumeDest':
+      return store.resumeDest(one.dest);
     case 'move':
     case 'restart':
       return undefined; // steps of both sides at once
@@ -137,7 +153,8 @@ async function picture(store: SpoolStore) {
   for (const { entry: each } of all)
     lengths.push((await collect(store.readContent(each.id))).length);
   const counts = store.backlog().map(({ dest: name, messages }) => `${name} ${messages}`);
-  return { all, lengths, totals: store.totals(), counts: counts.toSorted() };
+  const holds = store.heldDests().toSorted((a, b) => a.dest.localeCompare(b.dest));
+  return { all, lengths, totals: store.totals(), counts: counts.toSorted(), holds };
 }
 
 test('random steps give the same results in LevelDB as in the model', async () => {

@@ -5,6 +5,7 @@
  *     b!id!part       a part of its content
  *     d!dest!due!id   waiting messages in the order they are due; value: size in bytes
  *     h!id            held messages; value: size in bytes
+ *     q!dest          a destination that is held
  *     o!id            large content is being written; no record yet
  *     t!ns!key        values with an expiry
  *     s!name          the store's own state
@@ -36,6 +37,7 @@ export function isId(id: string): boolean {
 
 export const recordKey = (id: string): string => `m!${id}`;
 export const heldKey = (id: string): string => `h!${id}`;
+export const destHoldKey = (dest: string): string => `q!${destPart(dest)}`;
 export const openKey = (id: string): string => `o!${id}`;
 export const partsPrefix = (id: string): string => `b!${id}!`;
 
@@ -50,7 +52,16 @@ export interface Place {
 }
 
 export function duePrefix(dest: string): string {
-  return `d!${dest.replace(/[%!]/g, (char) => (char === '!' ? '%21' : '%25'))}!`;
+  return `d!${destPart(dest)}!`;
+}
+
+/** A destination as part of a key. */
+function destPart(dest: string): string {
+  return dest.replace(/[%!]/g, (char) => (char === '!' ? '%21' : '%25'));
+}
+
+export function destOf(part: string): string {
+  return part.replace(/%2[15]/g, (code) => (code === '%21' ? '!' : '%'));
 }
 
 export function dueKey(dest: string, place: Place): string {
@@ -62,8 +73,7 @@ export function parseDueKey(key: string): (Place & { readonly dest: string }) | 
   if (letter !== 'd' || dest === undefined || due === undefined || id === undefined)
     return undefined;
   if (rest.length > 0 || !/^\d{14}$/.test(due) || !isId(id)) return undefined;
-  const plain = dest.replace(/%2[15]/g, (code) => (code === '%21' ? '!' : '%'));
-  return { dest: plain, dueAt: Number(due), id };
+  return { dest: destOf(dest), dueAt: Number(due), id };
 }
 
 /** A due time as keys can hold it: whole milliseconds, neither negative nor beyond all reason. */

@@ -10,6 +10,8 @@ import type { Log } from '../../base/log.ts';
 import type { Content } from '../../mail/content.ts';
 import type { SpoolEntry } from '../../mail/spool-entry.ts';
 import { afterStep } from '../admin-step.ts';
+import { backlogUnderHold } from '../destination-hold.ts';
+import type { DestinationHold } from '../destination-hold.ts';
 import type {
   AdminStep,
   DestinationBacklog,
@@ -22,6 +24,7 @@ import type {
 import { Compaction } from './compaction.ts';
 import { readContent } from './content-parts.ts';
 import type { WriteOp } from './database.ts';
+import { DestinationHolds } from './destination-holds.ts';
 import type { DiskWatermark } from './disk-watermark.ts';
 import { DueIndex } from './due-index.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -53,6 +56,7 @@ export class LevelSpool implements SpoolStore {
   readonly #intake: Intake;
   readonly #records: Records;
   readonly #compaction: Compaction;
+  readonly #holds: DestinationHolds;
   #schedule: Schedule;
   #open = false;
 
@@ -66,6 +70,7 @@ export class LevelSpool implements SpoolStore {
     this.#records = new Records(database, (id) =>
       log.emit('store.error', { id, msg: 'the record is damaged and is left where it is' }),
     );
+    this.#holds = new DestinationHolds(clock, this.#pump);
     const none = { queued: 0, held: 0, bytes: 0 };
     this.#schedule = new Schedule(clock, new DueIndex(database), 0, none);
     this.#compaction = new Compaction({ ...options, liveBytes: () => this.totals().bytes });
@@ -75,6 +80,7 @@ export class LevelSpool implements SpoolStore {
     const due = new DueIndex(this.#database);
     const { epoch, totals } = await openSpool(this.#database, due);
     this.#schedule = new Schedule(this.#clock, due, epoch, totals);
+    await this.#holds.open(this.#database);
     this.#compaction.start();
     this.#open = true;
   }
@@ -97,6 +103,7 @@ export class LevelSpool implements SpoolStore {
     early?: boolean;
   }): Promise<Lease[]> {
     this.#assertReady();
+    if (this.#holds.of(options.dest) !== undefined) return [];
     const granted = await this.#schedule.claim(options, (work) => this.#pump.exclusive(work));
     const records = await this.#records.getMany(granted.map(({ place }) => place.id));
     const leases: Lease[] = [];
@@ -217,7 +224,23 @@ export class LevelSpool implements SpoolStore {
   }
 
   backlog(): DestinationBacklog[] {
-    return this.#schedule.backlog();
+    return this.#schedule
+      .backlog()
+      .map((backlog) => backlogUnderHold(backlog, this.#holds.of(backlog.dest)));
+  }
+
+  async holdDest(hold: DestinationHold): Promise<void> {
+    this.#assertReady();
+    await this.#holds.set(hold);
+  }
+
+  async resumeDest(dest: string): Promise<boolean> {
+    this.#assertReady();
+    return this.#holds.end(dest);
+  }
+
+  heldDests(): DestinationHold[] {
+    return this.#holds.all();
   }
 
   totals(): SpoolTotals {

@@ -9,6 +9,8 @@ import type { Content } from '../../mail/content.ts';
 import type { SpoolEntry } from '../../mail/spool-entry.ts';
 import { afterStep } from '../admin-step.ts';
 import type { Scheduled } from '../admin-step.ts';
+import { backlogUnderHold, isOver, MAX_HOLDS } from '../destination-hold.ts';
+import type { DestinationHold } from '../destination-hold.ts';
 import type {
   AdminStep,
   DestinationBacklog,
@@ -31,11 +33,12 @@ interface MemoryLease {
 
 export class MemoryDisk {
   readonly messages = new Map<string, StoredMessage>();
+  readonly holds = new Map<string, DestinationHold>();
   lastToken = 0n;
 }
 
 /** The steps a test may have fail or wait. */
-export type MemoryStep = 'commit' | 'claim' | 'reschedule' | 'complete' | 'administer';
+export type MemoryStep = 'commit' | 'claim' | 'reschedule' | 'complete' | 'administer' | 'holdDest';
 
 export interface MemorySpoolOptions {
   readonly clock: Clock;
@@ -78,7 +81,7 @@ export class MemorySpool implements SpoolStore {
   }): Promise<Lease[]> {
     await this.#fault('claim', 'before');
     const now = this.#clock.now();
-    const waiting = this.#waiting(options.dest);
+    const waiting = this.#holdOf(options.dest) === undefined ? this.#waiting(options.dest) : [];
     for (const { entry } of waiting) if (!this.#isActive(entry.id)) this.#leases.delete(entry.id);
     const leases = waiting
       .filter(({ entry }) => !this.#leases.has(entry.id))
@@ -142,7 +145,8 @@ export class MemorySpool implements SpoolStore {
         return lease === undefined ? dueAt : lease.endsAt + offset;
       });
       if (times.length === 0) return [];
-      return [{ dest, messages: times.length, nextDueAt: Math.min(...times) }];
+      const backlog = { dest, messages: times.length, nextDueAt: Math.min(...times) };
+      return [backlogUnderHold(backlog, this.#holdOf(dest))];
     });
   }
 
@@ -176,6 +180,30 @@ export class MemorySpool implements SpoolStore {
     else this.#disk.messages.set(id, { ...message, ...after });
     await this.#fault('administer', 'after');
     return true;
+  }
+
+  async holdDest(hold: DestinationHold): Promise<void> {
+    await this.#fault('holdDest', 'before');
+    const { holds } = this.#disk;
+    if (!holds.has(hold.dest) && holds.size >= MAX_HOLDS)
+      throw new CodedError('LIMIT', 'too many holds');
+    holds.set(hold.dest, hold);
+    await this.#fault('holdDest', 'after');
+  }
+
+  async resumeDest(dest: string): Promise<boolean> {
+    const wasHeld = this.#holdOf(dest) !== undefined;
+    this.#disk.holds.delete(dest);
+    return wasHeld;
+  }
+
+  heldDests(): DestinationHold[] {
+    return [...this.#disk.holds.keys()].flatMap((dest) => this.#holdOf(dest) ?? []);
+  }
+
+  #holdOf(dest: string): DestinationHold | undefined {
+    const hold = this.#disk.holds.get(dest);
+    return hold === undefined || isOver(hold, this.#clock.now()) ? undefined : hold;
   }
 
   #waiting(dest: string): (StoredMessage & { readonly dueAt: number })[] {
