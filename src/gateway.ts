@@ -6,7 +6,8 @@
 import { join } from 'node:path';
 import type { Clock } from './base/clock.ts';
 import { CodedError, errorText } from './base/errors.ts';
-import { createIds } from './base/ids.ts';
+import { openIdMark } from './base/id-mark.ts';
+import { DurableIds } from './base/ids.ts';
 import type { Config } from './config/config.ts';
 import { needsRestart } from './config/config.ts';
 import type { GatewayState, ListenerView, ReloadResult } from './control/gateway-view.ts';
@@ -83,6 +84,8 @@ export class Gateway {
         onFailure: () => this.#storeFailed(),
       });
       undo.push(() => store.close());
+      const ids = await DurableIds.open(clock, log, await openIdMark(join(folder, 'ids')));
+      undo.push(() => ids.close());
 
       const scanners = new ScannerWatch({ config, folder, clock, log });
       undo.push(() => scanners.stop());
@@ -94,7 +97,7 @@ export class Gateway {
         scannerAddresses: scanners.addresses,
       });
       if (!loaded.ok) throw new CodedError('CONFIG_INVALID', loaded.problems[0]?.text ?? 'changed');
-      const parts = this.#build(folder, store, scanners, loaded.generation);
+      const parts = this.#build(folder, store, ids, scanners, loaded.generation);
       this.#parts = parts;
       undo.push(() => parts.delivery.courier.stop());
       undo.push(() => parts.generation.filters.stop());
@@ -134,10 +137,15 @@ export class Gateway {
     }
   }
 
-  #build(folder: string, store: LevelStore, scanners: ScannerWatch, generation: Generation): Parts {
+  #build(
+    folder: string,
+    store: LevelStore,
+    ids: DurableIds,
+    scanners: ScannerWatch,
+    generation: Generation,
+  ): Parts {
     const { clock, recorder } = this.#options;
     const { log } = recorder;
-    const ids = createIds(clock);
     const delivery = buildDelivery({
       store,
       ids,
@@ -202,6 +210,7 @@ export class Gateway {
     });
     return {
       store,
+      ids,
       scanners,
       generation,
       delivery,
@@ -276,6 +285,7 @@ export class Gateway {
     await parts.generation.filters.stop();
     await parts.control.stop();
     await parts.scanners.stop();
+    await parts.ids.close();
     await parts.store.close();
     log.emit('srv.stop');
   }
@@ -300,6 +310,7 @@ export class Gateway {
 /** Everything with a lifetime. */
 interface Parts {
   readonly store: LevelStore;
+  readonly ids: DurableIds;
   readonly scanners: ScannerWatch;
   generation: Generation;
   readonly delivery: DeliveryParts;

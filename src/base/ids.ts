@@ -2,11 +2,15 @@
  * Ids and randomness, the only door to them.
  *
  * A session id is 10 characters of Crockford base32: 41 bits of milliseconds since 2026 and a 9-bit
- * counter, so ids sort by time and are never used twice while the clock does not run backwards
- * across a restart. A message id is the session id, a dot and the number of the transaction.
+ * counter, so ids sort by time. None is ever given twice: within a process they only rise, and ids
+ * that outlive it are reserved in blocks by a durable mark ahead of them, above which the next
+ * process begins. A message id is the session id, a dot and the number of the transaction.
  */
 import { randomBytes, randomInt } from 'node:crypto';
 import type { Clock } from './clock.ts';
+import { errorText } from './errors.ts';
+import type { IdMark } from './id-mark.ts';
+import type { Log } from './log.ts';
 
 export type SessionId = string & { readonly brand: 'SessionId' };
 export type MessageId = string & { readonly brand: 'MessageId' };
@@ -14,21 +18,99 @@ export type MessageId = string & { readonly brand: 'MessageId' };
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const EPOCH = Date.UTC(2026, 0, 1);
 const IDS_PER_MS = 512;
+/** The clock beyond what an id can say (2095), which is wrong, is not followed. */
+const MAX_ID = 32 ** 10 - 1;
 const MESSAGE_ID = /^[0-9A-HJKMNP-TV-Z]{10}\.[0-9]{1,6}$/;
+
+/** Reserved ahead of the clock: a few small writes a day. */
+const RESERVED_MS = 3_600_000;
+/** Reserved at least, for ids that are ahead of the clock and rise by count. */
+const RESERVED_IDS = 2 ** 20;
+/** After a mark that could not be written, before it is tried again. */
+const RETRY_MS = 10_000;
 
 export interface Ids {
   session(): SessionId;
 }
 
+/** Ids of one process that are of no use after it. */
 export function createIds(clock: Clock): Ids {
   let last = 0;
   return {
     session() {
       // More than 512 in a millisecond borrow from the next one: unique beats exact.
-      last = Math.max(last + 1, (clock.now() - EPOCH) * IDS_PER_MS);
+      last = Math.max(last + 1, timed(clock));
       return encode(last);
     },
   };
+}
+
+/**
+ * Ids that are never given again, by no later process either. When a mark cannot be written, the log
+ * says so and ids go on: half a million are still reserved, and a disk like that ends the gateway
+ * sooner.
+ */
+export class DurableIds implements Ids {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #mark: IdMark;
+  #last: number;
+  #raising: Promise<void> | undefined;
+  #retryAt = 0;
+
+  private constructor(clock: Clock, log: Log, mark: IdMark) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#mark = mark;
+    this.#last = mark.value;
+  }
+
+  /** Rejects when the first block cannot be reserved. */
+  static async open(clock: Clock, log: Log, mark: IdMark): Promise<DurableIds> {
+    const ids = new DurableIds(clock, log, mark);
+    await mark.raise(ids.#ahead());
+    return ids;
+  }
+
+  session(): SessionId {
+    const now = timed(this.#clock);
+    const { value } = this.#mark;
+    // Not beyond what is reserved, even if the clock has jumped there.
+    this.#last = now > this.#last && now < value ? now : this.#last + 1;
+    const isLow = value - now < (RESERVED_MS / 2) * IDS_PER_MS;
+    if (isLow || value - this.#last < RESERVED_IDS / 2) this.#reserve();
+    return encode(this.#last);
+  }
+
+  /** Gives back what was reserved and not used; no id may be asked for any more. */
+  async close(): Promise<void> {
+    await this.#raising;
+    // Failing costs nothing: what was reserved stays reserved.
+    await this.#mark.raise(this.#last).catch(() => undefined);
+  }
+
+  #ahead(): number {
+    const byTime = timed(this.#clock) + RESERVED_MS * IDS_PER_MS;
+    return Math.max(byTime, this.#last + RESERVED_IDS);
+  }
+
+  #reserve(): void {
+    if (this.#raising !== undefined || this.#clock.mono() < this.#retryAt) return;
+    this.#raising = this.#mark
+      .raise(this.#ahead())
+      .catch((error: unknown) => {
+        this.#retryAt = this.#clock.mono() + RETRY_MS;
+        this.#log.emit('store.error', { err: `ids cannot be reserved: ${errorText(error)}` });
+      })
+      .finally(() => {
+        this.#raising = undefined;
+      });
+  }
+}
+
+function timed(clock: Clock): number {
+  const id = (clock.now() - EPOCH) * IDS_PER_MS;
+  return id >= 0 && id < MAX_ID - RESERVED_MS * IDS_PER_MS ? id : 0;
 }
 
 function encode(value: number): SessionId {

@@ -109,6 +109,30 @@ test('killed between delivery and mark: delivered again rather than lost', async
   }
 });
 
+test('killed, and started again with its clock a year back: no id is given twice', async () => {
+  const destination = await new Destination().start();
+  const gateway = await Gateway.run({
+    node: QUICK,
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    const idOf = (reply: string) => /Ok: (\S+) delivered/.exec(reply)?.[1] ?? '';
+    const send = async () => idOf(await sendMail(gateway.port(), '', TO, mail('m')));
+    const before = [await send(), await send()];
+    await gateway.kill();
+    const yearBack = 'const now = Date.now; Date.now = () => now() - 365 * 86_400_000;';
+    await gateway.start(60_000, '--import', `data:text/javascript,${yearBack}`);
+    const ready = Date.parse(String(gateway.lines[0]?.['time']));
+    assert.ok(ready < Date.now() - 300 * 86_400_000, 'its clock is a year back');
+    const ids = [...before, await send(), await send()];
+    assert.deepEqual(ids.toSorted(), ids, 'each is above the one before');
+    assert.equal(new Set(ids).size, 4);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
 test('killed at random moments under load: every 250 is kept', async () => {
   const destination = await new Destination().start();
   const gateway = await Gateway.run({

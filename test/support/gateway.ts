@@ -85,8 +85,8 @@ export class Gateway {
     }
   }
 
-  async start(timeoutMs = 60_000): Promise<void> {
-    await this.spawn();
+  async start(timeoutMs = 60_000, ...nodeArguments: readonly string[]): Promise<void> {
+    await this.spawn(nodeArguments);
     await until(
       `gateway ready; stderr: ${this.stderr}`,
       () => {
@@ -100,11 +100,12 @@ export class Gateway {
   }
 
   // oxlint-disable-next-line require-await -- async for callers, spawn itself does not wait
-  async spawn(): Promise<void> {
+  async spawn(nodeArguments: readonly string[] = []): Promise<void> {
     this.lines.length = 0;
     this.#rest = '';
     this.exitCode = undefined;
-    const args = [...(this.#files.nodeArguments ?? []), MAIN, 'start', '-c', this.configFile];
+    const node = [...(this.#files.nodeArguments ?? []), ...nodeArguments];
+    const args = [...node, MAIN, 'start', '-c', this.configFile];
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...this.#files.env },
