@@ -198,6 +198,7 @@ export class Gateway {
       memory,
       verifier,
       wake: (dest) => scheduler.retryNow(dest),
+      nextProbeAt: (destination) => scheduler.nextProbeAt(destination),
       reload: () => this.reload(),
       stop: () => this.#options.onEnd('stop'),
     });

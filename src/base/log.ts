@@ -47,6 +47,7 @@ const LEVEL_OF = {
   'rcpt.expire': 'warn',
   'dest.down': 'warn',
   'dest.up': 'info',
+  'dest.probe': 'debug',
   'dsn.out': 'info',
   'queue.hold': 'info',
   'queue.release': 'info',

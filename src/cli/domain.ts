@@ -6,7 +6,7 @@ import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
 import type { ListingOptions } from './listing.ts';
 import { jsonLine, printListing, withListingOptions } from './listing.ts';
-import { ageText } from './quantity.ts';
+import { sinceText, untilText } from './quantity.ts';
 import { rowOf, textOf, timeOf, wordsOf } from './row-reader.ts';
 import type { Column } from './table.ts';
 import { printable } from './terminal.ts';
@@ -94,13 +94,12 @@ function destinationColumns(now: number): readonly Column[] {
     },
     {
       name: 'SINCE',
-      value: (row) => {
-        const since = timeOf(row, 'since');
-        return since === undefined ? '' : ageText(now - since);
-      },
+      value: (row) => sinceText(now, timeOf(row, 'since')),
       align: 'right',
     },
     { name: 'WAITING', value: (row) => textOf(row, 'waiting'), align: 'right' },
+    { name: 'PROBE', value: (row) => untilText(now, timeOf(row, 'next_probe_at')), align: 'right' },
+    { name: 'SEEN', value: (row) => sinceText(now, timeOf(row, 'last_at')), align: 'right' },
     { name: 'DOMAINS', value: (row) => wordsOf(row, 'domains').join(','), max: 40 },
     { name: 'LAST', value: (row) => textOf(row, 'last') },
   ];

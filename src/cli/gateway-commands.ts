@@ -11,13 +11,15 @@ import { ControlFault } from '../control/client.ts';
 import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
 import { jsonLine } from './listing.ts';
-import { ageText } from './quantity.ts';
+import { ageText, sinceText } from './quantity.ts';
 import { asRow, numberOf, rowOf, rowsOf, textOf, timeOf } from './row-reader.ts';
 import { coloured, printable } from './terminal.ts';
 
 /** How long `stop` waits for open transactions to end. */
 const STOP_MS = 120_000;
 const STOP_STEP_MS = 200;
+/** The rest is in `destination list`. */
+const NAMED_DESTINATIONS = 5;
 
 export function addGatewayCommands(program: Command, cli: Cli): void {
   program
@@ -105,10 +107,24 @@ function statusText(row: Row): string {
     `out ${textOf(rates, 'out')}/s`,
     `queue ${textOf(queue, 'messages')}${oldest === undefined ? '' : ` (oldest ${hours(oldest)})`}`,
     ...(held > 0 ? [`held ${held}`] : []),
+    ...downDestinations(row),
     ...(scanners.length > 0 ? [`scanners ${scanners.join(' ')}`] : []),
     `config loaded ${loadedAt === undefined ? '-' : new Date(loadedAt).toTimeString().slice(0, 5)}`,
     ...(config['stale'] === true ? ['(the newest one was refused: see the log)'] : []),
   ].join('  ');
+}
+
+/** `destinations down: 192.0.2.10:25 for 5m, ... and 3 more` */
+function downDestinations(row: Row): string[] {
+  const down = rowsOf(rowOf(row, 'destinations'), 'down');
+  if (down.length === 0) return [];
+  const startedAt = timeOf(row, 'started_at') ?? 0;
+  const now = startedAt + (numberOf(row, 'uptime') ?? 0) * 1000;
+  const named = down
+    .slice(0, NAMED_DESTINATIONS)
+    .map((one) => `${textOf(one, 'name')} for ${sinceText(now, timeOf(one, 'since'))}`);
+  const more = down.length - named.length;
+  return [`destinations down: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`];
 }
 
 /** `00:12:40` */

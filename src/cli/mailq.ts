@@ -85,10 +85,12 @@ function postqueueRow(row: Row): Row {
 }
 
 function recipientsOf(row: Row): { address: string; reason: string }[] {
-  const held = textOf(row, 'state') === 'hold' ? reasonOf(row) : '';
+  // A hold, or a destination that is down, keeps all of them; else each has its own last answer.
+  const isShared = row['hold'] !== undefined || row['outage'] !== undefined;
+  const shared = isShared ? reasonOf(row) : '';
   return rowsOf(row, 'rcpts').map((rcpt) => ({
     address: textOf(rcpt, 'addr'),
-    reason: held || textOf(rcpt, 'reason'),
+    reason: shared || textOf(rcpt, 'reason'),
   }));
 }
 

@@ -28,6 +28,17 @@ export function ageText(ms: number): string {
   return two(rest, DAY, 'd', HOUR, 'h');
 }
 
+/** How long ago; empty for what never was. */
+export function sinceText(now: number, at: number | undefined): string {
+  return at === undefined ? '' : ageText(now - at);
+}
+
+/** In how long; `now` when its time has come, empty for what is not planned. */
+export function untilText(now: number, at: number | undefined): string {
+  if (at === undefined) return '';
+  return at <= now ? 'now' : ageText(at - now);
+}
+
 function two(ms: number, large: number, name: string, small: number, smallName: string): string {
   const part = Math.floor((ms % large) / small);
   return `${Math.floor(ms / large)}${name}${part === 0 ? '' : `${part}${smallName}`}`;

@@ -4,7 +4,7 @@ import type { Row } from '../control/rows.ts';
 import type { Cli } from './cli.ts';
 import { jsonLine, printListing, withListingOptions } from './listing.ts';
 import type { ListingOptions } from './listing.ts';
-import { ageText, longSizeText, sizeText } from './quantity.ts';
+import { ageText, longSizeText, sinceText, sizeText, untilText } from './quantity.ts';
 import type { FilterOptions } from './queue-selection.ts';
 import { listQueue, reasonOf, withFilterOptions } from './queue-selection.ts';
 import { numberOf, rowsOf, textOf, timeOf } from './row-reader.ts';
@@ -82,8 +82,8 @@ function queueColumns(now: number): readonly Column[] {
       value: (row) => textOf(row, 'state'),
       colour: (state) => (state === 'hold' ? 'red' : state === 'deferred' ? 'yellow' : 'green'),
     },
-    { name: 'AGE', value: (row) => since(now, timeOf(row, 'queued_at')), align: 'right' },
-    { name: 'NEXT', value: (row) => until(now, timeOf(row, 'next_at')), align: 'right' },
+    { name: 'AGE', value: (row) => sinceText(now, timeOf(row, 'queued_at')), align: 'right' },
+    { name: 'NEXT', value: (row) => untilText(now, timeOf(row, 'next_at')), align: 'right' },
     { name: 'TRY', value: (row) => textOf(row, 'attempts'), align: 'right' },
     { name: 'SIZE', value: (row) => sizeText(numberOf(row, 'size') ?? 0), align: 'right' },
     { name: 'FROM', value: (row) => textOf(row, 'from') || '<>', max: 32 },
@@ -99,13 +99,4 @@ function recipientsText(row: Row): string {
   if (first === undefined) return '';
   const more = recipients.length - 1;
   return `${textOf(first, 'addr')}${more > 0 ? ` (+${more})` : ''}`;
-}
-
-function since(now: number, at: number | undefined): string {
-  return at === undefined ? '' : ageText(now - at);
-}
-
-function until(now: number, at: number | undefined): string {
-  if (at === undefined) return '';
-  return at <= now ? 'now' : ageText(at - now);
 }

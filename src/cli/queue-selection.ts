@@ -68,6 +68,8 @@ export function reasonOf(row: Row): string {
     const text = textOf(hold, 'text') || textOf(hold, 'why').replace('by_hand', '');
     return `held by ${textOf(hold, 'by')}${text === '' ? '' : `: ${text}`}`;
   }
+  const reason = textOf(row, 'reason');
+  if (reason !== '') return reason;
   const answered = rowsOf(row, 'rcpts').find((rcpt) => textOf(rcpt, 'reason') !== '');
   return answered === undefined ? '' : textOf(answered, 'reason');
 }

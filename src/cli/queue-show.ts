@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import type { Row } from '../control/rows.ts';
 import type { Cli } from './cli.ts';
 import { jsonLine } from './listing.ts';
-import { ageText, sizeText } from './quantity.ts';
+import { ageText, sizeText, untilText } from './quantity.ts';
 import { reasonOf } from './queue-selection.ts';
 import { numberOf, rowOf, rowsOf, textOf, timeOf } from './row-reader.ts';
 import { printable } from './terminal.ts';
@@ -62,12 +62,11 @@ export function addQueueShow(queue: Command, cli: Cli): void {
 
 function envelopeText(row: Row, now: number): string {
   const client = rowOf(row, 'client');
-  const next = timeOf(row, 'next_at');
   const lines: [string, string][] = [
     ['id', textOf(row, 'id')],
     ['state', [textOf(row, 'state'), reasonOf(row)].filter((part) => part !== '').join(', ')],
     ['queued', whenText(textOf(row, 'queued_at'), now)],
-    ['next try', next === undefined ? '-' : next <= now ? 'now' : `in ${ageText(next - now)}`],
+    ['next try', nextTryText(row, now)],
     ['expires', textOf(row, 'expires_at')],
     ['attempts', textOf(row, 'attempts')],
     ['size', sizeText(numberOf(row, 'size') ?? 0)],
@@ -83,6 +82,15 @@ function envelopeText(row: Row, now: number): string {
     lines.push(['', `${textOf(rcpt, 'last_at')} ${host === '' ? '' : `${host}: `}${last}`]);
   }
   return lines.map(([name, value]) => `${name.padEnd(12)} ${printable(value)}\n`).join('');
+}
+
+function nextTryText(row: Row, now: number): string {
+  const next = timeOf(row, 'next_at');
+  if (next === undefined) return '-';
+  const when = next <= now ? 'now' : `in ${untilText(now, next)}`;
+  const since = timeOf(rowOf(row, 'outage'), 'since');
+  if (since === undefined) return when;
+  return `${when}, when the destination answers; it is down since ${ageText(now - since)}`;
 }
 
 function whenText(time: string, now: number): string {

@@ -60,7 +60,7 @@ function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiD
     // Ids sort by time: the first one is the oldest. A store that failed must not hide the status.
     const [oldest] = await spool.scan({ limit: 1 }).catch(() => []);
     const queue = { ...spool.totals(), oldestAt: oldest?.entry.queuedAt };
-    return rows.statusRow(gateway.status(), queue, clock.now());
+    return rows.statusRow(gateway.status(), queue, gateway.destinations(), clock.now());
   });
   server.get('/api/v1/domains', (_request, reply) =>
     list(log, reply, gateway.domains().map(rows.domainRow)),
@@ -93,7 +93,7 @@ function addQueueRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDep
   server.get<ById>('/api/v1/queue/:id', async ({ params }) => {
     const found = await queue.spool.get(messageId(params.id));
     if (found === undefined) throw new RequestFault(404, `${params.id} is not in the queue`);
-    return rows.messageRow(found);
+    return rows.messageRow(found, queue.outage(found.entry.dest));
   });
   server.get<ById>('/api/v1/queue/:id/content', async ({ params }, reply) => {
     const id = messageId(params.id);
@@ -169,9 +169,9 @@ function list(
   return reply.type(NDJSON).send(stream);
 }
 
-async function* messageRows(gateway: GatewayView, filter: QueueFilter): AsyncGenerator<Row> {
-  for await (const summary of filteredQueue(gateway.queue.spool, filter)) {
-    yield rows.messageRow(summary);
+async function* messageRows({ queue }: GatewayView, filter: QueueFilter): AsyncGenerator<Row> {
+  for await (const summary of filteredQueue(queue.spool, filter)) {
+    yield rows.messageRow(summary, queue.outage(summary.entry.dest));
   }
 }
 

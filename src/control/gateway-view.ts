@@ -90,7 +90,11 @@ export interface DestinationView {
   readonly state: 'unknown' | 'up' | 'slow' | 'refusing' | 'down';
   readonly since: number | undefined;
   readonly fails: number;
+  /** What was seen last: `answered`, or what went wrong; empty when nothing was seen yet. */
   readonly lastText: string;
+  readonly lastAt: number | undefined;
+  /** While it is down: when it is asked next. */
+  readonly nextProbeAt: number | undefined;
   /** Messages that wait for it. */
   readonly waiting: number;
 }
@@ -99,8 +103,18 @@ export interface QueueView {
   readonly spool: Pick<SpoolStore, 'scan' | 'get' | 'totals' | 'readContent' | 'administer'>;
   /** There is new work for a domain's destination. */
   wake(dest: string): void;
+  /** What keeps all mail of a domain back, as long as its destination is down. */
+  outage(dest: string): Outage | undefined;
   /** How long a message that was released may be tried once more. */
   lifetimeMs(): number;
+}
+
+export interface Outage {
+  /** What the destination's last attempt or probe came to. */
+  readonly text: string;
+  readonly since: number;
+  /** When it is asked next; its mail goes out at once when it answers. */
+  readonly nextProbeAt: number | undefined;
 }
 
 export interface RecipientView {

@@ -6,12 +6,13 @@
 import type { TraceEvent } from '../base/session-traces.ts';
 import type { TraceRow } from '../base/trace-search.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
-import type { SpooledRecipient } from '../mail/spool-entry.ts';
+import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { Summary } from '../store/spool-store.ts';
 import type {
   DestinationView,
   DomainView,
   GatewayStatus,
+  Outage,
   RecipientTrial,
   RecipientView,
 } from './gateway-view.ts';
@@ -25,17 +26,22 @@ export function stateOf({ entry, active }: Summary): QueueState {
   return active ? 'active' : 'deferred';
 }
 
-export function messageRow(summary: Summary): Row {
+/** `outage` is that of its destination, if any: then mail waits for the destination, not its time. */
+export function messageRow(summary: Summary, outage: Outage | undefined): Row {
   const { entry, dueAt } = summary;
   const { hold, client } = entry;
+  const state = stateOf(summary);
+  const waitsFor = state === 'deferred' ? outage : undefined;
   return {
     v: 1,
     kind: 'message',
     id: entry.id,
-    state: stateOf(summary),
+    state,
     direction: entry.direction,
     queued_at: iso(entry.queuedAt),
-    next_at: iso(dueAt),
+    next_at: iso(waitsFor?.nextProbeAt ?? dueAt),
+    reason: waitsFor === undefined ? lastAnswer(entry) : `destination down: ${waitsFor.text}`,
+    ...(waitsFor && { outage: { since: iso(waitsFor.since), text: waitsFor.text } }),
     expires_at: iso(entry.expiresAt),
     attempts: entry.attempts,
     size: entry.sizeBytes,
@@ -47,6 +53,10 @@ export function messageRow(summary: Summary): Row {
     client: { ip: client.address, helo: client.hello },
     ...(hold && { hold: { by: hold.by, at: iso(hold.at), why: hold.reason, text: hold.text } }),
   };
+}
+
+function lastAnswer({ recipients }: SpoolEntry): string | undefined {
+  return recipients.find(({ last }) => last !== undefined)?.last?.text;
 }
 
 function recipientOf({ address, last }: SpooledRecipient): Row {
@@ -65,6 +75,7 @@ function recipientOf({ address, last }: SpooledRecipient): Row {
 export function statusRow(
   status: GatewayStatus,
   queue: { queued: number; held: number; bytes: number; oldestAt: number | undefined },
+  destinations: readonly DestinationView[],
   now: number,
 ): Row {
   const { config, rates, startedAt } = status;
@@ -89,6 +100,14 @@ export function statusRow(
       ...(queue.oldestAt !== undefined && { oldest: seconds(now - queue.oldestAt) }),
     },
     scanners: status.scanners,
+    destinations: {
+      all: destinations.length,
+      down: destinations
+        .filter(({ state }) => state === 'down')
+        .map(({ name, domains, since, lastText, waiting }) => {
+          return { name, domains, since: iso(since), last: lastText, waiting };
+        }),
+    },
     config: { file: config.file, loaded_at: iso(config.loadedAt), stale: config.stale },
   };
 }
@@ -98,8 +117,16 @@ export function domainRow(domain: DomainView): Row {
 }
 
 export function destinationRow(destination: DestinationView): Row {
-  const { lastText, since, ...rest } = destination;
-  return { v: 1, kind: 'destination', ...rest, since: iso(since), last: lastText };
+  const { lastText, lastAt, since, nextProbeAt, ...rest } = destination;
+  return {
+    v: 1,
+    kind: 'destination',
+    ...rest,
+    since: iso(since),
+    last: lastText,
+    last_at: iso(lastAt),
+    next_probe_at: iso(nextProbeAt),
+  };
 }
 
 export function recipientRow(recipient: RecipientView): Row {

@@ -106,13 +106,15 @@ export function createCourier(options: CourierOptions): Courier {
     const why = await connections.probe(destination, signal);
     timer.stop();
     if (outer?.aborted === true) return false;
-    if (why === undefined)
-      observe(destination.key, { kind: 'answered', ms: clock.mono() - startedAt });
-    else
-      observe(destination.key, {
-        kind: why.unreachable ? 'unreachable' : 'temporary',
-        text: why.text,
-      });
+    const ms = clock.mono() - startedAt;
+    const text = why?.text ?? 'answered';
+    log.emit('dest.probe', { dest: destination.key, text, ms: Math.round(ms) });
+    observe(
+      destination.key,
+      why === undefined
+        ? { kind: 'answered', ms }
+        : { kind: why.unreachable ? 'unreachable' : 'temporary', text },
+    );
     return why === undefined;
   }
 

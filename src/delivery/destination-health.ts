@@ -23,6 +23,8 @@ export interface Health {
   readonly fails: number;
   readonly lastKind: Observation['kind'];
   readonly lastText: string;
+  /** When it was seen last. */
+  readonly lastAt: number;
   /** When it last gave a normal answer; undefined when it never did. */
   readonly goodAt: number | undefined;
 }
@@ -46,6 +48,7 @@ export function nextHealth(before: Health | undefined, seen: Observation, now: n
     fails,
     lastKind: seen.kind,
     lastText: seen.kind === 'answered' ? '' : seen.text,
+    lastAt: now,
     goodAt,
   };
 }

@@ -22,6 +22,8 @@ export interface ProbesOptions {
 interface Watch {
   /** Until the next probe; undefined while one is under way. */
   timer: Timer | undefined;
+  /** When it begins or began. */
+  readonly at: number;
 }
 
 export class Probes {
@@ -36,8 +38,9 @@ export class Probes {
   watch(destination: Destination): void {
     if (this.#watches.has(destination.key)) return;
     const { clock, everyMs } = this.#options;
-    const watch: Watch = { timer: undefined };
-    watch.timer = clock.timer(everyMs(), () => this.#probe(destination, watch));
+    const ms = everyMs();
+    const watch: Watch = { timer: undefined, at: clock.now() + ms };
+    watch.timer = clock.timer(ms, () => this.#probe(destination, watch));
     this.#watches.set(destination.key, watch);
   }
 
@@ -46,6 +49,11 @@ export class Probes {
     this.watch(destination);
     const watch = this.#watches.get(destination.key);
     if (watch?.timer !== undefined) this.#probe(destination, watch);
+  }
+
+  /** When the next one begins; in the past while it is under way, undefined when none is planned. */
+  nextAt(key: string): number | undefined {
+    return this.#watches.get(key)?.at;
   }
 
   /** It is back. */

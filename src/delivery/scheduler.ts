@@ -130,6 +130,11 @@ export class Scheduler {
     }
   }
 
+  /** When a destination that is down is asked next. */
+  nextProbeAt(key: string): number | undefined {
+    return this.#probes.nextAt(key);
+  }
+
   /** Lets deliveries end, cuts those that take too long, gives back what was claimed. */
   async stop(): Promise<void> {
     this.#stopped.abort(new CodedError('STOPPING', 'the gateway is going down'));

@@ -14,6 +14,7 @@ import type {
   GatewayView,
   HealthCheck,
   ListenerView,
+  Outage,
   RecipientsView,
   ReloadResult,
   ScannerView,
@@ -51,6 +52,7 @@ export interface ViewedParts {
   readonly memory: RecipientMemory;
   readonly verifier: RecipientVerifier;
   readonly wake: (dest: string) => void;
+  readonly nextProbeAt: (destination: string) => number | undefined;
   readonly reload: () => Promise<ReloadResult>;
   readonly stop: () => void;
 }
@@ -68,6 +70,7 @@ export function controlView(parts: ViewedParts): GatewayView {
     queue: {
       spool: parts.spool,
       wake: parts.wake,
+      outage: (dest) => outage(parts, dest),
       lifetimeMs: () => parts.config().queue.lifetimeMs,
     },
     recipients: recipientsView(parts),
@@ -148,10 +151,19 @@ function destinationViews(parts: ViewedParts): DestinationView[] {
       state: seen?.state ?? 'unknown',
       since: seen?.since,
       fails: seen?.fails ?? 0,
-      lastText: seen?.lastText ?? '',
+      lastText: seen?.lastKind === 'answered' ? 'answered' : (seen?.lastText ?? ''),
+      lastAt: seen?.lastAt,
+      nextProbeAt: seen?.state === 'down' ? parts.nextProbeAt(key) : undefined,
       waiting: domains.reduce((sum, domain) => sum + (waiting.get(domain.name) ?? 0), 0),
     };
   });
+}
+
+function outage(parts: ViewedParts, dest: string): Outage | undefined {
+  const key = parts.generation().directory.find(dest)?.destination.key;
+  const seen = key === undefined ? undefined : parts.health.view(key);
+  if (key === undefined || seen?.state !== 'down') return undefined;
+  return { text: seen.lastText, since: seen.since, nextProbeAt: parts.nextProbeAt(key) };
 }
 
 function hostTexts(destination: Destination): string[] {

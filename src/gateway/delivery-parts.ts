@@ -37,17 +37,22 @@ export interface DeliveryParts {
   readonly scheduler: Scheduler;
 }
 
+/** Of a destination that serves many; `sluice destination list` has them all. */
+const NAMED_DOMAINS = 20;
+
 export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   const { store, ids, clock, log, config, directory } = options;
   const hostname = () => config().hostname;
   const outages = new OutageClock(store.ttl, clock);
   const memory = new RecipientMemory(store.ttl, outages, clock);
   const health = new HealthBook(clock, (change) => {
-    logHealth(log, clock, change);
+    logHealth(log, clock, change, domainsOf(directory(), change.key));
     const { key, before, now } = change;
     const noted = now.state === 'down' ? outages.down(key) : outages.up(key);
     noted.catch((error: unknown) => log.emit('store.error', { dest: key, err: errorText(error) }));
     if (before?.state === 'down') scheduler.recovered(key);
+    // Its probes begin now, not when somebody happens to look.
+    if (now.state === 'down') scheduler.wake();
   });
   const courier = createCourier({ hostname, clock, log, health });
   const reports = createReports({
@@ -79,11 +84,21 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
 }
 
 /** A destination that goes down or comes back: the alert of the operators. */
-function logHealth(log: Log, clock: Clock, { key, before, now }: HealthChange): void {
+function logHealth(
+  log: Log,
+  clock: Clock,
+  { key, before, now }: HealthChange,
+  domains: readonly string[],
+): void {
+  const whose = { dest: key, domains: domains.slice(0, NAMED_DOMAINS) };
   if (now.state === 'down') {
-    log.emit('dest.down', { dest: key, fails: now.fails, text: now.lastText });
+    log.emit('dest.down', { ...whose, fails: now.fails, text: now.lastText });
   } else if (before?.state === 'down') {
     const downSeconds = Math.round((clock.now() - before.since) / 1000);
-    log.emit('dest.up', { dest: key, down: downSeconds });
+    log.emit('dest.up', { ...whose, down: downSeconds });
   }
+}
+
+function domainsOf({ domains }: Directory, key: string): string[] {
+  return domains.filter(({ destination }) => destination.key === key).map(({ name }) => name);
 }

@@ -97,7 +97,9 @@ test('domains and destinations are listed and shown', async (t) => {
       state: 'down',
       since: Date.now() - 300_500,
       fails: 7,
-      lastText: 'connect: timeout',
+      lastText: '192.0.2.10:25: connection timed out',
+      lastAt: Date.now() - 12_500,
+      nextProbeAt: Date.now() + 18_500,
       waiting: 12,
     },
   ];
@@ -110,10 +112,12 @@ test('domains and destinations are listed and shown', async (t) => {
   assert.equal((await run('domain show elsewhere.example')).code, 1);
   assert.match(
     (await run('destination list')).out,
-    /^192\.0\.2\.10:25 {2}down {6}5m {7}12 {2}example\.org {2}connect: timeout$/m,
+    /^192\.0\.2\.10:25 {2}down {6}5m {7}12 {4}18s {3}12s {2}example\.org {2}192\.0\.2\.10:25: connection timed out$/m,
   );
   const row = JSON.parse((await run('destination list --json')).out) as Record<string, unknown>;
   assert.deepEqual([row['kind'], row['state'], row['waiting']], ['destination', 'down', 12]);
+  const status = await run('status');
+  assert.match(status.out, / {2}destinations down: 192\.0\.2\.10:25 for 5m {2}/);
 });
 
 test('recipients: list, show, pin, forget', async (t) => {

@@ -128,11 +128,29 @@ test('a queue of any length is streamed whole', async (t) => {
   );
 });
 
+test('while its destination is down a message waits for the next probe, whatever its own time', async (t) => {
+  const { gateway, client } = await running(t);
+  const text = '192.0.2.10:25: connection refused';
+  gateway.outages = { 'example.org': { text, since: T0 - 60_000, nextProbeAt: T0 + 30_000 } };
+  const hold = { by: 'root', at: T0, reason: 'by_hand', text: '' } as const;
+  gateway.messages = [
+    queued('4K7QZ2M9XT.1'),
+    queued('4K7QZ2M9XT.2', { hold }),
+    queued('4K7QZ2M9XT.3', { dest: 'elsewhere.example' }),
+  ];
+  const [waits, held, other] = await all(client.rows('/api/v1/queue'));
+  assert.equal(waits?.['next_at'], '2026-06-02T06:43:10.000Z');
+  assert.equal(waits['reason'], `destination down: ${text}`);
+  assert.deepEqual(waits['outage'], { since: '2026-06-02T06:41:40.000Z', text });
+  for (const row of [held, other]) assert.equal(row?.['outage'], undefined);
+  assert.equal(other?.['next_at'], '2026-06-02T06:43:40.000Z');
+});
+
 test('a message is shown with the members that scripts rely on', async (t) => {
   const { gateway, client } = await running(t);
   const last = {
     at: T0 + 5000,
-    text: 'connect 192.0.2.10:25: timeout',
+    text: '192.0.2.10:25: connection timed out',
     code: 450,
     enhanced: '4.3.0',
   };
@@ -153,6 +171,7 @@ test('a message is shown with the members that scripts rely on', async (t) => {
     direction: 'in',
     queued_at: '2026-06-02T06:42:40.000Z',
     next_at: '2026-06-02T06:43:40.000Z',
+    reason: '192.0.2.10:25: connection timed out',
     expires_at: '2026-06-07T06:42:40.000Z',
     attempts: 1,
     size: 12033,
@@ -160,7 +179,7 @@ test('a message is shown with the members that scripts rely on', async (t) => {
     rcpts: [
       {
         addr: 'anna@example.org',
-        reason: 'connect 192.0.2.10:25: timeout',
+        reason: '192.0.2.10:25: connection timed out',
         code: 450,
         enh: '4.3.0',
         last_at: '2026-06-02T06:42:45.000Z',

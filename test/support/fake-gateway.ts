@@ -11,6 +11,7 @@ import type {
   GatewayState,
   GatewayView,
   HealthCheck,
+  Outage,
   RecipientView,
   ReloadResult,
 } from '../../src/control/gateway-view.ts';
@@ -34,6 +35,8 @@ export class FakeGateway {
   checks: HealthCheck[] = [{ name: 'store', ok: true, required: true, text: 'leveldb' }];
   reloadResult: ReloadResult = { ok: true, problems: [], needsRestart: [] };
   listeners = [{ name: 'mx', address: '127.0.0.1', port: 2525, sessions: 2 }];
+  /** Of destinations that are down, by domain. */
+  outages: Record<string, Outage> = {};
   /** Set to make every look into the queue fail. */
   storeFault: Error | undefined;
   onStop: () => void = () => undefined;
@@ -81,6 +84,7 @@ export class FakeGateway {
     };
     return {
       wake: (dest) => void this.woken.push(dest),
+      outage: (dest) => this.outages[dest],
       lifetimeMs: () => 432_000_000,
       spool: {
         scan: async ({ after = '', limit }) => {
