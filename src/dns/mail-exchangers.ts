@@ -1,0 +1,110 @@
+/**
+ * Who takes mail for a domain (RFC 5321 5.1): its MX hosts in the order of their preference, the
+ * domain itself when it names none, nobody when it says so (RFC 7505). Where we are among them, only
+ * those before us count: the others would hand the mail back. Asks a resolver and connects to
+ * nobody; addresses at which no other machine can be are left out, whoever published them.
+ */
+import { BlockList, isIPv4 } from 'node:net';
+import type { Lookup, MxRecord, Resolver } from './resolver.ts';
+
+export interface Exchanger {
+  readonly host: string;
+  readonly address: string;
+  readonly preference: number;
+}
+
+export type Exchangers =
+  | { readonly kind: 'found'; readonly hosts: readonly Exchanger[] }
+  /** Permanent: the DNS has said so. */
+  | { readonly kind: 'no-domain' | 'null-mx' | 'no-host' | 'loop' }
+  | { readonly kind: 'unsure'; readonly text: string };
+
+export interface ExchangerOptions {
+  readonly resolver: Resolver;
+  /** Whether a host, by name or by address, is this gateway. */
+  readonly isUs: (hostOrAddress: string) => boolean;
+  /** Whether there can be another machine at an address; a seam for tests on loopback. */
+  readonly mayBeOther?: (address: string) => boolean;
+}
+
+/** Hosts that are looked up, and addresses that are tried, whatever was published. */
+const MAX_HOSTS = 10;
+const MAX_ADDRESSES = 20;
+
+export async function findExchangers(
+  domain: string,
+  options: ExchangerOptions,
+): Promise<Exchangers> {
+  const asked = await options.resolver.mx(domain);
+  const records = mxOf(domain, asked);
+  if (!Array.isArray(records)) return records;
+  // RFC 5321 5.1: those no better than us are dropped, or the mail would come back.
+  const own = records.find(({ exchange }) => options.isUs(exchange));
+  const better = records.filter(({ preference }) => preference < (own?.preference ?? Infinity));
+  if (better.length === 0) return { kind: 'loop' };
+  return withAddresses(better.slice(0, MAX_HOSTS), asked.kind === 'found', options);
+}
+
+function mxOf(domain: string, asked: Lookup<MxRecord>): MxRecord[] | Exchangers {
+  switch (asked.kind) {
+    case 'no-domain':
+    case 'unsure':
+      return asked;
+    case 'none':
+      return [{ preference: 0, exchange: domain }];
+    case 'found': {
+      const hosts = asked.records.filter(({ exchange }) => exchange !== '');
+      return hosts.length > 0 ? hosts : { kind: 'null-mx' };
+    }
+    default:
+      return asked satisfies never;
+  }
+}
+
+async function withAddresses(
+  records: readonly MxRecord[],
+  byMx: boolean,
+  { resolver, isUs, mayBeOther = isElsewhere }: ExchangerOptions,
+): Promise<Exchangers> {
+  const lookups = await Promise.all(records.map(({ exchange }) => resolver.addresses(exchange)));
+  const hosts: Exchanger[] = [];
+  let doubt: string | undefined;
+  let loopFrom = Infinity;
+  records.forEach(({ exchange, preference }, index) => {
+    const lookup = lookups[index];
+    if (lookup?.kind === 'unsure') doubt = lookup.text;
+    if (lookup?.kind !== 'found') return;
+    for (const { address } of lookup.records) {
+      if (isUs(address)) loopFrom = Math.min(loopFrom, preference);
+      else if (mayBeOther(address)) hosts.push({ host: exchange, address, preference });
+    }
+  });
+  const left = hosts.filter(({ preference }) => preference < loopFrom).slice(0, MAX_ADDRESSES);
+  if (left.length > 0) return { kind: 'found', hosts: left };
+  if (doubt !== undefined) return { kind: 'unsure', text: doubt };
+  if (loopFrom < Infinity) return { kind: 'loop' };
+  const gone = !byMx && lookups.every((lookup) => lookup.kind === 'no-domain');
+  return { kind: gone ? 'no-domain' : 'no-host' };
+}
+
+/** This machine, this link, nobody, everybody: there is no mail server of others. */
+const NOWHERE = new BlockList();
+for (const [network, bits] of [
+  ['0.0.0.0', 8],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['224.0.0.0', 3],
+] as const) {
+  NOWHERE.addSubnet(network, bits, 'ipv4');
+}
+for (const [network, bits] of [
+  ['::', 127],
+  ['fe80::', 10],
+  ['ff00::', 8],
+] as const) {
+  NOWHERE.addSubnet(network, bits, 'ipv6');
+}
+
+function isElsewhere(address: string): boolean {
+  return !NOWHERE.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
+}

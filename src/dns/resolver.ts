@@ -1,0 +1,70 @@
+/**
+ * Questions to the DNS, as the program asks them, and the four answers there are: found, nothing of
+ * that type, no such name, unsure. An answer is a value; a resolver never rejects. What comes back
+ * was written by somebody else: names and addresses are checked here, once, for everybody.
+ */
+import { isIP } from 'node:net';
+import { isDomain } from '../mail/address.ts';
+
+export interface MxRecord {
+  readonly preference: number;
+  /** In lower case without a final dot; empty for the root, which says "no mail" (RFC 7505). */
+  readonly exchange: string;
+}
+
+export interface AddressRecord {
+  readonly address: string;
+  readonly ttlMs: number;
+}
+
+export type Lookup<T> =
+  | { readonly kind: 'found'; readonly records: readonly T[] }
+  /** The name is there, but nothing of this type. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'no-domain' }
+  /** Nobody answered, or not with an answer: says nothing about the name. */
+  | { readonly kind: 'unsure'; readonly text: string };
+
+export interface Resolver {
+  mx(name: string): Promise<Lookup<MxRecord>>;
+  /** IPv4 and IPv6 together. */
+  addresses(name: string): Promise<Lookup<AddressRecord>>;
+}
+
+/** More of one kind than any honest name has; the rest is not looked at. */
+const MAX_RECORDS = 50;
+
+export function checkedMx(records: readonly MxRecord[]): Lookup<MxRecord> {
+  const good = records
+    .map(({ preference, exchange }) => ({
+      preference,
+      exchange: exchange.toLowerCase().replace(/\.$/, ''),
+    }))
+    .filter(({ exchange }) => exchange === '' || isHostName(exchange))
+    .toSorted((a, b) => a.preference - b.preference)
+    .slice(0, MAX_RECORDS);
+  // Records that are there but none of which can be used are no word that there are none.
+  if (good.length > 0) return { kind: 'found', records: good };
+  return records.length === 0 ? { kind: 'none' } : { kind: 'unsure', text: 'unusable MX records' };
+}
+
+export function checkedAddresses(records: readonly AddressRecord[]): Lookup<AddressRecord> {
+  const good = records.filter(({ address }) => isIP(address) !== 0).slice(0, MAX_RECORDS);
+  return good.length > 0 ? { kind: 'found', records: good } : { kind: 'none' };
+}
+
+/** IPv4 and IPv6 of one name: what is found counts, doubt about the other half does not. */
+export function eitherOf<T>(one: Lookup<T>, other: Lookup<T>): Lookup<T> {
+  if (one.kind === 'found' && other.kind === 'found') {
+    return { kind: 'found', records: [...one.records, ...other.records] };
+  }
+  const found = [one, other].find(({ kind }) => kind === 'found');
+  const unsure = [one, other].find(({ kind }) => kind === 'unsure');
+  const none = [one, other].find(({ kind }) => kind === 'none');
+  return found ?? unsure ?? none ?? one;
+}
+
+/** RFC 1035 allows more, but a mail server with such a name cannot be reached by it. */
+function isHostName(name: string): boolean {
+  return isDomain(name) && !name.startsWith('[') && isIP(name) === 0;
+}

@@ -1,0 +1,96 @@
+/**
+ * The resolver on `node:dns` (c-ares): asks the configured servers, or the system's. Every question
+ * has a deadline; so many may be open at one time, more wait, and beyond that the answer is "unsure"
+ * at once, for a resolver that is behind must not gather the whole of the mail behind it.
+ */
+import { promises as dns } from 'node:dns';
+import type { Clock } from '../base/clock.ts';
+import { withDeadline } from '../base/deadline.ts';
+import { errorText } from '../base/errors.ts';
+import { Places } from '../base/places.ts';
+import type { AddressRecord, Lookup, MxRecord, Resolver } from './resolver.ts';
+import { checkedAddresses, checkedMx, eitherOf } from './resolver.ts';
+
+export interface SystemResolverOptions {
+  readonly clock: Clock;
+  /** `address:port` of each server, as configured now; undefined: the system's. */
+  readonly servers: () => readonly string[] | undefined;
+}
+
+/** All tries of a question together. */
+const DEADLINE_MS = 12_000;
+const TRY_MS = 2_500;
+const TRIES = 2;
+const MAX_OPEN = 200;
+const MAX_WAITING = 2_000;
+
+export function createSystemResolver({ clock, servers }: SystemResolverOptions): Resolver {
+  const places = new Places(MAX_OPEN);
+  let waiting = 0;
+  let current: { readonly key: string; readonly asker: dns.Resolver } | undefined;
+
+  const asker = (): dns.Resolver => {
+    const wanted = servers();
+    const key = wanted?.join(' ') ?? '';
+    if (current?.key !== key) {
+      current = { key, asker: new dns.Resolver({ timeout: TRY_MS, tries: TRIES }) };
+      if (wanted !== undefined) current.asker.setServers(wanted);
+    }
+    return current.asker;
+  };
+
+  async function ask<T>(
+    what: string,
+    question: (asker: dns.Resolver) => Promise<readonly T[]>,
+    checked: (records: readonly T[]) => Lookup<T>,
+  ): Promise<Lookup<T>> {
+    if (waiting >= MAX_OPEN + MAX_WAITING) return { kind: 'unsure', text: 'too many questions' };
+    waiting += 1;
+    // What the DNS says is an answer, whatever it is; node:dns throws most of them.
+    try {
+      const work = () => places.run(() => question(asker()));
+      return checked(await withDeadline(clock, DEADLINE_MS, what, work));
+    } catch (error) {
+      return answerOf(error);
+    } finally {
+      waiting -= 1;
+    }
+  }
+
+  const v4 = (name: string) =>
+    ask(`A ${name}`, async (by) => timed(await by.resolve4(name, { ttl: true })), checkedAddresses);
+  const v6 = (name: string) =>
+    ask(
+      `AAAA ${name}`,
+      async (by) => timed(await by.resolve6(name, { ttl: true })),
+      checkedAddresses,
+    );
+
+  return {
+    mx: (name) =>
+      ask<MxRecord>(
+        `MX ${name}`,
+        async (by) =>
+          (await by.resolveMx(name)).map(({ priority, exchange }) => ({
+            preference: priority,
+            exchange,
+          })),
+        checkedMx,
+      ),
+    async addresses(name) {
+      const [four, six] = await Promise.all([v4(name), v6(name)]);
+      return eitherOf(four, six);
+    },
+  };
+}
+
+function timed(records: readonly { address: string; ttl: number }[]): AddressRecord[] {
+  return records.map(({ address, ttl }) => ({ address, ttlMs: ttl * 1000 }));
+}
+
+function answerOf(error: unknown): Lookup<never> {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOTFOUND') return { kind: 'no-domain' };
+  if (code === 'ENODATA') return { kind: 'none' };
+  return { kind: 'unsure', text: errorText(error) };
+}

@@ -1,0 +1,129 @@
+/** Who takes mail for a domain: RFC 5321 5.1 and RFC 7505 as a table of cases. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { Exchangers } from '../../src/dns/mail-exchangers.ts';
+import { findExchangers } from '../../src/dns/mail-exchangers.ts';
+import type { Lookup, Resolver } from '../../src/dns/resolver.ts';
+
+type Names = Readonly<Record<string, readonly string[] | 'unsure' | 'none'>>;
+
+function resolverOf(mx: Names, addresses: Names): Resolver {
+  const lookup = <T>(table: Names, name: string, record: (text: string) => T): Lookup<T> => {
+    const entry = table[name];
+    if (entry === undefined) return { kind: 'no-domain' };
+    if (entry === 'none') return { kind: 'none' };
+    if (entry === 'unsure') return { kind: 'unsure', text: 'SERVFAIL' };
+    return { kind: 'found', records: entry.map(record) };
+  };
+  return {
+    mx: async (name) =>
+      Promise.resolve(
+        lookup(mx, name, (text) => {
+          const [preference, exchange = ''] = text.split(' ');
+          return { preference: Number(preference), exchange };
+        }),
+      ),
+    addresses: async (name) =>
+      Promise.resolve(lookup(addresses, name, (address) => ({ address, ttlMs: 1000 }))),
+  };
+}
+
+const isUs = (name: string) => name === 'mx.us.test' || name === '192.0.2.99';
+
+const CASES: readonly [string, Names, Names, string][] = [
+  [
+    'MX hosts by preference',
+    { 'd.test': ['10 a.test', '20 b.test'] },
+    { 'a.test': ['192.0.2.1', '2001:db8::1'], 'b.test': ['192.0.2.2'] },
+    'a.test=192.0.2.1@10 a.test=2001:db8::1@10 b.test=192.0.2.2@20',
+  ],
+  [
+    'no MX: the domain itself',
+    { 'd.test': 'none' },
+    { 'd.test': ['192.0.2.1'] },
+    'd.test=192.0.2.1@0',
+  ],
+  ['null MX', { 'd.test': ['0 '] }, { 'd.test': ['192.0.2.1'] }, 'null-mx'],
+  [
+    'a root among real hosts is passed over',
+    { 'd.test': ['0 ', '5 a.test'] },
+    { 'a.test': ['192.0.2.1'] },
+    'a.test=192.0.2.1@5',
+  ],
+  ['no such domain', {}, {}, 'no-domain'],
+  ['DNS trouble', { 'd.test': 'unsure' }, {}, 'unsure'],
+  ['neither MX nor address', { 'd.test': 'none' }, { 'd.test': 'none' }, 'no-host'],
+  ['MX names that do not exist', { 'd.test': ['10 a.test'] }, {}, 'no-host'],
+  [
+    'one MX name in doubt is doubt',
+    { 'd.test': ['10 a.test', '20 b.test'] },
+    { 'a.test': 'unsure' },
+    'unsure',
+  ],
+  [
+    'one that is known is enough',
+    { 'd.test': ['10 a.test', '20 b.test'] },
+    { 'a.test': 'unsure', 'b.test': ['192.0.2.2'] },
+    'b.test=192.0.2.2@20',
+  ],
+  [
+    'we are the best MX by name',
+    { 'd.test': ['10 mx.us.test', '20 b.test'] },
+    { 'b.test': ['192.0.2.2'] },
+    'loop',
+  ],
+  [
+    'only those before us count',
+    { 'd.test': ['10 a.test', '20 mx.us.test', '20 b.test'] },
+    { 'a.test': ['192.0.2.1'], 'b.test': ['192.0.2.2'] },
+    'a.test=192.0.2.1@10',
+  ],
+  [
+    'we are the best MX by address',
+    { 'd.test': ['10 a.test', '20 b.test'] },
+    { 'a.test': ['192.0.2.99'], 'b.test': ['192.0.2.2'] },
+    'loop',
+  ],
+  ['the domain itself is us', { 'd.test': 'none' }, { 'd.test': ['192.0.2.99'] }, 'loop'],
+  [
+    'loopback, link and nowhere are nobody',
+    { 'd.test': ['10 a.test'] },
+    {
+      'a.test': [
+        '127.0.0.1',
+        '::1',
+        '0.0.0.0',
+        '169.254.169.254',
+        'fe80::1',
+        '::ffff:127.0.0.1',
+        '224.0.0.1',
+        '255.255.255.255',
+      ],
+    },
+    'no-host',
+  ],
+];
+
+for (const [name, mx, addresses, expected] of CASES) {
+  test(`mail exchangers: ${name}`, async () => {
+    const found = await findExchangers('d.test', { resolver: resolverOf(mx, addresses), isUs });
+    assert.equal(shown(found), expected);
+  });
+}
+
+test('a flood of records is looked at only so far', async () => {
+  const hosts = Array.from({ length: 40 }, (_, i) => `${i} mx${i}.test`);
+  const addresses = Object.fromEntries(
+    hosts.map((_, i) => [`mx${i}.test`, Array.from({ length: 40 }, (__, j) => `192.0.2.${j}`)]),
+  );
+  const resolver = resolverOf({ 'd.test': hosts }, addresses);
+  const found = await findExchangers('d.test', { resolver, isUs });
+  assert.equal(found.kind === 'found' && found.hosts.length, 20);
+});
+
+function shown(found: Exchangers): string {
+  if (found.kind !== 'found') return found.kind;
+  return found.hosts
+    .map(({ host, address, preference }) => `${host}=${address}@${preference}`)
+    .join(' ');
+}

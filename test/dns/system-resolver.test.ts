@@ -1,0 +1,81 @@
+/** The resolver against a DNS server of real packets: four kinds of answer, and never a rejection. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { systemClock } from '../../src/base/clock.ts';
+import type { Resolver } from '../../src/dns/resolver.ts';
+import { createSystemResolver } from '../../src/dns/system-resolver.ts';
+import { DnsServer } from '../support/dns-server.ts';
+
+describe('the resolver on node:dns', () => {
+  const server = new DnsServer({
+    'two.test': { mx: ['20 MX2.two.test', '10 mx1.two.test'] },
+    'null.test': { mx: ['0 .'] },
+    'bare.test': { a: ['192.0.2.1'] },
+    'both.test': { a: ['192.0.2.1'], aaaa: ['2001:db8::1'], ttl: 77 },
+    'alias.test': { cname: 'two.test' },
+    'broken.test': 'servfail',
+    'many.test': { mx: Array.from({ length: 300 }, (_, i) => `${i} mx-${i}.many.test`) },
+  });
+  let resolver: Resolver;
+  before(async () => {
+    await server.start();
+    resolver = createSystemResolver({ clock: systemClock, servers: () => [server.address] });
+  });
+  after(() => server.stop());
+
+  test('MX records come in the order of their preference, in lower case', async () => {
+    assert.deepEqual(await resolver.mx('two.test'), {
+      kind: 'found',
+      records: [
+        { preference: 10, exchange: 'mx1.two.test' },
+        { preference: 20, exchange: 'mx2.two.test' },
+      ],
+    });
+  });
+
+  test('the null MX is a record with an empty name', async () => {
+    const records = [{ preference: 0, exchange: '' }];
+    assert.deepEqual(await resolver.mx('null.test'), { kind: 'found', records });
+  });
+
+  test('no record of the type, no such name and trouble are three things', async () => {
+    assert.deepEqual(await resolver.mx('bare.test'), { kind: 'none' });
+    assert.deepEqual(await resolver.mx('missing.test'), { kind: 'no-domain' });
+    assert.equal((await resolver.mx('broken.test')).kind, 'unsure');
+    assert.deepEqual(await resolver.addresses('missing.test'), { kind: 'no-domain' });
+    assert.deepEqual(await resolver.addresses('two.test'), { kind: 'none' });
+  });
+
+  test('addresses of both kinds with their time to live', async () => {
+    assert.deepEqual(await resolver.addresses('both.test'), {
+      kind: 'found',
+      records: [
+        { address: '192.0.2.1', ttlMs: 77_000 },
+        { address: '2001:db8::1', ttlMs: 77_000 },
+      ],
+    });
+  });
+
+  test('a domain that is an alias has the records of its target', async () => {
+    const lookup = await resolver.mx('alias.test');
+    assert.equal(lookup.kind === 'found' && lookup.records.length, 2);
+  });
+
+  test('an answer too large for a datagram comes by TCP, and is bounded', async () => {
+    const lookup = await resolver.mx('many.test');
+    assert.equal(lookup.kind === 'found' && lookup.records.length, 50);
+  });
+
+  test('a server that is not there is doubt, not an answer', async () => {
+    const gone = createSystemResolver({ clock: systemClock, servers: () => ['127.0.0.1:9'] });
+    assert.equal((await gone.mx('two.test')).kind, 'unsure');
+  });
+
+  test('other servers are asked once they are configured', async () => {
+    let servers = ['127.0.0.1:9'];
+    const resolving = createSystemResolver({ clock: systemClock, servers: () => servers });
+    assert.equal((await resolving.mx('two.test')).kind, 'unsure');
+    servers = [server.address];
+    assert.equal((await resolving.mx('two.test')).kind, 'found');
+  });
+});
