@@ -6,6 +6,7 @@ import { userInfo } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { readVersion } from '../base/version.ts';
 import { ControlClient, ControlFault } from '../control/client.ts';
+import { addAccount } from './account.ts';
 import type { Cli } from './cli.ts';
 import { addDestination, addDomain } from './domain.ts';
 import { CliFault, EXIT, exitOf } from './exit.ts';
@@ -23,8 +24,10 @@ import { expandWords } from './words.ts';
 
 /** Promised by the contract, not built yet. */
 const LATER = [
-  ...['doctor', 'account', 'identity', 'limits', 'quarantine', 'dkim', 'user'],
+  ...['doctor', 'identity', 'limits', 'quarantine', 'dkim', 'user'],
   ...['queue shape', 'queue health', 'domain add', 'domain remove'],
+  ...['account add', 'account show', 'account set', 'account lock', 'account unlock'],
+  ...['account passwd', 'account remove'],
   ...['destination check', 'destination hold', 'destination resume'],
 ];
 
@@ -75,6 +78,7 @@ function build(program: Command, cli: Cli): void {
   addTail(program, cli);
   addDomain(program, cli);
   addDestination(program, cli);
+  addAccount(program, cli);
   addRecipient(program, cli);
   addTestMessage(program, cli);
 }

@@ -15,8 +15,13 @@ export interface Terminal {
   err(text: string): void;
   /** The next line typed by a person; undefined when nobody can be asked. */
   ask(question: string): Promise<string | undefined>;
+  /** The first line of what is piped in; undefined when nothing is. */
+  input(): Promise<string | undefined>;
   now(): number;
 }
+
+/** Longer than any line that a command asks for. */
+const MAX_INPUT = 64 * 1024;
 
 /** The reader of our output is gone, as with `| head`. */
 export class OutputClosed extends Error {}
@@ -76,6 +81,15 @@ export function processTerminal(): Terminal {
       stderr.write(question);
       for await (const chunk of stdin) return String(chunk).trim();
       return undefined;
+    },
+    input: async () => {
+      if (stdin.isTTY) return undefined;
+      let text = '';
+      for await (const chunk of stdin) {
+        text += String(chunk);
+        if (text.includes('\n') || text.length > MAX_INPUT) break;
+      }
+      return text === '' ? undefined : (text.split(/\r?\n/, 1)[0] ?? '');
     },
     now: () => Date.now(),
   };

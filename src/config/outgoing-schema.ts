@@ -69,5 +69,6 @@ const account = z
 
 export const outgoingSchema = z.strictObject({
   enabled: z.boolean().prefault(false),
+  null_sender: z.enum(['accept', 'refuse']).prefault('accept'),
   accounts: z.array(account, { error: 'expected a list of accounts' }).prefault([]),
 });

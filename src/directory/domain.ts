@@ -1,5 +1,6 @@
 /** Who our customers are: one hosted domain, as a value made from its file. */
 import type { Address } from '../mail/address.ts';
+import type { Accounts, Outgoing } from './account.ts';
 
 export interface DestinationHost {
   readonly host: string;
@@ -38,6 +39,7 @@ export interface Domain {
   readonly pluginOptions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly caseSensitiveLocalParts: boolean;
   readonly contact: string | undefined;
+  readonly outgoing: Outgoing;
   /** Equal keys may share a transaction: destination and filter policy. */
   readonly policyGroup: string;
   /** The file it came from, for messages to people. */
@@ -46,6 +48,7 @@ export interface Domain {
 
 export interface Directory {
   readonly domains: readonly Domain[];
+  readonly accounts: Accounts;
   /** By name or alias, in any letter case. */
   find(domain: string): Domain | undefined;
 }

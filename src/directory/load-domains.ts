@@ -1,15 +1,16 @@
 /**
  * From the files of the domains folder to `Domain` values, with the faults that only show when they
  * are seen together and in their surroundings: a name that is served twice, a destination that is
- * this gateway, lists of recipients that cannot be read.
+ * this gateway, lists of recipients that cannot be read, an address that is an account of two.
  */
 import { basename } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { DomainFile } from '../config/domain-file.ts';
 import type { Path, Problem } from '../config/problem.ts';
 import { buildDestination, destinationFaults } from './destination.ts';
-import { asciiDomain } from './directory.ts';
+import { asciiDomain } from './domain-name.ts';
 import type { Domain } from './domain.ts';
+import { accountProblems, buildOutgoing } from './load-accounts.ts';
 import { readRecipients } from './recipient-source.ts';
 
 export interface DomainsReading {
@@ -36,6 +37,7 @@ export async function readDomains(
     problems.push(...source.problems);
     domains.push(buildDomain(domainFile, source.recipients));
   }
+  problems.push(...accountProblems(domainFiles));
   return { domains, problems };
 }
 
@@ -63,6 +65,7 @@ function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): 
     pluginOptions,
     caseSensitiveLocalParts: settings.case_sensitive_local_parts,
     contact: settings.contact,
+    outgoing: buildOutgoing(domainFile),
     policyGroup: `${destination.key} ${canonical({ ...policy, pluginOptions })}`,
     file,
   };

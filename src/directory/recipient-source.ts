@@ -9,7 +9,7 @@ import type { Path, Problem } from '../config/problem.ts';
 import { readTextFile } from '../config/text-file.ts';
 import type { Address } from '../mail/address.ts';
 import { parseAddress } from '../mail/address.ts';
-import { domainForms } from './directory.ts';
+import { domainForms } from './domain-name.ts';
 import type { RecipientSource } from './domain.ts';
 import { recipientKey } from './domain.ts';
 

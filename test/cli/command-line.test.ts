@@ -62,7 +62,7 @@ test('usage: 64, and what belongs to a later version is told apart', async () =>
     ['nosuch', /unknown command 'nosuch'/],
     ['queue nosuch', /unknown command 'nosuch'/],
     ['queue list --colour', /unknown option '--colour'/],
-    ['account list', /"account" is not in this version/],
+    ['account lock anna', /"account lock" is not in this version/],
     ['queue shape', /"queue shape" is not in this version/],
     ['destination check example.org', /"destination check" is not in this version/],
     ['doctor', /"doctor" is not in this version/],

@@ -71,6 +71,7 @@ test('settings that are left out have their defaults', async () => {
     pluginOptions: {},
     caseSensitiveLocalParts: false,
     contact: undefined,
+    outgoing: { enabled: false, accounts: [], nullSender: 'accept' },
     file: '/none/x.yaml',
   });
 });

@@ -48,6 +48,7 @@ const DOMAIN: Domain = {
   pluginOptions: {},
   caseSensitiveLocalParts: false,
   contact: undefined,
+  outgoing: { enabled: false, accounts: [], nullSender: 'accept' },
   policyGroup: '',
   file: '',
 };

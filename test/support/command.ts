@@ -20,6 +20,8 @@ export interface InsideOptions {
   readonly hasColour?: boolean;
   /** What the person at the terminal answers. */
   readonly answer?: string;
+  /** The line that is piped in. */
+  readonly input?: string;
   readonly now?: number;
 }
 
@@ -37,6 +39,7 @@ export async function runInside(args: readonly string[], options: InsideOptions)
       err += text;
     },
     ask: async () => options.answer,
+    input: async () => options.input,
     now: () => options.now ?? Date.now(),
   };
   const code = await runCli(args, terminal);

@@ -1,0 +1,56 @@
+/** Who may send in the name of a customer: one account of `outgoing`, and how it is found. */
+import type { PasswordHash } from '../base/password-hash.ts';
+import { parseAddress } from '../mail/address.ts';
+import { asciiDomain } from './domain-name.ts';
+import type { Domain } from './domain.ts';
+import type { Network } from './network.ts';
+import { NetworkMap } from './network.ts';
+
+export interface Account {
+  /** As it is written in logs: a network, an address of a user, or the name of a domain. */
+  readonly name: string;
+  /** The hosted domain that answers for it. */
+  readonly domain: string;
+  readonly by:
+    | { readonly kind: 'address'; readonly network: Network }
+    /** Undefined: a hash that cannot be read, which no password fits. */
+    | { readonly kind: 'user' | 'domain'; readonly password: PasswordHash | undefined };
+}
+
+export interface Outgoing {
+  /** Without it the accounts are there, but nobody can send. */
+  readonly enabled: boolean;
+  readonly accounts: readonly Account[];
+  /** What happens to mail from the null reverse-path, such as bounces of the customer's server. */
+  readonly nullSender: 'accept' | 'refuse';
+}
+
+/** The accounts in force. */
+export interface Accounts {
+  byAddress(address: string): Account | undefined;
+  /** By the name that a client logs in with. */
+  byLogin(user: string): Account | undefined;
+}
+
+export function createAccounts(domains: readonly Domain[]): Accounts {
+  const networks = new NetworkMap<Account>();
+  const logins = new Map<string, Account>();
+  for (const domain of domains.filter(({ outgoing }) => outgoing.enabled)) {
+    for (const account of domain.outgoing.accounts) {
+      if (account.by.kind === 'address') networks.set(account.by.network, account);
+      else if (account.by.kind === 'user') logins.set(loginKey(account.name), account);
+      else for (const name of [domain.name, ...domain.aliases]) logins.set(name, account);
+    }
+  }
+  return {
+    byAddress: (address) => networks.find(address),
+    byLogin: (user) => logins.get(loginKey(user)),
+  };
+}
+
+/** Logins are compared without regard to letter case, as people type them. */
+export function loginKey(user: string): string {
+  const parsed = parseAddress(user);
+  if (!parsed.ok) return asciiDomain(user);
+  return `${parsed.value.local.toLowerCase()}@${asciiDomain(parsed.value.domain)}`;
+}

@@ -1,0 +1,122 @@
+/**
+ * The accounts of all domain files, with the faults that only show when they are seen together: an
+ * address belongs to one domain only, a login to one account, and nobody opens the gateway to whole
+ * continents by a slip of the pen.
+ */
+import { basename } from 'node:path';
+import { parsePasswordHash } from '../base/password-hash.ts';
+import type { DomainFile } from '../config/domain-file.ts';
+import type { Path, Problem } from '../config/problem.ts';
+import { parseAddress } from '../mail/address.ts';
+import type { Account, Outgoing } from './account.ts';
+import { loginKey } from './account.ts';
+import { asciiDomain } from './domain-name.ts';
+import type { Network } from './network.ts';
+import { compareNetworks, isWithin, parseNetwork } from './network.ts';
+
+/** Wider networks than these are nobody's own. */
+const LEAST_BITS = { 4: 8, 6: 16 } as const;
+
+export function buildOutgoing({ settings }: DomainFile): Outgoing {
+  const { outgoing } = settings;
+  const domain = asciiDomain(settings.domain);
+  const accounts = (outgoing?.accounts ?? []).flatMap(({ ip, user, password }): Account[] => {
+    if (ip !== undefined) {
+      const network = parseNetwork(ip);
+      return network === undefined ? [] : [{ name: ip, domain, by: { kind: 'address', network } }];
+    }
+    const hash = password === undefined ? undefined : parsePasswordHash(password);
+    return user === undefined
+      ? [{ name: domain, domain, by: { kind: 'domain', password: hash } }]
+      : [{ name: loginKey(user), domain, by: { kind: 'user', password: hash } }];
+  });
+  const { enabled = false, null_sender: nullSender = 'accept' } = outgoing ?? {};
+  return { enabled, accounts, nullSender };
+}
+
+export function accountProblems(domainFiles: readonly DomainFile[]): Problem[] {
+  return [...domainFiles.flatMap(ownProblems), ...networkProblems(domainFiles)];
+}
+
+/** What is wrong with the accounts of one file. */
+function ownProblems({ settings, problemAt }: DomainFile): Problem[] {
+  const names = [settings.domain, ...settings.aliases].map(asciiDomain);
+  const seen = new Map<string, number>();
+  return (settings.outgoing?.accounts ?? []).flatMap((account, index) => {
+    const problems: Problem[] = [];
+    const at = (key: string): Path => ['outgoing', 'accounts', index, key];
+    const { ip, user, password } = account;
+    if (ip === undefined) {
+      const login = user === undefined ? asciiDomain(settings.domain) : loginKey(user);
+      const other = seen.get(login);
+      if (other !== undefined) {
+        const text = `${login} is the login of outgoing.accounts[${other}] already`;
+        problems.push(problemAt(at(user === undefined ? 'domain' : 'user'), text));
+      }
+      seen.set(login, other ?? index);
+    }
+    if (user !== undefined && !isOf(user, names)) {
+      problems.push(problemAt(at('user'), 'is not of this domain or one of its aliases'));
+    }
+    if (password !== undefined && parsePasswordHash(password) === undefined) {
+      const text = 'cannot be checked, so nobody can log in: make one with "sluice account hash"';
+      problems.push(problemAt(at('password'), text, 'warning'));
+    }
+    return problems;
+  });
+}
+
+function isOf(user: string, names: readonly string[]): boolean {
+  const parsed = parseAddress(user);
+  return parsed.ok && names.includes(asciiDomain(parsed.value.domain));
+}
+
+interface Claim {
+  readonly network: Network;
+  readonly text: string;
+  readonly file: DomainFile;
+  readonly path: Path;
+}
+
+function networkProblems(domainFiles: readonly DomainFile[]): Problem[] {
+  const problems: Problem[] = [];
+  const claims: Claim[] = [];
+  for (const file of domainFiles) {
+    file.settings.outgoing?.accounts.forEach(({ ip }, index) => {
+      if (ip === undefined) return;
+      const path = ['outgoing', 'accounts', index, 'ip'];
+      const network = parseNetwork(ip);
+      if (network === undefined) {
+        const text = `${ip} is an address within a network: set the bits behind the prefix to 0`;
+        problems.push(file.problemAt(path, text));
+      } else if (network.bits < LEAST_BITS[network.family]) {
+        const text = `${ip} is wider than an account may be (/${LEAST_BITS[network.family]})`;
+        problems.push(file.problemAt(path, text));
+      } else claims.push({ network, text: ip, file, path });
+    });
+  }
+  return [...problems, ...clashes(claims)];
+}
+
+/** Networks are within each other or apart, so those that are open form a stack. */
+function clashes(claims: readonly Claim[]): Problem[] {
+  const problems: Problem[] = [];
+  const open: Claim[] = [];
+  for (const claim of claims.toSorted((a, b) => compareNetworks(a.network, b.network))) {
+    let outer = open.at(-1);
+    while (outer !== undefined && !isWithin(claim.network, outer.network)) {
+      open.pop();
+      outer = open.at(-1);
+    }
+    open.push(claim);
+    if (outer === undefined) continue;
+    const isSame = outer.network.bits === claim.network.bits;
+    // A part of a network of one's own may be an account of its own.
+    if (outer.file === claim.file && !isSame) continue;
+    const { file, line, col, path } = outer.file.problemAt(outer.path, '');
+    const place = `${basename(file)}:${line}:${col} (${path})`;
+    const text = isSame ? 'belongs to another account' : `lies within ${outer.text}`;
+    problems.push(claim.file.problemAt(claim.path, `${claim.text} ${text}, see ${place}`));
+  }
+  return problems;
+}
