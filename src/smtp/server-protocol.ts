@@ -13,6 +13,7 @@ import type { Command } from './commands.ts';
 import { parseCommand } from './commands.ts';
 import type { ContentSink, Conversation, SessionSummary } from './conversation.ts';
 import type { Line, LineFault } from './line-reader.ts';
+import { Patience } from './patience.ts';
 import type { SessionSettings } from './session-settings.ts';
 import type { SessionState } from './session-state.ts';
 import { denial, hasTransaction, stateAfter } from './session-state.ts';
@@ -48,7 +49,7 @@ export class ServerProtocol {
   #state: SessionState = 'start';
   #recipients = 0;
   #smtpUtf8 = false;
-  #errors = 0;
+  readonly #patience: Patience;
   #transactions = 0;
 
   constructor(
@@ -61,6 +62,7 @@ export class ServerProtocol {
     this.#view = view;
     this.#settings = settings;
     this.#tls = tls;
+    this.#patience = new Patience(settings.limits);
   }
 
   get state(): SessionState {
@@ -70,7 +72,7 @@ export class ServerProtocol {
     return hasTransaction(this.#state);
   }
   get errors(): number {
-    return this.#errors;
+    return this.#patience.errors;
   }
   get transactions(): number {
     return this.#transactions;
@@ -87,11 +89,14 @@ export class ServerProtocol {
     const denied = command.verb === undefined ? undefined : denial(this.#state, command.verb);
     if (denied !== undefined) return this.#wrong(denied, line.text);
     if ('reply' in command) return this.#wrong(command.reply, line.text);
+    this.#patience.command(command.verb, this.hasTransaction);
+    if (this.#patience.isOver) return this.#enough(`${command.verb} again and again`);
     return this.#serve(command);
   }
 
   /** The content was read and judged. */
   contentEnded(reply: Reply): Answer {
+    if (isPositive(reply)) this.#patience.messageTaken();
     this.#setState('ready');
     return answer(reply);
   }
@@ -123,7 +128,9 @@ export class ServerProtocol {
         }
         return this.#mail(command.reversePath, command.parameters);
       case 'RCPT':
-        if (this.#recipients >= limits.recipients) return answer(replies.tooManyRecipients());
+        if (this.#recipients >= limits.recipients) {
+          return this.#notTaken(replies.tooManyRecipients());
+        }
         return this.#rcpt(command.recipient);
       case 'DATA':
         return this.#data();
@@ -189,8 +196,15 @@ export class ServerProtocol {
 
   async #rcpt(recipient: Recipient): Promise<Answer> {
     const reply = await this.#conversation.rcpt(recipient);
-    if (isPositive(reply)) this.#recipients += 1;
-    return this.#done('RCPT', reply);
+    const done = this.#done('RCPT', reply);
+    if (!isPositive(reply)) return this.#notTaken(reply);
+    this.#recipients += 1;
+    return done;
+  }
+
+  #notTaken(refusal: Reply): Answer {
+    this.#patience.recipientNotTaken();
+    return this.#patience.isOver ? this.#enough('RCPT again and again') : answer(refusal);
   }
 
   async #data(): Promise<Answer> {
@@ -218,10 +232,13 @@ export class ServerProtocol {
 
   /** Answers a command that is wrong; too many of them end the session. */
   #wrong(problem: Reply, what: string): Answer {
-    this.#errors += 1;
-    const { hostname, limits } = this.#settings;
-    const reply = this.#errors > limits.errors ? replies.tooManyErrors(hostname) : problem;
-    return reply.closes === true ? { reply, end: 'errors', what } : { reply };
+    this.#patience.error();
+    if (this.#patience.isOver) return this.#enough(what);
+    return problem.closes === true ? { reply: problem, end: 'errors', what } : { reply: problem };
+  }
+
+  #enough(what: string): Answer {
+    return { reply: replies.tooManyErrors(this.#settings.hostname), end: 'errors', what };
   }
 
   /** The one place that changes the state. */

@@ -34,8 +34,18 @@ export interface SessionLimits {
   readonly messageSize: number;
   /** Accepted recipients of a transaction; RFC 5321 4.5.3.1.8 wants at least 100. */
   readonly recipients: number;
-  /** Commands that may be wrong before the session is closed. */
+  /** Commands that may be wrong before the session is closed, counted anew after each message. */
   readonly errors: number;
+  /**
+   * NOOP, RSET, EHLO, VRFY and transactions without a message in between; each one more is an error.
+   * Clients say RSET between messages and monitors say NOOP; Postfix has the same 100.
+   */
+  readonly fruitless: number;
+  /**
+   * Recipients refused or past the limit without a message in between; each one more is an error. A
+   * list of thousands is sent without waiting, and 452 for most of it is how it learns to split.
+   */
+  readonly recipientsNotTaken: number;
   /** Octets of a command line with its CRLF. */
   readonly line: number;
 }
@@ -49,6 +59,11 @@ export interface SessionTimeouts {
   /** All of one message's content: a drip of bytes must not hold a session for ever. */
   readonly contentInAll: number;
   readonly handshake: number;
+  /**
+   * From one message to the next: a client that brings none must not hold a session for ever. Longer
+   * than the slowest transaction: 200 recipients that are asked for one by one.
+   */
+  readonly fruitless: number;
   /** A client that does not read its replies. */
   readonly writing: number;
   /** After our last reply, until the client closes: it shall be able to read that reply. */
@@ -59,6 +74,8 @@ export const DEFAULT_LIMITS: SessionLimits = {
   messageSize: 50 * 1024 * 1024,
   recipients: 200,
   errors: 10,
+  fruitless: 100,
+  recipientsNotTaken: 2000,
   line: 2048,
 };
 
@@ -67,6 +84,7 @@ export const DEFAULT_TIMEOUTS: SessionTimeouts = {
   content: 180_000,
   contentInAll: 1_800_000,
   handshake: 30_000,
+  fruitless: 3_600_000,
   writing: 120_000,
   linger: 5_000,
 };

@@ -5,7 +5,7 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import type { SessionTimeouts } from './session-settings.ts';
 
-export type Wait = Exclude<keyof SessionTimeouts, 'contentInAll'>;
+export type Wait = Exclude<keyof SessionTimeouts, 'contentInAll' | 'fruitless'>;
 
 export class SessionTimer {
   readonly #clock: Clock;

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import { CodedError, errorText } from '../base/errors.ts';
 import type { EventName, Fields } from '../base/log.ts';
 import type { Reply } from '../mail/reply.ts';
-import { formatReply, replies } from '../mail/reply.ts';
+import { formatReply, isPositive, replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import { ContentPhase } from './content-phase.ts';
 import type { Conversation, SessionSummary } from './conversation.ts';
@@ -42,6 +42,8 @@ export class Session implements WireListener {
   #stopping = false;
   #content: ContentPhase | undefined;
   #bytesRead = 0;
+  /** Commands behind this moment, of the monotonic clock, are not obeyed any more. */
+  #fruitlessAt: number;
 
   constructor(socket: Socket, view: SessionView, options: SessionOptions) {
     const { settings, tls, clock, begin } = options;
@@ -53,6 +55,7 @@ export class Session implements WireListener {
     this.#timer = new SessionTimer(clock, settings.timeouts, 'command', (wait) =>
       this.#timedOut(wait),
     );
+    this.#fruitlessAt = clock.mono() + settings.timeouts.fruitless;
     this.#wire = new Wire(socket, this);
   }
 
@@ -127,6 +130,10 @@ export class Session implements WireListener {
         else if (this.#content === undefined) {
           const line = this.#reader.next();
           if (line === undefined) break;
+          if (this.#options.clock.mono() > this.#fruitlessAt) {
+            this.#close('timeout', replies.idleTimeout(this.#hostname));
+            break;
+          }
           // Only a whole command earns more time, not a byte of one.
           this.#arm();
           const answer = this.#protocol.obey(line);
@@ -229,6 +236,10 @@ export class Session implements WireListener {
     // From here on the conversation knows that the content is whole: no abort any more.
     this.#content = undefined;
     const { reply, end } = this.#protocol.contentEnded(await content.end());
+    if (isPositive(reply)) {
+      const { settings, clock } = this.#options;
+      this.#fruitlessAt = clock.mono() + settings.timeouts.fruitless;
+    }
     this.#arm('command');
     if (end === undefined) this.#say(reply);
     else this.#close(end, reply);

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import test from 'node:test';
 import type { Clock, Timer } from '../../src/base/clock.ts';
 import { systemClock } from '../../src/base/clock.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { hurriedClock } from '../support/hurried-clock.ts';
 import { loadTestContexts, startServer } from '../support/smtp-server.ts';
 import type { RunningServer, ServerSpec } from '../support/smtp-server.ts';
@@ -69,6 +70,23 @@ test('each whole command earns the full time anew', async () => {
   });
 });
 
+test('an hour without a message ends a session, however busy; a message earns another', async () => {
+  const clock = new FakeClock();
+  await withServer({ clock }, async (server) => {
+    const talk = await inContent(server);
+    clock.stall(3_500_000);
+    assert.match(await talk.say('Subject: x\r\n\r\n.'), /^250/);
+    for (let i = 0; i < 7; i++) {
+      clock.stall(500_000);
+      assert.equal(await talk.say('NOOP'), '250 2.0.0 Ok');
+    }
+    clock.stall(500_000);
+    assert.equal(await talk.say('NOOP'), '421 4.4.2 mx.test timeout exceeded, closing connection');
+    await until('server to close', () => talk.isClosed);
+    assert.ok(server.program.calls.includes('closed timeout'));
+  });
+});
+
 test('content that stops coming is given up, and nothing of it counts', async () => {
   await withServer({ clock: hurried }, async (server) => {
     const talk = await inContent(server);
@@ -112,7 +130,7 @@ test('a client on an implicit-TLS port that speaks no TLS is cut', async () => {
 });
 
 test('a client that reads none of its replies is not read from, then cut', async () => {
-  await withServer({ clock: hurriedClock(200) }, async (server) => {
+  await withServer({ clock: hurriedClock(200), limits: { fruitless: 1e9 } }, async (server) => {
     const socket = connect({ port: server.port, host: '127.0.0.1' });
     socket.pause();
     socket.on('error', () => undefined);

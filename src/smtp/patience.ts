@@ -1,0 +1,55 @@
+/**
+ * How long a session may go on without bringing a message. Commands that lead to nothing by
+ * themselves and recipients that were not taken are free up to a bound that no real client meets;
+ * beyond it each one counts as an error, and too many errors end the session. A message that is
+ * taken wins all of it back, so a long session that sends mail is never cut for a few faults.
+ */
+import type { Verb } from './commands.ts';
+import type { SessionLimits } from './session-settings.ts';
+
+/** What says nothing against a client once, and only keeps us busy a hundred times. */
+const FRUITLESS: ReadonlySet<Verb> = new Set(['EHLO', 'HELO', 'MAIL', 'NOOP', 'VRFY', 'HELP']);
+
+export class Patience {
+  readonly #limits: SessionLimits;
+  /** In all, for the log. */
+  #errors = 0;
+  // Since the last message:
+  #strikes = 0;
+  #fruitless = 0;
+  #notTaken = 0;
+
+  constructor(limits: SessionLimits) {
+    this.#limits = limits;
+  }
+
+  get errors(): number {
+    return this.#errors;
+  }
+  get isOver(): boolean {
+    return this.#strikes > this.#limits.errors;
+  }
+
+  error(): void {
+    this.#errors += 1;
+    this.#strikes += 1;
+  }
+
+  /** A command that may be given now. RSET counts when it ends nothing: what it ends has counted. */
+  command(verb: Verb, hasTransaction: boolean): void {
+    if (!FRUITLESS.has(verb) && (verb !== 'RSET' || hasTransaction)) return;
+    this.#fruitless += 1;
+    if (this.#fruitless > this.#limits.fruitless) this.error();
+  }
+
+  recipientNotTaken(): void {
+    this.#notTaken += 1;
+    if (this.#notTaken > this.#limits.recipientsNotTaken) this.error();
+  }
+
+  messageTaken(): void {
+    this.#strikes = 0;
+    this.#fruitless = 0;
+    this.#notTaken = 0;
+  }
+}
