@@ -26,6 +26,8 @@ export interface GatewayFiles {
   readonly plugins?: string;
   readonly listeners?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** What is run in place of the sources of this checkout. */
+  readonly program?: string;
   /** Arguments for Node before the program's own, such as an entry that wraps it. */
   readonly nodeArguments?: readonly string[];
 }
@@ -104,8 +106,9 @@ export class Gateway {
     this.lines.length = 0;
     this.#rest = '';
     this.exitCode = undefined;
+    const { program = MAIN } = this.#files;
     const node = [...(this.#files.nodeArguments ?? []), ...nodeArguments];
-    const args = [...node, MAIN, 'start', '-c', this.configFile];
+    const args = [...node, program, 'start', '-c', this.configFile];
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...this.#files.env },
@@ -189,7 +192,7 @@ export class Gateway {
 
   /** Runs `sluice ...` against this gateway. */
   async cli(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-    const child = spawn(process.execPath, [MAIN, ...args], {
+    const child = spawn(process.execPath, [this.#files.program ?? MAIN, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, SLUICE_CONFIG: this.configFile },
     });
