@@ -5,11 +5,10 @@
  */
 import { join } from 'node:path';
 import type { Clock } from './base/clock.ts';
-import { CodedError, errorText } from './base/errors.ts';
+import { CodedError } from './base/errors.ts';
 import { openIdMark } from './base/id-mark.ts';
 import { DurableIds } from './base/ids.ts';
 import type { Config } from './config/config.ts';
-import { needsRestart } from './config/config.ts';
 import type { GatewayState, ListenerView, ReloadResult } from './control/gateway-view.ts';
 import { ControlServer } from './control/server.ts';
 import { announce } from './gateway/announcement.ts';
@@ -17,10 +16,10 @@ import { controlView } from './gateway/control-view.ts';
 import { dataFolder, freeBytes } from './gateway/data-folder.ts';
 import type { DeliveryParts } from './gateway/delivery-parts.ts';
 import { buildDelivery } from './gateway/delivery-parts.ts';
-import { loadGeneration } from './gateway/generations.ts';
 import { Listeners } from './gateway/listeners.ts';
-import { logProblem } from './gateway/problem-log.ts';
 import type { Recorder } from './gateway/recorder.ts';
+import type { InForce, ReloadWish } from './gateway/reloads.ts';
+import { Reloads } from './gateway/reloads.ts';
 import { ScannerWatch } from './gateway/scanner-watch.ts';
 import { Accept } from './pipeline/accept.ts';
 import type { Generation } from './pipeline/generation.ts';
@@ -43,24 +42,23 @@ export interface GatewayOptions {
 
 /** Sessions may finish their transactions for so long when the gateway stops. */
 const DRAIN_MS = 30_000;
-/** A reload while the gateway starts or stops. */
-const NOT_NOW: ReloadResult = { ok: false, problems: [], needsRestart: [] };
 
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #startedAt: number;
+  readonly #reloads: Reloads;
   #config: Config;
   #state: GatewayState = 'starting';
-  #configLoadedAt: number;
-  #configStale = false;
-  #reloading: Promise<ReloadResult> | undefined;
   #parts: Parts | undefined;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.#config = options.config;
     this.#startedAt = options.clock.now();
-    this.#configLoadedAt = this.#startedAt;
+    this.#reloads = new Reloads({
+      ...options,
+      inForce: () => (this.#state === 'ready' ? this.#inForce() : undefined),
+    });
   }
 
   /** Rejects with a `CodedError` that says what to do; then nothing is left running. */
@@ -91,11 +89,7 @@ export class Gateway {
       undo.push(() => scanners.stop());
       await scanners.start();
 
-      const loaded = await loadGeneration(config.file, {
-        clock,
-        log,
-        scannerAddresses: scanners.addresses,
-      });
+      const loaded = await this.#reloads.first(scanners.addresses);
       if (!loaded.ok) throw new CodedError('CONFIG_INVALID', loaded.problems[0]?.text ?? 'changed');
       const parts = this.#build(folder, store, ids, scanners, loaded.generation);
       this.#parts = parts;
@@ -122,6 +116,8 @@ export class Gateway {
           freeBytes: freeBytes(folder),
         }),
       });
+      this.#reloads.start();
+      undo.push(async () => this.#reloads.stop());
       this.#state = 'ready';
       announce(log, {
         version: this.#options.version,
@@ -184,8 +180,8 @@ export class Gateway {
       startedAt: this.#startedAt,
       state: () => this.#state,
       config: () => this.#config,
-      configLoadedAt: () => this.#configLoadedAt,
-      configStale: () => this.#configStale,
+      configLoadedAt: () => this.#reloads.loadedAt,
+      configStale: () => this.#reloads.isStale,
       generation: () => this.#current(),
       listeners: () => listeners.views(),
       scanners: () => scanners.views(),
@@ -199,7 +195,7 @@ export class Gateway {
       verifier,
       wake: (dest) => scheduler.retryNow(dest),
       nextProbeAt: (destination) => scheduler.nextProbeAt(destination),
-      reload: () => this.reload(),
+      reload: () => this.reload('command'),
       stop: () => this.#options.onEnd('stop'),
     });
     const control = new ControlServer({
@@ -222,54 +218,23 @@ export class Gateway {
   }
 
   /** All or nothing: with one error in the files, the configuration in force stays. */
-  reload(): Promise<ReloadResult> {
-    this.#reloading ??= this.#reload().finally(() => {
-      this.#reloading = undefined;
-    });
-    return this.#reloading;
+  reload(by: ReloadWish): Promise<ReloadResult> {
+    return this.#reloads.reload(by);
   }
 
-  async #reload(): Promise<ReloadResult> {
-    const { clock, recorder } = this.#options;
-    const { log } = recorder;
+  #inForce(): InForce | undefined {
     const parts = this.#parts;
-    if (parts === undefined || this.#state !== 'ready') return NOT_NOW;
-    const scannerAddresses = parts.scanners.addresses;
-    const loaded = await loadGeneration(this.#config.file, { clock, log, scannerAddresses });
-    if (!loaded.ok) {
-      this.#configStale = true;
-      for (const problem of loaded.problems) logProblem(log, problem);
-      return { ok: false, problems: loaded.problems, needsRestart: [] };
-    }
-    try {
-      // The one step that may still fail comes before anything is changed.
-      await parts.listeners.reload(loaded.config);
-    } catch (error) {
-      this.#configStale = true;
-      await loaded.generation.filters.stop();
-      throw error;
-    }
-    const { warnings } = loaded;
-    for (const problem of warnings) logProblem(log, problem);
-    const restart = needsRestart(this.#config, loaded.config);
-    this.#config = loaded.config;
-    this.#configLoadedAt = clock.now();
-    this.#configStale = false;
-    const before = parts.generation;
-    parts.generation = loaded.generation;
-    recorder.reload(loaded.config.log.level);
-    log.emit('cfg.reload', {
-      file: this.#config.file,
-      domains: loaded.generation.directory.domains.length,
-      ...(restart.length > 0 && { needs_restart: restart }),
-    });
-    parts.delivery.scheduler.wake();
-    // The filters of the old generation serve the transactions that began with it.
-    before
-      .replaced()
-      .then(() => before.filters.stop())
-      .catch((error: unknown) => log.emit('plugin.error', { err: errorText(error) }));
-    return { ok: true, problems: warnings, needsRestart: restart };
+    if (parts === undefined) return undefined;
+    return {
+      generation: parts.generation,
+      scannerAddresses: parts.scanners.addresses,
+      prepare: (config) => parts.listeners.reload(config),
+      replace: (config, generation) => {
+        this.#config = config;
+        parts.generation = generation;
+        parts.delivery.scheduler.wake();
+      },
+    };
   }
 
   /** Lets sessions and deliveries finish within the drain time, then closes everything. */
@@ -280,6 +245,7 @@ export class Gateway {
     // The parts stay at hand: what is under way still asks where its mail goes.
     if (this.#state !== 'failed') this.#state = 'draining';
     log.emit('srv.drain');
+    this.#reloads.stop();
     await parts.listeners.stop(DRAIN_MS);
     await parts.delivery.scheduler.stop();
     await parts.delivery.courier.stop();

@@ -71,7 +71,7 @@ export async function start(options: StartOptions): Promise<number> {
   process.on('SIGTERM', onStop);
   process.on('SIGINT', onStop);
   process.on('SIGHUP', () => {
-    gateway.reload().catch((error: unknown) => {
+    gateway.reload('signal').catch((error: unknown) => {
       recorder.log.emit('cfg.error', { text: errorText(error) });
     });
   });

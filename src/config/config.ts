@@ -19,6 +19,8 @@ export interface Config {
   readonly data: string;
   readonly domainsFolder: string;
   readonly domainFiles: readonly DomainFile[];
+  /** Whether a change of the files is noticed, or asked for by signal or command. */
+  readonly reload: 'watch' | 'signal';
   readonly listeners: readonly ListenerConfig[];
   readonly control: ListenAddress;
   /** Undefined: a certificate of our own making. */
@@ -89,6 +91,7 @@ export function buildConfig(
     data: path(settings.data),
     domainsFolder: path(settings.domains),
     domainFiles,
+    reload: settings.reload,
     listeners: settings.listeners.map((listener) => ({
       name: listener.name ?? addressText(listener.address),
       ...listener.address,

@@ -66,6 +66,10 @@ function nothing(problems: readonly Problem[]): ConfigReading {
   return { config: undefined, domainFiles: [], problems };
 }
 
+export function isDomainFileName(name: string): boolean {
+  return /^[^.].*\.ya?ml$/.test(name);
+}
+
 /** Reads the folder even if sluice.yaml has faults elsewhere. */
 async function readDomainFiles(source: YamlSource) {
   const problems: Problem[] = [];
@@ -82,7 +86,7 @@ async function readDomainFiles(source: YamlSource) {
     const text = `the folder ${named} cannot be read: ${systemText(error)}`;
     return { domainFiles, problems: [source.problemAt(['domains'], text)] };
   }
-  const files = names.filter((name) => /^[^.].*\.ya?ml$/.test(name)).toSorted();
+  const files = names.filter(isDomainFileName).toSorted();
   if (files.length === 0) {
     const text = `the folder ${named} holds no domain file (*.yaml): no mail is accepted`;
     problems.push(source.problemAt(['domains'], text, 'warning'));

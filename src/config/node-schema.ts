@@ -67,6 +67,7 @@ export const nodeSchema = z.strictObject({
   hostname: hostName(),
   data: path().prefault('./data'),
   domains: path().prefault('./domains'),
+  reload: z.enum(['watch', 'signal']).prefault('watch'),
   listeners: z
     .array(listener, { error: 'expected a list of listeners' })
     .min(1, { error: 'expected at least one listener' })

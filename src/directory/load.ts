@@ -8,6 +8,8 @@ import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
 import { hasErrors, inReadingOrder } from '../config/problem.ts';
+import type { ConfigSources } from '../config/sources.ts';
+import { sourcesOf } from '../config/sources.ts';
 import { createDirectory } from './directory.ts';
 import type { Directory } from './domain.ts';
 import { readDomains } from './load-domains.ts';
@@ -21,8 +23,14 @@ export type GatewayConfigResult =
       readonly config: Config;
       readonly directory: Directory;
       readonly warnings: readonly Problem[];
+      readonly sources: ConfigSources;
     }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  | {
+      readonly ok: false;
+      readonly problems: readonly Problem[];
+      /** Undefined when sluice.yaml itself has errors. */
+      readonly sources: ConfigSources | undefined;
+    };
 
 export async function loadGatewayConfig(
   file: string,
@@ -32,6 +40,9 @@ export async function loadGatewayConfig(
   const { domains, problems: more } = await readDomains(domainFiles, config);
   const last = config === undefined ? [] : ((await moreChecks?.(config)) ?? []);
   const problems = inReadingOrder([...found, ...more, ...last], resolve(file));
-  if (config === undefined || hasErrors(problems)) return { ok: false, problems };
-  return { ok: true, config, directory: createDirectory(domains), warnings: problems };
+  const sources = config && sourcesOf(config);
+  if (config === undefined || sources === undefined || hasErrors(problems)) {
+    return { ok: false, problems, sources };
+  }
+  return { ok: true, config, directory: createDirectory(domains), warnings: problems, sources };
 }

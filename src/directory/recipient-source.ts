@@ -4,6 +4,7 @@
  * one of its aliases, and is that address alone: an alias is listed in its own right.
  */
 import { dirname, resolve } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DomainFile } from '../config/domain-file.ts';
 import type { Path, Problem } from '../config/problem.ts';
 import { readTextFile } from '../config/text-file.ts';
@@ -17,6 +18,8 @@ import { recipientKey } from './domain.ts';
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** After so many wrong lines it is the wrong file. */
 const MAX_PROBLEMS = 10;
+/** A long list is read while mail flows: after so many addresses, others get their turn. */
+const ADDRESSES_PER_TURN = 2000;
 
 export interface RecipientReading {
   readonly recipients: RecipientSource;
@@ -49,11 +52,7 @@ async function readRecipientFile(
   const file = resolve(dirname(domainFile.file), name);
   const text = await readTextFile(file, MAX_FILE_BYTES);
   if (!text.ok) return failed(domainFile, ['recipients', 'file'], `${name} ${text.problem}`);
-  const lines = text.value
-    .split(/\r?\n/)
-    .map((line, index) => ({ text: line.replace(/(^|\s)#.*$/, '').trim(), at: index + 1 }))
-    .filter((line) => line.text !== '');
-  return collect(lines, domainFile, names, (line, problem, severity = 'error') => ({
+  return collect(linesOf(text.value), domainFile, names, (line, problem, severity = 'error') => ({
     file,
     line,
     col: 1,
@@ -61,6 +60,19 @@ async function readRecipientFile(
     path: 'recipients',
     text: problem,
   }));
+}
+
+/** One at a time: a list of all of them would take its time in one piece. */
+function* linesOf(text: string): Generator<Line> {
+  let at = 0;
+  for (let start = 0; start < text.length;) {
+    const end = text.indexOf('\n', start);
+    const line = text.slice(start, end < 0 ? text.length : end).trim();
+    const address = line.replace(/(^|\s)#.*$/, '').trim();
+    at += 1;
+    if (address !== '') yield { text: address, at };
+    start = end < 0 ? text.length : end + 1;
+  }
 }
 
 function failed(domainFile: DomainFile, path: Path, text: string): RecipientReading {
@@ -73,23 +85,33 @@ interface Line {
   readonly at: number;
 }
 
-function collect(
-  lines: readonly Line[],
+async function collect(
+  lines: Iterable<Line>,
   domainFile: DomainFile,
   names: readonly string[],
   problemAt: (at: number, text: string, severity?: Problem['severity']) => Problem,
-): RecipientReading {
+): Promise<RecipientReading> {
   const caseSensitive = domainFile.settings.case_sensitive_local_parts;
   const addresses = new Set<string>();
   const named = new Set<string>();
   const problems: Problem[] = [];
+  // Few domains, many addresses; those that are not ours are problems and so bounded.
+  const known = new Map<string, readonly string[]>();
+  const formsOf = (domain: string): readonly string[] => {
+    const forms = known.get(domain) ?? domainForms(domain);
+    known.set(domain, forms);
+    return forms;
+  };
+  let read = 0;
   for (const { text, at } of lines) {
+    read += 1;
+    if (read % ADDRESSES_PER_TURN === 0) await nextTurn();
     if (problems.length === MAX_PROBLEMS) {
       problems.push(problemAt(at, 'and further on; only the first wrong addresses are shown'));
       break;
     }
     const parsed = parseAddress(text);
-    const forms = parsed.ok ? domainForms(parsed.value.domain) : [];
+    const forms = parsed.ok ? formsOf(parsed.value.domain) : [];
     const name = forms.find((form) => names.includes(form));
     if (!parsed.ok) problems.push(problemAt(at, `${parsed.problem}, found ${shown(text)}`));
     else if (name === undefined) {

@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts';
 import { SILENT_LOG } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { Problem } from '../config/problem.ts';
+import type { ConfigSources } from '../config/sources.ts';
 import { loadGatewayConfig } from '../directory/load.ts';
 import type { Settings } from '../pipeline/generation.ts';
 import { Generation } from '../pipeline/generation.ts';
@@ -28,8 +29,13 @@ export type GenerationResult =
       readonly config: Config;
       readonly generation: Generation;
       readonly warnings: readonly Problem[];
+      readonly sources: ConfigSources;
     }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  | {
+      readonly ok: false;
+      readonly problems: readonly Problem[];
+      readonly sources: ConfigSources | undefined;
+    };
 
 export async function loadGeneration(
   file: string,
@@ -43,11 +49,11 @@ export async function loadGeneration(
   });
   if (!loaded.ok || filters === undefined) {
     await filters?.stop();
-    return { ok: false, problems: loaded.ok ? [] : loaded.problems };
+    return { ok: false, problems: loaded.ok ? [] : loaded.problems, sources: loaded.sources };
   }
-  const { config, directory, warnings } = loaded;
+  const { config, directory, warnings, sources } = loaded;
   const generation = new Generation(settingsOf(config), directory, filters);
-  return { ok: true, config, generation, warnings };
+  return { ok: true, config, generation, warnings, sources };
 }
 
 /** The filters of a configuration; with problems there may be none. */

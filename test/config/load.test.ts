@@ -102,6 +102,7 @@ test("the contract's example is read as it is meant", async () => {
       unknownRecipients: 100,
       minFreeSpaceBytes: 512 * 1024 * 1024,
     },
+    reload: 'watch',
     queue: {
       retryMs: [60_000, 300_000, 600_000, 1_200_000, 2_400_000, 3_600_000],
       lifetimeMs: 432_000_000,
