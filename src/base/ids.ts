@@ -20,6 +20,8 @@ const EPOCH = Date.UTC(2026, 0, 1);
 const IDS_PER_MS = 512;
 /** The clock beyond what an id can say (2095), which is wrong, is not followed. */
 const MAX_ID = 32 ** 10 - 1;
+const SESSION_CHARS = 10;
+const MAX_MS = 2 ** 41 - 1;
 const MESSAGE_ID = /^[0-9A-HJKMNP-TV-Z]{10}\.[0-9]{1,6}$/;
 
 /** Reserved ahead of the clock: a few small writes a day. */
@@ -116,7 +118,7 @@ function timed(clock: Clock): number {
 function encode(value: number): SessionId {
   let rest = value;
   let text = '';
-  for (let i = 0; i < 10; i++) {
+  for (let i = 0; i < SESSION_CHARS; i++) {
     text = ALPHABET.charAt(rest % 32) + text;
     rest = Math.floor(rest / 32);
   }
@@ -125,6 +127,22 @@ function encode(value: number): SessionId {
 
 export function messageId(session: SessionId, transaction: number): MessageId {
   return `${session}.${transaction}` as MessageId; // brand constructor
+}
+
+/** When the session with this id, or the one of the message with it, was opened; `NaN` for no id. */
+export function openedAt(id: string): number {
+  let value = 0;
+  for (let i = 0; i < SESSION_CHARS; i++) {
+    const digit = ALPHABET.indexOf(id.charAt(i));
+    if (digit < 0 || i >= id.length) return Number.NaN;
+    value = value * 32 + digit;
+  }
+  return Math.floor(value / IDS_PER_MS) + EPOCH;
+}
+
+/** The first id that a session opened at `at` can have: bounds a range of ids by time. */
+export function firstIdAt(at: number): string {
+  return encode(Math.min(Math.max(Math.floor(at) - EPOCH, 0), MAX_MS) * IDS_PER_MS);
 }
 
 /** Takes an id from outside (command line, API, store key); undefined when it cannot be one. */

@@ -9,7 +9,7 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import type { Clock } from '../../src/base/clock.ts';
 import { openIdMark } from '../../src/base/id-mark.ts';
-import { createIds, DurableIds } from '../../src/base/ids.ts';
+import { createIds, DurableIds, firstIdAt, openedAt } from '../../src/base/ids.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -116,4 +116,22 @@ test('a mark that cannot be read is no start at all', async (t) => {
     await writeFile(file, text);
     await assert.rejects(openIdMark(file), { code: 'STORE_DAMAGED' });
   }
+});
+
+test('an id says when its session was opened, whatever message of it is meant', () => {
+  const clock = new FakeClock(Date.UTC(2026, 5, 2, 6, 42, 40, 910));
+  const ids = createIds(clock);
+  assert.equal(openedAt(ids.session()), clock.now());
+  assert.equal(openedAt(`${ids.session()}.17`), clock.now());
+  assert.ok(Number.isNaN(openedAt('')));
+  assert.ok(Number.isNaN(openedAt('4k7qz2m9xt')));
+});
+
+test('ids can be bounded by time, far before and far behind all of them too', () => {
+  const clock = new FakeClock();
+  const id = createIds(clock).session();
+  assert.ok(firstIdAt(clock.now()) <= id);
+  assert.ok(firstIdAt(clock.now() + 1) > id);
+  assert.equal(firstIdAt(-Infinity), '0000000000');
+  assert.ok(firstIdAt(Infinity) > id);
 });

@@ -37,21 +37,31 @@ export interface Database extends BatchWriter {
   close(): Promise<void>;
 }
 
-/** Bigger than LevelDB's 4 MiB, so that a busy spool writes fewer and larger files. */
-const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
-const CACHE_BYTES = 8 * 1024 * 1024;
+export interface DatabaseSizes {
+  readonly writeBufferBytes: number;
+  readonly cacheBytes: number;
+  /** LevelDB's own 2 MiB when left out. */
+  readonly fileBytes?: number;
+}
+
+/** A write buffer bigger than LevelDB's 4 MiB, so that a busy spool writes fewer and larger files. */
+const SPOOL_SIZES: DatabaseSizes = {
+  writeBufferBytes: 16 * 1024 * 1024,
+  cacheBytes: 8 * 1024 * 1024,
+};
 const PAGE_KEYS = 1000;
 const PAGE_BYTES = 512 * 1024;
 
 /** Opens the database in `folder`, made if missing. */
-export async function openDatabase(folder: string): Promise<Database> {
+export async function openDatabase(folder: string, sizes = SPOOL_SIZES): Promise<Database> {
   await prepareFolder(folder);
   // In Node `level` is classic-level, whose compaction and synchronous reads its own type leaves out.
   const level = new Level<string, Buffer>(folder, {
     keyEncoding: 'utf8',
     valueEncoding: 'buffer',
-    writeBufferSize: WRITE_BUFFER_BYTES,
-    cacheSize: CACHE_BYTES,
+    writeBufferSize: sizes.writeBufferBytes,
+    cacheSize: sizes.cacheBytes,
+    ...(sizes.fileBytes !== undefined && { maxFileSize: sizes.fileBytes }),
   }) as unknown as ClassicLevel<string, Buffer>;
   try {
     await level.open();
