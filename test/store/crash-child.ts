@@ -33,7 +33,7 @@ const store = await openLevelStore({
     };
   },
 });
-await crashSteps(store.spool, say);
+await crashSteps(store, say);
 await store.close();
 say('done');
 

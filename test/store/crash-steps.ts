@@ -1,4 +1,5 @@
 /** The work of the crash tests, and what each acknowledged step means for what must be found after. */
+import type { CounterStore } from '../../src/store/counter-store.ts';
 import type { Lease, SpoolStore } from '../../src/store/spool-store.ts';
 import { bytesOf, contentOf, entry, held } from './sample-mail.ts';
 
@@ -15,7 +16,10 @@ export const LENGTHS: Readonly<Record<string, number>> = {
 export const contentBytes = (id: string): Buffer => bytesOf(LENGTHS[id] ?? 0, id.charCodeAt(0));
 
 /** Tells each step when it begins (`?`) and when it was acknowledged (`!`). */
-export async function crashSteps(spool: SpoolStore, say: (line: string) => void): Promise<void> {
+export async function crashSteps(
+  { spool, counters }: { readonly spool: SpoolStore; readonly counters: CounterStore },
+  say: (line: string) => void,
+): Promise<void> {
   const step = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     say(`? ${name}`);
     const result = await work();
@@ -50,4 +54,9 @@ export async function crashSteps(spool: SpoolStore, say: (line: string) => void)
   const hold = { dest: 'held.example', at: 1, by: 'admin', text: 'why' };
   await step('holdDest', () => spool.holdDest(hold));
   await step('resumeDest', () => spool.resumeDest(hold.dest));
+  const demands = ['acct:1', 'dom:1'].map((key) => ({ key, timeZone: 'UTC', limits: { day: 9 } }));
+  await step('take', () => counters.take(demands, 4));
+  const policy = { max: 1, windowMs: 1000, lockMs: 1000, maxAutoUnlocks: 1, by: '', text: '' };
+  await step('strike', () => counters.strike('acct:1', policy));
+  await step('lock', () => counters.strike('acct:1', policy));
 }

@@ -61,7 +61,7 @@ async function verify(folder: string, lines: readonly string[], what: string): P
   const began = (step: string) => lines.includes(`? ${step}`);
   const acked = (step: string) => lines.includes(`! ${step}`);
   const store = await openStore(folder);
-  const { spool } = store;
+  const { spool, counters } = store;
   const kept = await spool.scan({ limit: 100 });
   const ids = kept.map(({ entry }) => entry.id);
   for (const id of Object.keys(LENGTHS)) {
@@ -87,6 +87,13 @@ async function verify(folder: string, lines: readonly string[], what: string): P
   const isHeld = spool.heldDests().length > 0;
   if (acked('holdDest') && !began('resumeDest')) assert.ok(isHeld, `${what}: the hold is lost`);
   if (!began('holdDest') || acked('resumeDest')) assert.ok(!isHeld, `${what}: a hold`);
+  const [account, domain] = [await counters.peek('acct:1'), await counters.peek('dom:1')];
+  assert.deepEqual(account, domain, `${what}: taken from one and not from the other`);
+  if (acked('take')) assert.equal(account.day?.count, 4, `${what}: the count is lost`);
+  if (!began('take')) assert.equal(account.day, undefined, `${what}: counted`);
+  const lock = await counters.lockOf('acct:1');
+  if (acked('lock')) assert.ok(lock, `${what}: the lock is lost`);
+  if (!began('lock')) assert.equal(lock, undefined, `${what}: locked`);
   await store.close();
   await noStrays(folder, new Set(ids), what);
 }
@@ -97,6 +104,7 @@ async function noStrays(folder: string, ids: ReadonlySet<string>, what: string):
   for await (const keys of database.keys({ gte: 'b!', lt: 'p' }))
     for (const key of keys) {
       const [letter, first, , last] = key.split('!');
+      if (letter === 'c') continue; // counters belong to no message
       const id = letter === 'd' ? last : first;
       assert.ok(letter !== 'o' && ids.has(id ?? ''), `${what}: stray key ${key}`);
     }

@@ -1,4 +1,5 @@
 /** LevelDB keeps the contract. */
+import { counterContract } from './counter-contract.ts';
 import { levelFixture } from './level-fixture.ts';
 import { spoolContract } from './spool-contract.ts';
 import { ttlContract } from './ttl-contract.ts';
@@ -17,6 +18,15 @@ ttlContract('leveldb', async (clock) => {
   return {
     map: fixture.store.ttl,
     reopen: async () => (await fixture.reopen()).ttl,
+    close: () => fixture.close(),
+  };
+});
+
+counterContract('leveldb', async (clock) => {
+  const fixture = await levelFixture({ clock });
+  return {
+    counters: fixture.store.counters,
+    restart: async () => (await fixture.reopen()).counters,
     close: () => fixture.close(),
   };
 });

@@ -11,6 +11,7 @@ import type { Database, WriteOp } from './database.ts';
 import type { GroupCommit } from './group-commit.ts';
 import * as read from './json-shape.ts';
 import { destOf, destHoldKey, endOf } from './keys.ts';
+import { decodeProven, encodeProven } from './proven-json.ts';
 
 const PREFIX = 'q!';
 
@@ -66,12 +67,11 @@ export class DestinationHolds {
 }
 
 function encode({ at, until, by, text }: DestinationHold): Buffer {
-  return Buffer.from(JSON.stringify({ v: 1, at, until, by, text }));
+  return encodeProven({ v: 1, at, until, by, text });
 }
 
 function decode(dest: string, stored: Uint8Array): DestinationHold {
-  try {
-    const json = read.object(JSON.parse(Buffer.from(stored).toString()));
+  const hold = decodeProven(stored, (json) => {
     read.oneOf(json['v'], [1]);
     return {
       dest,
@@ -80,8 +80,7 @@ function decode(dest: string, stored: Uint8Array): DestinationHold {
       by: read.text(json['by']),
       text: read.text(json['text']),
     };
-  } catch {
-    // Not as written: damage, or JSON of another shape.
-    return { dest, at: 0, by: 'gateway', text: 'held; who did it and for how long is damaged' };
-  }
+  });
+  const text = 'held; who did it and for how long is damaged';
+  return hold ?? { dest, at: 0, by: 'gateway', text };
 }

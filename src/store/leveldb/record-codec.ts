@@ -1,15 +1,14 @@
 /**
- * The stored form of a message's record: the CRC-32 of the text, a blank, the text as JSON with its
- * version. LevelDB does not verify what it reads back from a table, so the record proves itself, and
- * through length and digest its content. The decoder believes nothing: what it returns has the
- * shape of its type, everything else is `undefined` and counts as damage. Samples of each released
- * version stay decodable (test/stored).
+ * The stored form of a message's record: JSON with its version that proves itself, and through length
+ * and digest its content. The decoder believes nothing: what it returns has the shape of its type,
+ * everything else is `undefined` and counts as damage. Samples of each released version stay
+ * decodable (test/stored).
  */
-import { crc32 } from 'node:zlib';
 import type { Address } from '../../mail/address.ts';
 import type { MailParameters, RcptParameters } from '../../mail/envelope.ts';
 import type { Hold, LastAnswer, SpooledRecipient, SpoolEntry } from '../../mail/spool-entry.ts';
 import * as read from './json-shape.ts';
+import { decodeProven, encodeProven } from './proven-json.ts';
 
 export interface StoredContent {
   readonly bytes: number;
@@ -27,7 +26,6 @@ export interface StoredRecord {
 }
 
 const VERSION = 1;
-const CRC_DIGITS = 8;
 
 export function encodeRecord(record: StoredRecord): Buffer {
   const { entry, dueAt, content } = record;
@@ -35,24 +33,11 @@ export function encodeRecord(record: StoredRecord): Buffer {
   const { queuedAt, expiresAt, sizeBytes, attempts } = entry;
   if (![queuedAt, expiresAt, sizeBytes, attempts].every(Number.isFinite))
     throw new TypeError(`entry ${entry.id}: a number is not finite`);
-  const text = JSON.stringify({ v: VERSION, dueAt, content, entry });
-  return Buffer.from(`${checksum(text)} ${text}`);
+  return encodeProven({ v: VERSION, dueAt, content, entry });
 }
 
 export function decodeRecord(stored: Uint8Array): StoredRecord | undefined {
-  const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
-  const text = bytes.toString('utf8', CRC_DIGITS + 1);
-  if (bytes.toString('latin1', 0, CRC_DIGITS + 1) !== `${checksum(text)} `) return undefined;
-  try {
-    return recordOf(read.object(JSON.parse(text)));
-  } catch {
-    // JSON that is none, or of another shape, though its checksum is right: not written by us.
-    return undefined;
-  }
-}
-
-function checksum(text: string): string {
-  return crc32(text).toString(16).padStart(CRC_DIGITS, '0');
+  return decodeProven(stored, recordOf);
 }
 
 function recordOf(json: read.Json): StoredRecord {

@@ -1,12 +1,14 @@
 /**
- * The single node's store: one LevelDB in one folder, with the spool and the values that expire.
- * Opened and ready, or an error with its reason; closed when everything begun has ended.
+ * The single node's store: one LevelDB in one folder, with the spool, the counters and the values
+ * that expire. Opened and ready, or an error with its reason; closed when everything begun has ended.
  */
 import type { Clock } from '../../base/clock.ts';
 import type { CodedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import type { CounterStore } from '../counter-store.ts';
 import type { SpoolStore } from '../spool-store.ts';
 import type { TtlMap } from '../ttl-map.ts';
+import { LevelCounterStore } from './counters.ts';
 import { openDatabase } from './database.ts';
 import type { Database } from './database.ts';
 import { DiskWatermark } from './disk-watermark.ts';
@@ -29,6 +31,7 @@ export interface LevelStoreOptions {
 export interface LevelStore {
   readonly spool: SpoolStore;
   readonly ttl: TtlMap;
+  readonly counters: CounterStore;
   close(): Promise<void>;
 }
 
@@ -46,8 +49,10 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
   const watermark = new DiskWatermark(options);
   const spool = new LevelSpool({ database, clock, log, watermark });
   const ttl = new LevelTtlMap({ database, clock });
+  const counters = new LevelCounterStore({ database, clock, log });
   try {
     await spool.start();
+    await counters.start();
   } catch (error) {
     await database.close();
     throw error;
@@ -55,8 +60,9 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
   return {
     spool,
     ttl,
+    counters,
     async close() {
-      await Promise.all([spool.stop(), ttl.stop()]);
+      await Promise.all([spool.stop(), ttl.stop(), counters.stop()]);
       await database.close();
     },
   };

@@ -1,6 +1,8 @@
 /** The model keeps the contract. */
 import { MemoryDisk, MemorySpool } from '../../src/store/memory/spool.ts';
 import { MemoryTtlMap } from '../../src/store/memory/ttl-map.ts';
+import { MemoryCounterStore } from '../../src/store/memory/counters.ts';
+import { counterContract } from './counter-contract.ts';
 import { spoolContract } from './spool-contract.ts';
 import { ttlContract } from './ttl-contract.ts';
 
@@ -21,3 +23,9 @@ ttlContract('memory', async (clock) => ({
   map: new MemoryTtlMap({ clock }),
   async close() {},
 }));
+
+counterContract('memory', async (clock) => {
+  const disk = new Map<string, unknown>();
+  const make = () => new MemoryCounterStore({ clock, disk });
+  return { counters: make(), restart: async () => make(), close: async () => undefined };
+});
