@@ -1,11 +1,11 @@
 /**
- * A crash at every batch: whatever was acknowledged is there whole afterwards, nothing is there by
+ * A crash at every step on the disk, batches and content files: whatever was acknowledged is there whole afterwards, nothing is there by
  * half, and what was under way is in one of its two states. SIGKILL proves the order of writes, not
  * fsync, so the child also asserts that every batch asks for it.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -17,28 +17,24 @@ import { contentBytes, LENGTHS } from './crash-steps.ts';
 import { collect } from './sample-mail.ts';
 import { StillClock } from './still-clock.ts';
 
-const MAX_BATCHES = 60;
+const MAX_STEPS = 60;
 
 for (const when of ['before', 'after'] as const) {
-  test(
-    `killed ${when} each batch, the store keeps its promises`,
-    { timeout: 120_000 },
-    async () => {
-      let kills = 0;
-      for (; kills <= MAX_BATCHES; kills++) {
-        const base = await mkdtemp(join(tmpdir(), 'sluice-crash-'));
-        const folder = join(base, 'spool');
-        try {
-          const lines = await runChild(folder, when, kills + 1);
-          await verify(folder, lines, `${when} batch ${kills + 1}`);
-          if (lines.includes('done')) break;
-        } finally {
-          await rm(base, { recursive: true });
-        }
+  test(`killed ${when} each step, the store keeps its promises`, { timeout: 120_000 }, async () => {
+    let kills = 0;
+    for (; kills <= MAX_STEPS; kills++) {
+      const base = await mkdtemp(join(tmpdir(), 'sluice-crash-'));
+      const folder = join(base, 'spool');
+      try {
+        const lines = await runChild(folder, when, kills + 1);
+        await verify(folder, lines, `${when} step ${kills + 1}`);
+        if (lines.includes('done')) break;
+      } finally {
+        await rm(base, { recursive: true });
       }
-      assert.ok(kills >= 14 && kills < MAX_BATCHES, `${kills} batches were killed`);
-    },
-  );
+    }
+    assert.ok(kills >= 20 && kills < MAX_STEPS, `${kills} steps were killed`);
+  });
 }
 
 function runChild(folder: string, when: string, nth: number): Promise<string[]> {
@@ -98,7 +94,7 @@ async function verify(folder: string, lines: readonly string[], what: string): P
   await noStrays(folder, new Set(ids), what);
 }
 
-/** Nothing lies in the database that belongs to no message. */
+/** Nothing lies in the database or beside it that belongs to no message. */
 async function noStrays(folder: string, ids: ReadonlySet<string>, what: string): Promise<void> {
   const database = await openDatabase(folder);
   for await (const keys of database.keys({ gte: 'b!', lt: 'p' }))
@@ -106,9 +102,11 @@ async function noStrays(folder: string, ids: ReadonlySet<string>, what: string):
       const [letter, first, , last] = key.split('!');
       if (letter === 'c') continue; // counters belong to no message
       const id = letter === 'd' ? last : first;
-      assert.ok(letter !== 'o' && ids.has(id ?? ''), `${what}: stray key ${key}`);
+      assert.ok(ids.has(id ?? ''), `${what}: stray key ${key} of ${letter}`);
     }
   await database.close();
+  for (const name of await readdir(join(folder, 'content')))
+    assert.ok(ids.has(name), `${what}: stray file ${name}`);
 }
 
 function openStore(folder: string): Promise<LevelStore> {

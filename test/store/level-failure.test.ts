@@ -1,7 +1,7 @@
 /** What the store does when the disk fails it, is full, in use, not writable or of another layout. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -9,7 +9,8 @@ import { openDatabase } from '../../src/store/leveldb/database.ts';
 import { DiskWatermark } from '../../src/store/leveldb/disk-watermark.ts';
 import { guard } from '../../src/store/leveldb/guard.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
-import { levelFixture } from './level-fixture.ts';
+import { until } from '../support/until.ts';
+import { levelFixture, observedFiles } from './level-fixture.ts';
 import { bytesOf, collect, contentOf, entry } from './sample-mail.ts';
 import { StillClock } from './still-clock.ts';
 
@@ -54,33 +55,47 @@ test('after a failed write nothing is written, everything is refused, and it is 
   );
 });
 
-test('a failure in the middle of large content leaves nothing behind', async (t) => {
-  let batches = 0;
+test('a failure at any step of large content leaves nothing behind', async (t) => {
   let failAt = Infinity;
-  const fixture = await levelFixture({
-    before() {
-      if (++batches === failAt) throw new Error('I/O error');
-    },
-  });
+  let step = 0;
+  let code = 'EIO';
+  const fail = () => {
+    step++;
+    if (step === failAt) throw Object.assign(new Error('the disk says no'), { code });
+  };
+  const access = observedFiles(fail);
+  const fixture = await levelFixture({ access, before: fail });
   t.after(() => fixture.close());
-  const big = contentOf(bytesOf(2_000_000), { streamed: true });
-  for (const nth of [1, 2, 5]) {
-    batches = 0;
+  const big = contentOf(bytesOf(700_000), { streamed: true });
+  const commit = (nth: number, why: string) => {
+    step = 0;
     failAt = nth;
-    await assert.rejects(fixture.store.spool.commit(entry('A.1'), 0, big), {
-      code: 'STORE_FAILED',
-    });
+    code = why;
+    return fixture.store.spool.commit(entry('A.1'), 0, big);
+  };
+  const files = () => readdir(join(fixture.folder, 'content'));
+  // Create, three writes, sync, sync of the folder, batch.
+  for (const nth of [1, 2, 4, 5, 6, 7]) {
+    await assert.rejects(commit(nth, 'EIO'), { code: 'STORE_FAILED' }, `step ${nth}`);
     failAt = Infinity;
     const { spool } = await fixture.reopen();
     assert.equal(await spool.get('A.1'), undefined);
-    await fixture.store.close();
-    const database = await openDatabase(fixture.folder);
-    for (const range of ['b!', 'o!', 'm!', 'd!'])
-      for await (const keys of database.keys({ gte: range, lt: `${range[0]}"` }))
-        assert.deepEqual(keys, []);
-    await database.close();
     await fixture.reopen();
+    assert.deepEqual(await files(), [], `step ${nth}`);
   }
+  for (const nth of [1, 3]) {
+    const before = fixture.failures.length;
+    await assert.rejects(commit(nth, 'ENOSPC'), { code: 'STORE_FULL' });
+    assert.equal(fixture.failures.length, before, 'no room is no failure');
+    assert.deepEqual(await files(), []);
+  }
+  await assert.rejects(commit(5, 'ENOSPC'), { code: 'STORE_FAILED' }, 'a sync that failed');
+  failAt = Infinity;
+  const { spool } = await fixture.reopen();
+  await spool.commit(entry('A.1'), 0, big);
+  assert.deepEqual(await collect(spool.readContent('A.1')), bytesOf(700_000));
+  await spool.administer('A.1', { kind: 'remove' });
+  await until('the file is gone', async () => (await files()).length === 0);
 });
 
 test('every change of the spool asks for a synced batch', async (t) => {

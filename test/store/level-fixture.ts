@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../src/base/clock.ts';
 import type { CodedError } from '../../src/base/errors.ts';
+import { DISK } from '../../src/store/leveldb/content-files.ts';
+import type { FileAccess } from '../../src/store/leveldb/content-files.ts';
 import { openDatabase } from '../../src/store/leveldb/database.ts';
 import type { Database, WriteOp } from '../../src/store/leveldb/database.ts';
 import { openLevelStore } from '../../src/store/leveldb/store.ts';
@@ -35,16 +37,41 @@ export async function observed(folder: string, before: BeforeBatch): Promise<Dat
   };
 }
 
+/** The files with `before` called ahead of each step; what it throws is the step's failure. */
+export function observedFiles(
+  before: (step: string, path: string) => void,
+  after: (step: string, path: string) => void = () => undefined,
+): FileAccess {
+  const watched = async <T>(step: string, path: string, work: () => Promise<T>): Promise<T> => {
+    before(step, path);
+    const result = await work();
+    after(step, path);
+    return result;
+  };
+  return {
+    async create(path) {
+      const file = await watched('create', path, () => DISK.create(path));
+      return {
+        writev: (chunks) => watched('write', path, () => file.writev(chunks)),
+        datasync: () => watched('datasync', path, () => file.datasync()),
+        close: () => file.close(),
+      };
+    },
+    syncFolder: (path) => watched('syncFolder', path, () => DISK.syncFolder(path)),
+  };
+}
+
 export async function levelFixture(
   options: {
     clock?: Clock;
     before?: BeforeBatch;
     wrap?: (database: Database) => Database;
     minFreeBytes?: number;
+    access?: FileAccess;
   } = {},
 ): Promise<Fixture> {
   const { clock = new StillClock(), before = () => undefined, minFreeBytes = 0 } = options;
-  const { wrap = (database) => database } = options;
+  const { wrap = (database) => database, access = DISK } = options;
   const folder = await mkdtemp(join(tmpdir(), 'sluice-store-'));
   const log = new RecordedLog();
   const failures: CodedError[] = [];
@@ -55,6 +82,7 @@ export async function levelFixture(
       clock,
       log,
       onFailure: (error) => failures.push(error),
+      access,
       open: async (place) => wrap(await observed(place, before)),
     });
   const fixture: Fixture = {

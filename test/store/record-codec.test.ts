@@ -43,6 +43,7 @@ const FULL: Required<SpoolEntry> = {
   hold: HOLD,
 };
 const CONTENT = { bytes: 123_456, digest: 'abc', parts: 2 };
+const IN_FILE = { bytes: 900_000, digest: 'abc' };
 const RECORDS: Record<string, StoredRecord> = {
   'all members, held': { entry: FULL, dueAt: undefined, content: CONTENT },
   'few members, waiting': {
@@ -50,6 +51,7 @@ const RECORDS: Record<string, StoredRecord> = {
     dueAt: 5,
     content: CONTENT,
   },
+  'content in a file': { entry: entry('A.2'), dueAt: 5, content: IN_FILE },
 };
 
 for (const [name, record] of Object.entries(RECORDS)) {

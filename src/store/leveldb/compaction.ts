@@ -13,7 +13,7 @@ import { endOf } from './keys.ts';
 const CHECK_EVERY_MS = 15_000;
 /** Less is not worth the trouble. */
 const MIN_DEAD_BYTES = 16 * 1024 * 1024;
-const RANGES = ['b!', 'm!', 'd!', 'h!', 'o!'];
+const RANGES = ['b!', 'm!', 'd!', 'h!'];
 
 export interface CompactionOptions {
   readonly database: Database;

@@ -9,7 +9,7 @@ import { CodedError, errorText } from '../../base/errors.ts';
 import type { Database } from './database.ts';
 
 /** Longer than any honest stall of a disk, shorter than an SMTP client waits for its 250. */
-const WRITE_DEADLINE_MS = 60_000;
+export const WRITE_DEADLINE_MS = 60_000;
 /** A write that took this long is told to `onSlow`. */
 const SLOW_WRITE_MS = 2_000;
 
@@ -22,12 +22,14 @@ export interface GuardOptions {
 export interface GuardedDatabase extends Database {
   /** Why nothing is taken any more; undefined while all is well. */
   failure(): CodedError | undefined;
+  /** A write beside the database, on the same disk, failed: as if one of its own had. */
+  condemn(error: unknown): CodedError;
 }
 
 export function guard(database: Database, options: GuardOptions): GuardedDatabase {
   const { clock, onFailure, onSlow } = options;
   let failure: CodedError | undefined;
-  const fail = (error: unknown): CodedError => {
+  const condemn = (error: unknown): CodedError => {
     if (failure !== undefined) return failure;
     failure = new CodedError('STORE_FAILED', `a write to the store failed: ${errorText(error)}`, {
       cause: error,
@@ -44,7 +46,7 @@ export function guard(database: Database, options: GuardOptions): GuardedDatabas
           database.batch(ops, batchOptions),
         );
       } catch (error) {
-        throw fail(error);
+        throw condemn(error);
       }
       const tookMs = clock.mono() - startedAt;
       if (tookMs >= SLOW_WRITE_MS) onSlow?.(tookMs);
@@ -57,5 +59,6 @@ export function guard(database: Database, options: GuardOptions): GuardedDatabas
     compact: (start, end) => database.compact(start, end),
     close: () => database.close(),
     failure: () => failure,
+    condemn,
   };
 }

@@ -1,33 +1,26 @@
 /**
- * How a message comes into the database: its content in steps, its record with the last of them. Two
+ * How a message comes into the store: its content first or with its record, never behind it. Two
  * commits of one id follow each other; what is stored already is proven durable anew and not
  * touched. Mail is refused for a time, before anything of it is written, when the disk is nearly full
  * or does not keep up.
  */
 import { CodedError } from '../../base/errors.ts';
-import { Places } from '../../base/places.ts';
 import type { Content } from '../../mail/content.ts';
 import type { SpoolEntry } from '../../mail/spool-entry.ts';
-import { writeContent } from './content-parts.ts';
 import type { Database } from './database.ts';
 import type { DiskWatermark } from './disk-watermark.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { isId, PROOF_KEY, recordKey } from './keys.ts';
 import { newRecord, putOps, standingOf } from './message-ops.ts';
 import type { Standing } from './schedule.ts';
+import type { StoredContents } from './stored-contents.ts';
 
 /** Content that waits for the disk; beyond this the disk does not keep up and mail must wait. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
-/**
- * Content beyond this is written by few at a time; the rest waits where it is staged. The disk is
- * busy with a few, and each more costs memory in batches, write buffers and mapped tables.
- */
-const LARGE_BYTES = 1024 * 1024;
-const LARGE_AT_ONCE = 3;
-
 export interface IntakeOptions {
   readonly database: Pick<Database, 'has'>;
   readonly pump: GroupCommit;
+  readonly contents: StoredContents;
   readonly watermark: Pick<DiskWatermark, 'admit'>;
   /** The message is on disk; called before the next batch is written. */
   readonly arrived: (standing: Standing) => void;
@@ -35,7 +28,6 @@ export interface IntakeOptions {
 
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #large = new Places(LARGE_AT_ONCE);
   /** Commits under way, so that two of one id do not cross. */
   readonly #commits = new Map<string, Promise<void>>();
 
@@ -61,7 +53,7 @@ export class Intake {
   }
 
   async #store(entry: SpoolEntry, dueAt: number, content: Content): Promise<void> {
-    const { database, pump, watermark, arrived } = this.#options;
+    const { database, pump, contents, watermark, arrived } = this.#options;
     if (database.has(recordKey(entry.id))) {
       // What is visible is durable already; a synced write proves that the store still works.
       await pump.write([{ type: 'put', key: PROOF_KEY, value: new Uint8Array() }]);
@@ -70,11 +62,8 @@ export class Intake {
     await watermark.admit(content.sizeBytes);
     if (pump.waitingBytes > MAX_WAITING_BYTES)
       throw new CodedError('STORE_FULL', 'the disk does not keep up with the mail');
-    const write = () => writeContent(pump, entry.id, content);
-    const isLarge = content.sizeBytes > LARGE_BYTES;
-    const { ops, stored } = await (isLarge ? this.#large.run(write) : write());
+    const { ops, stored } = await contents.write(entry.id, content);
     const record = newRecord(entry, dueAt, stored);
-    ops.push(...putOps(record));
-    await pump.write(ops, () => arrived(standingOf(record)));
+    await pump.write([...ops, ...putOps(record)], () => arrived(standingOf(record)));
   }
 }

@@ -6,7 +6,6 @@
  *     d!dest!due!id   waiting messages in the order they are due; value: size in bytes
  *     h!id            held messages; value: size in bytes
  *     q!dest          a destination that is held
- *     o!id            large content is being written; no record yet
  *     c!key           counters and lock of a key
  *     t!ns!key        values with an expiry
  *     s!name          the store's own state
@@ -40,7 +39,6 @@ export const recordKey = (id: string): string => `m!${id}`;
 export const counterKey = (key: string): string => `c!${key}`;
 export const heldKey = (id: string): string => `h!${id}`;
 export const destHoldKey = (dest: string): string => `q!${destPart(dest)}`;
-export const openKey = (id: string): string => `o!${id}`;
 export const partsPrefix = (id: string): string => `b!${id}!`;
 
 export function partKey(id: string, part: number): string {

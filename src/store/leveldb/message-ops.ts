@@ -29,11 +29,11 @@ export function replaceOps(old: Standing, record: StoredRecord): WriteOp[] {
   return [{ type: 'del', key: indexKey(old) }, ...putOps(record)];
 }
 
-export function removeOps(old: Standing, parts: number): WriteOp[] {
+export function removeOps(old: Standing, content: StoredContent): WriteOp[] {
   return [
     { type: 'del', key: recordKey(old.id) },
     { type: 'del', key: indexKey(old) },
-    ...partDeletions(old.id, parts),
+    ...partDeletions(old.id, content),
   ];
 }
 

@@ -14,8 +14,8 @@ export interface StoredContent {
   readonly bytes: number;
   /** SHA-256 in base64; at mail's usual sizes it costs microseconds, as a CRC would. */
   readonly digest: string;
-  /** Number of parts it is stored in. */
-  readonly parts: number;
+  /** Number of parts in the database; undefined when it lies in a file of its own. */
+  readonly parts?: number;
 }
 
 export interface StoredRecord {
@@ -49,7 +49,7 @@ function recordOf(json: read.Json): StoredRecord {
     content: {
       bytes: read.count(content['bytes']),
       digest: read.text(content['digest']),
-      parts: read.count(content['parts']),
+      ...read.defined({ parts: read.optional(content['parts'], read.count) }),
     },
   };
 }

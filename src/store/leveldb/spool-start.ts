@@ -1,11 +1,10 @@
 /**
  * What the spool does when it opens: it refuses a layout it does not know, takes a new epoch for its
- * tokens (a synced write, so a folder that cannot be written is found here), sweeps the leftovers of
- * crashed commits and counts the indexes. It reads no record and no content.
+ * tokens (a synced write, so a folder that cannot be written is found here) and counts the indexes.
+ * It reads no record and no content.
  */
 import { CodedError } from '../../base/errors.ts';
 import type { SpoolTotals } from '../spool-store.ts';
-import { sweepLeftovers } from './content-parts.ts';
 import type { Database } from './database.ts';
 import { storedSize } from './due-index.ts';
 import type { DueIndex } from './due-index.ts';
@@ -18,7 +17,6 @@ export interface OpenedSpool {
 
 export async function openSpool(database: Database, due: DueIndex): Promise<OpenedSpool> {
   const epoch = await newEpoch(database);
-  await sweepLeftovers(database);
   const queued = await due.open();
   const held = await countHeld(database);
   return {

@@ -4,6 +4,7 @@
  * step on a message is being written, nobody else may begin one. See spool-store.ts for the
  * promises and keys.ts for the layout.
  */
+import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { CodedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -22,7 +23,8 @@ import type {
   Summary,
 } from '../spool-store.ts';
 import { Compaction } from './compaction.ts';
-import { readContent } from './content-parts.ts';
+import { ContentFiles } from './content-files.ts';
+import type { FileAccess } from './content-files.ts';
 import type { WriteOp } from './database.ts';
 import { DestinationHolds } from './destination-holds.ts';
 import type { DiskWatermark } from './disk-watermark.ts';
@@ -30,14 +32,15 @@ import { DueIndex } from './due-index.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { GuardedDatabase } from './guard.ts';
 import { Intake } from './intake.ts';
-import { isId, storedDue } from './keys.ts';
+import { isId, recordKey, storedDue } from './keys.ts';
 import type { ActiveLease } from './leases.ts';
 import { indexKey, newRecord, removeOps, replaceOps, standingOf } from './message-ops.ts';
-import type { StoredRecord } from './record-codec.ts';
+import type { StoredContent, StoredRecord } from './record-codec.ts';
 import { Records } from './records.ts';
 import { Schedule } from './schedule.ts';
 import type { Standing } from './schedule.ts';
 import { openSpool } from './spool-start.ts';
+import { StoredContents } from './stored-contents.ts';
 
 /** About what a record and its index entries take on disk, for the count of dead bytes. */
 const RECORD_BYTES = 1024;
@@ -47,12 +50,18 @@ export interface LevelSpoolOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly watermark: Pick<DiskWatermark, 'admit'>;
+  /** Of the database; large contents lie in a folder below it. */
+  readonly folder: string;
+  /** A seam for tests. */
+  readonly access?: FileAccess;
 }
 
 export class LevelSpool implements SpoolStore {
   readonly #database: GuardedDatabase;
   readonly #clock: Clock;
   readonly #pump: GroupCommit;
+  readonly #files: ContentFiles;
+  readonly #contents: StoredContents;
   readonly #intake: Intake;
   readonly #records: Records;
   readonly #compaction: Compaction;
@@ -66,27 +75,35 @@ export class LevelSpool implements SpoolStore {
     this.#clock = clock;
     this.#pump = new GroupCommit(database, { sync: true });
     const arrived = (standing: Standing) => this.#schedule.arrived(standing);
-    this.#intake = new Intake({ ...options, pump: this.#pump, arrived });
+    this.#compaction = new Compaction({ ...options, liveBytes: () => this.totals().bytes });
+    const folder = join(options.folder, 'content');
+    const condemn = (error: unknown) => database.condemn(error);
+    this.#files = new ContentFiles({ ...options, folder, condemn });
+    const dead = (bytes: number) => this.#compaction.note(bytes);
+    this.#contents = new StoredContents(database, this.#files, dead);
+    this.#intake = new Intake({ ...options, pump: this.#pump, contents: this.#contents, arrived });
     this.#records = new Records(database, (id) =>
       log.emit('store.error', { id, msg: 'the record is damaged and is left where it is' }),
     );
     this.#holds = new DestinationHolds(clock, this.#pump);
     const none = { queued: 0, held: 0, bytes: 0 };
     this.#schedule = new Schedule(clock, new DueIndex(database), 0, none);
-    this.#compaction = new Compaction({ ...options, liveBytes: () => this.totals().bytes });
   }
 
   async start(): Promise<void> {
     const due = new DueIndex(this.#database);
+    await this.#files.open();
     const { epoch, totals } = await openSpool(this.#database, due);
     this.#schedule = new Schedule(this.#clock, due, epoch, totals);
     await this.#holds.open(this.#database);
     this.#compaction.start();
     this.#open = true;
+    this.#files.sweep((id) => this.#database.has(recordKey(id)));
   }
 
   async stop(): Promise<void> {
     this.#open = false;
+    await this.#files.stop();
     await this.#compaction.stop();
     await this.#pump.stop();
   }
@@ -136,7 +153,7 @@ export class LevelSpool implements SpoolStore {
     const content = this.#schedule.contentOf(id) ?? (await this.#records.get(id))?.content;
     if (content === undefined)
       throw new CodedError('STORE_DAMAGED', `no message ${id} in the spool`);
-    yield* readContent(this.#database, id, content);
+    yield* this.#contents.read(id, content);
   }
 
   async renew(held: readonly Held[], leaseMs: number): Promise<boolean[]> {
@@ -169,7 +186,10 @@ export class LevelSpool implements SpoolStore {
   ): Promise<boolean[]> {
     this.#assertReady();
     const ops: WriteOp[] = [];
-    const ended = new Map<ActiveLease, { old: Standing; record: StoredRecord | undefined }>();
+    const ended = new Map<
+      ActiveLease,
+      { old: Standing; content: StoredContent; record: StoredRecord | undefined }
+    >();
     const results = steps.map(({ held, next }) => {
       const lease = this.#schedule.find(held);
       if (lease?.content === undefined || ended.has(lease)) return false;
@@ -178,16 +198,16 @@ export class LevelSpool implements SpoolStore {
       if (next !== undefined && next.entry.id !== old.id)
         throw new TypeError('an id never changes');
       const record = next && newRecord(next.entry, next.dueAt, content);
-      ops.push(...(record ? replaceOps(old, record) : removeOps(old, content.parts)));
-      ended.set(lease, { old, record });
+      ops.push(...(record ? replaceOps(old, record) : removeOps(old, content)));
+      ended.set(lease, { old, content, record });
       return true;
     });
     if (ended.size === 0) return results;
     for (const lease of ended.keys()) this.#schedule.settle(lease);
     await this.#pump.write(ops, () => {
-      for (const [lease, { old, record }] of ended) {
+      for (const [lease, { old, content, record }] of ended) {
         this.#schedule.end(lease);
-        this.#moved(old, record);
+        this.#moved(old, content, record);
       }
     });
     return results;
@@ -208,19 +228,20 @@ export class LevelSpool implements SpoolStore {
     const { content } = before;
     const after = afterStep(before, step, storedDue(this.#clock.now()));
     const record = after && { ...after, content };
-    const ops = record ? replaceOps(old, record) : removeOps(old, content.parts);
+    const ops = record ? replaceOps(old, record) : removeOps(old, content);
     await this.#pump.write(ops, () => {
       this.#schedule.unlock(id);
-      this.#moved(old, record);
+      this.#moved(old, content, record);
     });
     return true;
   }
 
   /** A batch that replaced a message, or removed it, is on disk. */
-  #moved(old: Standing, record: StoredRecord | undefined): void {
+  #moved(old: Standing, content: StoredContent, record: StoredRecord | undefined): void {
     this.#schedule.left(old);
     if (record !== undefined) this.#schedule.arrived(standingOf(record));
-    this.#compaction.note(RECORD_BYTES + (record === undefined ? old.bytes : 0));
+    else this.#contents.removed(old.id, content);
+    this.#compaction.note(RECORD_BYTES);
   }
 
   backlog(): DestinationBacklog[] {

@@ -8,6 +8,7 @@ import type { Log } from '../../base/log.ts';
 import type { CounterStore } from '../counter-store.ts';
 import type { SpoolStore } from '../spool-store.ts';
 import type { TtlMap } from '../ttl-map.ts';
+import type { FileAccess } from './content-files.ts';
 import { LevelCounterStore } from './counters.ts';
 import { openDatabase } from './database.ts';
 import type { Database } from './database.ts';
@@ -24,8 +25,9 @@ export interface LevelStoreOptions {
   readonly log: Log;
   /** Called once, when a write failed: from then on the store takes nothing until a restart. */
   readonly onFailure: (error: CodedError) => void;
-  /** A seam for tests. */
+  /** Seams for tests. */
   readonly open?: (folder: string) => Promise<Database>;
+  readonly access?: FileAccess;
 }
 
 export interface LevelStore {
@@ -47,7 +49,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
     onSlow: (ms) => log.emit('store.slow', { folder, ms: Math.round(ms) }),
   });
   const watermark = new DiskWatermark(options);
-  const spool = new LevelSpool({ database, clock, log, watermark });
+  const spool = new LevelSpool({ ...options, database, watermark });
   const ttl = new LevelTtlMap({ database, clock });
   const counters = new LevelCounterStore({ database, clock, log });
   try {

@@ -1,0 +1,220 @@
+/**
+ * Large content lies beside the database, one file for each message: LevelDB would write every byte
+ * at least twice and rewrite it while it lives, a file is written once and gone when it is unlinked.
+ * A file is synced, and so is its folder, before the record that speaks of it is written; it is
+ * unlinked after the record is gone. So a record always has its file, and a file without a record is
+ * what a crash left, which the sweep removes. Nobody gets the whole of a damaged file.
+ */
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
+import { withDeadline } from '../../base/deadline.ts';
+import { CodedError, errorText } from '../../base/errors.ts';
+import { Places } from '../../base/places.ts';
+import type { Content } from '../../mail/content.ts';
+import { FolderSync } from './folder-sync.ts';
+import { WRITE_DEADLINE_MS } from './guard.ts';
+import { isId } from './keys.ts';
+import type { StoredContent } from './record-codec.ts';
+
+/** Chunks are gathered to writes of about this size, and read back in pieces of it. */
+const PIECE_BYTES = 256 * 1024;
+/**
+ * Files written at once; the rest waits where it is staged. Node gives file work four threads, which
+ * the database needs as well, and each file costs memory for a piece.
+ */
+const WRITES_AT_ONCE = 3;
+/** Leftovers looked at between two turns of the event loop. */
+const SWEEP_AT_ONCE = 100;
+/** What an operator can free or a moment can change: mail waits, the store is sound. */
+const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE']);
+
+/** The calls on the file system that a test makes fail. */
+export interface FileAccess {
+  create(path: string): Promise<Pick<FileHandle, 'writev' | 'datasync' | 'close'>>;
+  syncFolder(path: string): Promise<void>;
+}
+
+export interface ContentFilesOptions {
+  readonly folder: string;
+  readonly clock: Clock;
+  /** The store cannot be trusted any more; returns the error for everybody. */
+  readonly condemn: (error: unknown) => CodedError;
+  readonly access?: FileAccess;
+}
+
+export const DISK: FileAccess = {
+  create: (path) => open(path, 'wx', 0o600),
+  async syncFolder(path) {
+    const folder = await open(path, 'r');
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  },
+};
+
+export class ContentFiles {
+  readonly #options: ContentFilesOptions;
+  readonly #access: FileAccess;
+  readonly #folder: FolderSync;
+  readonly #writes = new Places(WRITES_AT_ONCE);
+  #found: readonly string[] = [];
+  #sweeping: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(options: ContentFilesOptions) {
+    this.#options = options;
+    this.#access = options.access ?? DISK;
+    this.#folder = new FolderSync(() => this.#access.syncFolder(options.folder));
+  }
+
+  /** Before anything is written: what is there now is of earlier runs. */
+  async open(): Promise<void> {
+    const { folder } = this.#options;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    this.#found = await readdir(folder);
+  }
+
+  /**
+   * The content is on disk, under its own name, when this resolves. Rejects with `STORE_FULL` or
+   * `STORE_FAILED`, or as the content does that cannot be read; then nothing of it stays.
+   */
+  write(id: string, content: Content): Promise<StoredContent> {
+    return this.#writes.run(async () => {
+      try {
+        return await this.#writeFile(id, content);
+      } catch (error) {
+        await unlink(this.#path(id)).catch(() => undefined); // else the next start sweeps it
+        throw error;
+      }
+    });
+  }
+
+  async *read(id: string, stored: StoredContent): AsyncIterable<Uint8Array> {
+    const file = await open(this.#path(id), 'r').catch((error: unknown) => {
+      throw damaged(id, errorText(error));
+    });
+    try {
+      const digest = createHash('sha256');
+      for (let at = 0; at < stored.bytes;) {
+        const wanted = Math.min(PIECE_BYTES, stored.bytes - at);
+        const { buffer, bytesRead } = await file
+          .read({ buffer: Buffer.allocUnsafe(wanted), position: at })
+          .catch((error: unknown) => {
+            throw damaged(id, errorText(error));
+          });
+        if (bytesRead === 0) throw damaged(id, `${at} bytes of ${stored.bytes}`);
+        const piece = buffer.subarray(0, bytesRead);
+        digest.update(piece);
+        at += bytesRead;
+        if (at === stored.bytes && digest.digest('base64') !== stored.digest)
+          throw damaged(id, 'its digest differs');
+        yield piece;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** The message is gone. A file that stays all the same is swept at the next start. */
+  remove(id: string): void {
+    unlink(this.#path(id)).catch(() => undefined);
+  }
+
+  /** Begins to remove the files found at the opening that no record speaks of. */
+  sweep(isStored: (id: string) => boolean): void {
+    // What cannot be looked up now stays for the next start.
+    this.#sweeping = this.#sweep(isStored).catch(() => undefined);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#sweeping;
+  }
+
+  async #sweep(isStored: (id: string) => boolean): Promise<void> {
+    const found = this.#found;
+    this.#found = [];
+    for (let at = 0; at < found.length && !this.#stopped; at += SWEEP_AT_ONCE) {
+      const some = found.slice(at, at + SWEEP_AT_ONCE);
+      const left = some.filter((name) => isId(name) && !isStored(name));
+      await Promise.all(left.map((name) => unlink(this.#path(name)).catch(() => undefined)));
+    }
+  }
+
+  async #writeFile(id: string, content: Content): Promise<StoredContent> {
+    const file = await this.#onDisk(() => this.#access.create(this.#path(id)));
+    const digest = createHash('sha256');
+    let bytes = 0;
+    try {
+      let piece: Uint8Array[] = [];
+      let pieceBytes = 0;
+      const flush = async () => {
+        const chunks = piece;
+        piece = [];
+        pieceBytes = 0;
+        await this.#onDisk(() => writeAll(file, chunks));
+      };
+      for await (const chunk of content.chunks ?? content.read()) {
+        digest.update(chunk);
+        bytes += chunk.length;
+        piece.push(chunk);
+        pieceBytes += chunk.length;
+        if (pieceBytes >= PIECE_BYTES) await flush();
+      }
+      if (bytes !== content.sizeBytes)
+        throw new Error(`content of ${id} has ${bytes} bytes, it declared ${content.sizeBytes}`);
+      if (pieceBytes > 0) await flush();
+      await this.#onDisk(() => file.datasync(), { isSync: true });
+    } finally {
+      await file.close();
+    }
+    await this.#onDisk(() => this.#folder.sync(), { isSync: true });
+    return { bytes, digest: digest.digest('base64') };
+  }
+
+  /** After a sync that failed nobody knows what is on the disk: that is never only a lack of room. */
+  async #onDisk<T>(work: () => Promise<T>, { isSync = false } = {}): Promise<T> {
+    const { clock, condemn, folder } = this.#options;
+    try {
+      return await withDeadline(clock, WRITE_DEADLINE_MS, 'store', work);
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+      if (isSync || !NO_ROOM.has(code)) throw condemn(error);
+      throw new CodedError('STORE_FULL', `store ${folder}: ${errorText(error)}`, { cause: error });
+    }
+  }
+
+  #path(id: string): string {
+    return join(this.#options.folder, id);
+  }
+}
+
+async function writeAll(
+  file: Pick<FileHandle, 'writev'>,
+  chunks: readonly Uint8Array[],
+): Promise<void> {
+  let left = chunks;
+  while (left.length > 0) {
+    const { bytesWritten } = await file.writev(left);
+    left = behind(left, bytesWritten);
+  }
+}
+
+/** What is left of the chunks when so many bytes of them are written. */
+function behind(chunks: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let left = bytes;
+  for (const [index, chunk] of chunks.entries()) {
+    if (left < chunk.length) return [chunk.subarray(left), ...chunks.slice(index + 1)];
+    left -= chunk.length;
+  }
+  return [];
+}
+
+function damaged(id: string, what: string): CodedError {
+  return new CodedError('STORE_DAMAGED', `content of ${id}: ${what}`);
+}

@@ -1,0 +1,47 @@
+/**
+ * Where the contents of the messages lie: small ones as parts in the database, in the batch of their
+ * record, large ones in files. Nobody else knows which.
+ */
+import type { Content } from '../../mail/content.ts';
+import type { ContentFiles } from './content-files.ts';
+import { inParts, readParts } from './content-parts.ts';
+import type { WrittenContent } from './content-parts.ts';
+import type { Database } from './database.ts';
+import type { StoredContent } from './record-codec.ts';
+
+/**
+ * Content beyond this goes to a file. Below, one batch with the record is faster than files to sync;
+ * above, LevelDB's rewriting costs more (docs/performance.md).
+ */
+const FILE_BYTES = 256 * 1024;
+
+export class StoredContents {
+  readonly #database: Database;
+  readonly #files: ContentFiles;
+  readonly #onDead: (bytes: number) => void;
+
+  /** `onDead` hears of bytes of the database that were deleted. */
+  constructor(database: Database, files: ContentFiles, onDead: (bytes: number) => void) {
+    this.#database = database;
+    this.#files = files;
+    this.#onDead = onDead;
+  }
+
+  /** What lies in a file is on disk when this resolves; the rest is, with the operations. */
+  async write(id: string, content: Content): Promise<WrittenContent> {
+    if (content.sizeBytes <= FILE_BYTES) return inParts(id, content);
+    return { ops: [], stored: await this.#files.write(id, content) };
+  }
+
+  read(id: string, stored: StoredContent): AsyncIterable<Uint8Array> {
+    const { parts } = stored;
+    if (parts === undefined) return this.#files.read(id, stored);
+    return readParts(this.#database, id, { ...stored, parts });
+  }
+
+  /** The batch that removed the message and what of it lay in the database is on disk. */
+  removed(id: string, { bytes, parts }: StoredContent): void {
+    if (parts === undefined) this.#files.remove(id);
+    else this.#onDead(bytes);
+  }
+}
