@@ -13,10 +13,11 @@ import type { GatewayState, ListenerView, ReloadResult } from './control/gateway
 import { ControlServer } from './control/server.ts';
 import { announce } from './gateway/announcement.ts';
 import { controlView } from './gateway/control-view.ts';
-import { dataFolder, freeBytes } from './gateway/data-folder.ts';
+import { dataFolder } from './gateway/data-folder.ts';
 import type { DeliveryParts } from './gateway/delivery-parts.ts';
 import { buildDelivery } from './gateway/delivery-parts.ts';
 import { Listeners } from './gateway/listeners.ts';
+import { metricSources } from './gateway/metric-sources.ts';
 import type { Recorder } from './gateway/recorder.ts';
 import type { InForce, ReloadWish } from './gateway/reloads.ts';
 import { Reloads } from './gateway/reloads.ts';
@@ -96,7 +97,7 @@ export class Gateway {
       undo.push(() => parts.delivery.courier.stop());
       undo.push(() => parts.generation.filters.stop());
 
-      await parts.delivery.outages.start();
+      await parts.delivery.remember();
       parts.controlAt = await parts.control.start();
       undo.push(() => parts.control.stop());
       await scanners.probe(parts.generation.filters);
@@ -104,18 +105,16 @@ export class Gateway {
       undo.push(() => parts.delivery.scheduler.stop());
       await parts.listeners.start();
       scanners.watch(() => this.#current().filters);
-      recorder.metrics.watch({
-        connections: () => parts.listeners.connections(),
-        queue: () => {
-          const { queued, held, bytes } = store.spool.totals();
-          return { deferred: queued, hold: held, bytes };
-        },
-        store: () => ({
-          engine: 'leveldb',
-          up: this.#state !== 'failed',
-          freeBytes: freeBytes(folder),
+      recorder.metrics.watch(
+        metricSources({
+          listeners: parts.listeners,
+          spool: store.spool,
+          health: parts.delivery.health,
+          directory: () => parts.generation.directory,
+          isStoreUp: () => this.#state !== 'failed',
+          folder,
         }),
-      });
+      );
       this.#reloads.start();
       undo.push(async () => this.#reloads.stop());
       this.#state = 'ready';
@@ -189,12 +188,17 @@ export class Gateway {
       metrics: recorder.metrics,
       traces: recorder.traces,
       feed: recorder.feed,
-      health,
+      destinations: {
+        directory: () => this.#current().directory,
+        health,
+        courier,
+        scheduler,
+        spool: store.spool,
+      },
       spool: store.spool,
       memory,
       verifier,
       wake: (dest) => scheduler.retryNow(dest),
-      nextProbeAt: (destination) => scheduler.nextProbeAt(destination),
       reload: () => this.reload('command'),
       stop: () => this.#options.onEnd('stop'),
     });

@@ -12,6 +12,8 @@ export interface MetricSources {
   /** Open connections by listener. */
   connections(): Readonly<Record<string, number>>;
   queue(): { readonly deferred: number; readonly hold: number; readonly bytes: number };
+  /** Hosted destinations and whether they answer. */
+  destinations(): readonly { readonly dest: string; readonly up: boolean }[];
   store(): {
     readonly engine: string;
     readonly up: boolean;
@@ -96,6 +98,9 @@ function declareLevels(registry: Registry, sources: () => MetricSources | undefi
   level('queue_bytes', 'Bytes of the messages in the queue.', [], (from) => [
     [{}, from.queue().bytes],
   ]);
+  level('destination_up', 'The destination answers.', ['dest'], (from) =>
+    from.destinations().map(({ dest, up }) => [{ dest: name(dest) }, up ? 1 : 0]),
+  );
   level('store_up', 'The store takes writes.', ['engine'], (from) => {
     const { engine, up } = from.store();
     return [[{ engine }, up ? 1 : 0]];
@@ -163,7 +168,11 @@ function createMeter(registry: Registry): Metrics['meter'] {
     LATENCY_SECONDS,
     'result',
   );
-  const destinationUp = gauge('destination_up', 'The destination answers.', 'dest');
+  const changes = counter(
+    'destination_changes_total',
+    'Times a destination went down or came back.',
+    ...['dest', 'state'],
+  );
   const held = counter('recipients_held_total', 'Recipients put on hold.', 'reason');
   const reports = counter('dsn_sent_total', 'Delivery status notifications made.');
   const unproven = counter(
@@ -223,8 +232,8 @@ function createMeter(registry: Registry): Metrics['meter'] {
     'rcpt.hold': (fields) => held.inc({ reason: reason(fields) }),
     'msg.done': (fields) =>
       latency.observe({ result: word(fields['res']) }, amount(fields['delay'])),
-    'dest.up': (fields) => destinationUp.set(dest(fields), 1),
-    'dest.down': (fields) => destinationUp.set(dest(fields), 0),
+    'dest.up': (fields) => changes.inc({ ...dest(fields), state: 'up' }),
+    'dest.down': (fields) => changes.inc({ ...dest(fields), state: 'down' }),
     'dsn.out': (fields) => {
       reports.inc();
       if (fields['proven'] === false) unproven.inc();

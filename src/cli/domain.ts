@@ -1,4 +1,4 @@
-/** `sluice domain list|show` and `sluice destination list`: who is served, and where it goes. */
+/** `sluice domain list|show`: who is served. */
 import type { Command } from 'commander';
 import type { ControlClient } from '../control/client.ts';
 import type { Row } from '../control/rows.ts';
@@ -6,8 +6,7 @@ import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
 import type { ListingOptions } from './listing.ts';
 import { jsonLine, printListing, withListingOptions } from './listing.ts';
-import { sinceText, untilText } from './quantity.ts';
-import { rowOf, textOf, timeOf, wordsOf } from './row-reader.ts';
+import { rowOf, textOf, wordsOf } from './row-reader.ts';
 import type { Column } from './table.ts';
 import { printable } from './terminal.ts';
 
@@ -40,16 +39,6 @@ export function addDomain(program: Command, cli: Cli): void {
     });
 }
 
-export function addDestination(program: Command, cli: Cli): void {
-  const destination = program.command('destination').description('servers of the customers');
-  const list = destination.command('list').description('all of them, with their health');
-  withListingOptions(list).action(async (options: ListingOptions) => {
-    const client = await cli.client();
-    const columns = destinationColumns(cli.terminal.now());
-    await printListing(cli, columns, client.rows('/api/v1/destinations'), options);
-  });
-}
-
 async function findDomain(client: ControlClient, name: string): Promise<Row | undefined> {
   for await (const row of client.rows('/api/v1/domains')) {
     if (row['name'] === name || wordsOf(row, 'aliases').includes(name)) return row;
@@ -75,32 +64,4 @@ function domainText(row: Row): string {
     ['file', textOf(row, 'file')],
   ];
   return lines.map(([name, value]) => `${name.padEnd(12)} ${printable(value)}\n`).join('');
-}
-
-function destinationColumns(now: number): readonly Column[] {
-  return [
-    { name: 'DESTINATION', value: (row) => textOf(row, 'name'), max: 40 },
-    {
-      name: 'STATE',
-      value: (row) => textOf(row, 'state'),
-      colour: (state) =>
-        state === 'up'
-          ? 'green'
-          : state === 'down'
-            ? 'red'
-            : state === 'unknown'
-              ? 'dim'
-              : 'yellow',
-    },
-    {
-      name: 'SINCE',
-      value: (row) => sinceText(now, timeOf(row, 'since')),
-      align: 'right',
-    },
-    { name: 'WAITING', value: (row) => textOf(row, 'waiting'), align: 'right' },
-    { name: 'PROBE', value: (row) => untilText(now, timeOf(row, 'next_probe_at')), align: 'right' },
-    { name: 'SEEN', value: (row) => sinceText(now, timeOf(row, 'last_at')), align: 'right' },
-    { name: 'DOMAINS', value: (row) => wordsOf(row, 'domains').join(','), max: 40 },
-    { name: 'LAST', value: (row) => textOf(row, 'last') },
-  ];
 }

@@ -39,6 +39,9 @@ export interface ApiDeps {
 interface ById {
   Params: { id: string };
 }
+interface ByDomain {
+  Params: { domain: string };
+}
 interface ByAddress {
   Params: { address: string };
 }
@@ -68,6 +71,11 @@ function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiD
   server.get('/api/v1/destinations', (_request, reply) =>
     list(log, reply, gateway.destinations().map(rows.destinationRow)),
   );
+  server.get<ByDomain>('/api/v1/destinations/:domain', async ({ params }) => {
+    const found = gateway.destination(params.domain);
+    if (found === undefined) throw new RequestFault(404, `${params.domain} is not served here`);
+    return rows.destinationDetailRow(found);
+  });
   server.post('/api/v1/reload', async (_request, reply) => {
     const { ok, problems, needsRestart } = await gateway.reload();
     const row = { v: 1, kind: 'reload', ok, problems, needs_restart: needsRestart };

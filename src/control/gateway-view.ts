@@ -16,6 +16,8 @@ export interface GatewayView {
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   domains(): readonly DomainView[];
   destinations(): readonly DestinationView[];
+  /** All about the destination of a domain, found by its name or an alias. */
+  destination(domain: string): DestinationDetail | undefined;
   readonly queue: QueueView;
   readonly recipients: RecipientsView;
   readonly traces: Pick<SessionTraces, 'timeline' | 'timelines'>;
@@ -97,6 +99,33 @@ export interface DestinationView {
   readonly nextProbeAt: number | undefined;
   /** Messages that wait for it. */
   readonly waiting: number;
+}
+
+export interface DestinationDetail extends DestinationView {
+  /** Changes of state, oldest first; they survive a restart. */
+  readonly history: readonly {
+    readonly at: number;
+    readonly state: DestinationView['state'];
+    readonly text: string;
+  }[];
+  /** What was seen last, oldest first, since the gateway runs. */
+  readonly answers: readonly {
+    readonly at: number;
+    readonly kind: 'answered' | 'temporary' | 'unreachable';
+    readonly ms: number | undefined;
+    readonly text: string;
+  }[];
+  /** When it last gave a normal answer. */
+  readonly goodAt: number | undefined;
+  readonly connections: {
+    readonly busy: number;
+    readonly kept: number;
+    readonly waiting: number;
+    readonly max: number;
+  };
+  /** Deliveries from the queue, now and at most; undefined when there are none. */
+  readonly pace: { readonly running: number; readonly limit: number } | undefined;
+  readonly waitingBy: readonly { readonly domain: string; readonly messages: number }[];
 }
 
 export interface QueueView {

@@ -9,6 +9,7 @@ import { formatAddress, pathText } from '../mail/address.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { Summary } from '../store/spool-store.ts';
 import type {
+  DestinationDetail,
   DestinationView,
   DomainView,
   GatewayStatus,
@@ -126,6 +127,17 @@ export function destinationRow(destination: DestinationView): Row {
     last: lastText,
     last_at: iso(lastAt),
     next_probe_at: iso(nextProbeAt),
+  };
+}
+
+export function destinationDetailRow(detail: DestinationDetail): Row {
+  const { history, answers, goodAt, waitingBy, ...view } = detail;
+  return {
+    ...destinationRow(view),
+    good_at: iso(goodAt),
+    waiting_by: waitingBy,
+    history: history.map(({ at, ...rest }) => ({ at: iso(at), ...rest })),
+    answers: answers.map(({ at, ...rest }) => ({ at: iso(at), ...rest })),
   };
 }
 

@@ -34,6 +34,13 @@ interface Site {
   readonly expiry: MovingDeadline;
 }
 
+/** Connections of a destination: at work, kept for the next one, and those who wait for one. */
+export interface ConnectionCount {
+  readonly busy: number;
+  readonly kept: number;
+  readonly waiting: number;
+}
+
 export type Grant =
   | { readonly kind: 'granted'; readonly kept: SmtpClient | undefined }
   /** The line is full, or the wait took too long. */
@@ -79,6 +86,13 @@ export class ConnectionPool {
     if (site.permits.taken + site.kept.length < maxConnections) this.#keep(site, client);
     else client.quit();
     this.#forgetIfEmpty(site);
+  }
+
+  view(key: string): ConnectionCount {
+    const site = this.#sites.get(key);
+    if (site === undefined) return { busy: 0, kept: 0, waiting: 0 };
+    const { permits, kept } = site;
+    return { busy: permits.taken, kept: kept.length, waiting: permits.waiting };
   }
 
   /** Says goodbye on all kept connections and sends away who waits. Permits may still come back. */

@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { CodedError } from '../base/errors.ts';
 import type { Destination } from '../directory/domain.ts';
 import type { SmtpClient } from '../smtp/client.ts';
+import type { ConnectionCount } from './connection-pool.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { createHosts } from './host-walk.ts';
 import type { HostWalk, HostWalkOptions, NoHost } from './host-walk.ts';
@@ -85,6 +86,10 @@ export class Connections {
     if (dialed.client === undefined) return dialed.why;
     this.#pool.adopt(destination, dialed.client);
     return undefined;
+  }
+
+  count(key: string): ConnectionCount {
+    return this.#pool.view(key);
   }
 
   /** No new work; what runs may end, within bounds. */

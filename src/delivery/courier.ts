@@ -16,6 +16,7 @@ import type { Reply } from '../mail/reply.ts';
 import { isClosing } from '../mail/reply.ts';
 import type { CalloutAnswer } from './callout.ts';
 import { Callouts } from './callouts.ts';
+import type { ConnectionCount } from './connection-pool.ts';
 import { Connections } from './connections.ts';
 import type { Attempt } from './connections.ts';
 import type { Observation } from './destination-health.ts';
@@ -58,6 +59,8 @@ export interface Courier {
   ): Promise<CalloutAnswer>;
   /** Whether any host of the destination speaks SMTP with us now. */
   probe(destination: Destination, signal?: AbortSignal): Promise<boolean>;
+  /** Connections to a destination, by its key. */
+  connections(key: string): ConnectionCount;
   stop(): Promise<void>;
 }
 
@@ -152,6 +155,7 @@ export function createCourier(options: CourierOptions): Courier {
         (text) => ({ kind: 'unsure', text, unreachable: false }),
       ),
     probe: (destination, signal) => guarded(probe(destination, signal), 'probe', () => false),
+    connections: (key) => connections.count(key),
     async stop() {
       callouts.stop();
       await connections.stop();

@@ -6,7 +6,8 @@
  * - `refusing`: it answers with temporary refusals again and again;
  * - `down`: nobody answers.
  *
- * `nextHealth` is the whole machine, a pure function; the book keeps one state per destination.
+ * `nextHealth` is the whole machine, a pure function; the book keeps one state per destination, with
+ * its last changes and answers, and forgets the destination seen longest ago when it is full.
  */
 import type { Clock } from '../base/clock.ts';
 
@@ -75,13 +76,45 @@ export interface HealthChange {
   readonly now: Health;
 }
 
+/** A change of state, and what was seen that changed it. */
+export interface Transition {
+  readonly at: number;
+  readonly state: Health['state'];
+  readonly text: string;
+}
+
+export interface Seen {
+  readonly at: number;
+  readonly observation: Observation;
+}
+
+/** What is worth keeping of a destination across a restart. */
+export interface HealthNote {
+  readonly key: string;
+  readonly health: Health;
+  /** Oldest first. */
+  readonly history: readonly Transition[];
+}
+
+interface Known {
+  health: Health;
+  history: readonly Transition[];
+  /** Oldest first. */
+  answers: readonly Seen[];
+}
+
 /** More destinations than a configuration has; the one seen longest ago is forgotten. */
 const MAX_DESTINATIONS = 100_000;
+/** Enough to see a bad week; a destination that changes more often is one bad day. */
+const MAX_HISTORY = 20;
+const MAX_ANSWERS = 5;
+/** An answer is the destination's text: what is kept of it is bounded. */
+const MAX_TEXT = 300;
 
 export class HealthBook {
   readonly #clock: Clock;
   readonly #onChange: (change: HealthChange) => void;
-  readonly #destinations = new Map<string, Health>();
+  readonly #destinations = new Map<string, Known>();
 
   /** `onChange` hears of each change of state, at once. */
   constructor(clock: Clock, onChange: (change: HealthChange) => void) {
@@ -89,27 +122,56 @@ export class HealthBook {
     this.#onChange = onChange;
   }
 
+  /** As it was when the gateway stopped: an outage goes on, and nobody is told of it again. */
+  restore(notes: readonly HealthNote[]): void {
+    for (const { key, health, history } of notes) {
+      if (this.#destinations.size >= MAX_DESTINATIONS) return;
+      this.#destinations.set(key, { health, history, answers: [] });
+    }
+  }
+
   observe(key: string, seen: Observation): void {
-    const before = this.#destinations.get(key);
-    const now = nextHealth(before, seen, this.#clock.now());
+    const known = this.#destinations.get(key);
+    const before = known?.health;
+    const at = this.#clock.now();
+    const now = nextHealth(before, seen, at);
+    const isChange = now.state !== (before?.state ?? 'up');
+    const { history = [], answers = [] } = known ?? {};
+    const text = seen.kind === 'answered' ? '' : seen.text.slice(0, MAX_TEXT);
     // Taken out and put in again, so that the map's order is the order they were seen in.
     this.#destinations.delete(key);
     if (this.#destinations.size >= MAX_DESTINATIONS) this.#forgetOldest();
-    this.#destinations.set(key, now);
-    if (now.state !== (before?.state ?? 'up')) this.#onChange({ key, before, now });
+    this.#destinations.set(key, {
+      health: now,
+      history: isChange
+        ? [...history, { at, state: now.state, text }].slice(-MAX_HISTORY)
+        : history,
+      answers: [...answers, { at, observation: seen }].slice(-MAX_ANSWERS),
+    });
+    if (isChange) this.#onChange({ key, before, now });
   }
 
   view(key: string): Health | undefined {
-    return this.#destinations.get(key);
+    return this.#destinations.get(key)?.health;
   }
 
   isDown(key: string): boolean {
-    return this.#destinations.get(key)?.state === 'down';
+    return this.#destinations.get(key)?.health.state === 'down';
+  }
+
+  note(key: string): HealthNote | undefined {
+    const known = this.#destinations.get(key);
+    return known && { key, health: known.health, history: known.history };
+  }
+
+  /** What was seen last, oldest first. */
+  answers(key: string): readonly Seen[] {
+    return this.#destinations.get(key)?.answers ?? [];
   }
 
   /** Every destination heard of, the one seen last at the end. */
   list(): readonly { readonly key: string; readonly health: Health }[] {
-    return [...this.#destinations].map(([key, health]) => ({ key, health }));
+    return [...this.#destinations].map(([key, { health }]) => ({ key, health }));
   }
 
   #forgetOldest(): void {

@@ -25,6 +25,9 @@ export class Pace {
   get isIdle(): boolean {
     return this.#places.isIdle;
   }
+  get running(): number {
+    return this.#places.taken;
+  }
 
   /** Back to the beginning: the destination is back after an outage. */
   restart(): void {

@@ -35,6 +35,10 @@ export class Permits {
     return this.#taken;
   }
 
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
   /** Nobody has or wants a permit. */
   get isIdle(): boolean {
     return this.#taken === 0;

@@ -96,10 +96,20 @@ export class Scheduler {
     return this.#places.taken;
   }
 
+  /** Deliveries from the spool to a destination, now and at most; undefined when there are none. */
+  paceOf(key: string): { readonly running: number; readonly limit: number } | undefined {
+    const pace = this.#paces.get(key);
+    return pace && { running: pace.running, limit: pace.limit };
+  }
+
   start(): void {
     this.#expiry = this.#options.clock.timer(EXPIRY_EVERY_MS, () =>
       this.#supervise(this.#expire()),
     );
+    // Those that were down when the gateway stopped may be back for long: ask at once.
+    for (const destination of this.#options.destinations?.() ?? []) {
+      if (this.#options.health.isDown(destination.key)) this.#probes.now(destination);
+    }
     this.#look();
   }
 

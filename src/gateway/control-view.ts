@@ -5,23 +5,19 @@ import type { Rates } from '../base/message-rates.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { SessionTraces } from '../base/session-traces.ts';
 import type { Config } from '../config/config.ts';
-import { addressText } from '../config/config.ts';
 import type {
-  DestinationView,
   DomainView,
   GatewayState,
   GatewayStatus,
   GatewayView,
   HealthCheck,
   ListenerView,
-  Outage,
   RecipientsView,
   ReloadResult,
   ScannerView,
 } from '../control/gateway-view.ts';
 import type { LiveFeed } from '../control/live-feed.ts';
-import type { HealthBook } from '../delivery/destination-health.ts';
-import type { Destination, Domain } from '../directory/domain.ts';
+import type { Domain } from '../directory/domain.ts';
 import { recipientKey } from '../directory/domain.ts';
 import type { Address } from '../mail/address.ts';
 import { formatAddress } from '../mail/address.ts';
@@ -31,6 +27,8 @@ import type { RecipientMemory } from '../pipeline/recipient-memory.ts';
 import type { RecipientVerifier } from '../pipeline/recipients.ts';
 import { routeInbound } from '../pipeline/relay-policy.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
+import type { ViewedDestinations } from './destination-view.ts';
+import { destinationDetail, destinationViews, hostTexts, outageOf } from './destination-view.ts';
 
 export interface ViewedParts {
   readonly version: string;
@@ -47,12 +45,11 @@ export interface ViewedParts {
   readonly metrics: Metrics;
   readonly traces: SessionTraces;
   readonly feed: LiveFeed;
-  readonly health: HealthBook;
+  readonly destinations: ViewedDestinations;
   readonly spool: SpoolStore;
   readonly memory: RecipientMemory;
   readonly verifier: RecipientVerifier;
   readonly wake: (dest: string) => void;
-  readonly nextProbeAt: (destination: string) => number | undefined;
   readonly reload: () => Promise<ReloadResult>;
   readonly stop: () => void;
 }
@@ -66,11 +63,12 @@ export function controlView(parts: ViewedParts): GatewayView {
       text: await parts.metrics.text(),
     }),
     domains: () => parts.generation().directory.domains.map((domain) => domainView(domain)),
-    destinations: () => destinationViews(parts),
+    destinations: () => destinationViews(parts.destinations),
+    destination: (domain) => destinationDetail(parts.destinations, domain),
     queue: {
       spool: parts.spool,
       wake: parts.wake,
-      outage: (dest) => outage(parts, dest),
+      outage: (dest) => outageOf(parts.destinations, dest),
       lifetimeMs: () => parts.config().queue.lifetimeMs,
     },
     recipients: recipientsView(parts),
@@ -132,42 +130,6 @@ function domainView(domain: Domain): DomainView {
     contact: domain.contact,
     file: domain.file,
   };
-}
-
-function destinationViews(parts: ViewedParts): DestinationView[] {
-  const waiting = new Map(parts.spool.backlog().map(({ dest, messages }) => [dest, messages]));
-  const byKey = new Map<string, Domain[]>();
-  for (const domain of parts.generation().directory.domains) {
-    const { key } = domain.destination;
-    byKey.set(key, [...(byKey.get(key) ?? []), domain]);
-  }
-  return [...byKey.entries()].map(([key, domains]) => {
-    const seen = parts.health.view(key);
-    const hosts = domains[0] === undefined ? [] : hostTexts(domains[0].destination);
-    return {
-      name: hosts.join(', '),
-      domains: domains.map((domain) => domain.name),
-      hosts,
-      state: seen?.state ?? 'unknown',
-      since: seen?.since,
-      fails: seen?.fails ?? 0,
-      lastText: seen?.lastKind === 'answered' ? 'answered' : (seen?.lastText ?? ''),
-      lastAt: seen?.lastAt,
-      nextProbeAt: seen?.state === 'down' ? parts.nextProbeAt(key) : undefined,
-      waiting: domains.reduce((sum, domain) => sum + (waiting.get(domain.name) ?? 0), 0),
-    };
-  });
-}
-
-function outage(parts: ViewedParts, dest: string): Outage | undefined {
-  const key = parts.generation().directory.find(dest)?.destination.key;
-  const seen = key === undefined ? undefined : parts.health.view(key);
-  if (key === undefined || seen?.state !== 'down') return undefined;
-  return { text: seen.lastText, since: seen.since, nextProbeAt: parts.nextProbeAt(key) };
-}
-
-function hostTexts(destination: Destination): string[] {
-  return destination.hosts.map(({ host, port }) => addressText({ address: host, port }));
 }
 
 function recipientsView(parts: ViewedParts): RecipientsView {

@@ -11,6 +11,7 @@ import type { Courier } from '../delivery/courier.ts';
 import { createCourier } from '../delivery/courier.ts';
 import type { HealthChange } from '../delivery/destination-health.ts';
 import { HealthBook } from '../delivery/destination-health.ts';
+import { HealthNotes } from '../delivery/health-notes.ts';
 import { createReports } from '../delivery/reports.ts';
 import { Scheduler } from '../delivery/scheduler.ts';
 import type { Directory } from '../directory/domain.ts';
@@ -30,11 +31,12 @@ export interface DeliveryOptions {
 }
 
 export interface DeliveryParts {
-  readonly outages: OutageClock;
   readonly memory: RecipientMemory;
   readonly health: HealthBook;
   readonly courier: Courier;
   readonly scheduler: Scheduler;
+  /** Reads what is remembered of destinations; before the scheduler starts. */
+  remember(): Promise<void>;
 }
 
 /** Of a destination that serves many; `sluice destination list` has them all. */
@@ -45,11 +47,15 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   const hostname = () => config().hostname;
   const outages = new OutageClock(store.ttl, clock);
   const memory = new RecipientMemory(store.ttl, outages, clock);
-  const health = new HealthBook(clock, (change) => {
+  const notes = new HealthNotes(store.ttl);
+  const health: HealthBook = new HealthBook(clock, (change) => {
     logHealth(log, clock, change, domainsOf(directory(), change.key));
     const { key, before, now } = change;
-    const noted = now.state === 'down' ? outages.down(key) : outages.up(key);
-    noted.catch((error: unknown) => log.emit('store.error', { dest: key, err: errorText(error) }));
+    const note = health.note(key);
+    Promise.all([
+      now.state === 'down' ? outages.down(key) : outages.up(key),
+      note && notes.keep(note),
+    ]).catch((error: unknown) => log.emit('store.error', { dest: key, err: errorText(error) }));
     if (before?.state === 'down') scheduler.recovered(key);
     // Its probes begin now, not when somebody happens to look.
     if (now.state === 'down') scheduler.wake();
@@ -80,7 +86,11 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     }),
     onStoreFailure: options.onStoreFailure,
   });
-  return { outages, memory, health, courier, scheduler };
+  const remember = async () => {
+    await outages.start();
+    health.restore(await notes.load());
+  };
+  return { memory, health, courier, scheduler, remember };
 }
 
 /** A destination that goes down or comes back: the alert of the operators. */

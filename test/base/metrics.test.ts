@@ -80,14 +80,18 @@ const CASES: readonly [EventName, Fields, series: string, value: number][] = [
     'sluice_delivery_attempts_total{dest="example.org",result="deferred",reason="dest_down"}',
     1,
   ],
-  ['dest.down', { dest: 'example.org' }, 'sluice_destination_up{dest="example.org"}', 0],
   [
     'dest.down',
     { dest: '192.0.2.10:25, 192.0.2.11:25 tls=off' },
-    'sluice_destination_up{dest="192.0.2.10:25, 192.0.2.11:25 tls=off"}',
-    0,
+    'sluice_destination_changes_total{dest="192.0.2.10:25, 192.0.2.11:25 tls=off",state="down"}',
+    1,
   ],
-  ['dest.up', { dest: 'example.org' }, 'sluice_destination_up{dest="example.org"}', 1],
+  [
+    'dest.up',
+    { dest: 'example.org' },
+    'sluice_destination_changes_total{dest="example.org",state="up"}',
+    1,
+  ],
   [
     'msg.done',
     { res: 'delivered', delay: 0.4 },
@@ -128,11 +132,17 @@ test('levels are read when somebody asks, and gone when their source is', async 
   metrics.watch({
     connections: () => connections,
     queue: () => queue,
+    destinations: () => [
+      { dest: '192.0.2.10:25', up: true },
+      { dest: '192.0.2.11:25', up: false },
+    ],
     store: () => ({ engine: 'leveldb', up: true, freeBytes: 5e9 }),
   });
   const lines = (await metrics.text()).split('\n');
   assert.equal(valueOf(lines, 'sluice_queue_messages{state="deferred"}'), 17);
   assert.equal(valueOf(lines, 'sluice_queue_messages{state="hold"}'), 2);
+  assert.equal(valueOf(lines, 'sluice_destination_up{dest="192.0.2.10:25"}'), 1);
+  assert.equal(valueOf(lines, 'sluice_destination_up{dest="192.0.2.11:25"}'), 0);
   assert.equal(valueOf(lines, 'sluice_queue_bytes'), 4096);
   assert.equal(valueOf(lines, 'sluice_smtp_connections{listener="mx"}'), 5);
   assert.equal(valueOf(lines, 'sluice_store_up{engine="leveldb"}'), 1);

@@ -120,6 +120,59 @@ test('domains and destinations are listed and shown', async (t) => {
   assert.match(status.out, / {2}destinations down: 192\.0\.2\.10:25 for 5m {2}/);
 });
 
+test('a destination is shown with its history, answers and pace', async (t) => {
+  const { gateway, run } = await running(t);
+  const now = Date.now();
+  gateway.details = [
+    {
+      name: '192.0.2.10:25',
+      domains: ['example.org', 'example.net'],
+      hosts: ['192.0.2.10:25'],
+      state: 'refusing',
+      since: now - 300_500,
+      fails: 3,
+      lastText: '451 4.7.1 not \x1b[31mnow',
+      waiting: 12,
+      history: [
+        { at: now - 7_200_000, state: 'down', text: '192.0.2.10:25: connection refused' },
+        { at: now - 300_500, state: 'refusing', text: '451 4.7.1 not now' },
+      ],
+      answers: [{ at: now - 1000, kind: 'answered', ms: 12.4, text: '' }],
+      lastAt: now - 1000,
+      goodAt: now - 1000,
+      connections: { busy: 2, kept: 1, waiting: 0, max: 20 },
+      pace: { running: 2, limit: 4 },
+      nextProbeAt: now + 25_500,
+      waitingBy: [
+        { domain: 'example.org', messages: 10 },
+        { domain: 'example.net', messages: 2 },
+      ],
+    },
+  ];
+  const { out } = await run('destination show example.org');
+  assert.match(out, /^state {8}refusing for 5m$/m);
+  assert.match(
+    out,
+    /^last seen {4}1s ago: 451 4\.7\.1 not \\x1b\[31mnow$/m,
+    'what it says is made harmless',
+  );
+  assert.match(out, /^next probe {3}2[45]s$/m);
+  assert.match(out, /^waiting {6}12 \(example\.org 10, example\.net 2\)$/m);
+  assert.match(out, /^connections {2}2 at work, 1 kept, 0 wait for one; at most 20$/m);
+  assert.match(out, /^pace {9}2 from the queue now, at most 4$/m);
+  assert.match(out, /history:\n {2}\S+ {2}refusing .*\n {2}\S+ {2}down {8}192.*refused\n/);
+  assert.match(out, /answered {4}12 ms$/m);
+  const row = JSON.parse((await run('destination show example.net --json')).out) as {
+    history: unknown[];
+  };
+  assert.equal(row.history.length, 2);
+  const missing = await run('destination show elsewhere.example');
+  assert.deepEqual(
+    [missing.code, missing.err],
+    [1, 'sluice: elsewhere.example is not served here\n'],
+  );
+});
+
 test('recipients: list, show, pin, forget', async (t) => {
   const { gateway, run } = await running(t);
   gateway.domains = [hostedDomain('example.org')];

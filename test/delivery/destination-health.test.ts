@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Health, HealthChange, Observation } from '../../src/delivery/destination-health.ts';
 import { HealthBook, nextHealth } from '../../src/delivery/destination-health.ts';
+import { HealthNotes } from '../../src/delivery/health-notes.ts';
+import { MemoryTtlMap } from '../../src/store/memory/ttl-map.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 const GOOD: Observation = { kind: 'answered', ms: 20 };
@@ -177,4 +179,70 @@ test('the book is bounded: the destination seen longest ago is forgotten', () =>
   assert.equal(book.list().length, 100_000);
   assert.equal(book.isDown('first'), true, 'it was seen again');
   assert.equal(book.view('second'), undefined);
+});
+
+test('the book keeps the last changes with what changed them, and the last answers', () => {
+  const clock = new FakeClock();
+  const book = new HealthBook(clock, () => undefined);
+  for (let turn = 0; turn < 15; turn++) {
+    for (const seen of [GONE, GONE, GOOD]) book.observe('A', seen);
+  }
+  const history = book.note('A')?.history ?? [];
+  assert.equal(history.length, 20);
+  assert.deepEqual(
+    history.slice(-2).map(({ state, text }) => [state, text]),
+    [
+      ['down', 'refused'],
+      ['up', ''],
+    ],
+  );
+  assert.deepEqual(
+    book.answers('A').map(({ observation }) => observation.kind),
+    ['unreachable', 'answered', 'unreachable', 'unreachable', 'answered'],
+  );
+});
+
+test('an outage that was on at the restart goes on with its true beginning', async () => {
+  const clock = new FakeClock();
+  const notes = new HealthNotes(new MemoryTtlMap({ clock }));
+  const before = new HealthBook(clock, () => undefined);
+  before.observe('A', GONE);
+  const began = clock.now();
+  const note = before.note('A');
+  assert.ok(note !== undefined);
+  await notes.keep(note);
+  await clock.advance(3_600_000);
+
+  const changes: HealthChange[] = [];
+  const after = new HealthBook(clock, (change) => changes.push(change));
+  after.restore(await notes.load());
+  assert.equal(after.isDown('A'), true);
+  assert.equal(after.view('A')?.since, began);
+  assert.equal(changes.length, 0, 'nobody is told twice');
+  after.observe('A', GOOD);
+  assert.equal(changes[0]?.before?.since, began);
+  assert.equal(after.note('A')?.history.length, 2);
+});
+
+test('a note that is damaged is forgotten, the others are not', async () => {
+  const clock = new FakeClock();
+  const map = new MemoryTtlMap({ clock });
+  const notes = new HealthNotes(map);
+  const book = new HealthBook(clock, () => undefined);
+  book.observe('good', GONE);
+  const note = book.note('good');
+  assert.ok(note !== undefined);
+  await notes.keep(note);
+  for (const [key, text] of [
+    ['cut', '{"health":{"sta'],
+    ['empty', '{}'],
+    ['odd', '{"health":{"state":"away","since":1},"history":[]}'],
+    ['list', '{"health":{"state":"down","since":1,"fails":1,"lastKind":"x"},"history":[]}'],
+  ] as const) {
+    await map.put('dest-health', key, Buffer.from(text), 1000);
+  }
+  assert.deepEqual(
+    (await notes.load()).map(({ key }) => key),
+    ['good'],
+  );
 });

@@ -189,3 +189,41 @@ test('a destination that turns us away at the greeting is tried again, whatever 
     await destination.stop();
   }
 });
+
+test('an outage keeps its beginning and its history through a restart', async () => {
+  const destination = await new Destination().start();
+  await destination.stop();
+  const gateway = await Gateway.run({
+    node: QUICK,
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(1));
+    await gateway.event('dest.down');
+    const show = async () =>
+      JSON.parse((await gateway.cli('destination', 'show', 'example.org', '--json')).stdout) as {
+        state: string;
+        since: string;
+        history: { state: string; text: string }[];
+      };
+    const before = await show();
+    await gateway.stop();
+    await gateway.start();
+    const after = await show();
+    assert.deepEqual([after.state, after.since], ['down', before.since]);
+    assert.equal(gateway.events('dest.down').length, 0, 'nobody is told again');
+    await destination.start();
+    await until('the mail delivered', () => destination.arrived.length === 1);
+    const back = await gateway.event('dest.up');
+    assert.ok(Number(back['down']) >= 1, 'the restart is part of the outage');
+    const { history } = await show();
+    assert.deepEqual(
+      history.map(({ state }) => state),
+      ['down', 'up'],
+    );
+    assert.match(history[0]?.text ?? '', /127\.0\.0\.1/);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});

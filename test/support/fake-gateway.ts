@@ -6,6 +6,7 @@ import type { EventName, Fields, Level } from '../../src/base/log.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { SessionTraces } from '../../src/base/session-traces.ts';
 import type {
+  DestinationDetail,
   DestinationView,
   DomainView,
   GatewayState,
@@ -31,6 +32,7 @@ export class FakeGateway {
   memory: RecipientView[] = [];
   domains: DomainView[] = [];
   destinations: DestinationView[] = [];
+  details: DestinationDetail[] = [];
   scanners = [{ name: 'clamav', up: true, text: 'ClamAV 1.4' }];
   checks: HealthCheck[] = [{ name: 'store', ok: true, required: true, text: 'leveldb' }];
   reloadResult: ReloadResult = { ok: true, problems: [], needsRestart: [] };
@@ -67,6 +69,7 @@ export class FakeGateway {
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'sluice_up 1\n' }),
       domains: () => this.domains,
       destinations: () => this.destinations,
+      destination: (name) => this.details.find(({ domains }) => domains.includes(name)),
       queue: this.#queue(),
       recipients: this.#recipients(),
       traces: this.traces,

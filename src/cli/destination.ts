@@ -1,0 +1,130 @@
+/** `sluice destination list|show`: the customers' servers, how they are and how they were. */
+import type { Command } from 'commander';
+import { ControlFault } from '../control/client.ts';
+import type { Row } from '../control/rows.ts';
+import type { Cli } from './cli.ts';
+import { CliFault, EXIT } from './exit.ts';
+import type { ListingOptions } from './listing.ts';
+import { jsonLine, printListing, withListingOptions } from './listing.ts';
+import { ageText, sinceText, untilText } from './quantity.ts';
+import { numberOf, rowOf, rowsOf, textOf, timeOf, wordsOf } from './row-reader.ts';
+import type { Column } from './table.ts';
+import { printable } from './terminal.ts';
+
+export function addDestination(program: Command, cli: Cli): void {
+  const destination = program.command('destination').description('servers of the customers');
+  const list = destination.command('list').description('all of them, with their health');
+  withListingOptions(list).action(async (options: ListingOptions) => {
+    const client = await cli.client();
+    const columns = destinationColumns(cli.terminal.now());
+    await printListing(cli, columns, client.rows('/api/v1/destinations'), options);
+  });
+  destination
+    .command('show')
+    .description("all about one domain's: state, history, last answers, connections")
+    .argument('<domain>')
+    .option('--json', 'JSON')
+    .action(async (name: string, options: { json?: boolean }) => {
+      const row = await findDestination(cli, name);
+      const text = options.json === true ? jsonLine(row) : detailText(row, cli.terminal.now());
+      await cli.terminal.out(text);
+    });
+}
+
+async function findDestination(cli: Cli, domain: string): Promise<Row> {
+  const client = await cli.client();
+  try {
+    return await client.get(`/api/v1/destinations/${encodeURIComponent(domain)}`);
+  } catch (error) {
+    if (error instanceof ControlFault && error.status === 404)
+      throw new CliFault(EXIT.nothing, `${domain} is not served here`);
+    throw error;
+  }
+}
+
+function detailText(row: Row, now: number): string {
+  const lines = [
+    ...factLines(row, now),
+    ...section('history', rowsOf(row, 'history'), (one) => textOf(one, 'state')),
+    ...section('last answers', rowsOf(row, 'answers'), (one) => textOf(one, 'kind')),
+  ];
+  return lines.map((line) => `${printable(line)}\n`).join('');
+}
+
+function factLines(row: Row, now: number): string[] {
+  const ago = (name: string) => {
+    const at = timeOf(row, name);
+    return at === undefined ? '-' : `${ageText(now - at)} ago`;
+  };
+  const since = timeOf(row, 'since');
+  const connections = rowOf(row, 'connections');
+  const pace = rowOf(row, 'pace');
+  const isDraining = numberOf(pace, 'limit') !== undefined;
+  const waitingBy = rowsOf(row, 'waiting_by');
+  const perDomain = waitingBy
+    .map((one) => `${textOf(one, 'domain')} ${textOf(one, 'messages')}`)
+    .join(', ');
+  const facts: [string, string][] = [
+    ['destination', textOf(row, 'name')],
+    ['domains', wordsOf(row, 'domains').join(', ')],
+    [
+      'state',
+      `${textOf(row, 'state')}${since === undefined ? '' : ` for ${ageText(now - since)}`}`,
+    ],
+    ['good answer', ago('good_at')],
+    ['last seen', `${ago('last_at')}: ${textOf(row, 'last') || '-'}`],
+    ['next probe', untilText(now, timeOf(row, 'next_probe_at')) || '-'],
+    ['waiting', `${textOf(row, 'waiting')}${waitingBy.length > 1 ? ` (${perDomain})` : ''}`],
+    [
+      'connections',
+      `${textOf(connections, 'busy')} at work, ${textOf(connections, 'kept')} kept, ` +
+        `${textOf(connections, 'waiting')} wait for one; at most ${textOf(connections, 'max')}`,
+    ],
+    [
+      'pace',
+      isDraining
+        ? `${textOf(pace, 'running')} from the queue now, at most ${textOf(pace, 'limit')}`
+        : '-',
+    ],
+  ];
+  return facts.map(([name, value]) => `${name.padEnd(12)} ${value}`);
+}
+
+/** Newest first, as one reads it. */
+function section(title: string, rows: readonly Row[], word: (row: Row) => string): string[] {
+  const lines = rows.toReversed().map((row) => {
+    const ms = numberOf(row, 'ms');
+    const took = ms === undefined ? '' : `${Math.round(ms)} ms`;
+    const text = textOf(row, 'text') || took;
+    return `  ${textOf(row, 'at')}  ${word(row).padEnd(11)} ${text}`.trimEnd();
+  });
+  return [`${title}:`, ...(lines.length === 0 ? ['  none'] : lines)];
+}
+
+function destinationColumns(now: number): readonly Column[] {
+  return [
+    { name: 'DESTINATION', value: (row) => textOf(row, 'name'), max: 40 },
+    {
+      name: 'STATE',
+      value: (row) => textOf(row, 'state'),
+      colour: (state) =>
+        state === 'up'
+          ? 'green'
+          : state === 'down'
+            ? 'red'
+            : state === 'unknown'
+              ? 'dim'
+              : 'yellow',
+    },
+    {
+      name: 'SINCE',
+      value: (row) => sinceText(now, timeOf(row, 'since')),
+      align: 'right',
+    },
+    { name: 'WAITING', value: (row) => textOf(row, 'waiting'), align: 'right' },
+    { name: 'PROBE', value: (row) => untilText(now, timeOf(row, 'next_probe_at')), align: 'right' },
+    { name: 'SEEN', value: (row) => sinceText(now, timeOf(row, 'last_at')), align: 'right' },
+    { name: 'DOMAINS', value: (row) => wordsOf(row, 'domains').join(','), max: 40 },
+    { name: 'LAST', value: (row) => textOf(row, 'last') },
+  ];
+}
