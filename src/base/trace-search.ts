@@ -11,8 +11,13 @@ export interface TraceRow {
   readonly id: string;
   readonly dir: string;
   readonly from: string;
+  /** Recipients that were taken, separated by commas; a refused one only when there is no other. */
   readonly to: string;
+  /** How many were taken: `to` names the first of them only. */
+  readonly rcpts?: number;
   readonly result: string;
+  /** How many recipients each last outcome has, when they differ. */
+  readonly outcomes?: Readonly<Record<string, number>>;
   readonly why: string;
   /** The client's address. */
   readonly client: string;
@@ -46,6 +51,8 @@ const LATER: Readonly<Record<string, string>> = {
   'rcpt.hold': 'held',
   'rcpt.expire': 'expired',
 };
+
+const WORST_FIRST = ['failed', 'expired', 'held', 'deferred', 'delivered'];
 
 /** Newest first. */
 export function searchTraces(sessions: Iterable<Timeline>, query: TraceQuery): TraceRow[] {
@@ -84,36 +91,61 @@ function summary(id: string, events: readonly TraceEvent[], own: readonly TraceE
     return textOf(found?.fields[name]);
   };
   const telling = own.length > 0 ? own : events;
-  // Of recipients those that were taken are named; a refused one only when there is no other.
   const taken = telling.filter(({ evt }) => !evt.startsWith('smtp.reject.'));
-  const { result, why } = resultOf(telling);
+  const came = telling.filter(({ evt }) => evt === 'msg.in');
+  const { result, why, outcomes } = resultOf(telling);
+  const rcpts = Number.parseInt(first('rcpts', came), 10) || undefined;
   return {
     at: telling[0]?.at ?? 0,
     id,
     dir: first('dir') || 'in',
     from: first('from', telling),
-    to: first('to', taken) || first('to', telling),
+    to: first('to', came) || first('to', taken) || first('to', telling),
+    ...(rcpts !== undefined && { rcpts }),
     result,
+    ...(outcomes && { outcomes }),
     why,
     client: first('ip'),
   };
 }
 
-function resultOf(events: readonly TraceEvent[]): { result: string; why: string } {
+interface Result {
+  readonly result: string;
+  readonly why: string;
+  readonly outcomes?: Readonly<Record<string, number>>;
+}
+
+function resultOf(events: readonly TraceEvent[]): Result {
   let told = '';
-  let later = '';
+  let done = '';
   let why = '';
+  const outcomes = new Map<string, string>();
   for (const { evt, fields } of events) {
     why = textOf(fields['why']) || why;
     const result = textOf(fields['res']);
     if (evt === 'msg.in') told = REFUSED[result] ?? 'accepted';
-    else if (evt === 'msg.done') later = result;
-    else if (evt in LATER) later = LATER[evt] ?? '';
+    else if (evt === 'msg.done') done = result;
+    else if (evt in LATER) outcomes.set(textOf(fields['to']), LATER[evt] ?? '');
     else if (evt.startsWith('smtp.reject.') && told === '') told = refusedWith(fields['code']);
   }
+  const counts = countsOf(outcomes.values());
+  // Of several the one that a person must look at is the result.
+  const later = done || (WORST_FIRST.find((outcome) => outcome in counts) ?? '');
   if (told === '') told = later === '' ? 'open' : 'accepted';
-  if (told !== 'accepted') return { result: told, why };
-  return { result: `accepted/${later || 'queued'}`, why: later === 'delivered' ? '' : why };
+  // Held is what a quarantine does; what became of it afterwards is news.
+  const isHeld = told === 'quarantined' && (later === '' || later === 'held');
+  if (isHeld || (told !== 'accepted' && told !== 'quarantined')) return { result: told, why };
+  return {
+    result: `${told}/${later || 'queued'}`,
+    why: later === 'delivered' ? '' : why,
+    ...(Object.keys(counts).length > 1 && { outcomes: counts }),
+  };
+}
+
+function countsOf(words: Iterable<string>): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
+  return counts;
 }
 
 function textOf(value: unknown): string {

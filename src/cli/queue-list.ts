@@ -9,6 +9,7 @@ import type { FilterOptions } from './queue-selection.ts';
 import { listQueue, reasonOf, withFilterOptions } from './queue-selection.ts';
 import { numberOf, rowsOf, textOf, timeOf } from './row-reader.ts';
 import type { Column } from './table.ts';
+import { firstAndMore } from './tail-line.ts';
 import { coloured } from './terminal.ts';
 
 export function addQueueList(queue: Command, cli: Cli): void {
@@ -94,9 +95,5 @@ function queueColumns(now: number): readonly Column[] {
 }
 
 function recipientsText(row: Row): string {
-  const recipients = rowsOf(row, 'rcpts');
-  const first = recipients[0];
-  if (first === undefined) return '';
-  const more = recipients.length - 1;
-  return `${textOf(first, 'addr')}${more > 0 ? ` (+${more})` : ''}`;
+  return firstAndMore(rowsOf(row, 'rcpts').map((rcpt) => textOf(rcpt, 'addr')));
 }

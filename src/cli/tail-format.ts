@@ -1,6 +1,6 @@
 /**
  * Log events as lines for people: `sluice tail`, `sluice start --log-pretty`. One line per message
- * that is done, per refusal and per delivery that did not work; so the facts that an event does not
+ * that is queued or done, per refusal and per delivery that did not work; so the facts that an event does not
  * repeat (sender, size) are kept until the message is done, within a bound. What is not about mail is
  * shown when it is of level warn and above, or says that something begins or ends.
  */
@@ -8,7 +8,8 @@ import type { Row } from '../control/rows.ts';
 import { textOf, timeOf } from './row-reader.ts';
 import type { LineStyle } from './tail-line.ts';
 import {
-  joined,
+  destinationText,
+  holdText,
   mailLine,
   nextTryText,
   otherLine,
@@ -104,9 +105,9 @@ export class TailFormat {
       return this.#mail(verb, event, refusalText(event));
     }
     if (evt === 'dest.down' || evt === 'dest.up') {
-      const text = joined(textOf(event, 'dest'), textOf(event, 'text'));
       if (!this.#isMeant(event)) return [];
-      return [otherLine(this.#style, evt === 'dest.up' ? 'UP' : 'DOWN', event, text)];
+      const verb = evt === 'dest.up' ? 'UP' : 'DOWN';
+      return [otherLine(this.#style, verb, event, destinationText(event))];
     }
     const level = textOf(event, 'level');
     const isShown = level === 'info' ? NOTED.test(evt) : level !== 'debug' && level !== 'trace';
@@ -128,9 +129,30 @@ export class TailFormat {
       return this.#mail(verb, came, refusalText(came));
     }
     message.came = came;
-    const lines = message.waiting.splice(0).flatMap((event) => this.#happened(id, message, event));
-    if (textOf(came, 'res') !== 'quarantine') return lines;
-    return [...this.#mail('QUAR', came, refusalText(came)), ...lines];
+    const waiting = message.waiting.splice(0);
+    if (textOf(came, 'how') === 'queued') return this.#queued(message, came, waiting);
+    const isQuarantined = textOf(came, 'res') === 'quarantine';
+    // The line of a message in quarantine says that it is held.
+    const telling = isQuarantined ? waiting.filter(({ evt }) => evt !== 'rcpt.hold') : waiting;
+    const lines = telling.flatMap((event) => this.#happened(id, message, event));
+    return isQuarantined ? [...this.#mail('QUAR', came, refusalText(came)), ...lines] : lines;
+  }
+
+  /** What the first attempt came to, if there was one, is told with the fact that it waits now. */
+  #queued(message: Message, came: Row, tried: readonly Row[]): string[] {
+    const isSent = ({ evt }: Row) => evt === 'rcpt.sent';
+    const sent = tried.filter(isSent);
+    const left = tried.filter((event) => !isSent(event));
+    const [first] = left;
+    const text = first === undefined ? textOf(came, 'why') : replyText(first);
+    if (sent.length === 0) return this.#mail('QUEUE', came, text);
+    // Some have it already: from here on the message is that of the others.
+    const waits = { ...came, to: left.map(({ to }) => to).join(','), rcpts: undefined };
+    message.came = waits;
+    const lines = sent.flatMap((event) =>
+      this.#mail('SENT', { ...came, rcpts: undefined, ms: undefined, ...event }, replyText(event)),
+    );
+    return [...lines, ...this.#mail('QUEUE', waits, text)];
   }
 
   #happened(id: string, message: Message, event: Row): string[] {
@@ -141,7 +163,8 @@ export class TailFormat {
       // The line of one recipient counts one recipient.
       const facts = { ...came, rcpts: undefined, ms: undefined, ...event };
       const next = evt === 'rcpt.defer' ? nextTryText(event) : '';
-      return this.#mail(verb, facts, replyText(event) + next);
+      const text = evt === 'rcpt.hold' ? holdText(event) : replyText(event);
+      return this.#mail(verb, facts, text + next);
     }
     if (evt === 'rcpt.sent') {
       message.sent = event;

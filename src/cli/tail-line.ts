@@ -5,7 +5,7 @@
  */
 import type { Row } from '../control/rows.ts';
 import { ageText, sizeText } from './quantity.ts';
-import { numberOf, textOf, timeOf } from './row-reader.ts';
+import { numberOf, textOf, timeOf, wordsOf } from './row-reader.ts';
 import type { Colour } from './terminal.ts';
 import { coloured, printable } from './terminal.ts';
 
@@ -15,6 +15,7 @@ export interface LineStyle {
 
 const COLOURS: Readonly<Record<string, Colour>> = {
   SENT: 'green',
+  QUEUE: 'blue',
   UP: 'green',
   REJECT: 'red',
   FAIL: 'red',
@@ -74,11 +75,15 @@ function assemble(style: LineStyle, verb: string, dir: string, event: Row, text:
 
 /** `from > to (+2)` */
 function route(event: Row): string {
-  const recipients = textOf(event, 'to').split(',');
   const accepted = Number.parseInt(textOf(event, 'rcpts'), 10) || 0;
-  const more = Math.max(recipients.length, accepted) - 1;
   const from = event['from'] === undefined ? '-' : textOf(event, 'from') || '<>';
-  return `${from} > ${recipients[0] || '-'}${more > 0 ? ` (+${more})` : ''}`;
+  return `${from} > ${firstAndMore(textOf(event, 'to').split(','), accepted)}`;
+}
+
+/** `anna@example.org (+2)`; `all` when there may be more than are named. */
+export function firstAndMore(names: readonly string[], all = 0): string {
+  const more = Math.max(names.length, all) - 1;
+  return `${names[0] || '-'}${more > 0 ? ` (+${more})` : ''}`;
 }
 
 /** Since acceptance, or what this step took. */
@@ -101,8 +106,31 @@ export function replyText(event: Row): string {
   const text = textOf(event, 'text');
   const code = textOf(event, 'code');
   const peer = textOf(event, 'rip') || textOf(event, 'rhost');
-  if (code === '' || text.startsWith(code)) return joined(peer, text || textOf(event, 'why'));
+  if (code === '' || text.startsWith(code) || text.includes(`: ${code}`))
+    return joined(peer, text || textOf(event, 'why'));
   return joined(peer, code, textOf(event, 'enh'), text);
+}
+
+/** Why it waits for a person: the reason word and what was said. */
+export function holdText(event: Row): string {
+  const why = textOf(event, 'why');
+  const text = replyText({ ...event, why: '' });
+  return why === '' || text === '' ? why || text : `${why}: ${text}`;
+}
+
+/** A destination that went down or is back: what happened, and whose mail it is about. */
+export function destinationText(event: Row): string {
+  const dest = textOf(event, 'dest');
+  const text = textOf(event, 'text');
+  const seconds = numberOf(event, 'down');
+  const what =
+    seconds === undefined
+      ? text.startsWith(dest)
+        ? text
+        : `${dest}: ${text}`
+      : `${dest} answers again, was down for ${ageText(seconds * 1000)}`;
+  const domains = wordsOf(event, 'domains').join(', ');
+  return domains === '' ? what : `${what} (${domains})`;
 }
 
 /** `, try 2 in 5m` */

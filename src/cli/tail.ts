@@ -9,7 +9,7 @@ import { linesOf } from '../control/ndjson.ts';
 import type { Row } from '../control/rows.ts';
 import type { Cli } from './cli.ts';
 import { jsonLine } from './listing.ts';
-import { asRow, textOf } from './row-reader.ts';
+import { asRow, textOf, wordsOf } from './row-reader.ts';
 import { TailFormat } from './tail-format.ts';
 
 interface TailOptions {
@@ -30,7 +30,7 @@ export function addTail(program: Command, cli: Cli): void {
     .argument('[text]', 'only lines that hold this text')
     .option('--live', 'from the gateway, whatever standard input is')
     .option('--dir <in|out>', 'direction')
-    .option('--dest <domain>', 'destination')
+    .option('--dest <domain>', 'hosted domain')
     .option('--ip <address>', 'client')
     .option('--json', 'the events themselves, as JSON Lines')
     .action(async (text: string | undefined, options: TailOptions) => {
@@ -81,7 +81,9 @@ async function follow(
 function isMeant(facts: Row, { dir, dest, ip }: TailOptions): boolean {
   const fits = (name: string, value: string | undefined) =>
     value === undefined || facts[name] === value;
-  return fits('dir', dir) && fits('dest', dest) && fits('ip', ip);
+  const fitsDest =
+    fits('dest', dest) || (dest !== undefined && wordsOf(facts, 'domains').includes(dest));
+  return fits('dir', dir) && fitsDest && fits('ip', ip);
 }
 
 function isFileOrPipe(): boolean {

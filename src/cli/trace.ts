@@ -13,8 +13,9 @@ import { CliFault, EXIT } from './exit.ts';
 import type { ListingOptions } from './listing.ts';
 import { jsonLine, printListing, withListingOptions } from './listing.ts';
 import { parseMoment } from './quantity.ts';
-import { textOf, timeOf } from './row-reader.ts';
+import { numberOf, rowOf, textOf, timeOf } from './row-reader.ts';
 import type { Column } from './table.ts';
+import { firstAndMore, joined } from './tail-line.ts';
 import { timelineLine } from './trace-line.ts';
 
 interface TraceOptions extends ListingOptions {
@@ -83,10 +84,10 @@ const COLUMNS: readonly Column[] = [
   { name: 'ID', value: (row) => textOf(row, 'id') },
   { name: 'DIR', value: (row) => textOf(row, 'dir') },
   { name: 'FROM', value: (row) => textOf(row, 'from') || '<>', max: 32 },
-  { name: 'TO', value: (row) => textOf(row, 'to'), max: 32 },
+  { name: 'TO', value: recipientsText, max: 32 },
   {
     name: 'RESULT',
-    value: (row) => `${textOf(row, 'result')} ${textOf(row, 'why')}`.trim(),
+    value: resultText,
     colour: (result) =>
       result.startsWith('accepted/delivered')
         ? 'green'
@@ -96,6 +97,17 @@ const COLUMNS: readonly Column[] = [
   },
   { name: 'CLIENT', value: (row) => textOf(row, 'client') },
 ];
+
+function recipientsText(row: Row): string {
+  return firstAndMore(textOf(row, 'to').split(','), numberOf(row, 'rcpts'));
+}
+
+/** `accepted/held undeliverable`; `accepted/held undeliverable (1 held, 1 delivered)` */
+function resultText(row: Row): string {
+  const counts = Object.entries(rowOf(row, 'outcomes'));
+  const each = counts.map(([outcome, count]) => `${String(count)} ${outcome}`).join(', ');
+  return joined(textOf(row, 'result'), textOf(row, 'why'), each === '' ? '' : `(${each})`);
+}
 
 /** `06-02 06:42:41` in local time. */
 function whenText(row: Row): string {

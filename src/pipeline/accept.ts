@@ -49,6 +49,8 @@ export interface DeliverySettings {
 export interface Acceptance {
   readonly reply: Reply;
   readonly how: 'delivered' | 'queued' | 'held' | 'discarded' | 'refused' | 'deferred';
+  /** Why it is here and not at its destination, for the ledger. */
+  readonly why?: Hold['reason'];
 }
 
 export interface AcceptDeps {
@@ -175,14 +177,21 @@ export class Accept {
           id,
           sid: sidOf(id),
           to: formatAddress(recipient.address),
+          dest: domain.name,
           why: reason,
           text,
         });
       }
-      return { reply: replies.quarantined(id), how: 'held' };
+      return { reply: replies.quarantined(id), how: 'held', why: entry.hold.reason };
     }
     wake(domain.name);
-    return { reply: replies.queued(id), how: 'queued' };
+    const isDown = this.#deps.isDown(domain.destination.key);
+    const why = outcomes?.find((outcome) => outcome.kind !== 'delivered');
+    return {
+      reply: replies.queued(id),
+      how: 'queued',
+      ...(why !== undefined ? { why: whyOf(why) } : isDown && { why: 'dest_down' }),
+    };
   }
 
   /** Ledger lines and recipient memory for what an attempt during the session came to. */
@@ -226,14 +235,23 @@ export class Accept {
           return;
         }
         case 'deferred':
-          log.emit('rcpt.defer', { ...base, to, why: 'dest_down', text: outcome.text, try: 1 });
+          log.emit('rcpt.defer', {
+            ...base,
+            to,
+            why: whyOf(outcome),
+            code: outcome.reply?.code,
+            enh: outcome.reply?.enhanced,
+            text: outcome.text,
+            try: 1,
+            maybe: outcome.maybeDelivered,
+          });
           return;
         case 'failed': {
           const { code, enhanced } = outcome.reply;
           log.emit('rcpt.fail', {
             ...base,
             to,
-            why: 'destination',
+            why: whyOf(outcome),
             code,
             enh: enhanced,
             text: replyText(outcome.reply),
@@ -251,6 +269,11 @@ export class Accept {
 
 /** What a courier that says nothing means. */
 const NO_OUTCOME: Outcome = { kind: 'deferred', text: 'no outcome' };
+
+/** Who put it off: the destination by a reply, or nobody was there to answer. */
+function whyOf({ reply }: Exclude<Outcome, { kind: 'delivered' }>): Reason {
+  return reply === undefined ? 'dest_down' : 'destination';
+}
 
 function withAnswer(
   recipient: Recipient,

@@ -29,14 +29,22 @@ export interface ContentDeps {
   readonly log: Log;
 }
 
-const RESULT_OF: Record<Acceptance['how'], TransactionResult> = {
-  delivered: 'accept',
-  queued: 'accept',
-  held: 'quarantine',
-  discarded: 'discard',
-  refused: 'reject',
-  deferred: 'tempfail',
-};
+/** What the ledger calls it. Mail held because nobody could be asked about it is no suspect. */
+function resultOf({ how, why }: Acceptance): TransactionResult {
+  switch (how) {
+    case 'delivered':
+    case 'queued':
+      return 'accept';
+    case 'held':
+      return why === 'outage' ? 'accept' : 'quarantine';
+    case 'discarded':
+      return 'discard';
+    case 'refused':
+      return 'reject';
+    case 'deferred':
+      return 'tempfail';
+  }
+}
 
 /** Where the sender's content must not run into our last field. */
 const EMPTY_LINE = '\r\n';
@@ -166,8 +174,8 @@ export class ContentStage implements ContentSink {
         generation.settings.delivery,
       );
     }
-    transaction.note({ how: acceptance.how });
-    transaction.end(RESULT_OF[acceptance.how], acceptance.reply);
+    transaction.note({ how: acceptance.how, why: acceptance.why });
+    transaction.end(resultOf(acceptance), acceptance.reply);
     return acceptance.reply;
   }
 

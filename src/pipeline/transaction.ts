@@ -110,7 +110,7 @@ export class Transaction {
       dest: this.domain?.name,
       tls: session.tls?.protocol ?? '-',
       ...this.#facts,
-      why: reply?.reason,
+      why: reply?.reason ?? this.#facts['why'],
       code: reply?.code,
       enh: reply?.enhanced,
       text: reply?.lines.join(' '),

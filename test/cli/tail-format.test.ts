@@ -131,8 +131,9 @@ test('each end of a message has its verb', () => {
     [{ evt: 'rcpt.hold' }, 'HOLD'],
     [{ evt: 'rcpt.expire' }, 'EXPIRE'],
     [{ evt: 'msg.done', res: 'deleted' }, 'DEL'],
-    [{ evt: 'dest.down', dest: 'example.org' }, 'DOWN'],
-    [{ evt: 'dest.up', dest: 'example.org' }, 'UP'],
+    [{ evt: 'msg.in', res: 'accept', how: 'queued' }, 'QUEUE'],
+    [{ evt: 'dest.down', dest: '192.0.2.10:25' }, 'DOWN'],
+    [{ evt: 'dest.up', dest: '192.0.2.10:25' }, 'UP'],
     [{ evt: 'scan.error', level: 'warn' }, 'WARN'],
     [{ evt: 'store.error', level: 'error' }, 'ERROR'],
     [{ evt: 'crash', level: 'fatal' }, 'FATAL'],
@@ -148,6 +149,59 @@ test('each end of a message has its verb', () => {
   ]) {
     assert.deepEqual(linesOf({ ...base, ...event }), [], event.evt);
   }
+});
+
+const QUEUED: Row = { ...CAME, how: 'queued', why: 'dest_down', text: `Ok: ${ID} queued` };
+
+test('a message that is queued is one line, with what its first attempt came to', () => {
+  const refused = '192.0.2.10:25: connection refused';
+  const deferred = { ...SENT, evt: 'rcpt.defer', code: undefined, rip: '', text: refused, try: 1 };
+  const others = ['carl@example.org', 'dora@example.org'].map((to) => ({ ...deferred, to }));
+  const line = (text: string) =>
+    `06:42:41 in  QUEUE  4K7QZ2M9XT.1 news@shop.example > anna@example.org (+2)  12K 0.5s ${text}`;
+  assert.deepEqual(linesOf(deferred, ...others, QUEUED), [line(refused)]);
+  assert.deepEqual(linesOf(QUEUED), [line('dest_down')], 'it was known to be down');
+  const later = { ...SENT, time: at('06:52:41') };
+  const done = { ...DONE, time: at('06:52:41'), delay: 600 };
+  assert.deepEqual(linesOf(QUEUED, later, done), [
+    line('dest_down'),
+    SENT_LINE.replace('06:42', '06:52').replace('0.5s', ' 10m'),
+  ]);
+});
+
+test('of a message that some have and others not, each is told', () => {
+  const to = 'carl@example.org';
+  const failed = { ...SENT, evt: 'rcpt.fail', to, code: 550, enh: '5.1.1', text: '550 5.1.1 gone' };
+  const held = { ...failed, evt: 'rcpt.hold', why: 'undeliverable', rip: '' };
+  const came = { ...QUEUED, to: `anna@example.org,${to}`, rcpts: '2/0/0' };
+  const told = linesOf(SENT, failed, came, held).map((line) => line.replaceAll(/  +/g, ' '));
+  assert.deepEqual(told, [
+    `06:42:41 in SENT 4K7QZ2M9XT.1 news@shop.example > anna@example.org 12K - 192.0.2.10 250 2.0.0 Ok: queued as 9F1`,
+    '06:42:41 in QUEUE 4K7QZ2M9XT.1 news@shop.example > carl@example.org 12K 0.5s 192.0.2.10 550 5.1.1 gone',
+    '06:42:41 in HOLD 4K7QZ2M9XT.1 news@shop.example > carl@example.org 12K - undeliverable: 550 5.1.1 gone',
+  ]);
+});
+
+test('mail that a filter holds is one line, mail held for an outage says so', () => {
+  const held = { ...SENT, evt: 'rcpt.hold', code: undefined, rip: '', why: 'spam', text: '15.1' };
+  const quarantined = { ...CAME, res: 'quarantine', how: 'held', why: 'spam' };
+  const verbs = (...events: Row[]) => linesOf(...events).map((line) => line.slice(13, 19).trim());
+  assert.deepEqual(verbs(held, quarantined), ['QUAR']);
+  const waits = { ...held, why: 'outage', text: 'nobody could be asked' };
+  const [line, ...more] = linesOf(waits, { ...CAME, how: 'held', why: 'outage' });
+  assert.match(line ?? '', / HOLD .* outage: nobody could be asked$/);
+  assert.deepEqual(more, []);
+});
+
+test('a destination: what happened to it, for how long, and whose mail it is about', () => {
+  const base = { time: at('06:42:41'), dest: '192.0.2.10:25', domains: ['a.example', 'b.example'] };
+  const text = '192.0.2.10:25: connection refused';
+  assert.deepEqual(linesOf({ ...base, level: 'warn', evt: 'dest.down', fails: 2, text }), [
+    '06:42:41 -   DOWN   192.0.2.10:25: connection refused (a.example, b.example)',
+  ]);
+  assert.deepEqual(linesOf({ ...base, level: 'info', evt: 'dest.up', down: 320 }), [
+    '06:42:41 -   UP     192.0.2.10:25 answers again, was down for 5m (a.example, b.example)',
+  ]);
 });
 
 test('nothing from the network moves the cursor or turns the text round', () => {

@@ -1,6 +1,9 @@
 /** An outage and its end as an administrator sees them: queue, destinations, status, mailq, log. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TailFormat } from '../../src/cli/tail-format.ts';
+import type { Ran } from '../support/command.ts';
+import { runInside } from '../support/command.ts';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
@@ -11,17 +14,27 @@ type Row = Readonly<Record<string, unknown>>;
 
 const mail = (subject: string) => `Subject: ${subject}\r\n\r\nbody\r\n`;
 
+const cli = (gateway: Gateway, ...words: string[]): Promise<Ran> =>
+  runInside(words, { env: { SLUICE_CONFIG: gateway.configFile } });
+
 async function rows(gateway: Gateway, ...words: string[]): Promise<Row[]> {
-  const { stdout } = await gateway.cli(...words, '--json');
-  const lines = stdout.split('\n').filter((line) => line !== '');
+  const { out } = await cli(gateway, ...words, '--json');
+  const lines = out.split('\n').filter((line) => line !== '');
   return lines.map((line) => JSON.parse(line) as Row); // our own output
 }
 
-async function lineWith(gateway: Gateway, text: string, ...words: string[]): Promise<string> {
-  const { stdout } = await gateway.cli(...words);
-  const line = stdout.split('\n').find((one) => one.includes(text));
-  assert.ok(line !== undefined, `no "${text}" in ${stdout}`);
-  return line;
+/** The log so far as `sluice tail` shows it: times and ids left out. */
+function tail(gateway: Gateway): string[] {
+  const format = new TailFormat({ hasColour: false });
+  const shown = gateway.lines.filter(({ level }) => level !== 'debug');
+  return [...shown.flatMap((line) => format.lines(line)), ...format.flush()]
+    .map((line) =>
+      line
+        .slice(13)
+        .replace(/ \S{10}\.\d+ /, ' ')
+        .replaceAll(/ +/g, ' '),
+    )
+    .filter((line) => !/^(NOTE|WARN) /.test(line));
 }
 
 /** Down before the gateway looks; probes are minutes apart, so that what is said of them stays. */
@@ -53,16 +66,16 @@ test('mail queued during an outage says why it waits and when the destination is
       assert.ok(inMs > 60_000 && inMs <= 600_000, `next_at in ${inMs} ms`);
     }
     assert.equal(queue[1]?.['attempts'], 0);
-    const table = await gateway.cli('queue', 'list');
-    for (const line of table.stdout.trim().split('\n').slice(1)) {
+    const table = await cli(gateway, 'queue', 'list');
+    for (const line of table.out.trim().split('\n').slice(1)) {
       assert.match(line, new RegExp(` [89]m +[01] .*${reason}$`));
     }
     const id = String(queue[1]?.['id']);
-    const shown = await gateway.cli('queue', 'show', id, '-e');
-    assert.match(shown.stdout, new RegExp(`^state {8}deferred, ${reason}$`, 'm'));
-    assert.match(shown.stdout, /^next try {5}in [89]m, when the destination answers; it is down/m);
-    const mailq = await gateway.cli('mailq');
-    assert.equal(mailq.stdout.split(`(${reason})`).length - 1, 2);
+    const shown = await cli(gateway, 'queue', 'show', id, '-e');
+    assert.match(shown.out, new RegExp(`^state {8}deferred, ${reason}$`, 'm'));
+    assert.match(shown.out, /^next try {5}in [89]m, when the destination answers; it is down/m);
+    const mailq = await cli(gateway, 'mailq');
+    assert.equal(mailq.out.split(`(${reason})`).length - 1, 2);
     const found = await rows(gateway, 'queue', 'list', '--reason', '^destination down');
     assert.equal(found.length, 2);
 
@@ -72,12 +85,12 @@ test('mail queued during an outage says why it waits and when the destination is
     assert.equal(listed['waiting'], 2);
     assert.ok(Date.parse(String(listed['last_at'])) <= Date.now());
     assert.ok(Date.parse(String(listed['next_probe_at'])) > Date.now() + 60_000);
-    const status = await gateway.cli('status');
+    const status = await cli(gateway, 'status');
     assert.equal(status.code, 0, 'a customer whose server is down is no fault of the gateway');
-    assert.match(status.stdout, new RegExp(`destinations down: ${where} for \\d+s`));
+    assert.match(status.out, new RegExp(`destinations down: ${where} for \\d+s`));
 
     await destination.start();
-    assert.equal((await gateway.cli('queue', 'retry', id)).code, 0);
+    assert.equal((await cli(gateway, 'queue', 'retry', id)).code, 0);
     await until('both delivered', () => destination.arrived.length === 2);
     const up = await gateway.event('dest.up');
     assert.deepEqual(up['domains'], ['example.org']);
@@ -85,8 +98,120 @@ test('mail queued during an outage says why it waits and when the destination is
     const [after] = await rows(gateway, 'destination', 'list');
     assert.deepEqual([after?.['state'], after?.['last']], ['up', 'answered']);
     assert.equal(after?.['next_probe_at'], undefined);
-    assert.match(await lineWith(gateway, where, 'destination', 'list'), /up .* answered$/);
-    assert.doesNotMatch((await gateway.cli('status')).stdout, /destinations down/);
+    assert.match((await cli(gateway, 'destination', 'list')).out, /up .* answered$/m);
+    assert.doesNotMatch((await cli(gateway, 'status')).out, /destinations down/);
+
+    const lines = tail(gateway);
+    const verbs = lines.map((line) => line.split(' ')[0]);
+    assert.deepEqual(verbs, ['DOWN', 'QUEUE', 'QUEUE', 'UP', 'SENT', 'SENT'], lines.join('\n'));
+    assert.match(
+      lines[1] ?? '',
+      new RegExp(`> anna@example\\.org .*${where}: connection refused$`),
+    );
+    assert.match(lines[2] ?? '', /> anna@example\.org \(\+1\) .*dest_down$/);
+    assert.match(lines[3] ?? '', new RegExp(`${where} answers again, was down for \\d+s`));
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('mail taken while nobody could be asked is held for the outage, and no suspect', async () => {
+  const destination = await new Destination().start();
+  await destination.stop();
+  const domain = domainFile(destination.port, { recipients: 'callout', outage: 'hold' });
+  const gateway = await Gateway.run({ domains: { 'example.org': domain } });
+  try {
+    await sendMail(gateway.port(), 'a@b.example', ['x@example.org'], mail('who'));
+    const came = await gateway.event('msg.in');
+    assert.deepEqual([came['res'], came['how'], came['why']], ['accept', 'held', 'outage']);
+    const [traced] = await rows(gateway, 'trace', 'x@example.org');
+    assert.deepEqual([traced?.['result'], traced?.['why']], ['accepted/held', 'outage']);
+    const lines = tail(gateway);
+    assert.ok(
+      lines.some((line) => /^HOLD .*a@b\.example > x@example\.org .*outage: recipient/.test(line)),
+    );
+    assert.ok(!lines.some((line) => line.startsWith('QUAR')));
+  } finally {
+    await gateway.remove();
+  }
+});
+
+test('of several recipients each is told the truth about, wherever an administrator looks', async () => {
+  const answers: Record<string, string> = {
+    full: '452 4.2.2 mailbox full',
+    gone: '550 5.1.1 no such user',
+  };
+  const destination = await new Destination({
+    rcpt: (address) => answers[address.split('@')[0] ?? ''] ?? '250 2.1.5 Ok',
+  }).start();
+  const gateway = await Gateway.run({
+    node: 'queue: { retry: [1h] }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  const send = (...locals: string[]) =>
+    cli(gateway, 'test-message', '--to', ...locals.map((local) => `${local}@example.org`));
+  const traced = async (local: string) => {
+    const [row] = await rows(gateway, 'trace', `${local}@example.org`);
+    return { to: row?.['to'], result: row?.['result'], why: row?.['why'], each: row?.['outcomes'] };
+  };
+  try {
+    // One has it, the other waits: the sender heard 250, and both stand in every view.
+    assert.equal((await send('anna', 'full')).code, 0);
+    assert.deepEqual(await traced('full'), {
+      to: 'anna@example.org,full@example.org',
+      result: 'accepted/deferred',
+      why: 'destination',
+      each: { delivered: 1, deferred: 1 },
+    });
+    const [waits] = await rows(gateway, 'queue', 'list');
+    assert.deepEqual(
+      ((waits?.['rcpts'] ?? []) as Row[]).map((rcpt) => [rcpt['addr'], rcpt['reason']]), // our own output
+      [['full@example.org', '452 4.2.2 mailbox full']],
+    );
+
+    // One has it, the other is refused for good, later: no bounce, held.
+    assert.equal((await send('bob', 'gone')).code, 0);
+    await gateway.event('rcpt.hold');
+    assert.deepEqual(await traced('gone'), {
+      to: 'bob@example.org,gone@example.org',
+      result: 'accepted/held',
+      why: 'undeliverable',
+      each: { delivered: 1, held: 1 },
+    });
+    const table = await cli(gateway, 'trace', 'gone@example.org');
+    assert.match(
+      table.out,
+      /bob@example\.org \(\+1\) {2}accepted\/held undeliverable \(1 delivered, 1 held\)/,
+    );
+
+    // One is refused in the handshake, the other has it: that one's address is not ours.
+    const mixed = await cli(gateway, 'test-message', '--to', 'carl@example.org', 'x@not-ours.test');
+    assert.equal(mixed.code, 2, 'not all of it was taken');
+    assert.match(mixed.out, /^<\*\* 550 5\.7\.1 /m);
+    assert.match(mixed.out, /^<- {2}250 2\.0\.0 Ok: \S+ delivered/m);
+    assert.deepEqual(await traced('carl'), {
+      to: 'carl@example.org',
+      result: 'accepted/delivered',
+      why: '',
+      each: undefined,
+    });
+
+    const from = 'sluice-test@mx.sluice.test';
+    const lines = tail(gateway);
+    const about = (text: string) => lines.filter((line) => line.includes(text));
+    const [anna] = about('anna@');
+    assert.match(anna ?? '', new RegExp(`^SENT ${from} > anna@example\\.org .*250 2`));
+    const [full] = about('full@');
+    assert.match(
+      full ?? '',
+      new RegExp(`^QUEUE ${from} > full@example\\.org .*452 4\\.2\\.2 mail`),
+    );
+    const verbs = (text: string) => about(text).map((line) => line.split(' ')[0]);
+    assert.deepEqual(verbs('bob@'), ['SENT']);
+    assert.deepEqual(verbs('gone@'), ['QUEUE', 'FAIL', 'HOLD']);
+    assert.deepEqual(verbs('carl@'), ['SENT']);
+    assert.deepEqual(verbs('x@not-ours'), ['REJECT']);
   } finally {
     await gateway.remove();
     await destination.stop();
