@@ -162,6 +162,7 @@ export class Gateway {
       accept,
       staging,
       isDown,
+      lacksSmtpUtf8: (destination: string) => courier.lacksSmtpUtf8(destination),
       clock,
       log,
     };

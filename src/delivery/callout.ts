@@ -71,7 +71,7 @@ export async function askRecipient(client: SmtpClient, question: Question): Prom
 /** The answer for an address that this peer cannot even be asked about. */
 function beyondAsking(client: SmtpClient, question: Question): CalloutAnswer | undefined {
   if (client.offers.smtpUtf8) return undefined;
-  const reply = replies.contentNotRelayable('SMTPUTF8');
+  const reply = replies.smtpUtf8NotRelayable();
   if (needsSmtpUtf8(question.recipient)) return { kind: 'unknown', reply };
   if (!needsSmtpUtf8(question.reversePath)) return undefined;
   return { kind: 'unsure', text: replyText(reply), unreachable: false };

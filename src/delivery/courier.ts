@@ -21,6 +21,7 @@ import { Connections } from './connections.ts';
 import type { Attempt } from './connections.ts';
 import type { Observation } from './destination-health.ts';
 import { nameOf } from './host-walk.ts';
+import { KnownOffers } from './known-offers.ts';
 import { isPeerFault, runTransaction } from './transaction.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -57,6 +58,11 @@ export interface Courier {
     smtpUtf8: boolean,
     signal?: AbortSignal,
   ): Promise<CalloutAnswer>;
+  /**
+   * Whether addresses beyond ASCII are known to be of no use there, from connections of the last
+   * hour. False when nobody knows.
+   */
+  lacksSmtpUtf8(destination: string): boolean;
   /** Whether any host of the destination speaks SMTP with us now. */
   probe(destination: Destination, signal?: AbortSignal): Promise<boolean>;
   /** Connections to a destination, by its key. */
@@ -77,7 +83,8 @@ const PROBE_MS = 15_000;
 
 export function createCourier(options: CourierOptions): Courier {
   const { clock, log } = options;
-  const connections = new Connections(options);
+  const offers = new KnownOffers(clock);
+  const connections = new Connections({ ...options, offers });
   const observe = (key: string, observation: Observation) =>
     options.health.observe(key, observation);
   const callouts = new Callouts({ clock, connections, observe });
@@ -156,6 +163,7 @@ export function createCourier(options: CourierOptions): Courier {
       ),
     probe: (destination, signal) => guarded(probe(destination, signal), 'probe', () => false),
     connections: (key) => connections.count(key),
+    lacksSmtpUtf8: (destination) => offers.lacksSmtpUtf8(destination),
     async stop() {
       callouts.stop();
       await connections.stop();

@@ -11,6 +11,7 @@ import type { Destination, DestinationHost } from '../directory/domain.ts';
 import { replyText } from '../mail/outcome.ts';
 import type { Reply } from '../mail/reply.ts';
 import type { SmtpClient } from '../smtp/client.ts';
+import type { Offers } from '../smtp/client-commands.ts';
 import { CLIENT_DEADLINES } from '../smtp/client-deadlines.ts';
 import { openClient } from '../smtp/client-opening.ts';
 
@@ -39,6 +40,7 @@ export interface HostWalkOptions {
   readonly hostname: () => string;
   readonly clock: Clock;
   readonly localAddress?: string | undefined;
+  readonly offers: { observe(destination: string, offers: Offers): void };
 }
 
 export interface HostWalk {
@@ -91,6 +93,7 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
           );
           if (opening.kind === 'open') {
             avoided.delete(nameOf(host));
+            options.offers.observe(destination.key, opening.client.offers);
             return { client: opening.client };
           }
           const stoppedByUs = opening.kind === 'failed' && opening.error.code === 'STOPPING';

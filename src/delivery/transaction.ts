@@ -77,7 +77,7 @@ function beyondOffers(client: SmtpClient, envelope: Envelope): ReadonlyMap<Recip
   const all = needsSmtpUtf8(envelope.reversePath);
   for (const recipient of envelope.recipients) {
     if (!all && !needsSmtpUtf8(recipient.address)) continue;
-    refused.set(recipient, { kind: 'failed', reply: replies.contentNotRelayable('SMTPUTF8') });
+    refused.set(recipient, { kind: 'failed', reply: replies.smtpUtf8NotRelayable() });
   }
   return refused;
 }

@@ -158,6 +158,9 @@ export const replies = {
     named(451, '4.1.1', 'Recipient cannot be verified now, try again later', 'dest_down'),
   destinationDown: (): Reply =>
     named(451, '4.4.1', 'Destination not reachable now, try again later', 'dest_down'),
+  /** RFC 6531 3.5. */
+  smtpUtf8NotRelayable: (): Reply =>
+    named(550, '5.6.7', 'Destination does not take addresses beyond ASCII', 'policy'),
   otherPolicyGroup: (): Reply =>
     named(452, '4.5.3', 'Recipient needs a transaction of its own, send it again'),
   tooManyRecipients: (): Reply => named(452, '4.5.3', 'Too many recipients in one transaction'),
@@ -180,8 +183,6 @@ export const replies = {
     named(451, enhanced, text, reason),
   scannerDown: (): Reply =>
     named(451, '4.7.1', 'Content cannot be checked now, try again later', 'scanner_down'),
-  contentNotRelayable: (feature: string): Reply =>
-    named(554, '5.6.3', `Destination does not take ${feature}`, 'policy'),
   storageTrouble: (): Reply =>
     named(452, '4.3.1', 'Message cannot be stored now, try again later', 'spool_full'),
   fault: (): Reply => named(451, '4.3.0', 'Internal error, try again later'),

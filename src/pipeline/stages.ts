@@ -8,7 +8,7 @@ import type { SessionId } from '../base/ids.ts';
 import { messageId } from '../base/ids.ts';
 import type { EventName, Log } from '../base/log.ts';
 import type { ReversePath } from '../mail/address.ts';
-import { formatAddress, pathText } from '../mail/address.ts';
+import { formatAddress, needsSmtpUtf8, pathText } from '../mail/address.ts';
 import type { MailParameters, Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, isPositive, replies } from '../mail/reply.ts';
@@ -31,6 +31,8 @@ export interface StagesDeps {
   readonly accept: Accept;
   readonly staging: StagingArea;
   readonly isDown: (destination: string) => boolean;
+  /** The destination is known not to take addresses beyond ASCII. */
+  readonly lacksSmtpUtf8: (destination: string) => boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -134,6 +136,11 @@ export class Stages implements Conversation {
     }
     if (!domain.services.has('fallback') && this.#deps.isDown(domain.destination.key)) {
       return replies.destinationDown();
+    }
+    // Refused now rather than after the content, when that is known already.
+    const isBeyondAscii = needsSmtpUtf8(transaction.reversePath) || needsSmtpUtf8(address);
+    if (isBeyondAscii && this.#deps.lacksSmtpUtf8(domain.destination.key)) {
+      return replies.smtpUtf8NotRelayable();
     }
     if (filters.has('rcpt')) {
       const view = {

@@ -11,16 +11,22 @@ export interface Arrived {
   /** Content with dots un-stuffed. */
   readonly content: Buffer;
   readonly mailLine: string;
+  /** Of the recipients that were taken. */
+  readonly rcptLines: readonly string[];
 }
 
 /** What it answers: a reply line, `hang` for silence, `close` for a cut connection. */
 export interface Behaviour {
   greeting?: () => string;
+  /** What it offers beside PIPELINING. */
+  offers?: readonly string[];
   mail?: (line: string) => string;
   rcpt?: (address: string) => string;
   data?: () => string;
   final?: (arrived: Arrived) => string | Promise<string>;
 }
+
+const OFFERS = ['8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES'];
 
 export class Destination {
   readonly arrived: Arrived[] = [];
@@ -73,14 +79,16 @@ export class Destination {
     let mailLine = '';
     let from = '';
     let to: string[] = [];
+    let rcptLines: string[] = [];
     const say = (reply: string) => {
       if (reply === 'close') socket.destroy();
       else if (reply !== 'hang') socket.write(`${reply}\r\n`);
     };
     say(this.behaviour.greeting?.() ?? '220 destination.test ESMTP');
     const onContent = async (bytes: Buffer) => {
-      const arrived: Arrived = { from, to: [...to], content: unstuffed(bytes), mailLine };
+      const arrived: Arrived = { from, to, content: unstuffed(bytes), mailLine, rcptLines };
       to = [];
+      rcptLines = [];
       const reply = (await this.behaviour.final?.(arrived)) ?? '250 2.0.0 Ok: taken';
       if (reply.startsWith('2')) this.arrived.push(arrived);
       say(reply);
@@ -89,18 +97,23 @@ export class Destination {
       const verb = line.slice(0, 4).toUpperCase();
       const path = /<([^>]*)>/.exec(line)?.[1] ?? '';
       if (verb === 'EHLO') {
+        const offers = this.behaviour.offers ?? OFFERS;
         say(
-          '250-destination.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n250 ENHANCEDSTATUSCODES',
+          `250-destination.test\r\n${offers.map((word) => `250-${word}\r\n`).join('')}250 PIPELINING`,
         );
       } else if (verb === 'MAIL') {
         mailLine = line;
         from = path;
         to = [];
+        rcptLines = [];
         say(this.behaviour.mail?.(line) ?? '250 2.1.0 Ok');
       } else if (verb === 'RCPT') {
         this.rcptAsked.push(path);
         const reply = this.behaviour.rcpt?.(path) ?? '250 2.1.5 Ok';
-        if (reply.startsWith('2')) to.push(path);
+        if (reply.startsWith('2')) {
+          to.push(path);
+          rcptLines.push(line);
+        }
         say(reply);
       } else if (verb === 'DATA') {
         const reply =
