@@ -5,6 +5,8 @@
  */
 import type { DomainSettings } from './domain-schema.ts';
 import { domainSchema } from './domain-schema.ts';
+import { looksLike } from './known-keys.ts';
+import { nodeSchema } from './node-schema.ts';
 import { DOMAIN_FEATURES, notInEffect } from './not-in-effect.ts';
 import type { Problem, ProblemAt } from './problem.ts';
 import { fileProblem } from './problem.ts';
@@ -18,9 +20,12 @@ export interface DomainFile {
   /** By plugin name. */
   readonly pluginOptions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly problemAt: ProblemAt;
+  /** Whether these settings are as written; of one with a fault only a stand-in is there. */
+  readonly isSound: (...names: readonly (keyof DomainSettings)[]) => boolean;
 }
 
 export interface DomainFileReading {
+  /** Also of a file with faults, when it can be read at all: for the checks that are still to come. */
   readonly domainFile: DomainFile | undefined;
   readonly problems: readonly Problem[];
 }
@@ -55,11 +60,24 @@ export function parseDomainFile(
     else problems.push(source.problemAt([key], 'expected options of this plugin'));
   }
   const value = isGroup(source.value) ? own : source.value;
-  const checked = checkValue(domainSchema, value, source, pluginNames);
-  if (!checked.ok) return { domainFile: undefined, problems: [...problems, ...checked.problems] };
+  if (looksLike(nodeSchema, domainSchema, value)) {
+    const text = 'these are settings of the gateway itself: they belong into sluice.yaml';
+    return { domainFile: undefined, problems: [fileProblem(file, text)] };
+  }
+  const checked = checkValue(domainSchema, value, source, {
+    extraKeys: pluginNames,
+    otherFile: { keys: Object.keys(nodeSchema.shape), place: 'into sluice.yaml' },
+    standIns: { domain: 'faulty.invalid', destination: 'faulty.invalid' },
+  });
+  if (!checked.ok) problems.push(...checked.problems);
   problems.push(...notInEffect(DOMAIN_FEATURES, value, source));
+  const { value: settings, faulty } = checked.ok
+    ? { value: checked.value, faulty: new Set<string>() }
+    : (checked.sound ?? {});
+  if (settings === undefined) return { domainFile: undefined, problems };
+  const isSound = (...names: readonly string[]) => !names.some((name) => faulty?.has(name));
   return {
-    domainFile: { file, settings: checked.value, pluginOptions, problemAt: source.problemAt },
+    domainFile: { file, settings, pluginOptions, problemAt: source.problemAt, isSound },
     problems,
   };
 }

@@ -26,6 +26,9 @@ export function parseEndpoint(text: string, defaultPort: number | undefined): Pa
   if (bracketed !== undefined && !isIPv6(bracketed)) {
     return problem('only an IPv6 address stands in brackets');
   }
+  if (bracketed === undefined && (host === '' || (portText === undefined && isPort(host)))) {
+    return problem('the address before the port is missing');
+  }
   if (bracketed === undefined && !isHost(host)) {
     return problem('the host is neither a name nor an address');
   }
@@ -34,9 +37,18 @@ export function parseEndpoint(text: string, defaultPort: number | undefined): Pa
       ? problem('the port is missing, such as :25')
       : { ok: true, value: { host, port: defaultPort } };
   }
-  const port = /^\d{1,5}$/.test(portText) ? Number(portText) : MAX_PORT + 1;
-  if (port > MAX_PORT) return problem('the port must be a number up to 65535');
-  return { ok: true, value: { host, port } };
+  if (!isPort(portText)) return problem('the port must be a number up to 65535');
+  return { ok: true, value: { host, port: Number(portText) } };
+}
+
+/** `25`, `:25` or `*:25`: a port, on every address. */
+export function portAlone(text: string): number | undefined {
+  const digits = /^(?:\*?:)?(\d{1,5})$/.exec(text)?.[1];
+  return digits !== undefined && isPort(digits) ? Number(digits) : undefined;
+}
+
+function isPort(text: string): boolean {
+  return /^\d{1,5}$/.test(text) && Number(text) <= MAX_PORT;
 }
 
 /** A host name or an address; what looks like a mistyped IPv4 address is neither. */

@@ -10,8 +10,10 @@ import type { Config } from './config.ts';
 import { buildConfig } from './config.ts';
 import type { DomainFile } from './domain-file.ts';
 import { readDomainFile } from './domain-file.ts';
-import { isSetting } from './domain-schema.ts';
+import { domainSchema, isSetting } from './domain-schema.ts';
+import { looksLike } from './known-keys.ts';
 import { checkNode } from './node-checks.ts';
+import type { NodeSettings } from './node-schema.ts';
 import { nodeSchema } from './node-schema.ts';
 import { NODE_FEATURES, notInEffect } from './not-in-effect.ts';
 import type { Problem } from './problem.ts';
@@ -27,7 +29,9 @@ export type ConfigResult =
 
 /** What could be read, even when there are errors, so that all of them are found in one go. */
 export interface ConfigReading {
+  /** With errors it is for further checks only: settings with faults are not as written. */
   readonly config: Config | undefined;
+  readonly isSound: (...names: readonly (keyof NodeSettings)[]) => boolean;
   readonly domainFiles: readonly DomainFile[];
   readonly problems: readonly Problem[];
 }
@@ -48,22 +52,31 @@ export async function readConfig(file: string): Promise<ConfigReading> {
   const { source, problems: syntax } = parseYaml(path, text.value);
   if (source === undefined) return nothing(syntax);
 
-  const problems = [...syntax];
-  const node = checkValue(nodeSchema, source.value, source);
-  const folder = await readDomainFiles(source);
-  problems.push(...folder.problems);
-  if (!node.ok) {
-    problems.push(...node.problems);
-    return { ...folder, config: undefined, problems: inReadingOrder(problems, path) };
+  if (looksLike(domainSchema, nodeSchema, source.value)) {
+    const text =
+      'these are settings of a domain: they belong into a file of the folder "domains" beside sluice.yaml';
+    return nothing([fileProblem(path, text)]);
   }
-  const config = buildConfig(node.value, source, folder.domainFiles);
-  problems.push(...notInEffect(NODE_FEATURES, source.value, source));
-  problems.push(...(await checkNode(config, source)));
-  return { ...folder, config, problems: inReadingOrder(problems, path) };
+  const problems = [...syntax];
+  const node = checkValue(nodeSchema, source.value, source, {
+    otherFile: {
+      keys: Object.keys(domainSchema.shape),
+      place: 'into a domain file, in the folder "domains"',
+    },
+    standIns: { hostname: 'faulty.invalid' },
+  });
+  const { domainFiles, problems: inFolder } = await readDomainFiles(source);
+  problems.push(...inFolder, ...notInEffect(NODE_FEATURES, source.value, source));
+  if (!node.ok) problems.push(...node.problems);
+  const sound = node.ok ? { value: node.value, faulty: new Set<string>() } : node.sound;
+  const isSound = (...names: readonly string[]) => !names.some((name) => sound?.faulty.has(name));
+  const config = sound && buildConfig(sound.value, source, domainFiles);
+  if (config !== undefined) problems.push(...(await checkNode(config, source, isSound)));
+  return { config, isSound, domainFiles, problems: inReadingOrder(problems, path) };
 }
 
 function nothing(problems: readonly Problem[]): ConfigReading {
-  return { config: undefined, domainFiles: [], problems };
+  return { config: undefined, isSound: () => false, domainFiles: [], problems };
 }
 
 export function isDomainFileName(name: string): boolean {

@@ -8,21 +8,38 @@ import { createSecureContext } from 'node:tls';
 import type { Config, ListenAddress } from './config.ts';
 import { addressText } from './config.ts';
 import { canonicalHost } from './endpoint.ts';
+import type { NodeSettings } from './node-schema.ts';
 import { formatDuration } from './quantity.ts';
 import type { Path, Problem } from './problem.ts';
 import { systemText } from './text-file.ts';
 import { isGroup } from './yaml-source.ts';
 import type { YamlSource } from './yaml-source.ts';
 
-export async function checkNode(config: Config, source: YamlSource): Promise<Problem[]> {
-  return [
-    ...addressProblems(config, source),
-    ...nameProblems(config, source),
-    ...authProblems(config, source),
-    ...queueProblems(config, source),
-    ...(await tlsProblems(config, source)),
-    ...(await placeProblems(config, source)),
-  ];
+type Names = readonly (keyof NodeSettings)[];
+type Check = (config: Config, source: YamlSource) => Problem[] | Promise<Problem[]>;
+
+/** Each with the settings it looks at: one that has a fault already would bring forth false ones. */
+const CHECKS: readonly (readonly [Names, Check])[] = [
+  [['listeners', 'control'], addressProblems],
+  [['listeners'], listenerNameProblems],
+  [['plugins'], pluginNameProblems],
+  [['listeners'], authProblems],
+  [['queue'], queueProblems],
+  [['tls', 'listeners'], tlsProblems],
+  [['data'], dataProblems],
+  [['log'], logProblems],
+];
+
+/** `isSound` says whether settings are free of faults. */
+export async function checkNode(
+  config: Config,
+  source: YamlSource,
+  isSound: (...names: Names) => boolean,
+): Promise<Problem[]> {
+  const found = CHECKS.filter(([names]) => isSound(...names)).map(([, check]) =>
+    check(config, source),
+  );
+  return (await Promise.all(found)).flat();
 }
 
 function addressProblems(config: Config, source: YamlSource): Problem[] {
@@ -55,15 +72,16 @@ function overlap(a: ListenAddress, b: ListenAddress): boolean {
   return covers(first, second) || covers(second, first);
 }
 
-function nameProblems(config: Config, source: YamlSource): Problem[] {
-  return [
-    ...repeated(config.listeners).map((index) =>
-      source.problemAt(['listeners', index, 'name'], 'another listener has this name'),
-    ),
-    ...repeated(config.plugins).map((index) =>
-      source.problemAt(['plugins', index], 'this plugin is in the list already'),
-    ),
-  ];
+function listenerNameProblems({ listeners }: Config, source: YamlSource): Problem[] {
+  return repeated(listeners).map((index) =>
+    source.problemAt(['listeners', index, 'name'], 'another listener has this name'),
+  );
+}
+
+function pluginNameProblems({ plugins }: Config, source: YamlSource): Problem[] {
+  return repeated(plugins).map((index) =>
+    source.problemAt(['plugins', index], 'this plugin is in the list already'),
+  );
 }
 
 function repeated(list: readonly { readonly name: string }[]): number[] {
@@ -134,16 +152,15 @@ function fitTls(parts: { cert?: Buffer; key?: Buffer }): boolean {
 }
 
 /** What will be made when it is missing must at least not be there as something else. */
-async function placeProblems(config: Config, source: YamlSource): Promise<Problem[]> {
-  const problems: Problem[] = [];
-  const data = await kindOf(config.data);
-  if (data !== 'folder' && data !== 'nothing') {
-    problems.push(source.problemAt(['data'], 'is not a folder'));
-  }
-  if (config.log.file !== null && (await kindOf(config.log.file)) === 'folder') {
-    problems.push(source.problemAt(['log', 'file'], 'is a folder'));
-  }
-  return problems;
+async function dataProblems({ data }: Config, source: YamlSource): Promise<Problem[]> {
+  const kind = await kindOf(data);
+  if (kind === 'folder' || kind === 'nothing') return [];
+  return [source.problemAt(['data'], 'is not a folder')];
+}
+
+async function logProblems({ log }: Config, source: YamlSource): Promise<Problem[]> {
+  if (log.file === null || (await kindOf(log.file)) !== 'folder') return [];
+  return [source.problemAt(['log', 'file'], 'is a folder')];
 }
 
 async function kindOf(path: string): Promise<'folder' | 'file' | 'nothing'> {

@@ -19,7 +19,7 @@ import { isGroup } from './yaml-source.ts';
 
 const listener = z.strictObject({
   name: name('a name such as mx').optional(),
-  address: listenAddress(),
+  address: listenAddress('0.0.0.0'),
   tls: z.enum(['starttls', 'implicit', 'off']).prefault('starttls'),
   auth: z.enum(['off', 'optional', 'required']).prefault('off'),
   proxy_protocol: networks().prefault([]),
@@ -72,7 +72,9 @@ export const nodeSchema = z.strictObject({
     .array(listener, { error: 'expected a list of listeners' })
     .min(1, { error: 'expected at least one listener' })
     .prefault([{ name: 'mx', address: '0.0.0.0:25' }]),
-  control: z.strictObject({ address: listenAddress().prefault('127.0.0.1:8625') }).prefault({}),
+  control: z
+    .strictObject({ address: listenAddress('127.0.0.1').prefault('127.0.0.1:8625') })
+    .prefault({}),
   tls: tls.optional(),
   dns: z
     .strictObject({

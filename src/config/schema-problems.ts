@@ -1,45 +1,57 @@
 /**
  * Holds a value against a schema and says in plain words what does not fit: what was expected, what
- * was found, where. All faults at once. Unknown keys are faults, with the nearest known key.
+ * was found, where. All faults at once. Unknown keys are faults, with advice where they belong.
  */
-import * as z from 'zod';
+import type * as z from 'zod';
+import type { KeySight, OtherFile } from './known-keys.ts';
+import { keyAdvice } from './known-keys.ts';
 import type { Path, Problem } from './problem.ts';
+import type { SoundParts } from './sound-parts.ts';
+import { soundParts } from './sound-parts.ts';
 import { didYouMean } from './suggestion.ts';
 import type { YamlSource } from './yaml-source.ts';
 
 export type Checked<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  | {
+      readonly ok: false;
+      readonly problems: readonly Problem[];
+      /** What further checks can go on with. */
+      readonly sound: SoundParts<T> | undefined;
+    };
+
+export interface CheckOptions {
+  /** Keys that are known at the root beside those of the schema. */
+  readonly extraKeys?: readonly string[];
+  readonly otherFile: OtherFile;
+  /** For settings that have no default, when they have faults. */
+  readonly standIns: Readonly<Record<string, unknown>>;
+}
 
 /** `value` is the source's, or a part of it with the same paths. */
 export function checkValue<T>(
   schema: z.ZodType<T>,
   value: unknown,
   source: YamlSource,
-  extraKeys: readonly string[] = [],
+  options: CheckOptions,
 ): Checked<T> {
   const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return { ok: true, value: result.data };
-  const problems = result.error.issues.flatMap((issue) =>
-    explain(issue, issue.path.map(step), { schema, source, extraKeys }),
-  );
-  return { ok: false, problems };
+  const { issues } = result.error;
+  const sight = { schema, source, ...options };
+  const problems = issues.flatMap((issue) => explain(issue, issue.path.map(step), sight));
+  return { ok: false, problems, sound: soundParts(schema, value, issues, options.standIns) };
 }
 
-interface Sight {
-  readonly schema: z.ZodType;
+interface Sight extends KeySight {
   readonly source: YamlSource;
-  /** Keys that are known at the root beside those of the schema. */
-  readonly extraKeys: readonly string[];
 }
 
 function explain(issue: z.core.$ZodIssue, path: Path, sight: Sight): Problem[] {
   const { source } = sight;
   if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(sight.schema, path);
-    if (path.length === 0) known.push(...sight.extraKeys);
     return issue.keys.map((key) =>
-      source.problemAtKey([...path, key], `unknown key${didYouMean(key, known)}`),
+      source.problemAtKey([...path, key], `unknown key${keyAdvice(key, path, sight)}`),
     );
   }
   if (issue.code === 'invalid_union') {
@@ -102,30 +114,6 @@ function finding(input: unknown, path: Path): string {
   if (typeof input === 'object') return ', found a group of settings';
   const text = typeof input === 'number' ? `${input}` : JSON.stringify(input);
   return `, found ${text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text}`;
-}
-
-/** The keys a schema knows at a path; those of all forms where there are several. */
-function knownKeys(schema: z.core.$ZodType, path: Path): string[] {
-  if (schema instanceof z.ZodObject) {
-    const [first, ...rest] = path;
-    if (first === undefined) return Object.keys(schema.shape);
-    const next: z.core.$ZodType | undefined = schema.shape[String(first)];
-    return next === undefined ? [] : knownKeys(next, rest);
-  }
-  if (schema instanceof z.ZodArray) return knownKeys(schema.element, path.slice(1));
-  if (schema instanceof z.ZodUnion) {
-    return schema.options.flatMap((option) => knownKeys(option, path));
-  }
-  if (schema instanceof z.ZodPipe) return knownKeys(schema.in, path);
-  if (
-    schema instanceof z.ZodOptional ||
-    schema instanceof z.ZodNullable ||
-    schema instanceof z.ZodPrefault ||
-    schema instanceof z.ZodDefault
-  ) {
-    return knownKeys(schema.unwrap(), path);
-  }
-  return [];
 }
 
 function step(part: PropertyKey): string | number {

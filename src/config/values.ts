@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import * as z from 'zod';
 import { isDomain, parseAddress } from '../mail/address.ts';
 import type { Parsed } from '../mail/address.ts';
-import { isHost, isNetwork, parseEndpoint } from './endpoint.ts';
+import { isHost, isNetwork, parseEndpoint, portAlone } from './endpoint.ts';
 import {
   DURATION_HINT,
   formatDuration,
@@ -40,9 +40,14 @@ function quantity(
   });
 }
 
-/** Text that `parse` understands. */
-export function text<T>(expected: string, parse: (value: string) => Parsed<T>) {
-  return z.string({ error: expected }).transform((value, context): T => {
+/** Text that `parse` understands; `expected` is said of anything but text. */
+export function text<T>(
+  expected: string | ((input: unknown) => string),
+  parse: (value: string) => Parsed<T>,
+) {
+  const error =
+    typeof expected === 'string' ? expected : ({ input }: { input?: unknown }) => expected(input);
+  return z.string({ error }).transform((value, context): T => {
     const parsed = parse(value);
     if (parsed.ok) return parsed.value;
     context.issues.push({ code: 'custom', message: parsed.problem, input: value });
@@ -106,16 +111,27 @@ export const networks = () =>
 export const name = (expected: string) =>
   plain(expected, (value) => /^[a-z0-9][a-z0-9_-]{0,63}$/i.test(value));
 
-/** `address:port` to listen on: an address of this machine, not a name; port 0 lets the system choose. */
-export const listenAddress = () =>
-  text('expected address:port such as "0.0.0.0:25" or "[::1]:2525"', (value) => {
+/**
+ * `address:port` to listen on: an address of this machine, not a name; port 0 lets the system choose.
+ * Where there is only a port, `usual` is proposed for the address.
+ */
+export const listenAddress = (usual: string) => {
+  const form = 'expected address:port such as "0.0.0.0:25" or "[::1]:2525"';
+  const advice = (input: unknown) => {
+    const port = portAlone(String(input));
+    return port === undefined ? form : `expected address:port such as "${usual}:${port}"`;
+  };
+  return text(advice, (value) => {
     const parsed = parseEndpoint(value, undefined);
-    if (!parsed.ok) return parsed;
+    if (!parsed.ok) {
+      return portAlone(value) === undefined ? parsed : { ok: false, problem: advice(value) };
+    }
     const { host, port } = parsed.value;
     if (host === 'localhost') return { ok: true, value: { address: '127.0.0.1', port } };
     if (isIP(host) !== 0) return { ok: true, value: { address: host, port } };
     return { ok: false, problem: 'expected an address of this machine, not a name' };
   });
+};
 
 /** `address:port` of a server that must be named by address. */
 export const serverAddress = (defaultPort: number) =>

@@ -9,6 +9,7 @@ import type { Document, Node, YAMLError } from 'yaml';
 import { errorText } from '../base/errors.ts';
 import type { Path, Problem, ProblemAt } from './problem.ts';
 import { fileProblem, pathText } from './problem.ts';
+import { yamlAdvice } from './yaml-advice.ts';
 
 export interface YamlSource {
   readonly file: string;
@@ -47,7 +48,7 @@ export function parseYaml(file: string, text: string): YamlReading {
   // Hostile nesting or aliases make the parser throw; that too is a problem of the file.
   try {
     doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
-    const faults = syntaxProblems(file, doc, lines);
+    const faults = syntaxProblems(file, text, doc, lines);
     if (faults.fatal) return { source: undefined, problems: faults.problems };
     value = doc.toJS({ maxAliasCount: 100 });
     if (value === null) {
@@ -71,9 +72,11 @@ export function isGroup(value: unknown): value is Readonly<Record<string, unknow
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function syntaxProblems(file: string, doc: Document, lines: LineCounter) {
-  const at = (offset: number, text: string): Problem => {
+function syntaxProblems(file: string, whole: string, doc: Document, lines: LineCounter) {
+  const written = whole.split(/\r?\n/);
+  const at = (offset: number, complaint: string): Problem => {
     const { line, col } = lines.linePos(offset);
+    const text = yamlAdvice(written[line - 1] ?? '') ?? complaint;
     return {
       file,
       line: Math.max(1, line),

@@ -54,10 +54,10 @@ export interface HostFault {
   readonly text: string;
 }
 
-/** Hosts that are given twice or that are this gateway; without `config` the latter is not known. */
+/** Hosts that are given twice or that are this gateway; without `own` the latter is not known. */
 export function destinationFaults(
   settings: DestinationSettings,
-  config: Config | undefined,
+  own: Pick<Config, 'listeners' | 'hostname'> | undefined,
 ): HostFault[] {
   const several = 'hosts' in settings;
   const hosts = several ? settings.hosts : [settings];
@@ -67,7 +67,7 @@ export function destinationFaults(
     const name = formatEndpoint({ host: canonicalHost(host), port });
     if (seen.has(name)) return [{ path, text: `the host ${name} is given twice` }];
     seen.add(name);
-    const listener = config?.listeners.find((own) => isOwn(host, port, own, config.hostname));
+    const listener = own?.listeners.find((each) => isOwn(host, port, each, own.hostname));
     if (listener === undefined) return [];
     return [{ path, text: `is this gateway's own listener "${listener.name}" (mail loop)` }];
   });

@@ -19,25 +19,28 @@ export interface DomainsReading {
   readonly problems: readonly Problem[];
 }
 
-/** Without `config`, when sluice.yaml itself has errors, all is checked that can be. */
+/** Settings with a fault of their own are left alone; without `own`, the mail loops as well. */
 export async function readDomains(
   domainFiles: readonly DomainFile[],
-  config: Config | undefined,
+  own: Pick<Config, 'listeners' | 'hostname'> | undefined,
 ): Promise<DomainsReading> {
   const problems: Problem[] = nameProblems(domainFiles);
   const domains: Domain[] = [];
   for (const domainFile of domainFiles) {
-    const { settings, problemAt } = domainFile;
-    for (const { path, text } of destinationFaults(settings.destination, config)) {
-      problems.push(problemAt(['destination', ...path], text));
+    const { settings, problemAt, isSound } = domainFile;
+    if (isSound('destination')) {
+      for (const { path, text } of destinationFaults(settings.destination, own)) {
+        problems.push(problemAt(['destination', ...path], text));
+      }
     }
-    problems.push(...spamProblems(domainFile));
+    if (isSound('spam')) problems.push(...spamProblems(domainFile));
     const names = namesOf(domainFile).map(({ name }) => name);
     const source = await readRecipients(domainFile, names);
-    problems.push(...source.problems);
+    if (isSound('domain', 'aliases', 'recipients')) problems.push(...source.problems);
     domains.push(buildDomain(domainFile, source.recipients));
   }
-  problems.push(...accountProblems(domainFiles));
+  const senders = domainFiles.filter(({ isSound }) => isSound('domain', 'aliases', 'outgoing'));
+  problems.push(...accountProblems(senders));
   return { domains, problems };
 }
 
@@ -84,9 +87,10 @@ interface Name {
   readonly path: Path;
 }
 
-function namesOf({ settings }: DomainFile): Name[] {
+function namesOf({ settings, isSound }: DomainFile): Name[] {
+  const { domain } = settings;
   return [
-    { name: asciiDomain(settings.domain), path: ['domain'] },
+    ...(isSound('domain') ? [{ name: asciiDomain(domain), path: ['domain'] }] : []),
     ...settings.aliases.map((alias, index) => ({
       name: asciiDomain(alias),
       path: ['aliases', index],

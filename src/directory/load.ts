@@ -36,9 +36,11 @@ export async function loadGatewayConfig(
   file: string,
   moreChecks?: MoreChecks,
 ): Promise<GatewayConfigResult> {
-  const { config, domainFiles, problems: found } = await readConfig(file);
-  const { domains, problems: more } = await readDomains(domainFiles, config);
-  const last = config === undefined ? [] : ((await moreChecks?.(config)) ?? []);
+  const { config, isSound, domainFiles, problems: found } = await readConfig(file);
+  const own = isSound('listeners') ? config : undefined;
+  const { domains, problems: more } = await readDomains(domainFiles, own);
+  const hasPlugins = config !== undefined && isSound('plugins');
+  const last = hasPlugins ? ((await moreChecks?.(config)) ?? []) : [];
   const problems = inReadingOrder([...found, ...more, ...last], resolve(file));
   const sources = config && sourcesOf(config);
   if (config === undefined || sources === undefined || hasErrors(problems)) {

@@ -3,10 +3,11 @@
  * and checks that the default export is a plugin. Every failure is a sentence for the operator that
  * names the file and says what to change; nothing of the plugin has run then but its top level.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { errorText } from '../base/errors.ts';
+import { didYouMean } from '../config/suggestion.ts';
 import type { Hooks, Plugin } from '../plugin.ts';
 
 export type Stage = keyof Hooks;
@@ -29,6 +30,8 @@ export const STAGES: Readonly<Record<Stage, true>> = {
 export const SHIPPED_PLUGINS = join(import.meta.dirname, '..', '..', 'plugins');
 
 const EXTENSIONS = ['ts', 'mts', 'js', 'mjs'];
+/** Of the plugins that there are, so many are named. */
+const MAX_NAMED = 30;
 const PLUGIN_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;
 const MEMBERS: readonly string[] = ['name', 'service', 'options', 'hooks', 'setup'];
 const OPTION_TYPES: readonly string[] = [
@@ -57,7 +60,12 @@ export async function loadPluginFile(
   );
   const file = files.find((candidate) => existsSync(candidate));
   if (file === undefined) {
-    return problem(`no file ${name}.{${EXTENSIONS.join(',')}} in ${folders.join(' or ')}`);
+    const known = pluginsIn(folders);
+    const there = known.slice(0, MAX_NAMED).join(', ');
+    const places = `no file ${name}.{${EXTENSIONS.join(',')}} in ${folders.join(' or ')}`;
+    return problem(
+      `there is no plugin ${name}${didYouMean(name, known)} (there are: ${there}; ${places})`,
+    );
   }
   let exports: unknown;
   try {
@@ -71,6 +79,18 @@ export async function loadPluginFile(
   const wrong = whatIsWrong(given, name);
   if (wrong !== undefined) return problem(`${file}: ${wrong}`);
   return { ok: true, plugin: given as Plugin, file }; // parser of outside data, checked just above
+}
+
+/** The names of the plugins in those of the folders that are there. */
+function pluginsIn(folders: readonly string[]): string[] {
+  const names = folders
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder))
+    .filter(
+      (name) => EXTENSIONS.some((ext) => name.endsWith(`.${ext}`)) && !/\.d\.m?ts$/.test(name),
+    )
+    .map((name) => basename(name, extname(name)));
+  return [...new Set(names)].toSorted();
 }
 
 function whatIsWrong(given: unknown, name: string): string | undefined {
