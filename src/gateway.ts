@@ -22,6 +22,7 @@ import type { Recorder } from './gateway/recorder.ts';
 import type { InForce, ReloadWish } from './gateway/reloads.ts';
 import { Reloads } from './gateway/reloads.ts';
 import { ScannerWatch } from './gateway/scanner-watch.ts';
+import { Logins } from './outbound/logins.ts';
 import { Accept } from './pipeline/accept.ts';
 import type { Generation } from './pipeline/generation.ts';
 import { RecipientVerifier } from './pipeline/recipients.ts';
@@ -159,6 +160,7 @@ export class Gateway {
     const stages = {
       current: () => this.#current(),
       verifier,
+      logins: new Logins(clock),
       accept,
       staging,
       isDown,

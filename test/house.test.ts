@@ -23,10 +23,12 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'plugin-host': ['plugin.ts', 'config', 'mail', 'base'],
   scanners: ['base'],
   delivery: ['smtp', 'dns', 'types:store', 'directory', 'mail', 'base'],
+  outbound: ['types:store', 'directory', 'mail', 'base'],
   pipeline: [
     'plugin-host',
     'plugin.ts',
     'delivery',
+    'outbound',
     'types:store',
     'types:smtp',
     'directory',

@@ -26,6 +26,8 @@ const LEVEL_OF = {
   'smtp.lost': 'info',
   'smtp.proto': 'info',
   'smtp.close': 'debug',
+  'smtp.auth.ok': 'info',
+  'smtp.auth.fail': 'warn',
   'smtp.reject.conn': 'info',
   'smtp.reject.helo': 'info',
   'smtp.reject.mail': 'info',

@@ -133,6 +133,7 @@ function createMeter(registry: Registry): Metrics['meter'] {
     'Transactions that reached MAIL, at their end.',
     ...['direction', 'result', 'reason'],
   );
+  const logins = counter('smtp_auth_total', 'Logins of clients.', 'mechanism', 'result');
   const recipients = counter(
     'smtp_recipients_total',
     'Recipients that clients named.',
@@ -200,6 +201,9 @@ function createMeter(registry: Registry): Metrics['meter'] {
   const meaning: Partial<Record<EventName, (fields: Fields) => void>> = {
     'smtp.open': (fields) => connections.inc({ listener: name(fields['listener']) }),
     'smtp.tls': (fields) => handshakes.inc({ version: word(fields['proto'], 'unknown') }),
+    'smtp.auth.ok': (fields) => logins.inc({ mechanism: word(fields['mech']), result: 'ok' }),
+    'smtp.auth.fail': (fields) =>
+      logins.inc({ mechanism: word(fields['mech']), result: reason(fields) }),
     'smtp.early': () => turnedAway.inc({ reason: 'early' }),
     'smtp.reject.conn': turnAway,
     'smtp.reject.abuse': turnAway,

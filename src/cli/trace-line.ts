@@ -22,6 +22,8 @@ const WORDING: Readonly<Record<string, Wording>> = {
     return ['connect', client, textOf(row, 'rdns'), listener === '' ? '' : `→ ${listener}`];
   },
   'smtp.tls': (row) => ['tls', textOf(row, 'proto'), textOf(row, 'cipher'), textOf(row, 'sni')],
+  'smtp.auth.ok': (row) => ['login', textOf(row, 'user'), textOf(row, 'mech')],
+  'smtp.auth.fail': (row) => ['login', textOf(row, 'user'), 'failed', textOf(row, 'why')],
   'smtp.close': (row) => ['close', textOf(row, 'end'), took(row)],
   'smtp.reject.conn': refused('connect'),
   'smtp.reject.helo': refused('helo'),

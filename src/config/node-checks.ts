@@ -92,7 +92,7 @@ function repeated(list: readonly { readonly name: string }[]): number[] {
 /** A password must not cross the network in the clear (RFC 4954 section 4). */
 function authProblems(config: Config, source: YamlSource): Problem[] {
   return config.listeners.flatMap(({ auth, tls }, index) =>
-    auth === 'required' && tls === 'off'
+    auth !== 'off' && tls === 'off'
       ? [source.problemAt(['listeners', index, 'auth'], 'a login needs TLS, which is off here')]
       : [],
   );

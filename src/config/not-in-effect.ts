@@ -9,17 +9,11 @@ import type { YamlSource } from './yaml-source.ts';
 export interface Feature {
   /** `*` stands for every item of a list. */
   readonly path: readonly string[];
-  /** Only this value asks for it; else any but nothing, false and the empty list or group. */
-  readonly only?: unknown;
+  /** Any value asks for it but nothing, false and the empty list or group. */
   readonly text: string;
 }
 
 export const NODE_FEATURES: readonly Feature[] = [
-  {
-    path: ['listeners', '*', 'auth'],
-    only: 'optional',
-    text: 'AUTH is not in effect in this version: nobody can log in here',
-  },
   {
     path: ['listeners', '*', 'proxy_protocol'],
     text: 'the PROXY protocol is not in effect in this version',
@@ -47,13 +41,12 @@ export function notInEffect(
 ): Problem[] {
   return features.flatMap((feature) =>
     matches(value, feature.path, []).flatMap(({ path, found }) =>
-      asksFor(found, feature) ? [source.problemAt(path, feature.text, 'warning')] : [],
+      asksFor(found) ? [source.problemAt(path, feature.text, 'warning')] : [],
     ),
   );
 }
 
-function asksFor(found: unknown, feature: Feature): boolean {
-  if ('only' in feature) return found === feature.only;
+function asksFor(found: unknown): boolean {
   if (Array.isArray(found)) return found.length > 0;
   if (isGroup(found)) return Object.keys(found).length > 0;
   return found !== undefined && found !== null && found !== false;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, ListenerConfig } from '../config/config.ts';
 import type { ListenerView } from '../control/gateway-view.ts';
 import type { StartConversation } from '../smtp/conversation.ts';
 import type { ListenerSettings } from '../smtp/listener.ts';
@@ -22,6 +22,8 @@ export interface ListenersOptions {
 }
 
 interface OpenPort {
+  /** As it was when the port was bound: a reload does not change it. */
+  readonly config: ListenerConfig;
   readonly name: string;
   readonly listener: SmtpListener;
   readonly address: string;
@@ -45,20 +47,22 @@ export class Listeners {
     const config = this.#options.config();
     await this.#loadCertificate(config);
     try {
-      for (const { name, address, port, tls } of config.listeners) {
+      for (const listenerConfig of config.listeners) {
+        const { name, address, port, tls } = listenerConfig;
         const listener = new SmtpListener({
           name,
           address,
           port,
           tls,
           contexts: this.#contexts,
-          settings: settingsOf(config),
+          settings: settingsOf(config, listenerConfig),
           clock,
           ids,
           log,
           begin,
         });
-        this.#ports.push({ name, listener, ...(await listener.start()) });
+        const bound = await listener.start();
+        this.#ports.push({ config: listenerConfig, name, listener, ...bound });
       }
     } catch (error) {
       await this.stop(0);
@@ -72,7 +76,9 @@ export class Listeners {
    */
   async reload(config: Config): Promise<void> {
     await this.#loadCertificate(config);
-    for (const { listener } of this.#ports) listener.reconfigure(settingsOf(config));
+    for (const { listener, config: own } of this.#ports) {
+      listener.reconfigure(settingsOf(config, own));
+    }
   }
 
   async stop(graceMs: number): Promise<void> {
@@ -99,10 +105,11 @@ export class Listeners {
   }
 }
 
-function settingsOf(config: Config): ListenerSettings {
+function settingsOf(config: Config, { auth }: ListenerConfig): ListenerSettings {
   const { limits } = config;
   return {
     hostname: config.hostname,
+    auth: auth !== 'off',
     limits: {
       ...DEFAULT_LIMITS,
       messageSize: limits.messageSizeBytes,

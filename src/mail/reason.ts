@@ -12,6 +12,7 @@ export type Reason =
   | 'virus'
   | 'policy'
   | 'rate'
+  | 'auth' // a login that failed
   | 'limit'
   | 'locked'
   | 'size'

@@ -146,6 +146,19 @@ export const replies = {
   tlsRequired: (): Reply => named(530, '5.7.0', 'Must issue a STARTTLS command first'),
   authRequired: (): Reply => named(530, '5.7.0', 'Authentication required'),
 
+  // Login (RFC 4954 4 and 6).
+  authChallenge: (base64: string): Reply => ({ code: 334, lines: [base64] }),
+  authenticated: (): Reply => named(235, '2.7.0', 'Authentication successful'),
+  authFailed: (): Reply => named(535, '5.7.8', 'Authentication credentials invalid', 'auth'),
+  authCancelled: (): Reply => named(501, '5.7.0', 'Authentication cancelled'),
+  badAuthResponse: (): Reply => named(501, '5.5.2', 'Malformed authentication response'),
+  authLineTooLong: (): Reply => named(500, '5.5.6', 'Authentication line too long'),
+  unknownMechanism: (): Reply => named(504, '5.5.4', 'Authentication mechanism not supported'),
+  authUnavailable: (): Reply =>
+    named(454, '4.7.0', 'Authentication not possible now, try again later', 'rate'),
+  authBlocked: (hostname: string): Reply =>
+    closing(named(421, '4.7.0', `${hostname} too many failed logins, try again later`, 'rate')),
+
   // Envelope.
   relayDenied: (): Reply => named(550, '5.7.1', 'Relaying denied', 'relay_denied'),
   unknownRecipient: (address: string): Reply =>

@@ -7,6 +7,8 @@ export interface SessionView {
   readonly local: { readonly address: string; readonly port: number };
   readonly openedAt: number;
   readonly tls: TlsView | undefined;
+  /** Who has logged in. */
+  readonly login: { readonly user: string; readonly mechanism: string } | undefined;
   readonly hello: { readonly verb: 'HELO' | 'EHLO'; readonly name: string } | undefined;
 }
 

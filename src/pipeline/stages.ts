@@ -14,11 +14,15 @@ import type { Reply } from '../mail/reply.ts';
 import { isPermanent, isPositive, replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import type { Verdict } from '../mail/verdict.ts';
+import type { Logins } from '../outbound/logins.ts';
+import { accountOf } from '../outbound/sender-policy.ts';
 import type { ContentSink, Conversation, SessionSummary } from '../smtp/conversation.ts';
+import type { Credentials } from '../smtp/sasl.ts';
 import type { Accept } from './accept.ts';
 import { ContentStage } from './content-stage.ts';
 import type { Generation } from './generation.ts';
 import { refusal } from './judge.ts';
+import { logIn } from './login.ts';
 import type { RecipientVerifier } from './recipients.ts';
 import { routeInbound } from './relay-policy.ts';
 import type { StagingArea } from './staging.ts';
@@ -28,6 +32,7 @@ export interface StagesDeps {
   /** The generation in force now. */
   readonly current: () => Generation;
   readonly verifier: RecipientVerifier;
+  readonly logins: Logins;
   readonly accept: Accept;
   readonly staging: StagingArea;
   readonly isDown: (destination: string) => boolean;
@@ -65,9 +70,18 @@ export class Stages implements Conversation {
     return this.#refusedBy(verdict, 'smtp.reject.helo');
   }
 
+  async authenticate(credentials: Credentials): Promise<Reply> {
+    const { directory, settings } = this.#deps.current();
+    const { accounts } = directory;
+    const { hostname } = settings;
+    return logIn(this.#deps, accounts, hostname, this.#session, credentials, this.#signal);
+  }
+
   async mail(reversePath: ReversePath, parameters: MailParameters): Promise<Reply> {
     const generation = this.#deps.current();
-    if (generation.settings.authenticatedListeners.has(this.#session.listener)) {
+    const account = accountOf(generation.directory.accounts, this.#session);
+    const needsAccount = generation.settings.authenticatedListeners.has(this.#session.listener);
+    if (needsAccount && account === undefined) {
       return this.#refuse('smtp.reject.mail', replies.authRequired(), {
         from: pathText(reversePath),
       });

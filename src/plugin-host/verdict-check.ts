@@ -22,6 +22,7 @@ const REASONS: Readonly<Record<Exclude<Reason, `plugin:${string}`>, true>> = {
   virus: true,
   policy: true,
   rate: true,
+  auth: true,
   limit: true,
   locked: true,
   size: true,

@@ -42,7 +42,9 @@ export type Command =
       readonly parameters: MailParameters;
     }
   | { readonly verb: 'RCPT'; readonly recipient: Recipient }
-  | { readonly verb: Exclude<Verb, 'EHLO' | 'HELO' | 'MAIL' | 'RCPT'> };
+  /** The mechanism in capitals, empty when it is no word; `initial` as sent, may be anything. */
+  | { readonly verb: 'AUTH'; readonly mechanism: string; readonly initial: string | undefined }
+  | { readonly verb: Exclude<Verb, 'EHLO' | 'HELO' | 'MAIL' | 'RCPT' | 'AUTH'> };
 
 /** A line that is no command; `verb` is there when at least that could be read. */
 export interface Malformed {
@@ -63,6 +65,7 @@ const MAX_HELLO_NAME = 255;
 const MAX_VERB = 12;
 /** Names as real clients send them: single labels and underscores too. */
 const HELLO_NAME = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?$/;
+const MECHANISM = /^[A-Za-z0-9_-]{1,20}$/; // RFC 4422 3.1
 /** A request line, or the header field of one. */
 const HTTP = /^(?:[A-Z]{3,8} \S+ HTTP\/\d|[A-Z][A-Z-]{0,40}:(?: |$))/i;
 
@@ -81,7 +84,7 @@ const GRAMMARS: ReadonlyMap<string, readonly [Verb, Grammar]> = new Map(
       argument === '' ? replies.badArgument('VRFY needs an argument') : { verb: 'VRFY' },
     EXPN: () => ({ verb: 'EXPN' }),
     HELP: () => ({ verb: 'HELP' }),
-    AUTH: () => ({ verb: 'AUTH' }),
+    AUTH: auth,
     BDAT: () => ({ verb: 'BDAT' }),
     ETRN: () => ({ verb: 'ETRN' }),
     XCLIENT: () => ({ verb: 'XCLIENT' }),
@@ -103,6 +106,12 @@ export function parseCommand(line: string, context: CommandContext): Command | M
   // RFC 5321 4.1.1: trailing white space is tolerated.
   const result = grammar(space < 0 ? '' : line.slice(space + 1).trimEnd(), context);
   return 'code' in result ? { reply: result, verb } : result;
+}
+
+function auth(argument: string): Command {
+  const [word = '', initial, ...more] = argument.split(/ +/);
+  const isPlain = more.length === 0 && MECHANISM.test(word);
+  return { verb: 'AUTH', mechanism: isPlain ? word.toUpperCase() : '', initial };
 }
 
 function bare(verb: 'DATA' | 'RSET' | 'QUIT' | 'STARTTLS'): Grammar {

@@ -6,6 +6,7 @@ import type { ReversePath } from '../mail/address.ts';
 import type { MailParameters, Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
+import type { Credentials } from './sasl.ts';
 
 /** Why content that was read to its end cannot be taken as it is. */
 export type ContentFault = 'bare-line-end' | 'too-large';
@@ -24,6 +25,8 @@ export interface Conversation {
   connect(): Promise<Reply | undefined>;
   /** A refusal of HELO or EHLO, or undefined for the standard answer. */
   hello(verb: 'HELO' | 'EHLO', name: string): Promise<Reply | undefined>;
+  /** Checks a login; a positive reply lets the client in. Only asked where AUTH is offered. */
+  authenticate(credentials: Credentials): Promise<Reply>;
   mail(reversePath: ReversePath, parameters: MailParameters): Promise<Reply>;
   rcpt(recipient: Recipient): Promise<Reply>;
   /** A refusal in place of 354, or the sink that takes the content. */

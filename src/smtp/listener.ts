@@ -147,6 +147,7 @@ export class SmtpListener {
       local: { address: plainAddress(localAddress), port: localPort ?? 0 },
       openedAt: clock.now(),
       tls: undefined,
+      login: undefined,
       hello: undefined,
     };
     const session = new Session(socket, view, this.#sessionOptions);

@@ -9,12 +9,15 @@ import type { MailParameters, Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPositive, replies } from '../mail/reply.ts';
 import type { SessionView, TlsView } from '../mail/session-view.ts';
+import { Auth } from './auth.ts';
 import type { Command } from './commands.ts';
 import { parseCommand } from './commands.ts';
 import type { ContentSink, Conversation, SessionSummary } from './conversation.ts';
 import type { Line, LineFault } from './line-reader.ts';
 import { Patience } from './patience.ts';
 import type { SessionSettings } from './session-settings.ts';
+import type { Credentials, SaslStep } from './sasl.ts';
+import { MECHANISMS } from './sasl.ts';
 import type { SessionState } from './session-state.ts';
 import { denial, hasTransaction, stateAfter } from './session-state.ts';
 
@@ -29,6 +32,8 @@ export interface Answer {
   /** What was wrong, when that ends the session: for the log. */
   readonly what?: string;
 }
+
+const AUTH = /^AUTH(?: |$)/i;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -50,6 +55,9 @@ export class ServerProtocol {
   #recipients = 0;
   #smtpUtf8 = false;
   readonly #patience: Patience;
+  readonly #auth: Auth;
+  /** From here on a line that is no command may be a secret. */
+  #sawAuth = false;
   #transactions = 0;
 
   constructor(
@@ -63,6 +71,7 @@ export class ServerProtocol {
     this.#settings = settings;
     this.#tls = tls;
     this.#patience = new Patience(settings.limits);
+    this.#auth = new Auth(settings.auth, view);
   }
 
   get state(): SessionState {
@@ -80,15 +89,18 @@ export class ServerProtocol {
 
   /** Obeys one line; a promise when the conversation has to be asked. */
   obey(line: Line): Promise<Answer> | Answer {
+    if (this.#auth.isOpen) return this.#login(this.#auth.respond(line, faultReply));
     if (line.kind === 'fault') return this.#wrong(FAULTS[line.fault], line.fault);
+    if (AUTH.test(line.text)) this.#sawAuth = true;
     const command = parseCommand(line.text, {
       hostname: this.#settings.hostname,
       smtpUtf8: this.#smtpUtf8,
     });
     // Out of sequence comes before malformed: the former is what the client must mend first.
     const denied = command.verb === undefined ? undefined : denial(this.#state, command.verb);
-    if (denied !== undefined) return this.#wrong(denied, line.text);
-    if ('reply' in command) return this.#wrong(command.reply, line.text);
+    const shown = this.#sawAuth ? (command.verb ?? 'after AUTH') : line.text;
+    if (denied !== undefined) return this.#wrong(denied, shown);
+    if ('reply' in command) return this.#wrong(command.reply, shown);
     this.#patience.command(command.verb, this.hasTransaction);
     if (this.#patience.isOver) return this.#enough(`${command.verb} again and again`);
     return this.#serve(command);
@@ -105,6 +117,7 @@ export class ServerProtocol {
   tlsBegan(tls: TlsView): void {
     this.#view.tls = tls;
     this.#view.hello = undefined;
+    this.#view.login = undefined;
     this.#setState('start');
   }
 
@@ -147,8 +160,9 @@ export class ServerProtocol {
         return answer(replies.vrfy());
       case 'HELP':
         return answer(replies.help());
-      case 'EXPN':
       case 'AUTH':
+        return this.#login(this.#auth.begin(command.mechanism, command.initial));
+      case 'EXPN':
       case 'BDAT':
       case 'ETRN':
       case 'XCLIENT':
@@ -181,7 +195,29 @@ export class ServerProtocol {
       'DSN',
     ];
     if (this.#tls === 'starttls' && this.#view.tls === undefined) extensions.push('STARTTLS');
+    if (this.#auth.isOffered) extensions.push(`AUTH ${MECHANISMS.join(' ')}`);
     return extensions;
+  }
+
+  #login(step: SaslStep): Promise<Answer> | Answer {
+    switch (step.kind) {
+      case 'challenge':
+        return answer(step.reply);
+      case 'failed':
+        return this.#wrong(step.reply, 'AUTH');
+      case 'credentials':
+        return this.#checkLogin(step.credentials);
+      default:
+        return step satisfies never;
+    }
+  }
+
+  async #checkLogin(credentials: Credentials): Promise<Answer> {
+    const reply = await this.#conversation.authenticate(credentials);
+    if (!isPositive(reply)) return this.#wrong(reply, 'AUTH');
+    const { user, mechanism } = credentials;
+    this.#view.login = { user, mechanism };
+    return answer(reply);
   }
 
   async #mail(reversePath: ReversePath, parameters: MailParameters): Promise<Answer> {
@@ -250,4 +286,8 @@ export class ServerProtocol {
 /** An answer of the conversation, which may want the session to end. */
 function answer(reply: Reply): Answer {
   return reply.closes === true ? { reply, end: 'refused' } : { reply };
+}
+
+function faultReply(line: Line): Reply {
+  return line.kind === 'fault' ? FAULTS[line.fault] : replies.badAuthResponse();
 }

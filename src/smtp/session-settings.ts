@@ -25,6 +25,8 @@ export interface SessionOptions {
 export interface SessionSettings {
   /** Our name in greeting and replies. */
   readonly hostname: string;
+  /** Clients may log in, once TLS is on. */
+  readonly auth: boolean;
   readonly limits: SessionLimits;
   readonly timeouts: SessionTimeouts;
 }

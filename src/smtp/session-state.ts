@@ -25,11 +25,11 @@ type Denials = Partial<Record<Verb, () => Reply>>;
 
 /** A verb that a row does not name is allowed in that state. */
 const DENIALS: Record<SessionState, Denials> = {
-  start: { MAIL: helloFirst, RCPT: helloFirst, DATA: helloFirst },
+  start: { AUTH: helloFirst, MAIL: helloFirst, RCPT: helloFirst, DATA: helloFirst },
   ready: { RCPT: mailFirst, DATA: mailFirst },
-  mail: { MAIL: nested, DATA: rcptFirst, STARTTLS: notWithin },
-  refused: { MAIL: nested, DATA: replies.noValidRecipients, STARTTLS: notWithin },
-  rcpt: { MAIL: nested, STARTTLS: notWithin },
+  mail: { MAIL: nested, DATA: rcptFirst, STARTTLS: notWithin, AUTH: notWithin },
+  refused: { MAIL: nested, DATA: replies.noValidRecipients, STARTTLS: notWithin, AUTH: notWithin },
+  rcpt: { MAIL: nested, STARTTLS: notWithin, AUTH: notWithin },
   content: {},
 };
 

@@ -9,6 +9,7 @@
  *     S*3: ...                                   replayed
  *     S: <closed>                     ! fin      the client ends its half
  *     P: what the program behind sees, in order             ! tls-fails   the handshake must break
+ *     ! auth     clients may log in  ! secured  greeting, EHLO and TLS with AUTH
  *     ! greeted  greeting and HELO    ! transaction   and MAIL and RCPT     ! content   and DATA
  *
  * Escapes: \r \n \t \0 \\ \xHH. C lines that follow each other are one group, sent without waiting.
@@ -24,6 +25,8 @@ export interface Dialog {
   readonly program: readonly string[] | undefined;
   readonly limits: Readonly<Record<string, number>>;
   readonly server: 'starttls' | 'implicit' | 'off';
+  /** The server takes logins. */
+  readonly auth: boolean;
   readonly meets: 'greet' | 'refuse' | 'hold';
 }
 
@@ -33,6 +36,21 @@ const GREETED = [
   'C: HELO client.test',
   'S: 250 mx.test',
   'P: hello HELO client.test',
+];
+const SECURED = [
+  '! auth',
+  '! server implicit',
+  'S: 220 mx.test ESMTP Sluice',
+  'C: EHLO client.test',
+  'S: 250-mx.test',
+  'S: 250-PIPELINING',
+  'S: 250-SIZE 52428800',
+  'S: 250-8BITMIME',
+  'S: 250-SMTPUTF8',
+  'S: 250-ENHANCEDSTATUSCODES',
+  'S: 250-DSN',
+  'S: 250 AUTH PLAIN LOGIN',
+  'P: hello EHLO client.test',
 ];
 const TRANSACTION = [
   ...GREETED,
@@ -46,6 +64,7 @@ const TRANSACTION = [
 const CONTENT = [...TRANSACTION, 'C: DATA', 'S: 354 End data with <CR><LF>.<CR><LF>'];
 const MACROS: Readonly<Record<string, readonly string[]>> = {
   '! greeted': GREETED,
+  '! secured': SECURED,
   '! transaction': TRANSACTION,
   '! content': CONTENT,
 };
@@ -59,6 +78,7 @@ export function parseDialog(text: string): Dialog {
   let server: Dialog['server'] = 'starttls';
   let meets: Dialog['meets'] = 'greet';
   let whole = false;
+  let auth = false;
   const lines = text.split('\n');
   for (const line of lines.flatMap((written) => MACROS[written] ?? [written])) {
     if (line === '' || line.startsWith('#')) continue;
@@ -68,6 +88,7 @@ export function parseDialog(text: string): Dialog {
       else if (word === 'server' && isServer(first)) server = first;
       else if (word === 'meet' && isMeeting(first)) meets = first;
       else if (word === 'whole') whole = true;
+      else if (word === 'auth') auth = true;
       else if (word === 'tls' || word === 'tls-fails' || word === 'fin') steps.push({ kind: word });
       else throw new Error(`unknown directive: ${line}`);
       continue;
@@ -96,7 +117,7 @@ export function parseDialog(text: string): Dialog {
     }
   }
   const isTold = lines.some((line) => line.startsWith('P: '));
-  return { steps, program: isTold ? program : undefined, limits, server, meets };
+  return { steps, program: isTold ? program : undefined, limits, server, auth, meets };
 }
 
 /** The file's UTF-8 and its escapes, as octets in latin-1. */

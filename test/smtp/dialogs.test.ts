@@ -36,7 +36,11 @@ function atRandom(seed: number): Splitter {
 }
 
 async function check(dialog: Dialog, split: Splitter): Promise<void> {
-  const server = await startServer(contexts, { tls: dialog.server, limits: dialog.limits });
+  const server = await startServer(contexts, {
+    tls: dialog.server,
+    auth: dialog.auth,
+    limits: dialog.limits,
+  });
   server.program.meets = dialog.meets;
   try {
     const transcript = await replay(dialog, server.port, split);

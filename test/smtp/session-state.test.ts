@@ -7,18 +7,18 @@ import { denial, hasTransaction, stateAfter } from '../../src/smtp/session-state
 
 const FREE: readonly Verb[] = ['EHLO', 'HELO', 'RSET', 'NOOP', 'QUIT', 'VRFY', 'HELP'];
 const GRID: Record<Exclude<SessionState, 'content'>, Partial<Record<Verb, string>>> = {
-  start: { MAIL: '503', RCPT: '503', DATA: '503', STARTTLS: '' },
-  ready: { MAIL: '', RCPT: '503', DATA: '503', STARTTLS: '' },
-  mail: { MAIL: '503', RCPT: '', DATA: '503', STARTTLS: '503' },
-  refused: { MAIL: '503', RCPT: '', DATA: '554', STARTTLS: '503' },
-  rcpt: { MAIL: '503', RCPT: '', DATA: '', STARTTLS: '503' },
+  start: { MAIL: '503', RCPT: '503', DATA: '503', STARTTLS: '', AUTH: '503' },
+  ready: { MAIL: '', RCPT: '503', DATA: '503', STARTTLS: '', AUTH: '' },
+  mail: { MAIL: '503', RCPT: '', DATA: '503', STARTTLS: '503', AUTH: '503' },
+  refused: { MAIL: '503', RCPT: '', DATA: '554', STARTTLS: '503', AUTH: '503' },
+  rcpt: { MAIL: '503', RCPT: '', DATA: '', STARTTLS: '503', AUTH: '503' },
 };
 
 const STATES = ['start', 'ready', 'mail', 'refused', 'rcpt'] as const;
 for (const state of STATES) {
   test(`what may be said in state ${state}`, () => {
     for (const verb of FREE) assert.equal(denial(state, verb), undefined, verb);
-    for (const verb of ['MAIL', 'RCPT', 'DATA', 'STARTTLS'] as const) {
+    for (const verb of ['MAIL', 'RCPT', 'DATA', 'STARTTLS', 'AUTH'] as const) {
       assert.equal(String(denial(state, verb)?.code ?? ''), GRID[state][verb], verb);
     }
   });

@@ -17,6 +17,7 @@ export function filterView(content: Content | Uint8Array): Omit<ContentView, 'op
       local: { address: '192.0.2.9', port: 25 },
       openedAt: 0,
       tls: undefined,
+      login: undefined,
       hello: { verb: 'EHLO', name: 'client.example' },
     },
     id: 'S.1',

@@ -47,6 +47,12 @@ export class RecordingProgram {
         await Promise.resolve();
         return name === 'refused.test' ? replies.refused('5.7.1', 'Not you', 'policy') : undefined;
       },
+      authenticate: async ({ mechanism, user, password }) => {
+        note(`login ${mechanism} ${user}`);
+        await turns(user === 'slow' ? 5 : 0);
+        if (user === 'blocked') return replies.authBlocked('mx.test');
+        return password.toString() === 'secret' ? replies.authenticated() : replies.authFailed();
+      },
       mail: async (path, parameters) => {
         note(`mail ${formatPath(path)}${shown(parameters)}`);
         sender = path?.local ?? '';

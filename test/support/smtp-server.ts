@@ -16,6 +16,7 @@ import { SELF_SIGNED } from './self-signed.ts';
 
 export interface ServerSpec {
   readonly tls?: 'starttls' | 'implicit' | 'off';
+  readonly auth?: boolean;
   readonly limits?: Partial<SessionLimits>;
   readonly timeouts?: Partial<SessionTimeouts>;
   readonly connections?: number;
@@ -55,6 +56,7 @@ export async function startServer(
   const clock = spec.clock ?? systemClock;
   const settings: ListenerSettings = {
     hostname: 'mx.test',
+    auth: spec.auth ?? false,
     limits: { ...DEFAULT_LIMITS, ...spec.limits },
     timeouts: { ...DEFAULT_TIMEOUTS, ...spec.timeouts },
     connections: spec.connections ?? 100,

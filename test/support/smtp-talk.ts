@@ -35,6 +35,11 @@ export class SmtpTalk {
     return talk;
   }
 
+  /** On a connection that somebody else has made, such as one with TLS. */
+  static on(socket: Socket): SmtpTalk {
+    return new SmtpTalk(socket);
+  }
+
   /** Opens, reads the greeting and says EHLO. */
   static async greeted(port: number, name = 'client.example'): Promise<SmtpTalk> {
     const talk = await SmtpTalk.open(port);

@@ -1,0 +1,94 @@
+/** Logins of customers: under TLS only, guessed by nobody, seen by the operator, secrets by no one. */
+import assert from 'node:assert/strict';
+import { connect as connectTls } from 'node:tls';
+import { after, before, describe, test } from 'node:test';
+import { formatPasswordHash, hashPassword } from '../../src/base/password-hash.ts';
+import { Destination } from '../support/destination.ts';
+import { domainFile } from '../support/domain-file.ts';
+import { Gateway } from '../support/gateway.ts';
+import { SmtpTalk } from '../support/smtp-talk.ts';
+
+const PASSWORD = 'correct horse';
+const plain = (user: string, password: string) =>
+  Buffer.from(`\0${user}\0${password}`).toString('base64');
+
+describe('a listener for customers', () => {
+  const destination = new Destination();
+  let gateway: Gateway;
+  before(async () => {
+    await destination.start();
+    const hash = formatPasswordHash(await hashPassword(Buffer.from(PASSWORD)));
+    const outgoing = `{ enabled: true, accounts: [{ user: anna@example.org, password: "${hash}" }] }`;
+    const off = `{ accounts: [{ user: anna@off.test, password: "${hash}" }] }`;
+    gateway = await Gateway.run({
+      listeners:
+        '[{ name: mx, address: "127.0.0.1:0" }, { name: submissions, address: "127.0.0.1:0", tls: implicit, auth: required }]',
+      domains: {
+        'example.org': domainFile(destination.port, { outgoing }),
+        'off.test': domainFile(destination.port, { outgoing: off }, 'off.test'),
+      },
+    });
+  });
+  after(async () => {
+    await destination.stop();
+    await gateway.remove();
+  });
+
+  async function open(): Promise<SmtpTalk> {
+    const socket = connectTls({ port: gateway.port('submissions'), rejectUnauthorized: false });
+    const talk = SmtpTalk.on(socket);
+    await talk.reply();
+    assert.match(await talk.say('EHLO laptop.example'), /^250 AUTH PLAIN LOGIN$/m);
+    return talk;
+  }
+
+  test('takes no mail before the login and takes it after', async () => {
+    const talk = await open();
+    assert.match(await talk.say('MAIL FROM:<anna@example.org>'), /^530 5\.7\.0/);
+    const login = await talk.say(`AUTH PLAIN ${plain('Anna@Example.org', PASSWORD)}`);
+    assert.equal(login, '235 2.7.0 Authentication successful');
+    assert.match(await talk.say('MAIL FROM:<anna@example.org>'), /^250/);
+    const ok = await gateway.event('smtp.auth.ok');
+    assert.equal(ok['acct'], 'anna@example.org');
+    assert.equal(ok['mech'], 'PLAIN');
+    await talk.quit();
+  });
+
+  test('refuses a wrong password, an unknown user and a customer without outgoing mail alike', async () => {
+    const logins = [
+      plain('anna@example.org', 'wrong horse'),
+      plain('nobody@example.org', PASSWORD),
+      plain('anna@off.test', PASSWORD),
+    ];
+    for (const login of logins) {
+      const talk = await open();
+      assert.match(await talk.say(`AUTH PLAIN ${login}`), /^535 5\.7\.8 .* \(auth\)$/);
+      assert.match(await talk.say('MAIL FROM:<anna@example.org>'), /^530/);
+      await talk.quit();
+    }
+    const failed = gateway.events('smtp.auth.fail');
+    assert.equal(failed.length, 3);
+    for (const line of failed) {
+      // fail2ban relies on this order.
+      assert.deepEqual(Object.keys(line).slice(0, 5), ['level', 'time', 'host', 'evt', 'ip']);
+    }
+  });
+
+  test('is not a listener of everybody: elsewhere AUTH is not implemented', async () => {
+    const talk = await SmtpTalk.greeted(gateway.port('mx'));
+    assert.match(await talk.say(`AUTH PLAIN ${plain('anna@example.org', PASSWORD)}`), /^502/);
+    await talk.quit();
+  });
+
+  test('never tells the log a password, not even when a client talks nonsense', async () => {
+    const talk = await open();
+    await talk.say('AUTH LOGIN anna');
+    for (let i = 0; i < 12; i++) await talk.say(Buffer.from(PASSWORD).toString('base64'));
+    talk.socket.destroy();
+    await gateway.event('smtp.proto', (line) => line['what'] === 'after AUTH');
+    const text = gateway.lines.map((line) => JSON.stringify(line)).join('\n');
+    assert.ok(!text.includes(PASSWORD));
+    assert.ok(!text.includes(Buffer.from(PASSWORD).toString('base64')));
+    assert.ok(!text.includes(plain('anna@example.org', PASSWORD)));
+  });
+});
