@@ -36,10 +36,10 @@ export async function checkNode(
   source: YamlSource,
   isSound: (...names: Names) => boolean,
 ): Promise<Problem[]> {
-  const found = CHECKS.filter(([names]) => isSound(...names)).map(([, check]) =>
-    check(config, source),
-  );
-  return (await Promise.all(found)).flat();
+  const checks = CHECKS.filter(([names]) => isSound(...names));
+  // oxlint-disable-next-line require-await -- some of them wait, some do not
+  const found = await Promise.all(checks.map(async ([, check]) => check(config, source)));
+  return found.flat();
 }
 
 function addressProblems(config: Config, source: YamlSource): Problem[] {
