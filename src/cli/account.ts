@@ -18,15 +18,15 @@ import { textOf } from './row-reader.ts';
 import type { Column } from './table.ts';
 
 const COLUMNS: readonly Column[] = [
-  { name: 'ACCOUNT', value: (row) => textOf(row, 'name') },
+  { name: 'ACCOUNT', value: (row) => textOf(row, 'name'), min: 16, isTelling: true },
   { name: 'BY', value: (row) => textOf(row, 'by') },
-  { name: 'DOMAIN', value: (row) => textOf(row, 'domain') },
+  { name: 'DOMAIN', value: (row) => textOf(row, 'domain'), min: 10 },
   {
     name: 'STATE',
     value: (row) => textOf(row, 'state'),
     colour: (state) => (state === 'active' ? 'green' : 'yellow'),
   },
-  { name: 'FILE', value: (row) => textOf(row, 'file') },
+  { name: 'FILE', value: (row) => textOf(row, 'file'), min: 10, drop: 1 },
 ];
 
 /** 96 bits in a form that can be read out on the telephone. */

@@ -101,9 +101,16 @@ function section(title: string, rows: readonly Row[], word: (row: Row) => string
   return [`${title}:`, ...(lines.length === 0 ? ['  none'] : lines)];
 }
 
+/** What a single host said needs no second name of it in the same line. */
+function lastText(row: Row): string {
+  const name = `${textOf(row, 'name')}: `;
+  const last = textOf(row, 'last');
+  return last.startsWith(name) ? last.slice(name.length) : last;
+}
+
 function destinationColumns(now: number): readonly Column[] {
   return [
-    { name: 'DESTINATION', value: (row) => textOf(row, 'name'), max: 40 },
+    { name: 'DESTINATION', value: (row) => textOf(row, 'name'), max: 40, min: 20 },
     {
       name: 'STATE',
       value: (row) => textOf(row, 'state'),
@@ -123,8 +130,19 @@ function destinationColumns(now: number): readonly Column[] {
     },
     { name: 'WAITING', value: (row) => textOf(row, 'waiting'), align: 'right' },
     { name: 'PROBE', value: (row) => untilText(now, timeOf(row, 'next_probe_at')), align: 'right' },
-    { name: 'SEEN', value: (row) => sinceText(now, timeOf(row, 'last_at')), align: 'right' },
-    { name: 'DOMAINS', value: (row) => wordsOf(row, 'domains').join(','), max: 40 },
-    { name: 'LAST', value: (row) => textOf(row, 'last') },
+    {
+      name: 'SEEN',
+      value: (row) => sinceText(now, timeOf(row, 'last_at')),
+      align: 'right',
+      drop: 1,
+    },
+    {
+      name: 'DOMAINS',
+      value: (row) => wordsOf(row, 'domains').join(','),
+      max: 40,
+      min: 11,
+      drop: 2,
+    },
+    { name: 'LAST', value: lastText, min: 18, isTelling: true },
   ];
 }

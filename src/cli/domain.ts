@@ -11,12 +11,18 @@ import type { Column } from './table.ts';
 import { printable } from './terminal.ts';
 
 const DOMAIN_COLUMNS: readonly Column[] = [
-  { name: 'DOMAIN', value: (row) => textOf(row, 'name') },
-  { name: 'DESTINATION', value: (row) => textOf(row, 'destination'), max: 40 },
+  { name: 'DOMAIN', value: (row) => textOf(row, 'name'), min: 16 },
+  {
+    name: 'DESTINATION',
+    value: (row) => textOf(row, 'destination'),
+    max: 40,
+    min: 14,
+    isTelling: true,
+  },
   { name: 'RECIPIENTS', value: (row) => textOf(row, 'recipients') },
-  { name: 'OUTAGE', value: (row) => textOf(row, 'outage') },
-  { name: 'SERVICES', value: (row) => wordsOf(row, 'services').join(',') },
-  { name: 'ALIASES', value: (row) => wordsOf(row, 'aliases').join(',') },
+  { name: 'OUTAGE', value: (row) => textOf(row, 'outage'), drop: 3 },
+  { name: 'SERVICES', value: (row) => wordsOf(row, 'services').join(','), drop: 2 },
+  { name: 'ALIASES', value: (row) => wordsOf(row, 'aliases').join(','), min: 10, drop: 1 },
 ];
 
 export function addDomain(program: Command, cli: Cli): void {

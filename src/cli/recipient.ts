@@ -17,7 +17,7 @@ import type { Column } from './table.ts';
 import { printable } from './terminal.ts';
 
 const COLUMNS: readonly Column[] = [
-  { name: 'ADDRESS', value: (row) => textOf(row, 'address') },
+  { name: 'ADDRESS', value: (row) => textOf(row, 'address'), min: 20, isTelling: true },
   {
     name: 'ANSWER',
     value: (row) => textOf(row, 'answer'),

@@ -1,10 +1,11 @@
 /**
  * Tables for people: columns padded to what the first rows need, so that lists of any length stream.
- * On a terminal long values and lines are cut with an ellipsis; elsewhere nothing is cut. Values are
- * made printable here, whatever they hold.
+ * On a terminal that is too narrow values are cut with an ellipsis and columns left out, as
+ * table-layout.ts has it; elsewhere nothing is. Values are made printable here, whatever they hold.
  */
 import type { Row } from '../control/rows.ts';
 import { CliFault, EXIT } from './exit.ts';
+import { layout } from './table-layout.ts';
 import type { Colour, Terminal } from './terminal.ts';
 import { coloured, printable } from './terminal.ts';
 
@@ -14,6 +15,12 @@ export interface Column {
   readonly align?: 'right';
   /** Widest on a terminal. */
   readonly max?: number;
+  /** A terminal that is too narrow may cut it to this, */
+  readonly min?: number;
+  /** and leaves it out when that is not enough, the lowest number first. */
+  readonly drop?: number | undefined;
+  /** What people read the list for: gets what room there is. */
+  readonly isTelling?: boolean;
   readonly colour?: (value: string) => Colour | undefined;
 }
 
@@ -42,7 +49,7 @@ export async function printTable(
     const names = chosen.map(({ name }) => name);
     const lines: string[] = [];
     if (widths === undefined) {
-      widths = widthsOf(options.header ? [names, ...waiting] : waiting);
+      widths = widthsOf(chosen, options.header ? [names, ...waiting] : waiting, terminal.columns);
       if (options.header) lines.push(cut(padded(chosen, widths, names), terminal.columns));
     }
     for (const cells of waiting) lines.push(lineOf(terminal, chosen, widths, cells));
@@ -58,21 +65,28 @@ export async function printTable(
   return count;
 }
 
-function widthsOf(lines: readonly (readonly string[])[]): number[] {
-  const widths: number[] = [];
+function widthsOf(
+  columns: readonly Column[],
+  lines: readonly (readonly string[])[],
+  available: number | undefined,
+): number[] {
+  const natural = columns.map(() => 0);
   for (const cells of lines) {
     cells.forEach((cell, index) => {
-      widths[index] = Math.max(widths[index] ?? 0, cell.length);
+      natural[index] = Math.max(natural[index] ?? 0, cell.length);
     });
   }
-  return widths;
+  if (available === undefined) return natural;
+  const rooms = columns.map((column, index) => ({ ...column, width: natural[index] ?? 0 }));
+  return layout(rooms, GAP.length, available);
 }
 
 function chooseColumns(columns: readonly Column[], wanted: string | undefined): readonly Column[] {
   if (wanted === undefined) return columns;
   return wanted.split(',').map((name) => {
     const found = columns.find((column) => column.name === name.trim().toUpperCase());
-    if (found !== undefined) return found;
+    // What somebody asks for by name is never left out.
+    if (found !== undefined) return { ...found, drop: undefined };
     const names = columns.map((column) => column.name).join(', ');
     throw new CliFault(EXIT.usage, `no column "${name}"; there are ${names}`);
   });
@@ -89,24 +103,39 @@ function lineOf(
   widths: readonly number[],
   cells: readonly string[],
 ): string {
-  const line = padded(columns, widths, cells);
-  const short = cut(line, terminal.columns);
+  const fitting = terminal.columns === undefined ? cells : fitted(columns, widths, cells);
+  const short = cut(padded(columns, widths, fitting), terminal.columns);
   // Colour goes on last, so that escape codes are never measured or cut.
   const index = columns.findIndex((column) => column.colour !== undefined);
   const value = cells[index];
+  const width = widths[index] ?? 0;
   const colour = value === undefined ? undefined : columns[index]?.colour?.(value);
-  if (value === undefined || colour === undefined) return short;
-  const start = widths.slice(0, index).reduce((sum, width) => sum + width + GAP.length, 0);
-  const end = start + value.length;
+  if (value === undefined || colour === undefined || width === 0) return short;
+  const before = widths.slice(0, index).filter((width) => width > 0);
+  const start = before.reduce((sum, width) => sum + width + GAP.length, 0);
+  const end = start + Math.min(value.length, width);
   return (
     short.slice(0, start) + coloured(terminal, colour, short.slice(start, end)) + short.slice(end)
   );
 }
 
+/** Cut where the column may be; the last one has what is left of the line. */
+function fitted(
+  columns: readonly Column[],
+  widths: readonly number[],
+  cells: readonly string[],
+): string[] {
+  const last = widths.findLastIndex((width) => width > 0);
+  return cells.map((cell, index) =>
+    columns[index]?.min === undefined || index === last ? cell : cut(cell, widths[index]),
+  );
+}
+
 function padded(columns: readonly Column[], widths: readonly number[], cells: readonly string[]) {
-  const line = cells.map((cell, index) => {
-    const fill = ' '.repeat(Math.max(0, (widths[index] ?? 0) - cell.length));
-    return columns[index]?.align === 'right' ? fill + cell : cell + fill;
+  const line = cells.flatMap((cell, index) => {
+    const width = widths[index] ?? 0;
+    if (width === 0) return [];
+    return [columns[index]?.align === 'right' ? cell.padStart(width) : cell.padEnd(width)];
   });
   return line.join(GAP).trimEnd();
 }

@@ -82,12 +82,14 @@ async function printTimeline(
 const COLUMNS: readonly Column[] = [
   { name: 'TIME', value: whenText },
   { name: 'ID', value: (row) => textOf(row, 'id') },
-  { name: 'DIR', value: (row) => textOf(row, 'dir') },
-  { name: 'FROM', value: (row) => textOf(row, 'from') || '<>', max: 32 },
-  { name: 'TO', value: recipientsText, max: 32 },
+  { name: 'DIR', value: (row) => textOf(row, 'dir'), drop: 2 },
+  { name: 'FROM', value: (row) => textOf(row, 'from') || '<>', max: 32, min: 10, drop: 3 },
+  { name: 'TO', value: recipientsText, max: 32, min: 10 },
   {
     name: 'RESULT',
     value: resultText,
+    min: 26,
+    isTelling: true,
     colour: (result) =>
       result.startsWith('accepted/delivered')
         ? 'green'
@@ -95,7 +97,7 @@ const COLUMNS: readonly Column[] = [
           ? 'red'
           : 'yellow',
   },
-  { name: 'CLIENT', value: (row) => textOf(row, 'client') },
+  { name: 'CLIENT', value: (row) => textOf(row, 'client'), drop: 1 },
 ];
 
 function recipientsText(row: Row): string {

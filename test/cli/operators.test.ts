@@ -112,7 +112,7 @@ test('domains and destinations are listed and shown', async (t) => {
   assert.equal((await run('domain show elsewhere.example')).code, 1);
   assert.match(
     (await run('destination list')).out,
-    /^192\.0\.2\.10:25 {2}down {6}5m {7}12 {4}18s {3}12s {2}example\.org {2}192\.0\.2\.10:25: connection timed out$/m,
+    /^192\.0\.2\.10:25 {2}down {6}5m {7}12 {4}18s {3}12s {2}example\.org {2}connection timed out$/m,
   );
   const row = JSON.parse((await run('destination list --json')).out) as Record<string, unknown>;
   assert.deepEqual([row['kind'], row['state'], row['waiting']], ['destination', 'down', 12]);
@@ -236,6 +236,8 @@ test('trace: a table by address, a time line by id', async (t) => {
     table.out,
     /^\d\d-\d\d \d\d:\d\d:\d\d {2}4K7QZ2M9XT\.1 {2}in {3}a@b\.example {2}anna@example\.org {2}accepted\/delivered {2}203\.0\.113\.9$/m,
   );
+  const narrow = await run('trace anna@example.org', { columns: 80 });
+  assert.match(narrow.out, / {2}accepted\/delivered$/m, 'on 80 columns too');
   const line = await run(`trace ${id.toLowerCase()}`);
   assert.deepEqual(
     line.out
