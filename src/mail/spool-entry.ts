@@ -26,7 +26,7 @@ export interface Hold {
   /** `gateway`, or who did it by hand. */
   readonly by: string;
   readonly at: number;
-  readonly reason: Reason | 'by_hand' | 'expired' | 'undeliverable' | 'outage';
+  readonly reason: Reason | 'by_hand' | 'expired' | 'undeliverable' | 'outage' | 'damaged';
   readonly text: string;
 }
 

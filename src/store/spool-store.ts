@@ -79,7 +79,8 @@ export interface SpoolStore {
   release(held: readonly Held[]): Promise<boolean[]>;
   /** Destinations with waiting messages; held ones do not count. */
   backlog(): DestinationBacklog[];
-  totals(): SpoolTotals;
+  /** Of one destination, or of all; what is being written counts already. */
+  totals(dest?: string): SpoolTotals;
   get(id: string): Promise<Summary | undefined>;
   /** All entries in id order, in pages: start behind `after`. */
   scan(options: { after?: string; limit: number }): Promise<Summary[]>;

@@ -153,8 +153,9 @@ async function picture(store: SpoolStore) {
   for (const { entry: each } of all)
     lengths.push((await collect(store.readContent(each.id))).length);
   const counts = store.backlog().map(({ dest: name, messages }) => `${name} ${messages}`);
+  const each = ['a.example', 'b.example'].map((name) => store.totals(name));
   const holds = store.heldDests().toSorted((a, b) => a.dest.localeCompare(b.dest));
-  return { all, lengths, totals: store.totals(), counts: counts.toSorted(), holds };
+  return { all, lengths, totals: store.totals(), each, counts: counts.toSorted(), holds };
 }
 
 test('random steps give the same results in LevelDB as in the model', async () => {

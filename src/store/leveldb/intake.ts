@@ -14,6 +14,7 @@ import { isId, PROOF_KEY, recordKey } from './keys.ts';
 import { newRecord, putOps, standingOf } from './message-ops.ts';
 import type { Standing } from './schedule.ts';
 import type { StoredContents } from './stored-contents.ts';
+import type { Tallies } from './tallies.ts';
 
 /** Content that waits for the disk; beyond this the disk does not keep up and mail must wait. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
@@ -21,6 +22,7 @@ export interface IntakeOptions {
   readonly database: Pick<Database, 'has'>;
   readonly pump: GroupCommit;
   readonly contents: StoredContents;
+  readonly tallies: Tallies;
   readonly watermark: Pick<DiskWatermark, 'admit'>;
   /** The message is on disk; called before the next batch is written. */
   readonly arrived: (standing: Standing) => void;
@@ -53,7 +55,7 @@ export class Intake {
   }
 
   async #store(entry: SpoolEntry, dueAt: number, content: Content): Promise<void> {
-    const { database, pump, contents, watermark, arrived } = this.#options;
+    const { database, pump, contents, watermark, tallies, arrived } = this.#options;
     if (database.has(recordKey(entry.id))) {
       // What is visible is durable already; a synced write proves that the store still works.
       await pump.write([{ type: 'put', key: PROOF_KEY, value: new Uint8Array() }]);
@@ -64,6 +66,8 @@ export class Intake {
       throw new CodedError('STORE_FULL', 'the disk does not keep up with the mail');
     const { ops, stored } = await contents.write(entry.id, content);
     const record = newRecord(entry, dueAt, stored);
-    await pump.write([...ops, ...putOps(record)], () => arrived(standingOf(record)));
+    const standing = standingOf(record);
+    const all = [...ops, ...putOps(record), ...tallies.change(undefined, standing)];
+    await pump.write(all, () => arrived(standing));
   }
 }

@@ -5,6 +5,7 @@
  *     b!id!part       a part of its content
  *     d!dest!due!id   waiting messages in the order they are due; value: size in bytes
  *     h!id            held messages; value: size in bytes
+ *     n!dest          how many messages a destination has
  *     q!dest          a destination that is held
  *     c!key           counters and lock of a key
  *     t!ns!key        values with an expiry
@@ -19,6 +20,8 @@ import { checkNamespace } from '../ttl-map.ts';
 export const FORMAT = '1';
 export const FORMAT_KEY = 's!format';
 export const EPOCH_KEY = 's!epoch';
+/** The epoch of the last start that keeps tallies: another one means they may be wrong. */
+export const TALLIED_KEY = 's!tallied';
 export const PROOF_KEY = 's!proof';
 
 const DUE_DIGITS = 14;
@@ -38,6 +41,7 @@ export function isId(id: string): boolean {
 export const recordKey = (id: string): string => `m!${id}`;
 export const counterKey = (key: string): string => `c!${key}`;
 export const heldKey = (id: string): string => `h!${id}`;
+export const tallyKey = (dest: string): string => `n!${destPart(dest)}`;
 export const destHoldKey = (dest: string): string => `q!${destPart(dest)}`;
 export const partsPrefix = (id: string): string => `b!${id}!`;
 

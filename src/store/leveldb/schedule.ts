@@ -1,11 +1,11 @@
 /**
  * What the spool keeps in memory: which messages wait (through the due index), who works on which
- * (leases, and locks of operators' steps), and the totals. It follows the disk: `arrived` and `left`
+ * (leases, and locks of operators' steps). It follows the disk: `arrived` and `left`
  * are called when the batch that says so has been written. Every waiting message is in exactly one
  * of three places: free in the index, leased, or locked.
  */
 import type { Clock } from '../../base/clock.ts';
-import type { DestinationBacklog, Held, SpoolTotals } from '../spool-store.ts';
+import type { DestinationBacklog, Held } from '../spool-store.ts';
 import type { DueIndex } from './due-index.ts';
 import { Leases } from './leases.ts';
 import type { ActiveLease } from './leases.ts';
@@ -25,37 +25,19 @@ export class Schedule {
   readonly #due: DueIndex;
   readonly #leases: Leases;
   readonly #locked = new Set<string>();
-  #queued: number;
-  #held: number;
-  #bytes: number;
 
-  constructor(clock: Clock, due: DueIndex, epoch: number, totals: SpoolTotals) {
+  constructor(clock: Clock, due: DueIndex, epoch: number) {
     this.#clock = clock;
     this.#due = due;
     this.#leases = new Leases(epoch);
-    this.#queued = totals.queued;
-    this.#held = totals.held;
-    this.#bytes = totals.bytes;
   }
 
-  arrived({ id, dest, dueAt, bytes }: Standing): void {
-    this.#bytes += bytes;
-    if (dueAt === undefined) {
-      this.#held++;
-      return;
-    }
-    this.#queued++;
-    this.#due.arrive(dest, { dueAt, id });
+  arrived({ id, dest, dueAt }: Standing): void {
+    if (dueAt !== undefined) this.#due.arrive(dest, { dueAt, id });
   }
 
-  left({ id, dest, dueAt, bytes }: Standing): void {
-    this.#bytes -= bytes;
-    if (dueAt === undefined) {
-      this.#held--;
-      return;
-    }
-    this.#queued--;
-    this.#due.leave(dest, { dueAt, id });
+  left({ id, dest, dueAt }: Standing): void {
+    if (dueAt !== undefined) this.#due.leave(dest, { dueAt, id });
   }
 
   /** Leases up to `n` messages; `load` runs the loading of more places while no batch is written. */
@@ -140,10 +122,6 @@ export class Schedule {
       found.push({ dest, messages: window.messages, nextDueAt });
     }
     return found;
-  }
-
-  totals(): SpoolTotals {
-    return { queued: this.#queued, held: this.#held, bytes: this.#bytes };
   }
 
   #isFree(id: string): boolean {

@@ -28,7 +28,7 @@ import type { FileAccess } from './content-files.ts';
 import type { WriteOp } from './database.ts';
 import { DestinationHolds } from './destination-holds.ts';
 import type { DiskWatermark } from './disk-watermark.ts';
-import { DueIndex } from './due-index.ts';
+import { DueIndex, storedSize } from './due-index.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { GuardedDatabase } from './guard.ts';
 import { Intake } from './intake.ts';
@@ -41,6 +41,7 @@ import { Schedule } from './schedule.ts';
 import type { Standing } from './schedule.ts';
 import { openSpool } from './spool-start.ts';
 import { StoredContents } from './stored-contents.ts';
+import { Tallies } from './tallies.ts';
 
 /** About what a record and its index entries take on disk, for the count of dead bytes. */
 const RECORD_BYTES = 1024;
@@ -62,6 +63,7 @@ export class LevelSpool implements SpoolStore {
   readonly #pump: GroupCommit;
   readonly #files: ContentFiles;
   readonly #contents: StoredContents;
+  readonly #tallies = new Tallies();
   readonly #intake: Intake;
   readonly #records: Records;
   readonly #compaction: Compaction;
@@ -81,20 +83,25 @@ export class LevelSpool implements SpoolStore {
     this.#files = new ContentFiles({ ...options, folder, condemn });
     const dead = (bytes: number) => this.#compaction.note(bytes);
     this.#contents = new StoredContents(database, this.#files, dead);
-    this.#intake = new Intake({ ...options, pump: this.#pump, contents: this.#contents, arrived });
+    this.#intake = new Intake({
+      ...options,
+      pump: this.#pump,
+      contents: this.#contents,
+      tallies: this.#tallies,
+      arrived,
+    });
     this.#records = new Records(database, (id) =>
       log.emit('store.error', { id, msg: 'the record is damaged and is left where it is' }),
     );
     this.#holds = new DestinationHolds(clock, this.#pump);
-    const none = { queued: 0, held: 0, bytes: 0 };
-    this.#schedule = new Schedule(clock, new DueIndex(database), 0, none);
+    this.#schedule = new Schedule(clock, new DueIndex(database), 0);
   }
 
   async start(): Promise<void> {
     const due = new DueIndex(this.#database);
     await this.#files.open();
-    const { epoch, totals } = await openSpool(this.#database, due);
-    this.#schedule = new Schedule(this.#clock, due, epoch, totals);
+    const epoch = await openSpool(this.#database, due, this.#tallies);
+    this.#schedule = new Schedule(this.#clock, due, epoch);
     await this.#holds.open(this.#database);
     this.#compaction.start();
     this.#open = true;
@@ -141,8 +148,11 @@ export class LevelSpool implements SpoolStore {
   async #withdraw(lease: ActiveLease, isMissing: boolean): Promise<void> {
     this.#schedule.settle(lease);
     if (!isMissing) return;
-    const standing = { ...lease.place, dest: lease.dest, bytes: 0 };
-    await this.#pump.write([{ type: 'del', key: indexKey(standing) }], () => {
+    const key = indexKey({ ...lease.place, dest: lease.dest, bytes: 0 });
+    const size = await this.#database.get(key);
+    const standing = { ...lease.place, dest: lease.dest, bytes: size ? storedSize(size) : 0 };
+    const ops: WriteOp[] = [{ type: 'del', key }, ...this.#tallies.change(standing, undefined)];
+    await this.#pump.write(ops, () => {
       this.#schedule.end(lease);
       this.#schedule.left(standing);
     });
@@ -199,6 +209,7 @@ export class LevelSpool implements SpoolStore {
         throw new TypeError('an id never changes');
       const record = next && newRecord(next.entry, next.dueAt, content);
       ops.push(...(record ? replaceOps(old, record) : removeOps(old, content)));
+      ops.push(...this.#tallies.change(old, record && standingOf(record)));
       ended.set(lease, { old, content, record });
       return true;
     });
@@ -229,6 +240,7 @@ export class LevelSpool implements SpoolStore {
     const after = afterStep(before, step, storedDue(this.#clock.now()));
     const record = after && { ...after, content };
     const ops = record ? replaceOps(old, record) : removeOps(old, content);
+    ops.push(...this.#tallies.change(old, record && standingOf(record)));
     await this.#pump.write(ops, () => {
       this.#schedule.unlock(id);
       this.#moved(old, content, record);
@@ -264,8 +276,8 @@ export class LevelSpool implements SpoolStore {
     return this.#holds.all();
   }
 
-  totals(): SpoolTotals {
-    return this.#schedule.totals();
+  totals(dest?: string): SpoolTotals {
+    return this.#tallies.totals(dest);
   }
 
   async get(id: string): Promise<Summary | undefined> {

@@ -150,8 +150,10 @@ export class MemorySpool implements SpoolStore {
     });
   }
 
-  totals(): SpoolTotals {
-    const messages = [...this.#disk.messages.values()];
+  totals(dest?: string): SpoolTotals {
+    const messages = [...this.#disk.messages.values()].filter(
+      ({ entry }) => dest === undefined || entry.dest === dest,
+    );
     const held = messages.filter(({ dueAt }) => dueAt === undefined).length;
     const bytes = messages.reduce((sum, { content }) => sum + content.length, 0);
     return { queued: messages.length - held, held, bytes };
