@@ -151,11 +151,12 @@ export class Gateway {
       directory: () => this.#current().directory,
       onStoreFailure: () => this.#storeFailed(),
     });
-    const { health, courier, scheduler, memory } = delivery;
+    const { health, courier, reports, scheduler, memory } = delivery;
     const isDown = (destination: string) => health.isDown(destination);
     const wake = (dest: string) => scheduler.wake(dest);
     const verifier = new RecipientVerifier({ memory, courier, isDown, log });
-    const accept = new Accept({ store: store.spool, courier, isDown, wake, memory, clock, log });
+    const door = { store: store.spool, courier, reports, isDown, wake, memory, clock, log };
+    const accept = new Accept(door);
     const staging = new StagingArea(folder);
     const stages = {
       current: () => this.#current(),

@@ -14,7 +14,7 @@ import type { Lease, SpoolStore } from '../store/spool-store.ts';
 import { logAttempt, logDone, logExpired, logHold } from './attempt-log.ts';
 import type { Courier, DeliveryReport } from './courier.ts';
 import type { Reports } from './reports.ts';
-import { fateOf } from './reports.ts';
+import { fateOf, handedTo } from './reports.ts';
 import { nextDelayMs, nextDueAt } from './retry.ts';
 import type { Settlement, Tried } from './settlement.ts';
 import { held, isRefused, recipientsToTry, settle } from './settlement.ts';
@@ -151,6 +151,10 @@ async function conclude(
   const now = clock.now();
   const host = answers.findLast(({ report }) => report.host !== undefined)?.report.host;
   const settlement = await settleAndReport(deps, entry, answers, now, host);
+  const handed = answers.flatMap(({ recipient, outcome, report }) =>
+    handedTo(report, recipient, outcome),
+  );
+  await deps.reports?.relayed(entry, handed);
   const { next } = settlement;
   const dueAt = next.kind === 'retry' ? dueAfter(deps, next.entry, now) : undefined;
   const { gone, reported } = settlement;

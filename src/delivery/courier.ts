@@ -42,6 +42,8 @@ export interface DeliveryReport {
   readonly address?: string;
   /** `TLSv1.3`, or `-` */
   readonly tls: string;
+  /** The host sends reports itself where it is asked to (RFC 3461). */
+  readonly takesDsn: boolean;
   /** The final reply, when there was one. */
   readonly reply?: Reply;
   readonly connectMs: number;
@@ -152,6 +154,7 @@ export function createCourier(options: CourierOptions): Courier {
       guarded(deliver(job, signal), 'courier', (text) => ({
         outcomes: job.envelope.recipients.map(() => ({ kind: 'deferred', text })),
         tls: '-',
+        takesDsn: false,
         connectMs: 0,
         transferMs: 0,
       })),
@@ -211,6 +214,7 @@ function reportOf(
       host: client.host,
       ...(client.address !== undefined && { address: client.address }),
       tls: client.tls,
+      takesDsn: client.offers.dsn,
       ...(value.reply && { reply: value.reply }),
       connectMs,
       transferMs: totalMs - connectMs,
@@ -228,6 +232,7 @@ function reportOf(
   return {
     outcomes: envelope.recipients.map(() => outcome),
     tls: '-',
+    takesDsn: false,
     connectMs: totalMs,
     transferMs: 0,
   };

@@ -1,8 +1,9 @@
 /**
  * Reports to senders (DSN): who is owed one, and how it travels. Only a sender whose domain stands
  * behind the message is ever told, never the null reverse-path and never against NOTIFY; everybody
- * else's failures wait for a person, for a report to a forged sender is spam sent by us. A report is
- * a message of its own in the spool, committed before the recipient it speaks of is let go.
+ * else's failures wait for a person, and nobody else hears of success, for a report to a forged
+ * sender is spam sent by us. A report is a message of its own in the spool, committed before the
+ * recipient it speaks of is let go.
  */
 import type { Clock } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
@@ -11,31 +12,65 @@ import { messageId, randomToken } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Address } from '../mail/address.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
+import type { Content } from '../mail/content.ts';
 import { memoryContent } from '../mail/content.ts';
-import type { ReportedRecipient, Returned } from '../mail/dsn.ts';
+import type { DsnFacts, ReportedRecipient, Returned } from '../mail/dsn.ts';
 import { buildDsn } from '../mail/dsn.ts';
+import type { Recipient } from '../mail/envelope.ts';
 import { HeaderCollector } from '../mail/header.ts';
+import type { Outcome } from '../mail/outcome.ts';
+import { replyText } from '../mail/outcome.ts';
+import type { Reply } from '../mail/reply.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
+import type { DeliveryReport } from './courier.ts';
 
 /** What becomes of a recipient that is given up. `waived`: its sender does not want to hear of it. */
 export type Fate = 'report' | 'waived' | 'hold';
 
-export function fateOf(entry: SpoolEntry, recipient: SpooledRecipient): Fate {
+export function fateOf(entry: ReportedMessage, recipient: SpooledRecipient): Fate {
   if (!entry.senderProven || entry.reversePath === null) return 'hold';
   return dsnOwed(entry, recipient, 'failed') ? 'report' : 'waived';
 }
 
-/** RFC 3461 4.1: without NOTIFY a failure is reported and a delay is not. */
+/**
+ * RFC 3461 4.1: without NOTIFY a failure is reported, a delay and a success are not. `relayed` is for
+ * recipients handed to a host that sends no reports itself (5.2.2).
+ */
 export function dsnOwed(
-  entry: SpoolEntry,
-  { parameters }: SpooledRecipient,
-  kind: 'failed' | 'delayed',
+  message: Pick<ReportedMessage, 'reversePath' | 'senderProven'>,
+  { parameters }: Recipient,
+  kind: DsnFacts['kind'],
 ): boolean {
-  if (!entry.senderProven || entry.reversePath === null) return false;
+  if (!message.senderProven || message.reversePath === null) return false;
   const { notify } = parameters;
   if (notify === undefined) return kind === 'failed';
-  return notify !== 'NEVER' && notify.includes(kind === 'failed' ? 'FAILURE' : 'DELAY');
+  return notify !== 'NEVER' && notify.includes(ASKED_BY[kind]);
+}
+
+const ASKED_BY = { failed: 'FAILURE', delayed: 'DELAY', relayed: 'SUCCESS' } as const;
+
+/** What of a message a report needs to know; every `SpoolEntry` has it. */
+export type ReportedMessage = Pick<
+  SpoolEntry,
+  'id' | 'reversePath' | 'parameters' | 'sizeBytes' | 'queuedAt' | 'senderProven'
+>;
+
+/** A recipient that a host has taken which sends no reports. */
+export interface Handed {
+  readonly recipient: Recipient;
+  readonly reply: Reply;
+  readonly host: string | undefined;
+}
+
+/** The recipient if it was taken by a host that sends no reports, whatever its sender wants. */
+export function handedTo(
+  { takesDsn, host }: Pick<DeliveryReport, 'takesDsn' | 'host'>,
+  recipient: Recipient,
+  outcome: Outcome | undefined,
+): readonly Handed[] {
+  if (takesDsn || outcome?.kind !== 'delivered') return [];
+  return [{ recipient, reply: outcome.reply, host }];
 }
 
 export interface Reports {
@@ -44,6 +79,15 @@ export interface Reports {
    * to store it. Rejects when the store failed.
    */
   failed(entry: SpoolEntry, recipients: readonly SpooledRecipient[]): Promise<boolean>;
+  /**
+   * The same about those of `handed` whose sender wants to hear of it. `content` is that of a message
+   * that is not in the spool.
+   */
+  relayed(
+    message: ReportedMessage,
+    handed: readonly Handed[],
+    content?: Pick<Content, 'read'>,
+  ): Promise<boolean>;
 }
 
 export interface ReportsOptions {
@@ -65,64 +109,92 @@ const MAX_RETURNED_BYTES = 64 * 1024;
 const BOUNDARY_BYTES = 16;
 
 export function createReports(options: ReportsOptions): Reports {
-  const { store, log, hosted, wake } = options;
+  const { store, log, clock, hosted, wake } = options;
+
+  async function send(
+    kind: DsnFacts['kind'],
+    message: ReportedMessage,
+    recipients: readonly ReportedRecipient[],
+    content: Pick<Content, 'read'>,
+  ): Promise<boolean> {
+    const to = message.reversePath;
+    if (!message.senderProven || to === null) return false;
+    const dest = hosted(to.domain);
+    if (dest === undefined) return false;
+    const returned = await returnedPart(content, message, kind);
+    const { report, bytes } = reportOf(options, message, { kind, recipients, to, dest, returned });
+    try {
+      await store.commit(report, report.queuedAt, memoryContent([bytes]));
+    } catch (error) {
+      if (!(error instanceof CodedError && error.code === 'STORE_FULL')) throw error;
+      log.emit('store.full', { id: report.id, err: errorText(error) });
+      return false;
+    }
+    log.emit('dsn.out', {
+      id: report.id,
+      sid: report.id.slice(0, report.id.indexOf('.')),
+      kind,
+      to: pathText(to),
+      for: recipients.map(({ address }) => formatAddress(address)),
+      orig: message.id,
+      proven: message.senderProven,
+    });
+    wake(dest);
+    return true;
+  }
+
+  const stored = ({ id }: ReportedMessage) => ({ read: () => store.readContent(id) });
   return {
-    async failed(entry, recipients) {
-      const to = entry.reversePath;
-      if (!entry.senderProven || to === null) return false;
-      const dest = hosted(to.domain);
-      if (dest === undefined) return false;
-      const returned = await returnedPart(store, entry);
-      const { report, bytes } = reportOf(options, entry, recipients, { to, dest, returned });
-      try {
-        await store.commit(report, report.queuedAt, memoryContent([bytes]));
-      } catch (error) {
-        if (!(error instanceof CodedError && error.code === 'STORE_FULL')) throw error;
-        log.emit('store.full', { id: report.id, err: errorText(error) });
-        return false;
-      }
-      log.emit('dsn.out', {
-        id: report.id,
-        sid: report.id.slice(0, report.id.indexOf('.')),
-        to: pathText(to),
-        for: recipients.map(({ address }) => formatAddress(address)),
-        orig: entry.id,
-        proven: entry.senderProven,
-      });
-      wake(dest);
-      return true;
+    failed: (entry, recipients) => send('failed', entry, recipients.map(reported), stored(entry)),
+    async relayed(message, handed, content = stored(message)) {
+      const owed = handed.filter(({ recipient }) => dsnOwed(message, recipient, 'relayed'));
+      if (owed.length === 0) return false;
+      const now = clock.now();
+      return send(
+        'relayed',
+        message,
+        owed.map((one) => handedOn(one, now)),
+        content,
+      );
     },
   };
 }
 
+interface Contents {
+  readonly kind: DsnFacts['kind'];
+  readonly recipients: readonly ReportedRecipient[];
+  readonly to: Address;
+  readonly dest: string;
+  readonly returned: Returned | undefined;
+}
+
 function reportOf(
   options: ReportsOptions,
-  entry: SpoolEntry,
-  recipients: readonly SpooledRecipient[],
-  way: { readonly to: Address; readonly dest: string; readonly returned: Returned | undefined },
+  message: ReportedMessage,
+  { kind, recipients, to, dest, returned }: Contents,
 ): { readonly report: SpoolEntry; readonly bytes: Buffer } {
   const { ids, clock } = options;
   const hostname = options.hostname();
   const now = clock.now();
   const id = messageId(ids.session(), 1);
-  const { envid, smtpUtf8 } = entry.parameters;
+  const { envid, smtpUtf8 } = message.parameters;
   const { bytes, isUtf8, isEightBit } = buildDsn({
-    kind: 'failed',
+    kind,
     hostname,
     id,
     boundary: randomToken(BOUNDARY_BYTES),
     at: now,
-    arrivedAt: entry.queuedAt,
-    to: way.to,
+    arrivedAt: message.queuedAt,
+    to,
     envid,
     smtpUtf8: smtpUtf8 === true,
-    recipients: recipients.map(reported),
-    returned: way.returned,
+    recipients,
+    returned,
   });
   const report: SpoolEntry = {
     v: 1,
     id,
-    dest: way.dest,
+    dest,
     direction: 'out',
     reversePath: null,
     parameters: {
@@ -130,7 +202,7 @@ function reportOf(
       ...(isUtf8 && { smtpUtf8: true }),
     },
     // RFC 3461 6.1: nobody is told of a report that fails.
-    recipients: [{ address: way.to, parameters: { notify: 'NEVER' } }],
+    recipients: [{ address: to, parameters: { notify: 'NEVER' } }],
     sizeBytes: bytes.length,
     queuedAt: now,
     expiresAt: now + options.lifetimeMs(),
@@ -155,17 +227,33 @@ function reported({ address, parameters, last }: SpooledRecipient): ReportedReci
   };
 }
 
+function handedOn({ recipient, reply, host }: Handed, at: number): ReportedRecipient {
+  const { address, parameters } = recipient;
+  return {
+    address,
+    orcpt: parameters.orcpt,
+    status: reply.enhanced?.startsWith('2.') === true ? reply.enhanced : '2.0.0',
+    answer: replyText(reply),
+    isReply: true,
+    host,
+    lastAttemptAt: at,
+  };
+}
+
 /** Undefined when the content cannot be read: the report is worth more than what it returns. */
 async function returnedPart(
-  store: Pick<SpoolStore, 'readContent'>,
-  { id, sizeBytes, parameters }: SpoolEntry,
+  content: Pick<Content, 'read'>,
+  { sizeBytes, parameters }: ReportedMessage,
+  kind: DsnFacts['kind'],
 ): Promise<Returned | undefined> {
-  const wantsAll = parameters.ret === 'FULL' && sizeBytes <= MAX_RETURNED_BYTES;
+  // RFC 3461 4.3: RET speaks of failures; who is told of anything else has the message.
+  const wantsAll =
+    kind === 'failed' && parameters.ret === 'FULL' && sizeBytes <= MAX_RETURNED_BYTES;
   const chunks: Uint8Array[] = [];
   const header = new HeaderCollector(MAX_RETURNED_BYTES);
   let seenBytes = 0;
   try {
-    for await (const chunk of store.readContent(id)) {
+    for await (const chunk of content.read()) {
       header.add(chunk);
       seenBytes += chunk.length;
       if (wantsAll) chunks.push(chunk);

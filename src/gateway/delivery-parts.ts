@@ -12,6 +12,7 @@ import { createCourier } from '../delivery/courier.ts';
 import type { HealthChange } from '../delivery/destination-health.ts';
 import { HealthBook } from '../delivery/destination-health.ts';
 import { HealthNotes } from '../delivery/health-notes.ts';
+import type { Reports } from '../delivery/reports.ts';
 import { createReports } from '../delivery/reports.ts';
 import { Scheduler } from '../delivery/scheduler.ts';
 import type { Directory } from '../directory/domain.ts';
@@ -34,6 +35,7 @@ export interface DeliveryParts {
   readonly memory: RecipientMemory;
   readonly health: HealthBook;
   readonly courier: Courier;
+  readonly reports: Reports;
   readonly scheduler: Scheduler;
   /** Reads what is remembered of destinations; before the scheduler starts. */
   remember(): Promise<void>;
@@ -90,7 +92,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     await outages.start();
     health.restore(await notes.load());
   };
-  return { memory, health, courier, scheduler, remember };
+  return { memory, health, courier, reports, scheduler, remember };
 }
 
 /** A destination that goes down or comes back: the alert of the operators. */

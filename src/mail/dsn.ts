@@ -30,7 +30,8 @@ export interface Returned {
 }
 
 export interface DsnFacts {
-  readonly kind: 'failed' | 'delayed';
+  /** `relayed`: handed to a host that sends no reports (RFC 3461 6.2.7.2). */
+  readonly kind: 'failed' | 'delayed' | 'relayed';
   readonly hostname: string;
   /** Of the report itself. */
   readonly id: string;
@@ -58,6 +59,27 @@ export interface Dsn {
   readonly isEightBit: boolean;
 }
 
+const WORDS: Record<DsnFacts['kind'], { readonly subject: string; readonly what: string }> = {
+  failed: {
+    subject: 'Undelivered mail returned to sender',
+    what:
+      'Your message could not be delivered to the following recipients. ' +
+      'It will not be tried again.',
+  },
+  delayed: {
+    subject: 'Mail is delayed (still being tried)',
+    what:
+      'Your message could not be delivered to the following recipients yet. ' +
+      'It is still being tried; you need not send it again.',
+  },
+  relayed: {
+    subject: 'Mail was handed on',
+    what:
+      'Your message was taken by the mail server of the following recipients. That server sends ' +
+      'no reports of delivery: unless it returns the message to you, you hear no more of it.',
+  },
+};
+
 const MAX_ANSWER = 600;
 const TEXT_WIDTH = 76;
 
@@ -84,15 +106,11 @@ export function buildDsn(facts: DsnFacts): Dsn {
 
 function headerOf(facts: DsnFacts, isEightBit: boolean): string {
   const { kind, hostname, id, boundary, at, to } = facts;
-  const subject =
-    kind === 'failed'
-      ? 'Undelivered mail returned to sender'
-      : 'Mail is delayed (still being tried)';
   return lines([
     `Date: ${dateTime(at)}`,
     `From: Mail Delivery System <MAILER-DAEMON@${hostname}>`,
     `To: <${formatAddress(to)}>`,
-    `Subject: ${subject}`,
+    `Subject: ${WORDS[kind].subject}`,
     `Message-ID: <${id}@${hostname}>`,
     // RFC 3834 5: no machine shall answer it.
     'Auto-Submitted: auto-replied',
@@ -104,17 +122,11 @@ function headerOf(facts: DsnFacts, isEightBit: boolean): string {
 }
 
 function textOf({ kind, hostname, recipients, retryUntil }: DsnFacts): string {
-  const what =
-    kind === 'failed'
-      ? 'Your message could not be delivered to the following recipients. ' +
-        'It will not be tried again.'
-      : 'Your message could not be delivered to the following recipients yet. ' +
-        'It is still being tried; you need not send it again.';
   const until = retryUntil === undefined ? [] : [`It is tried until ${dateTime(retryUntil)}.`, ''];
   return lines([
     `This is the mail gateway ${hostname}.`,
     '',
-    ...wrap(what, ''),
+    ...wrap(WORDS[kind].what, ''),
     '',
     ...until,
     ...recipients.flatMap(({ address, answer, host }) => {

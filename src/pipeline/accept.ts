@@ -11,6 +11,8 @@ import type { Clock } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Courier, DeliveryReport } from '../delivery/courier.ts';
+import type { Reports } from '../delivery/reports.ts';
+import { handedTo } from '../delivery/reports.ts';
 import { lastAnswer } from '../delivery/settlement.ts';
 import type { Domain } from '../directory/domain.ts';
 import { recipientKey } from '../directory/domain.ts';
@@ -33,6 +35,8 @@ export interface JudgedMessage {
   /** With our fields on top. */
   readonly content: Content;
   readonly client: { readonly address: string; readonly hello: string };
+  /** The sender's domain stands behind it: only then may a report be sent. */
+  readonly senderProven: boolean;
   /** When it came, milliseconds since the epoch. */
   readonly arrivedAt: number;
   /** Present when it must wait for a person. */
@@ -56,6 +60,7 @@ export interface Acceptance {
 export interface AcceptDeps {
   readonly store: Pick<SpoolStore, 'commit'>;
   readonly courier: Pick<Courier, 'deliver'>;
+  readonly reports: Pick<Reports, 'relayed'>;
   readonly isDown: (destination: string) => boolean;
   /** Tells the scheduler that there is new work for a domain. */
   readonly wake: (domain: string) => void;
@@ -106,6 +111,7 @@ export class Accept {
       finalReplyTimeoutMs: settings.finalReplyTimeoutMs,
     });
     this.#record(message, report);
+    await this.#reportRelayed(message, report);
     const outcomes = envelope.recipients.map((_, index) => report.outcomes[index] ?? NO_OUTCOME);
     const delivered = outcomes.filter((outcome) => outcome.kind === 'delivered');
     const first = outcomes[0] ?? NO_OUTCOME;
@@ -126,6 +132,22 @@ export class Accept {
     }
     const left = envelope.recipients.filter((_, index) => outcomes[index]?.kind !== 'delivered');
     return this.#spool(message, left, settings, outcomes, report);
+  }
+
+  /** A report that cannot be stored is lost: the message has arrived, and that is what we say. */
+  async #reportRelayed(message: JudgedMessage, report: DeliveryReport): Promise<void> {
+    const { id, envelope, content, senderProven, arrivedAt } = message;
+    const { reversePath, parameters } = envelope;
+    const { sizeBytes } = content;
+    const about = { id, reversePath, parameters, sizeBytes, queuedAt: arrivedAt, senderProven };
+    const handed = envelope.recipients.flatMap((recipient, index) =>
+      handedTo(report, recipient, report.outcomes[index]),
+    );
+    try {
+      await this.#deps.reports.relayed(about, handed, content);
+    } catch (error) {
+      this.#deps.log.emit('store.error', { id, sid: sidOf(id), err: errorText(error) });
+    }
   }
 
   async #spool(
@@ -155,7 +177,7 @@ export class Accept {
       queuedAt: message.arrivedAt,
       expiresAt: message.arrivedAt + settings.lifetimeMs,
       attempts: outcomes === undefined ? 0 : 1,
-      senderProven: false,
+      senderProven: message.senderProven,
       maybeDelivered: outcomes?.some((o) => o.kind === 'deferred' && o.maybeDelivered) ?? false,
       client: message.client,
       ...(message.hold && { hold: { by: 'gateway', at: now, ...message.hold } }),

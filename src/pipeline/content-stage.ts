@@ -169,6 +169,8 @@ export class ContentStage implements ContentSink {
           content,
           client: { address: session.remote.address, hello: session.hello?.name ?? '' },
           arrivedAt: transaction.openedAt,
+          // Nothing proves a sender yet.
+          senderProven: false,
           hold: this.#hold(judgement),
         },
         generation.settings.delivery,

@@ -1,6 +1,6 @@
 /** Who is told of a failure, who must never be, and that nothing goes silently away between them. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { CodedError } from '../../src/base/errors.ts';
 import { createIds } from '../../src/base/ids.ts';
 import type { Reports } from '../../src/delivery/reports.ts';
@@ -17,6 +17,17 @@ const SENDER = { local: 'anna', domain: 'own.test' };
 /** Domain `own.test` is hosted; its server takes everything. */
 function reportingRig(fault?: () => void): SchedulerRig {
   let made: Reports | undefined;
+  const reports = () =>
+    (made ??= createReports({
+      store: rig.spool,
+      ids: createIds(rig.clock),
+      clock: rig.clock,
+      log: rig.log,
+      hostname: () => 'mx1.example.net',
+      lifetimeMs: () => rig.policy.lifetimeMs,
+      hosted: (domain) => (domain === 'own.test' ? domain : undefined),
+      wake: (dest) => rig.scheduler.wake(dest),
+    }));
   const rig: SchedulerRig = new SchedulerRig({
     domains: { 'a.test': 'A', 'own.test': 'OWN' },
     policy: { lifetimeMs: 20 * MINUTE },
@@ -25,57 +36,38 @@ function reportingRig(fault?: () => void): SchedulerRig {
     },
     scheduler: {
       reports: {
-        failed: (entry, recipients) => {
-          made ??= createReports({
-            store: rig.spool,
-            ids: createIds(rig.clock),
-            clock: rig.clock,
-            log: rig.log,
-            hostname: () => 'mx1.example.net',
-            lifetimeMs: () => rig.policy.lifetimeMs,
-            hosted: (domain) => (domain === 'own.test' ? domain : undefined),
-            wake: (dest) => rig.scheduler.wake(dest),
-          });
-          return made.failed(entry, recipients);
-        },
+        failed: (entry, recipients) => reports().failed(entry, recipients),
+        relayed: (entry, handed) => reports().relayed(entry, handed),
       },
     },
   });
   return rig;
 }
 
-const OWED: [
-  why: string,
-  entry: Partial<SpoolEntry>,
-  parameters: RcptParameters,
-  failed: boolean,
-  delayed: boolean,
-][] = [
-  ['proven, nothing said', { senderProven: true }, {}, true, false],
-  ['not proven', { senderProven: false }, {}, false, false],
+const ALL = ['SUCCESS', 'FAILURE', 'DELAY'] as const;
+const OWED: [why: string, entry: Partial<SpoolEntry>, parameters: RcptParameters, owed: string][] =
   [
-    'not proven, though asked for',
-    { senderProven: false },
-    { notify: ['FAILURE', 'DELAY'] },
-    false,
-    false,
-  ],
-  ['the null reverse-path', { senderProven: true, reversePath: null }, {}, false, false],
-  ['NEVER', { senderProven: true }, { notify: 'NEVER' }, false, false],
-  ['FAILURE', { senderProven: true }, { notify: ['FAILURE'] }, true, false],
-  ['DELAY', { senderProven: true }, { notify: ['DELAY'] }, false, true],
-  ['SUCCESS', { senderProven: true }, { notify: ['SUCCESS'] }, false, false],
-];
+    ['proven, nothing said', { senderProven: true }, {}, 'failed'],
+    ['not proven', { senderProven: false }, {}, ''],
+    ['not proven, though asked for', { senderProven: false }, { notify: ALL }, ''],
+    ['the null reverse-path', { senderProven: true, reversePath: null }, { notify: ALL }, ''],
+    ['NEVER', { senderProven: true }, { notify: 'NEVER' }, ''],
+    ['FAILURE', { senderProven: true }, { notify: ['FAILURE'] }, 'failed'],
+    ['DELAY', { senderProven: true }, { notify: ['DELAY'] }, 'delayed'],
+    ['SUCCESS', { senderProven: true }, { notify: ['SUCCESS'] }, 'relayed'],
+    ['all', { senderProven: true }, { notify: ALL }, 'failed delayed relayed'],
+  ];
 
 test('who is owed a report (RFC 3461 4.1) and what becomes of the rest', () => {
   const rig = new SchedulerRig();
-  for (const [why, changes, parameters, failed, delayed] of OWED) {
+  for (const [why, changes, parameters, owed] of OWED) {
     const { entry } = rig.entry(['x@a.test'], { reversePath: SENDER, ...changes });
     const to = { ...recipient('x@a.test'), parameters };
-    assert.equal(dsnOwed(entry, to, 'failed'), failed, why);
-    assert.equal(dsnOwed(entry, to, 'delayed'), delayed, why);
+    const kinds = (['failed', 'delayed', 'relayed'] as const).filter((k) => dsnOwed(entry, to, k));
+    assert.equal(kinds.join(' '), owed, why);
     const mayTell = entry.senderProven && entry.reversePath !== null;
-    assert.equal(fateOf(entry, to), failed ? 'report' : mayTell ? 'waived' : 'hold', why);
+    const told = kinds.includes('failed');
+    assert.equal(fateOf(entry, to), told ? 'report' : mayTell ? 'waived' : 'hold', why);
   }
 });
 
@@ -110,6 +102,76 @@ test('a proven sender is told at once of those refused, once, and the rest goes 
   await rig.clock.advance(MINUTE);
   assert.equal((await rig.entries()).length, 0);
   assert.equal(rig.log.of('dsn.out').length, 1);
+});
+
+test('success is reported by us where the host that has the message reports nothing', async () => {
+  for (const takesDsn of [false, true]) {
+    for (const senderProven of [true, false]) {
+      const rig = reportingRig();
+      rig.courier.takesDsn = takesDsn;
+      rig.scheduler.start();
+      const asked = { ...recipient('asked@a.test'), parameters: { notify: ['SUCCESS'] as const } };
+      const recipients = [asked, recipient('silent@a.test')];
+      const id = await rig.mail(['asked@a.test'], {
+        reversePath: SENDER,
+        senderProven,
+        recipients,
+      });
+      await settle();
+      assert.equal((await rig.entries()).length, 0, 'everything has arrived');
+      const told = rig.log.of('dsn.out').map((line) => [line['kind'], line['for'], line['orig']]);
+      const owed = senderProven && !takesDsn;
+      assert.deepEqual(told, owed ? [['relayed', ['asked@a.test'], id]] : []);
+      const { taken } = rig.courier;
+      assert.equal(
+        taken.some(({ to }) => to === 'anna@own.test'),
+        owed,
+      );
+    }
+  }
+});
+
+test('of a message that was handed on no more than its header comes back', async () => {
+  const rig = reportingRig();
+  const commit = mock.fn(rig.spool.commit.bind(rig.spool));
+  const reports = createReports({
+    store: { commit, readContent: () => assert.fail('it was never stored') },
+    ids: createIds(rig.clock),
+    clock: rig.clock,
+    log: rig.log,
+    hostname: () => 'mx1.example.net',
+    lifetimeMs: () => MINUTE,
+    hosted: (domain) => domain,
+    wake: () => undefined,
+  });
+  const content = memoryContent([Buffer.from('Subject: mine\r\n\r\nbody\r\n')]);
+  const parameters = { ret: 'FULL', envid: 'QQ+2B1' } as const;
+  const { entry } = rig.entry(['x@a.test'], {
+    reversePath: SENDER,
+    senderProven: true,
+    parameters,
+  });
+  const to = {
+    ...recipient('x@a.test'),
+    parameters: { notify: ['SUCCESS'] as const, orcpt: 'rfc822;x+2By@a.test' },
+  };
+  const reply = { code: 250, enhanced: '2.6.0', lines: ['Queued'] };
+  assert.ok(await reports.relayed(entry, [{ recipient: to, reply, host: 'mx.a.test' }], content));
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of commit.mock.calls[0]?.arguments[2].read() ?? []) chunks.push(chunk);
+  const text = Buffer.concat(chunks).toString();
+  for (const line of [
+    'Original-Envelope-Id: QQ+1',
+    'Original-Recipient: rfc822; x+y@a.test',
+    'Action: relayed',
+    'Status: 2.6.0',
+    'Remote-MTA: dns; mx.a.test',
+    'Diagnostic-Code: smtp; 250 2.6.0 Queued',
+    'Subject: mine',
+  ]) {
+    assert.ok(text.includes(`\r\n${line}\r\n`), line);
+  }
+  assert.ok(!text.includes('body'), 'RET=FULL speaks of failures');
 });
 
 test('what a report looks like in the spool', async () => {

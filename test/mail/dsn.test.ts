@@ -229,3 +229,13 @@ test('no line is longer than a mail line may be', () => {
   const { bytes } = buildDsn(facts({ recipients: [{ ...RECIPIENT, answer }] }));
   for (const line of bytes.toString().split('\r\n')) assert.ok(line.length <= 998);
 });
+
+test('a report of mail that was handed on says that no more is heard of it', () => {
+  const recipients = [{ ...RECIPIENT, status: '2.0.0', answer: '250 2.0.0 Ok: queued' }];
+  const { bytes } = buildDsn(facts({ kind: 'relayed', recipients }));
+  const { header, parts } = read(bytes);
+  assert.match(header, /^Subject: Mail was handed on\r$/m);
+  assert.match(parts[0]?.body ?? '', /server sends no reports of delivery:/);
+  assert.match(parts[1]?.body ?? '', /^Action: relayed\r\nStatus: 2\.0\.0\r$/m);
+  assert.match(parts[1]?.body ?? '', /^Diagnostic-Code: smtp; 250 2\.0\.0 Ok: queued\r$/m);
+});

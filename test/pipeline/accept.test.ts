@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { CodedError } from '../../src/base/errors.ts';
 import type { DeliveryReport } from '../../src/delivery/courier.ts';
+import type { Reports } from '../../src/delivery/reports.ts';
 import type { Domain } from '../../src/directory/domain.ts';
 import { memoryContent } from '../../src/mail/content.ts';
 import type { Outcome } from '../../src/mail/outcome.ts';
@@ -57,6 +58,8 @@ interface Door {
   readonly outcomes?: readonly Outcome[];
   readonly commit?: (entry: SpoolEntry) => Promise<void>;
   readonly isDown?: boolean;
+  readonly takesDsn?: boolean;
+  readonly relayed?: Reports['relayed'];
   readonly services?: Domain['services'];
 }
 
@@ -64,12 +67,20 @@ async function through({
   outcomes = [OK],
   commit,
   isDown = false,
+  takesDsn = false,
+  relayed,
   services = DOMAIN.services,
 }: Door) {
   const clock = new FakeClock();
   const stored: SpoolEntry[] = [];
   const ttl = new MemoryTtlMap({ clock });
-  const report: DeliveryReport = { outcomes, tls: '-', connectMs: 0, transferMs: 0 };
+  const report: DeliveryReport = {
+    outcomes,
+    tls: '-',
+    takesDsn,
+    connectMs: 0,
+    transferMs: 0,
+  };
   const accept = new Accept({
     store: {
       // oxlint-disable-next-line require-await -- the store's shape
@@ -77,6 +88,8 @@ async function through({
     },
     // oxlint-disable-next-line require-await -- the courier's shape
     courier: { deliver: async () => report },
+    // oxlint-disable-next-line require-await -- the reports' shape
+    reports: { relayed: relayed ?? (async () => false) },
     isDown: () => isDown,
     wake: () => undefined,
     memory: new RecipientMemory(ttl, new OutageClock(ttl, clock), clock),
@@ -97,6 +110,7 @@ async function through({
     content: memoryContent([Buffer.from('x\r\n')]),
     client: { address: '192.0.2.1', hello: 'c' },
     arrivedAt: clock.now(),
+    senderProven: true,
     hold: undefined,
   };
   const { reply, how } = await accept.accept(message, SETTINGS);
@@ -154,4 +168,25 @@ test('no 250 without the promise of the store: trouble is 452', async () => {
     assert.match(reply, /^452 4\.3\.1 .*spool_full/);
     assert.equal(how, 'deferred');
   }
+});
+
+test('recipients that a host without reports has taken are handed to our own', async () => {
+  const told: string[][] = [];
+  const relayed: Reports['relayed'] = async (message, handed, content) => {
+    assert.deepEqual([message.id, message.senderProven], ['0123456789.1', true]);
+    assert.ok(content !== undefined, 'it is not in the spool');
+    told.push(handed.map(({ recipient, reply }) => `${recipient.address.local} ${reply.code}`));
+    return true;
+  };
+  await through({ outcomes: [OK, REFUSED, OK], relayed });
+  assert.deepEqual(told, [['r0 250', 'r2 250']]);
+  await through({ outcomes: [OK], relayed, takesDsn: true });
+  assert.deepEqual(told[1], []);
+});
+
+test('a report that fails changes nothing: the message has arrived', async () => {
+  const relayed = () => Promise.reject(new CodedError('STORE_FAILED', 'disk'));
+  const { reply, how } = await through({ relayed });
+  assert.match(reply, /^250 2\.0\.0 Ok: 0123456789\.1 delivered/);
+  assert.equal(how, 'delivered');
 });

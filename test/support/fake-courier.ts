@@ -26,6 +26,8 @@ export class FakeCourier implements Pick<Courier, 'deliver' | 'probe'> {
   says: (key: string, address: string) => Saying = () => '250';
   /** How long a delivery takes. */
   takesMs = 0;
+  /** Destinations send reports themselves. */
+  takesDsn = false;
   readonly begun: Delivery[] = [];
   /** What the destinations have taken, one entry for each recipient. */
   readonly taken: { readonly id: string; readonly to: string; readonly at: number }[] = [];
@@ -56,7 +58,10 @@ export class FakeCourier implements Pick<Courier, 'deliver' | 'probe'> {
       signal?.throwIfAborted();
     } catch (error) {
       const text = errorText(error);
-      return report(to.map(() => ({ kind: 'deferred', text })));
+      return report(
+        to.map(() => ({ kind: 'deferred', text })),
+        this.takesDsn,
+      );
     } finally {
       this.#count(key, -1);
     }
@@ -67,7 +72,7 @@ export class FakeCourier implements Pick<Courier, 'deliver' | 'probe'> {
       if (saying === '250' || saying === 'lost') this.taken.push({ id, to: to[index] ?? '', at });
     });
     this.#observe(key, said);
-    return report(said.map(outcomeFor));
+    return report(said.map(outcomeFor), this.takesDsn);
   }
 
   async probe({ key }: Destination): Promise<boolean> {
@@ -105,6 +110,6 @@ function outcomeFor(saying: Saying): Outcome {
   }
 }
 
-function report(outcomes: readonly Outcome[]): DeliveryReport {
-  return { outcomes, host: 'mail.inside', tls: '-', connectMs: 1, transferMs: 1 };
+function report(outcomes: readonly Outcome[], takesDsn: boolean): DeliveryReport {
+  return { outcomes, host: 'mail.inside', tls: '-', takesDsn, connectMs: 1, transferMs: 1 };
 }
