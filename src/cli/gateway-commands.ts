@@ -1,9 +1,8 @@
 /**
- * The commands about the gateway as a whole: start, check, sink, demo, which run here, and status,
+ * The commands about the gateway as a whole: start, check, demo, which run here, and status,
  * reload, stop, which ask the one that runs.
  */
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Row } from '../control/rows.ts';
@@ -40,20 +39,6 @@ export function addGatewayCommands(program: Command, cli: Cli): void {
       const { pluginProblems } = await import('../gateway/generations.ts');
       const moreChecks = (config: Config) => pluginProblems(config, systemClock);
       cli.exit(await check({ config: cli.configFile(), moreChecks, ...options }));
-    });
-  program
-    .command('sink')
-    .description('a destination for trials: takes mail and prints a line for each')
-    .requiredOption('--port <number>', 'port on 127.0.0.1', parsePort)
-    .option('--out <file>', 'append the mails to this mbox file')
-    .action(async (options: { port: number; out?: string }) => {
-      const { runSink } = await import('./sink.ts');
-      const sink = await runSink(options);
-      await new Promise<void>((resolve) => {
-        process.once('SIGINT', resolve);
-        process.once('SIGTERM', resolve);
-      });
-      await sink.stop();
     });
   program
     .command('demo')
@@ -186,10 +171,4 @@ function isRunning(pid: number): boolean {
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
-}
-
-function parsePort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(port >= 0 && port <= 65_535)) throw new InvalidArgumentError('must be a port');
-  return port;
 }

@@ -16,6 +16,7 @@ import { configFile, socketPath } from './locate.ts';
 import { addMailq } from './mailq.ts';
 import { addQueue } from './queue.ts';
 import { addRecipient } from './recipient.ts';
+import { addSink } from './sink-command.ts';
 import { addTail } from './tail.ts';
 import type { Terminal } from './terminal.ts';
 import { OutputClosed, printable } from './terminal.ts';
@@ -73,6 +74,7 @@ function build(program: Command, cli: Cli): void {
     .showSuggestionAfterError(true)
     .configureOutput({ writeErr: (text) => cli.terminal.err(text) });
   addGatewayCommands(program, cli);
+  addSink(program, cli);
   addQueue(program, cli);
   addMailq(program, cli);
   addTrace(program, cli);

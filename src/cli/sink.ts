@@ -2,7 +2,7 @@
  * `sluice sink`: a destination for demonstrations and trials, on npm's smtp-server and so independent
  * of our own protocol code. Listens on loopback, takes every message, prints one JSON line for each
  * and, when asked, appends it to a file in mbox form before it says 250. Recipients with magic local
- * parts are refused, deferred or left without an answer (`MAGIC`). Delivers nothing anywhere.
+ * parts make it misbehave, as magic-recipients.ts tells. Delivers nothing anywhere.
  */
 import { appendFile } from 'node:fs/promises';
 import type { AddressInfo, Socket } from 'node:net';
@@ -12,7 +12,7 @@ import { systemClock } from '../base/clock.ts';
 import { createIds, messageId } from '../base/ids.ts';
 import { fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
 import { replies } from '../mail/reply.ts';
-import type { Reply } from '../mail/reply.ts';
+import { answerToContent, answerToRcpt } from './magic-recipients.ts';
 
 export interface SinkOptions {
   /** 0: one that the system chooses. */
@@ -28,15 +28,6 @@ export interface RunningSink {
   /** Closes the port and drops the connections, as a destination that goes down does. */
   stop(): Promise<void>;
 }
-
-/** By local part; the answer to RCPT, or `silence`. Three digits stand for that reply code. */
-const MAGIC: Readonly<Record<string, ((address: string) => Reply) | 'silence'>> = {
-  unknown: replies.unknownRecipient,
-  permerror: () => replies.refused('5.1.1', 'Permanent error, as asked for', 'unknown_rcpt'),
-  temperror: () => replies.fault(),
-  timeout: 'silence',
-};
-const CODE = /^[45]\d\d$/;
 
 /** Largest message, whole in memory while it is written to the file. */
 const MAX_SIZE = 100 * 1024 * 1024;
@@ -84,12 +75,25 @@ export async function runSink(options: SinkOptions): Promise<RunningSink> {
     maxClients: MAX_CLIENTS,
     socketTimeout: IDLE_MS,
     closeTimeout: 1,
-    onRcptTo({ address }, _session, answer) {
-      const reply = magicReply(address);
+    onRcptTo({ address }, session, answer) {
+      const reply = answerToRcpt(address);
       if (reply === 'silence') return;
+      if (reply === 'cut') {
+        for (const socket of sockets)
+          if (socket.remotePort === session.remotePort) socket.destroy();
+        return;
+      }
       answer(reply === undefined ? null : failure(reply.code, reply.text));
     },
     onData(stream, session, answer) {
+      const reply = answerToContent(session.envelope.rcptTo.map(({ address }) => address));
+      if (reply !== undefined) {
+        stream.resume(); // what is refused is not kept
+        stream.once('end', () => {
+          if (reply !== 'silence') answer(failure(reply.code, reply.text));
+        });
+        return;
+      }
       take(stream, session).then(
         (id) => answer(null, `Ok: taken as ${id}`),
         (error: unknown) => {
@@ -119,16 +123,6 @@ export async function runSink(options: SinkOptions): Promise<RunningSink> {
         for (const socket of sockets) socket.destroy();
       }),
   };
-}
-
-function magicReply(address: string): { code: number; text: string } | 'silence' | undefined {
-  const local = address.slice(0, address.lastIndexOf('@')).toLowerCase();
-  if (CODE.test(local)) return { code: Number(local), text: `${local} as asked for` };
-  if (!Object.hasOwn(MAGIC, local)) return undefined;
-  const magic = MAGIC[local];
-  if (typeof magic !== 'function') return magic;
-  const reply = magic(address);
-  return { code: reply.code, text: reply.lines.join(' ') };
 }
 
 /** smtp-server adds the enhanced code that is usual for the code. */

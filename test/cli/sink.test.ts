@@ -2,6 +2,7 @@
  * The trial destination as its users see it: what it prints, what it keeps, whom it refuses.
  */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,9 @@ import type { TestContext } from 'node:test';
 import nodemailer from 'nodemailer';
 import { runSink } from '../../src/cli/sink.ts';
 import type { SinkOptions } from '../../src/cli/sink.ts';
+import { runCommand } from '../support/command.ts';
 import { sendMail, SmtpTalk } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
 
 async function start(t: TestContext, options: Partial<SinkOptions> = {}) {
   const lines: string[] = [];
@@ -90,6 +93,48 @@ test('RCPT timeout@ never hears an answer', async (t) => {
   talk.write('RCPT TO:<timeout@example.test>\r\n');
   await assert.rejects(talk.reply(300), /no reply/);
   talk.socket.destroy();
+});
+
+test('RCPT close@ breaks the connection, and only that one', async (t) => {
+  const { port } = await start(t);
+  const other = await SmtpTalk.greeted(port);
+  const talk = await SmtpTalk.greeted(port);
+  await talk.say('MAIL FROM:<>');
+  assert.equal(await talk.say('RCPT TO:<close@example.test>'), '');
+  assert.match(await other.say('NOOP'), /^250 /);
+  await other.quit();
+});
+
+test('data-550@ and data-timeout@ are taken at RCPT and fail after the content', async (t) => {
+  const { port, lines } = await start(t);
+  const refused = await sendMail(port, '', ['a@b.example', 'data-550@b.example'], 'Subject: x\r\n');
+  assert.match(refused, /^550 /);
+  assert.match(await sendMail(port, '', ['data-451@b.example'], 'Subject: x\r\n'), /^451 /);
+  const talk = await SmtpTalk.greeted(port);
+  for (const line of ['MAIL FROM:<>', 'RCPT TO:<data-timeout@b.example>', 'DATA']) {
+    await talk.say(line);
+  }
+  talk.write('Subject: x\r\n\r\n.\r\n');
+  await assert.rejects(talk.reply(300), /no reply/);
+  talk.socket.destroy();
+  assert.deepEqual(lines, [], 'none of them was taken');
+});
+
+test('the command says where it listens and whom it treats badly, its help too', async (t) => {
+  const help = await runCommand(['sink', '--help']);
+  assert.match(help.out, /^ {2}data-550@ /m);
+  const launcher = join(import.meta.dirname, '../../src/sluice.mjs');
+  const child = spawn(process.execPath, [launcher, 'sink', '--port', '0'], { stdio: 'pipe' });
+  t.after(() => child.kill('SIGKILL'));
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  await until('the sink to speak', () => said.includes('data-timeout@'), 30_000);
+  const port = Number(/^sink: listening on 127\.0\.0\.1:(\d+);/.exec(said)?.[1]);
+  const reply = await sendMail(port, '', ['unknown@b.example'], '');
+  assert.match(reply, /^550 /);
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  assert.equal(await ended, 0);
 });
 
 test('with a file, messages are in it as mbox, whole and in turn, before the 250', async (t) => {
