@@ -16,6 +16,7 @@ import { controlView } from './gateway/control-view.ts';
 import { dataFolder } from './gateway/data-folder.ts';
 import type { DeliveryParts } from './gateway/delivery-parts.ts';
 import { buildDelivery } from './gateway/delivery-parts.ts';
+import { Housekeeping } from './gateway/housekeeping.ts';
 import { Listeners } from './gateway/listeners.ts';
 import { metricSources } from './gateway/metric-sources.ts';
 import type { Recorder } from './gateway/recorder.ts';
@@ -99,6 +100,8 @@ export class Gateway {
       undo.push(() => parts.generation.filters.stop());
 
       await parts.delivery.remember();
+      parts.housekeeping.start();
+      undo.push(() => parts.housekeeping.stop());
       parts.controlAt = await parts.control.start();
       undo.push(() => parts.control.stop());
       await scanners.probe(parts.generation.filters);
@@ -151,11 +154,11 @@ export class Gateway {
       directory: () => this.#current().directory,
       onStoreFailure: () => this.#storeFailed(),
     });
-    const { health, courier, reports, scheduler, memory } = delivery;
+    const { health, courier, reports, scheduler, memory, lessons } = delivery;
     const isDown = (destination: string) => health.isDown(destination);
     const wake = (dest: string) => scheduler.wake(dest);
     const verifier = new RecipientVerifier({ memory, courier, isDown, log });
-    const door = { store: store.spool, courier, reports, isDown, wake, memory, clock, log };
+    const door = { store: store.spool, courier, reports, isDown, wake, lessons, clock, log };
     const accept = new Accept(door);
     const staging = new StagingArea(folder);
     const stages = {
@@ -219,6 +222,7 @@ export class Gateway {
       scanners,
       generation,
       delivery,
+      housekeeping: new Housekeeping({ ttl: store.ttl, memory, clock, log }),
       listeners,
       control,
       controlAt: undefined,
@@ -261,6 +265,7 @@ export class Gateway {
     await parts.control.stop();
     await parts.scanners.stop();
     await parts.ids.close();
+    await parts.housekeeping.stop();
     await parts.store.close();
     log.emit('srv.stop');
   }
@@ -289,6 +294,7 @@ interface Parts {
   readonly scanners: ScannerWatch;
   generation: Generation;
   readonly delivery: DeliveryParts;
+  readonly housekeeping: Housekeeping;
   readonly listeners: Listeners;
   readonly control: ControlServer;
   /** Where the control port was bound, when there is one. */

@@ -42,6 +42,7 @@ const LEVEL_OF = {
   'scanner.up': 'info',
   'scanner.start': 'info',
   'rcpt.check': 'debug',
+  'rcpt.full': 'warn',
   'rcpt.sent': 'info',
   'rcpt.defer': 'info',
   'rcpt.fail': 'info',

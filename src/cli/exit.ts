@@ -44,5 +44,6 @@ const REFUSALS: Readonly<Record<number, number>> = {
   400: EXIT.usage,
   401: EXIT.denied,
   404: EXIT.nothing,
+  422: EXIT.usage,
   503: EXIT.tryLater,
 };

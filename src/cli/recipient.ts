@@ -14,7 +14,11 @@ import { jsonLine, only, printListing, withListingOptions } from './listing.ts';
 import { ageText } from './quantity.ts';
 import { numberOf, textOf } from './row-reader.ts';
 import type { Column } from './table.ts';
+import { addRecipientImport } from './recipient-import.ts';
 import { printable } from './terminal.ts';
+
+/** How the gateway may have learnt of a recipient. */
+const ORIGINS = ['sent', 'asked', 'delivered', 'imported', 'pinned'];
 
 const COLUMNS: readonly Column[] = [
   { name: 'ADDRESS', value: (row) => textOf(row, 'address'), min: 20, isTelling: true },
@@ -26,6 +30,7 @@ const COLUMNS: readonly Column[] = [
   { name: 'ORIGIN', value: (row) => textOf(row, 'origin') },
   { name: 'AGE', value: (row) => ageText((numberOf(row, 'age') ?? 0) * 1000), align: 'right' },
   { name: 'STATE', value: (row) => (row['fresh'] === true ? 'fresh' : 'ask again') },
+  { name: 'DESTINATION', value: (row) => textOf(row, 'destination'), max: 40 },
 ];
 
 export function addRecipient(program: Command, cli: Cli): void {
@@ -39,14 +44,15 @@ export function addRecipient(program: Command, cli: Cli): void {
       .argument('[text]', 'only addresses that hold this text'),
   )
     .addOption(new Option('--answer <answer>', 'known or unknown').choices(['known', 'unknown']))
-    .action(async (text: string | undefined, options: ListingOptions & { answer?: string }) => {
+    .addOption(new Option('--origin <origin>', 'how we know').choices(ORIGINS))
+    .option('--domain <domain>', 'only of this domain')
+    .option('--dest <text>', 'only of destinations that hold this text')
+    .action(async (text: string | undefined, options: ListingOptions & Filters) => {
       const client = await cli.client();
-      const rows = only(client.rows('/api/v1/recipients'), (row) => {
-        const fitsText = text === undefined || textOf(row, 'address').includes(text.toLowerCase());
-        return fitsText && (options.answer === undefined || row['answer'] === options.answer);
-      });
+      const rows = only(client.rows('/api/v1/recipients'), (row) => isMeant(row, text, options));
       await printListing(cli, COLUMNS, rows, options);
     });
+  addRecipientImport(recipient, cli);
   recipient
     .command('show')
     .description('what is remembered about one, and what it would be told now; sends no mail')
@@ -85,6 +91,25 @@ export function addRecipient(program: Command, cli: Cli): void {
       }
       if (forgotten === 0) cli.exit(EXIT.nothing);
     });
+}
+
+interface Filters {
+  readonly answer?: string;
+  readonly origin?: string;
+  readonly domain?: string;
+  readonly dest?: string;
+}
+
+function isMeant(row: Row, text: string | undefined, wanted: Filters): boolean {
+  const address = textOf(row, 'address');
+  const { answer, origin, domain, dest } = wanted;
+  return (
+    (text === undefined || address.includes(text.toLowerCase())) &&
+    (answer === undefined || row['answer'] === answer) &&
+    (origin === undefined || row['origin'] === origin) &&
+    (domain === undefined || address.endsWith(`@${domain.toLowerCase()}`)) &&
+    (dest === undefined || textOf(row, 'destination').includes(dest.toLowerCase()))
+  );
 }
 
 async function show(cli: Cli, address: string, json: boolean): Promise<void> {

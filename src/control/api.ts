@@ -10,9 +10,9 @@ import { withDeadline } from '../base/deadline.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { searchTraces } from '../base/trace-search.ts';
-import { formatAddress } from '../mail/address.ts';
+import { formatAddress, parseAddress } from '../mail/address.ts';
 import { followEvents } from './event-stream.ts';
-import type { GatewayView, RecipientView } from './gateway-view.ts';
+import type { GatewayView } from './gateway-view.ts';
 import { NDJSON, asLines } from './ndjson.ts';
 import { QueueActions } from './queue-actions.ts';
 import { filteredQueue } from './queue-filter.ts';
@@ -20,6 +20,7 @@ import type { QueueFilter } from './queue-filter.ts';
 import {
   RequestFault,
   actionRequest,
+  addresses,
   mailbox,
   messageId,
   pinRequest,
@@ -36,6 +37,10 @@ export interface ApiDeps {
   readonly log: Log;
 }
 
+/** A pin would say something that nobody listens to. */
+const NOT_ASKED =
+  'the recipients of this domain are not asked for: change its list, its file or "recipients" itself';
+
 interface ById {
   Params: { id: string };
 }
@@ -46,7 +51,6 @@ interface ByAddress {
   Params: { address: string };
 }
 
-const PAGE = 500;
 /** A recipient trial may have to ask the destination. */
 const TRIAL_MS = 30_000;
 
@@ -134,11 +138,16 @@ function addRecipientRoutes(server: FastifyInstance, { gateway, clock, log }: Ap
   });
   server.post('/api/v1/recipients/pin', async (request) => {
     const { address, answer } = pinRequest(request.body);
-    if ((await recipients.pin(address, answer)) === 'not-hosted') {
+    const pinned = await recipients.pin(address, answer);
+    if (pinned === 'not-hosted') {
       throw new RequestFault(404, `${address.domain} is not a domain of this gateway`);
     }
+    if (pinned === 'not-asked') throw new RequestFault(422, NOT_ASKED);
     return { v: 1, kind: 'result', id: formatAddress(address), result: `pinned ${answer}` };
   });
+  server.post('/api/v1/recipients/import', (request, reply) =>
+    list(log, reply, importRows(gateway, addresses(request.body))),
+  );
   server.delete<ByAddress>('/api/v1/recipients/:address', async ({ params }) => {
     const address = mailbox(params.address);
     const result = (await recipients.forget(address)) ? 'forgotten' : 'not found';
@@ -190,15 +199,16 @@ async function* resultRows(
 }
 
 async function* recipientRows({ recipients }: GatewayView): AsyncGenerator<Row> {
-  let after: string | undefined;
-  for (;;) {
-    const page: readonly RecipientView[] = await recipients.list({
-      limit: PAGE,
-      ...(after !== undefined && { after }),
-    });
-    for (const recipient of page) yield rows.recipientRow(recipient);
-    after = page.at(-1)?.address;
-    // A page may be short because entries were too old; only an empty one is the end.
-    if (after === undefined) return;
+  for await (const recipient of recipients.list()) yield rows.recipientRow(recipient);
+}
+
+async function* importRows(
+  { recipients }: GatewayView,
+  texts: readonly string[],
+): AsyncGenerator<Row> {
+  for (const text of texts) {
+    const parsed = parseAddress(text);
+    const result = parsed.ok ? await recipients.learn(parsed.value) : 'no-address';
+    yield { v: 1, kind: 'result', id: text, result };
   }
 }

@@ -150,6 +150,7 @@ export interface RecipientView {
   readonly address: string;
   readonly answer: 'known' | 'unknown';
   readonly origin: string;
+  readonly destination: string;
   readonly at: number;
   readonly ageMs: number;
   readonly fresh: boolean;
@@ -164,13 +165,16 @@ export interface RecipientTrial {
   readonly reply: string;
 }
 
+/** No domain of ours, or one whose recipients stand in a list or need not be known. */
+export type NotRemembered = 'not-hosted' | 'not-asked';
+
 export interface RecipientsView {
-  /** In key order, behind the address `after`; an empty page is the end. */
-  list(options: { after?: string; limit: number }): Promise<readonly RecipientView[]>;
+  list(): AsyncIterable<RecipientView>;
   /** What is remembered; nothing when it was never asked or is too old. */
   show(address: Address): Promise<RecipientView | undefined>;
-  /** `not-hosted` when the domain is not one of ours. */
-  pin(address: Address, answer: 'known' | 'unknown'): Promise<'pinned' | 'not-hosted'>;
+  pin(address: Address, answer: 'known' | 'unknown'): Promise<'pinned' | NotRemembered>;
+  /** From an import; `full` when so many are known of its destination that no more fit. */
+  learn(address: Address): Promise<'remembered' | 'pinned' | 'full' | NotRemembered>;
   forget(address: Address): Promise<boolean>;
   test(address: Address, signal: AbortSignal): Promise<RecipientTrial>;
 }

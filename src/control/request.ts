@@ -104,6 +104,15 @@ export function pinRequest(body: unknown): { address: Address; answer: 'known' |
   return { address: mailbox(address), answer };
 }
 
+/** What is to be imported: texts that may or may not be addresses. */
+export function addresses(body: unknown): readonly string[] {
+  const { addresses: texts } = record(body);
+  if (!Array.isArray(texts) || texts.length > MAX_IDS) {
+    throw fault(`"addresses" must be a list of at most ${MAX_IDS} addresses`);
+  }
+  return texts.map((text: unknown) => String(text).slice(0, MAX_PARAMETER));
+}
+
 export function mailbox(text: unknown): Address {
   const parsed = parseAddress(typeof text === 'string' ? text : '');
   if (!parsed.ok) throw fault(parsed.problem);

@@ -8,7 +8,9 @@ import { CodedError } from '../base/errors.ts';
 import { jitter } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Destination } from '../directory/domain.ts';
+import type { Address } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
+import type { Outcome } from '../mail/outcome.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { Lease, SpoolStore } from '../store/spool-store.ts';
 import { logAttempt, logDone, logExpired, logHold } from './attempt-log.ts';
@@ -31,6 +33,8 @@ export interface AttemptDeps {
   };
   /** Without it nobody is told and everything undeliverable is held. */
   readonly reports?: Reports;
+  /** Hears what became of each recipient. */
+  readonly learn?: (dest: string, address: Address, outcome: Outcome) => void;
   /** A factor near 1 for the next wait; a seam for tests. */
   readonly spread?: () => number;
 }
@@ -162,6 +166,8 @@ async function conclude(
   const told = new Set(reported.map(({ address }) => address));
   const isReported = ({ address }: SpooledRecipient) => told.has(address);
   // What the destination said is so, whatever the store does with it next.
+  for (const { recipient, outcome } of answers)
+    deps.learn?.(entry.dest, recipient.address, outcome);
   logAttempt(log, { entry, tried: answers, now, nextDueAt: dueAt, isReported });
   const late = gone.filter((recipient) => !isRefused(recipient));
   logExpired(log, entry, late, isReported, now);

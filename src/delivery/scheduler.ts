@@ -9,6 +9,8 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Destination } from '../directory/domain.ts';
+import type { Address } from '../mail/address.ts';
+import type { Outcome } from '../mail/outcome.ts';
 import type { Lease, SpoolStore } from '../store/spool-store.ts';
 import type { AttemptResult } from './attempt.ts';
 import { attempt, postpone } from './attempt.ts';
@@ -45,6 +47,8 @@ export interface SchedulerOptions {
   /** Without it nobody is told and everything undeliverable is held. */
   readonly reports?: Reports;
   readonly onStoreFailure: () => void;
+  /** Hears what became of each recipient of an attempt. */
+  readonly learn?: (dest: string, address: Address, outcome: Outcome) => void;
   /** A factor near 1 for each retry time; a seam for tests. */
   readonly spread?: () => number;
 }

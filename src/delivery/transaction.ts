@@ -131,7 +131,7 @@ async function sendContent(
   try {
     const reply = await client.content(message.content, message.finalReplyTimeoutMs);
     return {
-      outcome: outcomeOf(reply),
+      outcome: finalOutcome(reply),
       transaction: { reply, reached: 'content', ...putOff(reply), ...broken(client.lost) },
     };
   } catch {
@@ -147,6 +147,11 @@ async function sendContent(
     const outcome: Outcome = { kind: 'deferred', text, ...(maybeDelivered && { maybeDelivered }) };
     return { outcome, transaction: { reached, ...broken(lost) } };
   }
+}
+
+function finalOutcome(reply: Reply): Outcome {
+  const outcome = outcomeOf(reply);
+  return outcome.kind === 'failed' ? { ...outcome, afterContent: true } : outcome;
 }
 
 /** Whether losing the connection says something about the destination, or only about us. */

@@ -12,23 +12,18 @@ import type {
   GatewayView,
   HealthCheck,
   ListenerView,
-  RecipientsView,
   ReloadResult,
   ScannerView,
 } from '../control/gateway-view.ts';
 import type { LiveFeed } from '../control/live-feed.ts';
 import type { Domain } from '../directory/domain.ts';
-import { recipientKey } from '../directory/domain.ts';
-import type { Address } from '../mail/address.ts';
-import { formatAddress } from '../mail/address.ts';
-import { formatReply, isPermanent, replies } from '../mail/reply.ts';
 import type { Generation } from '../pipeline/generation.ts';
 import type { RecipientMemory } from '../pipeline/recipient-memory.ts';
 import type { RecipientVerifier } from '../pipeline/recipients.ts';
-import { routeInbound } from '../pipeline/relay-policy.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { ViewedDestinations } from './destination-view.ts';
 import { destinationDetail, destinationViews, hostTexts, outageOf } from './destination-view.ts';
+import { recipientsView } from './recipients-view.ts';
 
 export interface ViewedParts {
   readonly version: string;
@@ -129,61 +124,5 @@ function domainView(domain: Domain): DomainView {
     virus: domain.virus,
     contact: domain.contact,
     file: domain.file,
-  };
-}
-
-function recipientsView(parts: ViewedParts): RecipientsView {
-  const { memory } = parts;
-  const hosted = (address: Address): { domain: Domain; key: string } | undefined => {
-    const domain = parts.generation().directory.find(address.domain);
-    if (domain === undefined) return undefined;
-    const own = { ...address, domain: domain.name };
-    return { domain, key: recipientKey(own, domain.caseSensitiveLocalParts) };
-  };
-  return {
-    list: async (options) =>
-      (await memory.list(options)).map(({ recipient, ...rest }) => ({
-        address: recipient,
-        ...rest,
-      })),
-    show: async (address) => {
-      const found = hosted(address);
-      if (found === undefined) return undefined;
-      const remembered = await memory.recall(found.domain.destination.key, found.key);
-      return remembered && { address: found.key, ...remembered };
-    },
-    pin: async (address, answer) => {
-      const found = hosted(address);
-      if (found === undefined) return 'not-hosted';
-      await memory.remember(found.domain.destination.key, found.key, answer, 'pinned');
-      return 'pinned';
-    },
-    forget: (address) => memory.forget(hosted(address)?.key ?? formatAddress(address)),
-    test: async (address) => {
-      const { directory, settings } = parts.generation();
-      const route = routeInbound(directory, settings.hostname, address);
-      if (route.kind === 'denied') {
-        const reply = formatReply(replies.relayDenied()).trimEnd();
-        return {
-          domain: undefined,
-          destination: undefined,
-          result: 'rejected',
-          source: 'relay policy',
-          reply,
-        };
-      }
-      const { domain } = route;
-      const verification = await parts.verifier.verify(domain, route.address, null);
-      const refused = verification.kind === 'refused' ? verification.reply : undefined;
-      return {
-        domain: domain.name,
-        destination: hostTexts(domain.destination).join(', '),
-        result:
-          refused === undefined ? 'accepted' : isPermanent(refused) ? 'rejected' : 'tempfailed',
-        source:
-          verification.kind === 'unverified' ? `outage: ${verification.then}` : verification.source,
-        reply: formatReply(refused ?? replies.recipientOk()).trimEnd(),
-      };
-    },
   };
 }

@@ -17,6 +17,7 @@ import { createReports } from '../delivery/reports.ts';
 import { Scheduler } from '../delivery/scheduler.ts';
 import type { Directory } from '../directory/domain.ts';
 import { OutageClock } from '../pipeline/outage-clock.ts';
+import { RecipientLessons } from '../pipeline/recipient-lessons.ts';
 import { RecipientMemory } from '../pipeline/recipient-memory.ts';
 import type { LevelStore } from '../store/leveldb/store.ts';
 
@@ -33,6 +34,7 @@ export interface DeliveryOptions {
 
 export interface DeliveryParts {
   readonly memory: RecipientMemory;
+  readonly lessons: RecipientLessons;
   readonly health: HealthBook;
   readonly courier: Courier;
   readonly reports: Reports;
@@ -48,7 +50,13 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   const { store, ids, clock, log, config, directory } = options;
   const hostname = () => config().hostname;
   const outages = new OutageClock(store.ttl, clock);
-  const memory = new RecipientMemory(store.ttl, outages, clock);
+  const memory = new RecipientMemory({
+    map: store.ttl,
+    outages,
+    clock,
+    onFull: (dest) => log.emit('rcpt.full', { dest, domains: domainsOf(directory(), dest) }),
+  });
+  const lessons = new RecipientLessons(memory, log);
   const notes = new HealthNotes(store.ttl);
   const health: HealthBook = new HealthBook(clock, (change) => {
     logHealth(log, clock, change, domainsOf(directory(), change.key));
@@ -87,12 +95,16 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
       finalReplyTimeoutMs: config().delivery.finalReplyTimeoutMs,
     }),
     onStoreFailure: options.onStoreFailure,
+    learn: (dest, address, outcome) => {
+      const domain = directory().find(address.domain) ?? directory().find(dest);
+      if (domain !== undefined) lessons.outcome(domain, address, outcome);
+    },
   });
   const remember = async () => {
     await outages.start();
     health.restore(await notes.load());
   };
-  return { memory, health, courier, reports, scheduler, remember };
+  return { memory, lessons, health, courier, reports, scheduler, remember };
 }
 
 /** A destination that goes down or comes back: the alert of the operators. */

@@ -18,7 +18,12 @@ export type Outcome =
       /** Nobody could be reached: says something about the destination, nothing about the message. */
       readonly unreachable?: boolean;
     }
-  | { readonly kind: 'failed'; readonly reply: Reply };
+  | {
+      readonly kind: 'failed';
+      readonly reply: Reply;
+      /** It was taken at RCPT, and refused after the final dot. */
+      readonly afterContent?: boolean;
+    };
 
 /** The outcome that the destination's reply to MAIL, RCPT, DATA or the final dot means. */
 export function outcomeOf(reply: Reply): Outcome {

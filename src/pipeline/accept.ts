@@ -15,7 +15,6 @@ import type { Reports } from '../delivery/reports.ts';
 import { handedTo } from '../delivery/reports.ts';
 import { lastAnswer } from '../delivery/settlement.ts';
 import type { Domain } from '../directory/domain.ts';
-import { recipientKey } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
 import type { Envelope, Recipient } from '../mail/envelope.ts';
@@ -26,7 +25,7 @@ import type { Reply } from '../mail/reply.ts';
 import { passOn, replies } from '../mail/reply.ts';
 import type { Hold, SpoolEntry, SpooledRecipient } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
-import type { RecipientMemory } from './recipient-memory.ts';
+import type { RecipientLessons } from './recipient-lessons.ts';
 
 export interface JudgedMessage {
   readonly id: string;
@@ -64,7 +63,8 @@ export interface AcceptDeps {
   readonly isDown: (destination: string) => boolean;
   /** Tells the scheduler that there is new work for a domain. */
   readonly wake: (domain: string) => void;
-  readonly memory: RecipientMemory;
+  /** Hears what became of each recipient. */
+  readonly lessons: Pick<RecipientLessons, 'outcome'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -218,7 +218,7 @@ export class Accept {
 
   /** Ledger lines and recipient memory for what an attempt during the session came to. */
   #record(message: JudgedMessage, report: DeliveryReport): void {
-    const { log, memory, clock } = this.#deps;
+    const { log, lessons, clock } = this.#deps;
     const { id, domain, envelope } = message;
     const delay = (clock.now() - message.arrivedAt) / 1000;
     const base = {
@@ -232,6 +232,7 @@ export class Accept {
     envelope.recipients.forEach(({ address }, index) => {
       const outcome = report.outcomes[index] ?? NO_OUTCOME;
       const to = formatAddress(address);
+      lessons.outcome(domain, address, outcome);
       switch (outcome.kind) {
         case 'delivered': {
           const { code, enhanced } = outcome.reply;
@@ -244,16 +245,6 @@ export class Accept {
             delay,
             try: 1,
           });
-          if (domain.recipients.kind === 'callout') {
-            const key = recipientKey(
-              { ...address, domain: domain.name },
-              domain.caseSensitiveLocalParts,
-            );
-            // Forgetting costs a callout; a store that fails is noticed where mail depends on it.
-            memory
-              .remember(domain.destination.key, key, 'known', 'delivered')
-              .catch(() => undefined);
-          }
           return;
         }
         case 'deferred':

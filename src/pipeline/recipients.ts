@@ -12,6 +12,7 @@ import type { Address, ReversePath } from '../mail/address.ts';
 import { isAscii } from '../mail/address.ts';
 import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
+import { keyOf } from './recipient-lessons.ts';
 import type { RecipientMemory } from './recipient-memory.ts';
 
 export type Verification =
@@ -39,8 +40,7 @@ export class RecipientVerifier {
   }
 
   async verify(domain: Domain, address: Address, reversePath: ReversePath): Promise<Verification> {
-    // Lists and memory know the domain's own name: an alias is the same mailbox.
-    const key = recipientKey({ ...address, domain: domain.name }, domain.caseSensitiveLocalParts);
+    const key = keyOf(domain, address);
     switch (domain.recipients.kind) {
       case 'any':
         return { kind: 'known', source: 'any' };

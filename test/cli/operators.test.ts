@@ -187,13 +187,16 @@ test('recipients: list, show, pin, forget', async (t) => {
       .filter(Boolean)
       .map((line) => line.split(/\s{2,}/)),
     [
-      ['ADDRESS', 'ANSWER', 'ORIGIN', 'AGE', 'STATE'],
-      ['anna@example.org', 'known', 'asked', '2h', 'fresh'],
-      ['zoe@example.org', 'unknown', 'asked', '2h', 'fresh'],
+      ['ADDRESS', 'ANSWER', 'ORIGIN', 'AGE', 'STATE', 'DESTINATION'],
+      ['anna@example.org', 'known', 'asked', '2h', 'fresh', '192.0.2.10:25'],
+      ['zoe@example.org', 'unknown', 'asked', '2h', 'fresh', '192.0.2.10:25'],
     ],
   );
   assert.doesNotMatch((await run('recipient list zoe')).out, /anna/);
   assert.doesNotMatch((await run('recipient list --answer unknown')).out, /anna/);
+  assert.equal((await run('recipient list --origin imported')).code, 1);
+  assert.equal((await run('recipient list --domain example.org --dest 192.0.2.10')).code, 0);
+  assert.equal((await run('recipient list --dest 198.51.100.1')).code, 1);
   const shown = await run('recipient show anna@example.org');
   assert.equal(shown.code, 0);
   assert.match(shown.out, /^remembered {3}known, asked 2h ago$/m);

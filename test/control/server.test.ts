@@ -343,6 +343,7 @@ test('recipients are listed in pages, shown, tried, pinned and forgotten', async
     address: 'a1000@example.org',
     answer: 'known',
     origin: 'asked',
+    destination: '192.0.2.10:25',
     fresh: true,
     at: '2026-06-02T06:42:40.000Z',
     age: 7200,

@@ -11,9 +11,6 @@ import { formatReply } from '../../src/mail/reply.ts';
 import type { SpoolEntry } from '../../src/mail/spool-entry.ts';
 import type { JudgedMessage } from '../../src/pipeline/accept.ts';
 import { Accept } from '../../src/pipeline/accept.ts';
-import { OutageClock } from '../../src/pipeline/outage-clock.ts';
-import { RecipientMemory } from '../../src/pipeline/recipient-memory.ts';
-import { MemoryTtlMap } from '../../src/store/memory/ttl-map.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 
@@ -73,7 +70,6 @@ async function through({
 }: Door) {
   const clock = new FakeClock();
   const stored: SpoolEntry[] = [];
-  const ttl = new MemoryTtlMap({ clock });
   const report: DeliveryReport = {
     outcomes,
     tls: '-',
@@ -92,7 +88,7 @@ async function through({
     reports: { relayed: relayed ?? (async () => false) },
     isDown: () => isDown,
     wake: () => undefined,
-    memory: new RecipientMemory(ttl, new OutageClock(ttl, clock), clock),
+    lessons: { outcome: () => undefined },
     clock,
     log: new RecordedLog(),
   });

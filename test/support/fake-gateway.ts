@@ -2,6 +2,7 @@
  * A gateway that is only its outside: what the control server shows of it is plain data that a test
  * sets. Its queue is a list; operators' steps change it as the real store would.
  */
+import { Readable } from 'node:stream';
 import type { EventName, Fields, Level } from '../../src/base/log.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { SessionTraces } from '../../src/base/session-traces.ts';
@@ -129,14 +130,18 @@ export class FakeGateway {
     const key = (address: Address) => formatAddress(address).toLowerCase();
     const hosts = (address: Address) => this.domains.some(({ name }) => name === address.domain);
     return {
-      list: async ({ after = '', limit }) =>
-        this.memory.filter(({ address }) => address > after).slice(0, limit),
+      list: () => Readable.from([...this.memory]),
       show: async (address) => this.memory.find((row) => row.address === key(address)),
       pin: async (address, answer) => {
         if (!hosts(address)) return 'not-hosted';
         this.memory = this.memory.filter((row) => row.address !== key(address));
         this.memory.push(remembered(key(address), answer, 'pinned'));
         return 'pinned';
+      },
+      learn: async (address) => {
+        if (!hosts(address)) return 'not-hosted';
+        this.memory.push(remembered(key(address), 'known', 'imported'));
+        return 'remembered';
       },
       forget: async (address) => {
         const before = this.memory.length;
@@ -159,7 +164,8 @@ export function remembered(
   answer: RecipientView['answer'],
   origin = 'asked',
 ): RecipientView {
-  return { address, answer, origin, at: T0, ageMs: 7_200_000, fresh: true };
+  const destination = '192.0.2.10:25';
+  return { address, answer, origin, destination, at: T0, ageMs: 7_200_000, fresh: true };
 }
 
 export function hostedDomain(name: string): DomainView {

@@ -1,0 +1,52 @@
+/**
+ * What deliveries and senders teach about recipients: mail that was taken, a mailbox that the
+ * destination refuses, an account of the domain that writes under an address of it. Goes into the
+ * memory of domains whose recipients are asked for; others know theirs from elsewhere.
+ */
+import { errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { saysUnknown } from '../delivery/callout.ts';
+import type { Domain } from '../directory/domain.ts';
+import { recipientKey } from '../directory/domain.ts';
+import type { Address } from '../mail/address.ts';
+import type { Outcome } from '../mail/outcome.ts';
+import type { RecipientMemory } from './recipient-memory.ts';
+
+export class RecipientLessons {
+  readonly #memory: Pick<RecipientMemory, 'remember' | 'learn'>;
+  readonly #log: Log;
+
+  constructor(memory: Pick<RecipientMemory, 'remember' | 'learn'>, log: Log) {
+    this.#memory = memory;
+    this.#log = log;
+  }
+
+  /** What became of one recipient in one attempt. */
+  outcome(domain: Domain, address: Address, outcome: Outcome): void {
+    if (domain.recipients.kind !== 'callout') return;
+    const { key: destination } = domain.destination;
+    const recipient = keyOf(domain, address);
+    if (outcome.kind === 'delivered') {
+      this.#note(this.#memory.remember(destination, recipient, 'known', 'delivered'));
+    } else if (outcome.kind === 'failed' && saysUnknown(outcome.reply)) {
+      this.#note(this.#memory.remember(destination, recipient, 'unknown', 'asked'));
+    }
+  }
+
+  /** An account of the domain sends under this address of it. */
+  sender(domain: Domain, address: Address): void {
+    if (domain.recipients.kind !== 'callout') return;
+    this.#note(this.#memory.learn(domain.destination.key, keyOf(domain, address), 'sent'));
+  }
+
+  /** Forgetting costs a callout; a store that fails is noticed where mail depends on it. */
+  #note(step: Promise<unknown>): void {
+    step.catch((error: unknown) => this.#log.emit('store.error', { err: errorText(error) }));
+  }
+}
+
+/** Lists and memory know the domain's own name: an alias is the same mailbox. */
+export function keyOf(domain: Domain, address: Address): string {
+  const own = { ...address, domain: domain.name };
+  return recipientKey(own, domain.caseSensitiveLocalParts);
+}
