@@ -15,6 +15,7 @@ import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { Lease, SpoolStore } from '../store/spool-store.ts';
 import { logAttempt, logDone, logExpired, logHold } from './attempt-log.ts';
 import type { Courier, DeliveryReport } from './courier.ts';
+import type { Tenure } from './lease-keeper.ts';
 import type { Reports } from './reports.ts';
 import { fateOf, handedTo } from './reports.ts';
 import { nextDelayMs, nextDueAt } from './retry.ts';
@@ -54,7 +55,7 @@ type Answer = Tried & { readonly report: DeliveryReport };
 export async function attempt(
   deps: AttemptDeps,
   lease: Lease,
-  signal: AbortSignal,
+  tenure: Tenure,
 ): Promise<AttemptResult> {
   const { entry } = lease;
   const groups = groupByDestination(entry, deps.route);
@@ -62,9 +63,9 @@ export async function attempt(
   const content = await spooledContent(deps.store, entry);
   if (content === undefined) return hold(deps, lease, 'its stored content is damaged');
   const answers: Answer[] = [];
-  for (const group of groups) answers.push(...(await deliver(deps, entry, group, content, signal)));
+  for (const group of groups) answers.push(...(await deliver(deps, entry, group, content, tenure)));
   // Cut short by us, before anything could be known: the attempt does not count.
-  if (signal.aborted && answers.every(isUndone)) return 'untried';
+  if (tenure.signal.aborted && answers.every(isUndone)) return 'untried';
   await conclude(deps, lease, answers);
   if (answers.some(({ outcome }) => outcome.kind === 'deferred')) return 'put-off';
   return answers.some(({ outcome }) => outcome.kind === 'delivered') ? 'delivered' : 'other';
@@ -121,12 +122,12 @@ async function deliver(
   entry: SpoolEntry,
   { destination, recipients }: Group,
   content: Content,
-  signal: AbortSignal,
+  { signal, mayFinish }: Tenure,
 ): Promise<Answer[]> {
   const { id, reversePath, parameters } = entry;
   const envelope = { reversePath, parameters, recipients };
   const { finalReplyTimeoutMs } = policy();
-  const job = { id, destination, envelope, content, finalReplyTimeoutMs };
+  const job = { id, destination, envelope, content, finalReplyTimeoutMs, mayFinish };
   const report = await courier.deliver(job, signal);
   return recipients.map((recipient, index) => {
     const outcome = report.outcomes[index] ?? { kind: 'deferred', text: 'no outcome' };

@@ -8,7 +8,6 @@ import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Destination } from '../directory/domain.ts';
 import type { Address, ReversePath } from '../mail/address.ts';
-import type { Content } from '../mail/content.ts';
 import type { Envelope } from '../mail/envelope.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { replyText } from '../mail/outcome.ts';
@@ -23,16 +22,13 @@ import type { Observation } from './destination-health.ts';
 import { nameOf } from './host-walk.ts';
 import { KnownOffers } from './known-offers.ts';
 import { isPeerFault, runTransaction } from './transaction.ts';
-import type { Transaction } from './transaction.ts';
+import type { Message, Transaction } from './transaction.ts';
 
 export type { CalloutAnswer } from './callout.ts';
 
-export interface DeliveryJob {
+export interface DeliveryJob extends Message {
   readonly id: string;
   readonly destination: Destination;
-  readonly envelope: Envelope;
-  readonly content: Content;
-  readonly finalReplyTimeoutMs: number;
 }
 
 export interface DeliveryReport {

@@ -7,7 +7,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Lease, SpoolStore } from '../store/spool-store.ts';
 import type { AttemptResult } from './attempt.ts';
-import type { LeaseKeeper } from './lease-keeper.ts';
+import type { LeaseKeeper, Tenure } from './lease-keeper.ts';
 import { LEASE_MS } from './lease-keeper.ts';
 
 export interface LaneDeps {
@@ -18,7 +18,7 @@ export interface LaneDeps {
   /** Deliveries at once that may be begun; 0 while the destination is down or the gateway stops. */
   readonly mayRun: () => number;
   /** Waits for its turn and delivers. Rejects when the store fails. */
-  readonly deliver: (lease: Lease, signal: AbortSignal) => Promise<AttemptResult>;
+  readonly deliver: (lease: Lease, tenure: Tenure) => Promise<AttemptResult>;
 }
 
 /** Claimed for each delivery under way, so that the next one does not wait for the store. */
@@ -29,7 +29,7 @@ const MAX_PUT_OFF = 10_000;
 
 interface Claimed {
   readonly lease: Lease;
-  readonly signal: AbortSignal;
+  readonly tenure: Tenure;
 }
 
 export class Lane {
@@ -122,9 +122,9 @@ export class Lane {
       const claimedAt = clock.mono();
       const leases = await this.#guarded(store.claim({ dest, n, leaseMs: LEASE_MS, early }));
       for (const lease of leases) {
-        const signal = keeper.keep(lease, claimedAt);
+        const tenure = keeper.keep(lease, claimedAt);
         if (this.#putOff?.has(lease.id) === true) this.#aside.push(lease);
-        else this.#claimed.push({ lease, signal });
+        else this.#claimed.push({ lease, tenure });
       }
       if (this.#failure !== undefined) break;
       if (leases.length === n) this.#more = true;
@@ -151,9 +151,9 @@ export class Lane {
     }
   }
 
-  #start({ lease, signal }: Claimed): void {
+  #start({ lease, tenure }: Claimed): void {
     this.#running += 1;
-    this.#deps.deliver(lease, signal).then(
+    this.#deps.deliver(lease, tenure).then(
       (result) => this.#ended(lease, result),
       (error: unknown) => {
         this.#failure ??= { error };

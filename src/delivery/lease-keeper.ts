@@ -17,7 +17,20 @@ const RENEW_MS = LEASE_MS / 3;
 interface Kept {
   readonly held: Held;
   readonly abort: AbortController;
+  /** By the monotonic clock: from here on the message may be somebody else's. */
+  endsAt: number;
   overdue: Timer;
+}
+
+/** What an attempt knows of the lease it works under. */
+export interface Tenure {
+  /** Aborts when the lease ran out or was lost, or the gateway goes down. */
+  readonly signal: AbortSignal;
+  /**
+   * To be asked right before the final dot: after a stall of the process timers fire late, and the
+   * signal with them. Aborts it when the answer is no.
+   */
+  mayFinish(): boolean;
 }
 
 export class LeaseKeeper {
@@ -33,12 +46,17 @@ export class LeaseKeeper {
   }
 
   /** `claimedAt`: when the claim was sent (monotonic), which is before the store's count began. */
-  keep({ id, token }: Lease, claimedAt: number): AbortSignal {
+  keep({ id, token }: Lease, claimedAt: number): Tenure {
     const abort = new AbortController();
-    const kept = { held: { id, token }, abort, overdue: this.#overdue(abort, claimedAt) };
+    const endsAt = endOf(claimedAt);
+    const kept = { held: { id, token }, abort, endsAt, overdue: this.#overdue(abort, endsAt) };
     this.#kept.set(token, kept);
     this.#renewLater();
-    return abort.signal;
+    const mayFinish = () => {
+      if (this.#clock.mono() >= kept.endsAt) abort.abort(ranOut());
+      return !abort.signal.aborted;
+    };
+    return { signal: abort.signal, mayFinish };
   }
 
   drop({ token }: Held): void {
@@ -55,11 +73,9 @@ export class LeaseKeeper {
     }
   }
 
-  #overdue(abort: AbortController, askedAt: number): Timer {
-    const leftMs = askedAt + LEASE_MS - GUARD_MS - this.#clock.mono();
-    return this.#clock.timer(Math.max(leftMs, 0), () => {
-      abort.abort(new CodedError('DEADLINE', 'the lease ran out'));
-    });
+  #overdue(abort: AbortController, endsAt: number): Timer {
+    const leftMs = Math.max(endsAt - this.#clock.mono(), 0);
+    return this.#clock.timer(leftMs, () => abort.abort(ranOut()));
   }
 
   #renewLater(): void {
@@ -81,8 +97,19 @@ export class LeaseKeeper {
     asked.forEach((kept, index) => {
       if (this.#kept.get(kept.held.token) !== kept) return;
       kept.overdue.stop();
-      if (renewed[index] === true) kept.overdue = this.#overdue(kept.abort, askedAt);
-      else kept.abort.abort(new CodedError('DEADLINE', 'the lease was lost'));
+      if (renewed[index] === true) {
+        kept.endsAt = endOf(askedAt);
+        kept.overdue = this.#overdue(kept.abort, kept.endsAt);
+      } else kept.abort.abort(new CodedError('DEADLINE', 'the lease was lost'));
     });
   }
+}
+
+/** `askedAt`: when the store was asked, which is before its count began. */
+function endOf(askedAt: number): number {
+  return askedAt + LEASE_MS - GUARD_MS;
+}
+
+function ranOut(): CodedError {
+  return new CodedError('DEADLINE', 'the lease ran out');
 }

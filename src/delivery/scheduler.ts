@@ -18,6 +18,7 @@ import type { Courier } from './courier.ts';
 import type { HealthBook } from './destination-health.ts';
 import { expireOverdue } from './expiry.ts';
 import { Lane } from './lane.ts';
+import type { Tenure } from './lease-keeper.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { Pace } from './pace.ts';
 import { Places } from '../base/places.ts';
@@ -227,7 +228,7 @@ export class Scheduler {
       clock,
       keeper: this.#keeper,
       mayRun: () => this.#mayRun(dest),
-      deliver: (lease, signal) => this.#deliver(dest, lease, signal),
+      deliver: (lease, tenure) => this.#deliver(dest, lease, tenure),
     });
     this.#lanes.set(dest, lane);
     return lane;
@@ -239,20 +240,20 @@ export class Scheduler {
   }
 
   /** Waits for a place at its destination, then for one of all, so that nobody starves another. */
-  #deliver(dest: string, lease: Lease, signal: AbortSignal): Promise<AttemptResult> {
+  #deliver(dest: string, lease: Lease, tenure: Tenure): Promise<AttemptResult> {
     return this.#pace(dest).run(() =>
       this.#places.run(async () => {
         // While it waited the destination may have gone down, or its lease been lost.
-        if (signal.aborted || this.#mayRun(dest) === 0) return 'untried';
-        return this.#attempt(lease, signal);
+        if (tenure.signal.aborted || this.#mayRun(dest) === 0) return 'untried';
+        return this.#attempt(lease, tenure);
       }),
     );
   }
 
   /** A message that trips us up must not stop the others, nor itself be lost: it is put off. */
-  async #attempt(lease: Lease, signal: AbortSignal): Promise<AttemptResult> {
+  async #attempt(lease: Lease, tenure: Tenure): Promise<AttemptResult> {
     try {
-      return await attempt(this.#options, lease, signal);
+      return await attempt(this.#options, lease, tenure);
     } catch (error) {
       // The store's own trouble is no fault of this message.
       if (error instanceof CodedError) throw error;

@@ -32,6 +32,8 @@ export interface Message {
   readonly envelope: Envelope;
   readonly content: Content;
   readonly finalReplyTimeoutMs: number;
+  /** Asked right before the final dot: whether the message is still ours to deliver. */
+  readonly mayFinish?: () => boolean;
 }
 
 export async function runTransaction(client: SmtpClient, message: Message): Promise<Transaction> {
@@ -126,10 +128,10 @@ function rcptOutcome(reply: Reply | undefined, client: SmtpClient, silent = fals
 
 async function sendContent(
   client: SmtpClient,
-  message: Message,
+  { content, finalReplyTimeoutMs, mayFinish }: Message,
 ): Promise<{ outcome: Outcome; transaction: Omit<Transaction, 'outcomes'> }> {
   try {
-    const reply = await client.content(message.content, message.finalReplyTimeoutMs);
+    const reply = await client.content(content, finalReplyTimeoutMs, mayFinish);
     return {
       outcome: finalOutcome(reply),
       transaction: { reply, reached: 'content', ...putOff(reply), ...broken(client.lost) },

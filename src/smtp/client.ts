@@ -19,6 +19,9 @@ import type { ConnectionOptions, Expected } from './client-connection.ts';
 import { DotStuffer } from './client-content.ts';
 import type { ClientDeadlines } from './client-deadlines.ts';
 
+/** What of content's trouble is told as it is; anything else is content that cannot be read. */
+const OWN_ERRORS: ReadonlySet<string> = new Set(['CONTENT_UNFIT', 'STOPPING']);
+const ALWAYS = () => true;
 /** Content in memory up to this size leaves in one write, together with the final dot. */
 const ONE_WRITE_BYTES = 256 * 1024;
 // oxlint-disable-next-line no-control-regex -- control characters are what must not go out
@@ -110,13 +113,20 @@ export class SmtpClient {
     return this.#command('DATA', this.#deadlines.dataMs, 'intermediate');
   }
 
-  /** After 354: sends the content and the final dot; the reply is the final one. */
-  async content(content: Content, finalReplyMs: number): Promise<Reply> {
+  /**
+   * After 354: sends the content and the final dot; the reply is the final one. Without leave to
+   * finish the connection ends before the dot, so the peer has no message.
+   */
+  async content(
+    content: Content,
+    finalReplyMs: number,
+    mayFinish: () => boolean = ALWAYS,
+  ): Promise<Reply> {
     const { chunks, sizeBytes } = content;
     if (this.lost !== undefined) throw this.lost;
     const reply = await (chunks === undefined || sizeBytes > ONE_WRITE_BYTES
-      ? this.#stream(content, finalReplyMs)
-      : this.#sendAtOnce(chunks, finalReplyMs));
+      ? this.#stream(content, finalReplyMs, mayFinish)
+      : this.#sendAtOnce(chunks, finalReplyMs, mayFinish));
     this.inTransaction = false;
     if (isPositive(reply)) this.refusals = 0;
     return reply;
@@ -169,22 +179,27 @@ export class SmtpClient {
     return reply;
   }
 
-  #sendAtOnce(chunks: readonly Uint8Array[], finalReplyMs: number): Promise<Reply> {
+  #sendAtOnce(
+    chunks: readonly Uint8Array[],
+    finalReplyMs: number,
+    mayFinish: () => boolean,
+  ): Promise<Reply> {
     const reply = this.#connection.expect('final reply', finalReplyMs);
     try {
       const stuffer = new DotStuffer();
       const pieces = chunks.map((chunk) => stuffer.stuff(chunk));
       pieces.push(stuffer.end());
+      if (!mayFinish()) throw notOurs();
       this.contentSent = 'whole';
       this.#connection.write(pieces);
     } catch (error) {
-      // Unfit: nothing of it went out, and without a dot the peer drops the transaction.
+      // Nothing of it went out, and without a dot the peer drops the transaction.
       this.#connection.close(asContentError(error));
     }
     return reply;
   }
 
-  async #stream(content: Content, finalReplyMs: number): Promise<Reply> {
+  async #stream(content: Content, finalReplyMs: number, mayFinish: () => boolean): Promise<Reply> {
     const connection = this.#connection;
     const reply = connection.expect('content', finalReplyMs, 'refusal');
     // It may reject while a chunk is awaited; whoever called hears of it at the end.
@@ -197,6 +212,7 @@ export class SmtpClient {
         if (connection.lost !== undefined) return await reply;
       }
       const end = stuffer.end();
+      if (!mayFinish()) throw notOurs();
       this.contentSent = 'whole';
       connection.expectFinal(finalReplyMs);
       connection.write([end]);
@@ -207,8 +223,13 @@ export class SmtpClient {
   }
 }
 
+function notOurs(): CodedError {
+  return new CodedError('STOPPING', 'the message is not ours to deliver any more');
+}
+
 function asContentError(error: unknown): CodedError {
-  if (error instanceof CodedError && error.code === 'CONTENT_UNFIT') return error;
+  const isOwn = error instanceof CodedError && OWN_ERRORS.has(error.code);
+  if (isOwn) return error;
   const text = `content could not be read back: ${errorText(error)}`;
   return new CodedError('CONTENT_UNREADABLE', text, { cause: error });
 }

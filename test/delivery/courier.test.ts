@@ -476,6 +476,27 @@ test('an aborted delivery sends no final dot and says nothing about the destinat
   assert.deepEqual([peer.contents, bench.seen], [[], []]);
 });
 
+for (const [size, text] of [
+  ['small', 'Subject: x\r\n\r\nhello\r\n'],
+  ['large', `Subject: x\r\n\r\n${'y'.repeat(70)}\r\n`.repeat(5000)],
+] as const) {
+  test(`a message that is not ours any more gets no final dot: ${size} content`, async (t) => {
+    const peer = await peerOn(t, ['HELLO', 'ENVELOPE', 'C* content', 'S: 250 x']);
+    const bench = courierOn(t);
+    const abort = new AbortController();
+    const mayFinish = () => {
+      abort.abort();
+      return false;
+    };
+    const content = memoryContent([Buffer.from(text)]);
+    const to = ['anna@example.org'];
+    const job = jobFor(destinationAt([peer.port]), to, { content, mayFinish });
+    const report = await bench.courier.deliver(job, abort.signal);
+    assert.deepEqual(report.outcomes.map(outcomeText), ['deferred']);
+    assert.deepEqual([peer.contents, bench.seen], [[], []]);
+  });
+}
+
 test('an attempt aborted while it connects says nothing about the destination either', async (t) => {
   const peer = await peerOn(t, ['pause', 'HELLO', 'MESSAGE']);
   const bench = courierOn(t);

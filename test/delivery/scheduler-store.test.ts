@@ -124,12 +124,27 @@ test('a lease that the store says is lost aborts its delivery at once', async ()
   const kept = keeper.keep(lease(1n), clock.mono());
   const lost = keeper.keep(lease(2n), clock.mono());
   await clock.advance(40_000);
-  assert.deepEqual([kept.aborted, lost.aborted], [false, true]);
+  assert.deepEqual([kept.signal.aborted, lost.signal.aborted], [false, true]);
   keeper.drop(lease(2n));
   await clock.advance(10 * MINUTE);
-  assert.equal(kept.aborted, false, 'dropping one of an id leaves the other');
+  assert.equal(kept.signal.aborted, false, 'dropping one of an id leaves the other');
   keeper.drop(lease(1n));
   assert.equal(clock.waiting, 0);
+});
+
+test('after a stall as long as the lease nobody may finish, before any timer has fired', async () => {
+  const clock = new FakeClock();
+  const keeper = new LeaseKeeper({ renew: async () => [true] }, clock);
+  const { entry } = new SchedulerRig().entry(['anna@a.test']);
+  const lease = { id: entry.id, token: 1n, entry, dueAt: 0 };
+  const tenure = keeper.keep(lease, clock.mono());
+  await clock.advance(100_000);
+  assert.equal(tenure.mayFinish(), true, 'it was renewed');
+  clock.stall(120_000);
+  assert.equal(tenure.signal.aborted, false, 'no timer has fired');
+  assert.equal(tenure.mayFinish(), false);
+  assert.equal(tenure.signal.aborted, true);
+  keeper.drop(lease);
 });
 
 test('a lease dropped while its renewal is under way stays dropped', async () => {

@@ -56,6 +56,7 @@ export class FakeCourier implements Pick<Courier, 'deliver' | 'probe'> {
       if (this.takesMs > 0) await this.#clock.sleep(this.takesMs, signal);
       if (this.isDead) await new Promise(() => undefined);
       signal?.throwIfAborted();
+      if (job.mayFinish?.() === false) throw new Error('not ours any more');
     } catch (error) {
       const text = errorText(error);
       return report(
