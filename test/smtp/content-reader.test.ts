@@ -135,12 +135,12 @@ for (const [name, line] of COSTLY) {
     const reader = new ContentReader(50_000_000);
     let pieces = 0;
     let chunks = 0;
-    const start = performance.now();
+    const before = process.cpuUsage();
     for (let at = 0; at < bytes.length; at += 65_536) {
       chunks += 1;
       if (reader.read(bytes.subarray(at, at + 65_536)).piece !== undefined) pieces += 1;
     }
-    const ms = performance.now() - start;
+    const ms = process.cpuUsage(before).user / 1000;
     assert.ok(ms < MAX_MS, `${ms} ms`);
     assert.ok(pieces <= chunks);
   });

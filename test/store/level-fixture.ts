@@ -49,6 +49,7 @@ export function observedFiles(
     return result;
   };
   return {
+    prepare: DISK.prepare,
     async create(path) {
       const file = await watched('create', path, () => DISK.create(path));
       return {

@@ -1,22 +1,26 @@
 /**
- * The real scheduler on a virtual clock, with destinations that come and go, a store that fails now
- * and then, stalls and crashes, all from one seed. Whatever happens: a message whose commit resolved
- * is delivered, held or still stored; only who holds its lease delivers it, and nobody twice at the
- * same time; a duplicate needs a doubt of its own; in the end, with everything well again, nothing is
- * left but what a person must see. What is seen inside of a delivery is noted and judged in the end,
+ * The real scheduler and its leases on a virtual clock, over the model of the spool or over the real
+ * one with its group commit on a virtual disk, with destinations that come and go, a store that
+ * fails now and then, stalls and crashes, all from one seed. Whatever happens: a message whose
+ * commit resolved is delivered, held or still stored; only who holds its lease delivers it; a
+ * duplicate needs a doubt of its own; in the end, with everything well again, nothing is left but
+ * what a person must see. What is seen inside of a delivery is noted and judged in the end,
  * for the scheduler catches what is thrown there.
  */
 import assert from 'node:assert/strict';
 import { CodedError } from '../../src/base/errors.ts';
-import type { Summary } from '../../src/store/spool-store.ts';
-import type { MemorySpool } from '../../src/store/memory/spool.ts';
-import { MemoryDisk } from '../../src/store/memory/spool.ts';
+import type { DeliveryJob } from '../../src/delivery/courier.ts';
+import type { Held, SpoolStore, Summary } from '../../src/store/spool-store.ts';
+import { guard } from '../../src/store/leveldb/guard.ts';
+import { LevelSpool } from '../../src/store/leveldb/spool.ts';
+import { MemoryDisk, MemorySpool } from '../../src/store/memory/spool.ts';
 import { memoryContent } from '../../src/mail/content.ts';
 import { FakeClock, settle } from './fake-clock.ts';
 import type { Saying } from './fake-courier.ts';
 import { RecordedLog } from './recorded-log.ts';
 import { destination, MINUTE, SchedulerRig } from './scheduler-rig.ts';
 import { seededRandom } from './seeded-random.ts';
+import { NO_FILES, VirtualDisk, virtualDatabase } from './virtual-disk.ts';
 
 const DOMAINS = { 'a.test': 'A', 'b.test': 'B', 'c.test': 'B', 'd.test': 'D' };
 const MOODS: readonly (readonly Saying[])[] = [
@@ -30,22 +34,30 @@ const CALM: readonly (readonly Saying[])[] = [['250'], ['unreachable'], ['250', 
 const STEPS = 60;
 const MAILS = 40;
 
+const isActive = (found: Summary | undefined): boolean => found?.active === true;
+
 interface Life {
   readonly rig: SchedulerRig;
   isDead: boolean;
+  /** Its store has failed: it takes nothing any more, and somebody has to start it again. */
+  isFailed: boolean;
 }
 
+export type Engine = 'model' | 'leveldb';
+
 /** Makes a spool break a promise, now and then. */
-export type Sabotage = (spool: MemorySpool, random: () => number) => void;
+export type Sabotage = (spool: SpoolStore, random: () => number) => void;
 
 export class DeliveryWorld {
   readonly clock = new FakeClock();
-  readonly disk = new MemoryDisk();
+  readonly #modelDisk = new MemoryDisk();
+  readonly #disk = new VirtualDisk();
+  readonly #engine: Engine;
   readonly log = new RecordedLog();
   readonly #random: () => number;
   readonly #isCalm: boolean;
   readonly #moods = new Map<string, readonly Saying[]>();
-  readonly #leases: { readonly id: string; readonly found: Promise<Summary | undefined> }[] = [];
+  readonly #leases: { readonly id: string; readonly isHeld: Promise<boolean> }[] = [];
   /** Messages whose commit resolved, with their recipients. */
   readonly #promised = new Map<string, readonly string[]>();
   readonly #taken: { readonly id: string; readonly to: string }[] = [];
@@ -57,18 +69,25 @@ export class DeliveryWorld {
   readonly #broken: string[] = [];
   readonly #sabotage: Sabotage;
   #faultRate = 0;
-  #life: Life;
+  #born: Life | undefined;
   #mails = 0;
 
-  constructor(seed: number, sabotage: Sabotage = () => undefined) {
+  constructor(seed: number, engine: Engine, sabotage: Sabotage = () => undefined) {
     this.#random = seededRandom(seed);
+    this.#engine = engine;
     this.#sabotage = sabotage;
     this.#isCalm = seed % 5 === 0;
-    this.#life = this.#born();
+  }
+
+  get #life(): Life {
+    assert.ok(this.#born !== undefined);
+    return this.#born;
   }
 
   async run(): Promise<void> {
+    await this.#bear();
     for (let step = 0; step < STEPS; step++) {
+      if (this.#life.isFailed) await this.#crash();
       await this.#happen();
       await this.clock.advance(Math.floor(this.#random() * 3 * MINUTE));
     }
@@ -78,7 +97,10 @@ export class DeliveryWorld {
 
   async #happen(): Promise<void> {
     const dice = this.#random();
-    if (dice < 0.5 && this.#mails < MAILS) return this.#mail();
+    if (dice < 0.5) {
+      for (let burst = this.#random() * 3; burst > 0 && this.#mails < MAILS; burst--) this.#mail();
+      return;
+    }
     if (dice < 0.8) {
       const moods = this.#isCalm ? CALM : MOODS;
       this.#moods.set(this.#pick(['A', 'B', 'D']), this.#pick(moods));
@@ -86,12 +108,13 @@ export class DeliveryWorld {
     }
     if (this.#isCalm) return;
     if (dice < 0.85) this.#faultRate = this.#random() < 0.5 ? 0 : 0.2;
-    else if (dice < 0.9) this.#crash();
-    else if (dice < 0.95) this.clock.stall(Math.floor(this.#random() * 70_000));
+    else if (dice < 0.9) await this.#crash();
+    else if (dice < 0.95) this.clock.stall(Math.floor(this.#random() * 150_000));
     else await this.#restart();
   }
 
-  async #mail(): Promise<void> {
+  /** A client sends; what it hears counts when it hears it. */
+  #mail(): void {
     const { rig } = this.#life;
     const domain = this.#pick(Object.keys(DOMAINS));
     const to = ['x', 'y', 'z']
@@ -100,61 +123,106 @@ export class DeliveryWorld {
     this.#mails += 1;
     const id = `${String(this.#mails).padStart(10, '0')}.1`;
     const { entry, bytes } = rig.entry(to, { id });
-    try {
-      await rig.spool.commit(entry, this.clock.now(), memoryContent([bytes]));
-    } catch {
-      return; // the client heard 452
-    }
-    this.#promised.set(id, to);
-    rig.scheduler.wake(domain);
+    rig.spool.commit(entry, this.clock.now(), memoryContent([bytes])).then(
+      () => {
+        this.#promised.set(id, to);
+        rig.scheduler.wake(domain);
+      },
+      () => undefined, // the client heard 452
+    );
   }
 
-  #born(): Life {
-    const inFlight = new Set<string>();
+  #spool(life: () => Life | undefined): SpoolStore {
+    const fault = (_: unknown, when: 'before' | 'after') => {
+      if (life()?.isDead === true) return new Promise<void>(() => undefined);
+      if (this.#random() >= this.#faultRate) return undefined;
+      throw new CodedError('DEADLINE', `store fault ${when}`);
+    };
+    const { clock, log } = this;
+    if (this.#engine === 'model') return new MemorySpool({ clock, disk: this.#modelDisk, fault });
+    const takesMs = () => (this.#random() < 0.5 ? 0 : Math.floor(this.#random() ** 4 * 20_000));
+    const disk = virtualDatabase({
+      disk: this.#disk,
+      clock,
+      takesMs,
+      // A real disk fails rarely, and a store that failed is at its end.
+      fault: (when) => (when === 'before' && this.#random() < 0.5 ? undefined : fault(0, when)),
+    });
+    const onFailure = () => {
+      const now = life();
+      if (now !== undefined) now.isFailed = true;
+    };
+    const database = guard(disk, { clock, onFailure });
+    const watermark = { admit: async () => undefined };
+    return new LevelSpool({ database, clock, log, watermark, folder: '', access: NO_FILES });
+  }
+
+  async #bear(): Promise<void> {
+    /** Who was given a message last: a delivery that began for somebody before may not end. */
+    const owners = new Map<string, Held>();
+    const faultRate = this.#faultRate;
+    this.#faultRate = 0;
+    let born: Life | undefined;
+    const spool = this.#spool(() => born);
+    const opened = spool.start();
+    for (let isOpen = false; !isOpen;) {
+      opened.then(
+        () => (isOpen = true),
+        () => (isOpen = true),
+      );
+      await this.clock.advance(1000);
+    }
+    await opened;
+    this.#faultRate = faultRate;
     const rig: SchedulerRig = new SchedulerRig({
       clock: this.clock,
-      disk: this.disk,
+      spool,
       log: this.log,
       domains: DOMAINS,
       maxConnections: 1 + Math.floor(this.#random() * 5),
       policy: { lifetimeMs: 30 * MINUTE },
-      fault: (_, when) => {
-        if (life.isDead) return new Promise(() => undefined);
-        if (this.#random() >= this.#faultRate) return undefined;
-        throw new CodedError('DEADLINE', `store fault ${when}`);
-      },
       scheduler: {
         spread: () => 0.9 + this.#random() * 0.2,
         destinations: () =>
           ['A', 'B', 'D'].map((key) => destination(key, 1)).filter((one) => one !== undefined),
       },
     });
-    const life: Life = { rig, isDead: false };
-    const { courier, spool } = rig;
+    born = { rig, isDead: false, isFailed: false };
+    const { courier } = rig;
+    const begun = new Map<DeliveryJob, Held | undefined>();
+    const claim = spool.claim.bind(spool);
+    spool.claim = async (options) => {
+      const leases = await claim(options);
+      for (const lease of leases) owners.set(lease.id, lease);
+      return leases;
+    };
     this.#sabotage(spool, this.#random);
     this.#watchSteps(spool);
     courier.says = (key) => this.#pick(this.#moods.get(key) ?? ['250']);
     const deliver = courier.deliver.bind(courier);
     courier.deliver = async (job, signal) => {
-      if (inFlight.has(job.id)) this.#broken.push(`${job.id} is delivered twice at the same time`);
-      inFlight.add(job.id);
+      const owner = owners.get(job.id);
       courier.takesMs = Math.floor(this.#random() ** 4 * 10 * MINUTE);
+      begun.set(job, owner);
       const report = await deliver(job, signal);
-      inFlight.delete(job.id);
       const isLost = report.outcomes.some((one) => one.kind === 'deferred' && one.maybeDelivered);
       if (isLost) this.#doubted.add(job.id);
       return report;
     };
-    courier.beforeDot = ({ id }) => {
-      this.#leases.push({ id, found: spool.get(id) });
+    courier.beforeDot = (job) => {
+      const { id } = job;
+      if (owners.get(id) !== begun.get(job))
+        this.#broken.push(`${id} is delivered by somebody who lost it`);
+      // A store that failed meanwhile says nothing about the lease.
+      this.#leases.push({ id, isHeld: spool.get(id).then(isActive, () => true) });
       this.#unrecorded.add(id);
     };
     rig.scheduler.start();
-    return life;
+    this.#born = born;
   }
 
   /** A step that failed, or came too late, leaves a doubt about what was delivered. */
-  #watchSteps(spool: MemorySpool): void {
+  #watchSteps(spool: SpoolStore): void {
     const watch = async (ids: readonly string[], step: Promise<boolean[]>) => {
       try {
         const results = await step;
@@ -187,9 +255,9 @@ export class DeliveryWorld {
   }
 
   /** Nothing of the old process is heard of again; what it had on disk is all there is. */
-  #crash(): void {
+  async #crash(): Promise<void> {
     this.#bury();
-    this.#life = this.#born();
+    await this.#bear();
   }
 
   #bury(): void {
@@ -208,12 +276,13 @@ export class DeliveryWorld {
     for (let second = 0; second < 60 && !isStopped; second++) await this.clock.advance(1000);
     assert.ok(isStopped, 'a stop ends within its time');
     await stopped;
-    this.#crash();
+    await this.#crash();
   }
 
   async #allWell(): Promise<void> {
     this.#faultRate = 0;
     this.#moods.clear();
+    if (this.#life.isFailed) await this.#crash();
     for (let hour = 0; hour < 4; hour++) await this.clock.advance(60 * MINUTE);
     await settle();
     this.#bury();
@@ -223,10 +292,13 @@ export class DeliveryWorld {
     assert.deepEqual(this.#broken, []);
     const surprises = this.log.of('crash').filter(({ err }) => !/^store fault/.test(String(err)));
     assert.deepEqual(surprises, [], 'nothing but the store trips the scheduler up');
-    for (const { id, found } of this.#leases) {
-      assert.equal((await found)?.active, true, `${id} was delivered without a lease`);
-    }
-    const stored = [...this.disk.messages.values()];
+    for (const { id, isHeld } of this.#leases)
+      assert.ok(await isHeld, `${id} was delivered without a lease`);
+    const spool = this.#spool(() => undefined);
+    const opened = spool.start();
+    await this.clock.advance(60_000);
+    await opened;
+    const stored = await spool.scan({ limit: 1000 });
     const has = new Set(
       stored.flatMap(({ entry }) =>
         entry.recipients.map(({ address }) => `${entry.id} ${address.local}@${address.domain}`),

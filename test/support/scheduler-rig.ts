@@ -9,6 +9,7 @@ import type { Destination } from '../../src/directory/domain.ts';
 import { memoryContent } from '../../src/mail/content.ts';
 import type { Recipient } from '../../src/mail/envelope.ts';
 import type { SpooledRecipient, SpoolEntry } from '../../src/mail/spool-entry.ts';
+import type { SpoolStore } from '../../src/store/spool-store.ts';
 import type { MemorySpoolOptions } from '../../src/store/memory/spool.ts';
 import { MemoryDisk, MemorySpool } from '../../src/store/memory/spool.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -23,6 +24,8 @@ export interface RigOptions {
   readonly maxConnections?: number;
   readonly policy?: Partial<SchedulerPolicy>;
   readonly disk?: MemoryDisk;
+  /** In place of the spool in memory. */
+  readonly spool?: SpoolStore;
   readonly clock?: FakeClock;
   readonly log?: RecordedLog;
   readonly fault?: NonNullable<MemorySpoolOptions['fault']>;
@@ -33,7 +36,7 @@ export class SchedulerRig {
   readonly clock: FakeClock;
   readonly log: RecordedLog;
   readonly disk: MemoryDisk;
-  readonly spool: MemorySpool;
+  readonly spool: SpoolStore;
   readonly health: HealthBook;
   readonly courier: FakeCourier;
   readonly scheduler: Scheduler;
@@ -55,11 +58,13 @@ export class SchedulerRig {
       ...options.policy,
     };
     const { clock, disk } = this;
-    this.spool = new MemorySpool({
-      clock,
-      disk,
-      ...(options.fault !== undefined && { fault: options.fault }),
-    });
+    this.spool =
+      options.spool ??
+      new MemorySpool({
+        clock,
+        disk,
+        ...(options.fault !== undefined && { fault: options.fault }),
+      });
     this.health = new HealthBook(clock, ({ key, before, now }) => {
       if (before?.state === 'down' && now.state !== 'down') this.scheduler.recovered(key);
     });

@@ -33,6 +33,8 @@ const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE']);
 
 /** The calls on the file system that a test makes fail. */
 export interface FileAccess {
+  /** Makes the folder if it is missing, and names what is in it. */
+  prepare(path: string): Promise<string[]>;
   create(path: string): Promise<Pick<FileHandle, 'writev' | 'datasync' | 'close'>>;
   syncFolder(path: string): Promise<void>;
 }
@@ -46,6 +48,10 @@ export interface ContentFilesOptions {
 }
 
 export const DISK: FileAccess = {
+  async prepare(path) {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    return readdir(path);
+  },
   create: (path) => open(path, 'wx', 0o600),
   async syncFolder(path) {
     const folder = await open(path, 'r');
@@ -74,9 +80,7 @@ export class ContentFiles {
 
   /** Before anything is written: what is there now is of earlier runs. */
   async open(): Promise<void> {
-    const { folder } = this.#options;
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    this.#found = await readdir(folder);
+    this.#found = await this.#access.prepare(this.#options.folder);
   }
 
   /**

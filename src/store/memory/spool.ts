@@ -38,7 +38,8 @@ export class MemoryDisk {
 }
 
 /** The steps a test may have fail or wait. */
-export type MemoryStep = 'commit' | 'claim' | 'reschedule' | 'complete' | 'administer' | 'holdDest';
+export type MemoryStep =
+  'commit' | 'claim' | 'renew' | 'reschedule' | 'complete' | 'administer' | 'holdDest';
 
 export interface MemorySpoolOptions {
   readonly clock: Clock;
@@ -104,11 +105,14 @@ export class MemorySpool implements SpoolStore {
   }
 
   async renew(held: readonly Held[], leaseMs: number): Promise<boolean[]> {
-    return held.map((one) => {
+    await this.#fault('renew', 'before');
+    const results = held.map((one) => {
       const lease = this.#find(one);
       if (lease !== undefined) lease.endsAt = this.#clock.mono() + leaseMs;
       return lease !== undefined;
     });
+    await this.#fault('renew', 'after');
+    return results;
   }
 
   async reschedule(
