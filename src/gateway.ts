@@ -166,6 +166,7 @@ export class Gateway {
       verifier,
       logins: new Logins(clock),
       accept,
+      store: store.spool,
       staging,
       isDown,
       lacksSmtpUtf8: (destination: string) => courier.lacksSmtpUtf8(destination),

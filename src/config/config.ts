@@ -76,6 +76,9 @@ export interface QueueConfig {
   readonly retryMs: readonly number[];
   readonly lifetimeMs: number;
   readonly probeMs: number;
+  /** How much may wait; undefined: as much as the disk has room for. */
+  readonly maxMessages: number | undefined;
+  readonly maxBytes: number | undefined;
 }
 
 export function buildConfig(
@@ -123,7 +126,13 @@ export function buildConfig(
       unknownRecipients: limits.unknown_recipients,
       minFreeSpaceBytes: limits.min_free_space,
     },
-    queue: { retryMs: queue.retry, lifetimeMs: queue.lifetime, probeMs: queue.probe },
+    queue: {
+      retryMs: queue.retry,
+      lifetimeMs: queue.lifetime,
+      probeMs: queue.probe,
+      maxMessages: queue.max_messages ?? undefined,
+      maxBytes: queue.max_bytes ?? undefined,
+    },
     delivery: {
       cutThrough: delivery.cut_through,
       finalReplyTimeoutMs: delivery.final_reply_timeout,

@@ -5,7 +5,16 @@
  */
 import * as z from 'zod';
 import { outgoingSchema } from './outgoing-schema.ts';
-import { domainName, endpoint, host, mailAddress, path, score, whole } from './values.ts';
+import {
+  domainName,
+  endpoint,
+  host,
+  mailAddress,
+  path,
+  score,
+  whole,
+  quotaKeys,
+} from './values.ts';
 
 const SMTP_PORT = 25;
 
@@ -82,6 +91,7 @@ export const domainSchema = z.strictObject({
       reject: score().prefault(10),
     })
     .prefault({}),
+  queue: z.strictObject(quotaKeys()).prefault({}),
   virus: z.enum(['reject', 'quarantine']).prefault('reject'),
   attachments: z.record(z.string(), z.unknown()).nullable().optional(),
   contact: mailAddress().optional(),

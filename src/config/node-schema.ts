@@ -14,6 +14,7 @@ import {
   serverAddress,
   size,
   whole,
+  quotaKeys,
 } from './values.ts';
 import { isGroup } from './yaml-source.ts';
 
@@ -107,6 +108,7 @@ export const nodeSchema = z.strictObject({
         .prefault(['1m', '5m', '10m', '20m', '40m', '1h']),
       lifetime: duration('1s', '60d').prefault('5d'),
       probe: duration('100ms', '1h').prefault('30s'),
+      ...quotaKeys(),
     })
     .prefault({}),
   delivery: z

@@ -156,3 +156,9 @@ export const secret = () => {
   const error = 'expected a hash that begins with "scrypt:", never the password itself';
   return z.string({ error }).refine((value) => value.startsWith('scrypt:'), { error });
 };
+
+/** How much may wait in the queue, of the node or of one domain; null: as the disk has room for. */
+export const quotaKeys = () => ({
+  max_messages: whole(0, 1_000_000_000).nullable().prefault(null),
+  max_bytes: size('0B', '1024GiB').nullable().prefault(null),
+});

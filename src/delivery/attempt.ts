@@ -61,11 +61,13 @@ export async function attempt(
   const groups = groupByDestination(entry, deps.route);
   if (groups === undefined) return hold(deps, lease, 'the domain is not served here any more');
   const content = await spooledContent(deps.store, entry);
-  if (content === undefined) return hold(deps, lease, 'its stored content is damaged');
+  if (content === 'damaged') return holdDamaged(deps, lease);
   const answers: Answer[] = [];
   for (const group of groups) answers.push(...(await deliver(deps, entry, group, content, tenure)));
   // Cut short by us, before anything could be known: the attempt does not count.
   if (tenure.signal.aborted && answers.every(isUndone)) return 'untried';
+  // Nobody was given the whole of it, and no later attempt can do better.
+  if (content.isDamaged() && answers.every(isUndone)) return holdDamaged(deps, lease);
   await conclude(deps, lease, answers);
   if (answers.some(({ outcome }) => outcome.kind === 'deferred')) return 'put-off';
   return answers.some(({ outcome }) => outcome.kind === 'delivered') ? 'delivered' : 'other';
@@ -100,21 +102,39 @@ function groupByDestination(entry: SpoolEntry, route: AttemptDeps['route']): Gro
   return [...groups.values()];
 }
 
-/** Undefined when it is damaged. Damage in larger content breaks the attempt off, each time. */
+interface SpooledContent extends Content {
+  /** Damage was found while it was read. */
+  isDamaged(): boolean;
+}
+
+/** Damage in larger content is found while it is sent, and breaks the attempt off before its end. */
 async function spooledContent(
   store: Pick<SpoolStore, 'readContent'>,
   { id, sizeBytes }: SpoolEntry,
-): Promise<Content | undefined> {
-  const read = () => store.readContent(id);
-  if (sizeBytes > READ_WHOLE_BYTES) return { sizeBytes, read };
+): Promise<SpooledContent | 'damaged'> {
+  let damaged = false;
+  const isDamaged = () => damaged;
+  async function* read(): AsyncIterable<Uint8Array> {
+    try {
+      yield* store.readContent(id);
+    } catch (error) {
+      damaged ||= isDamage(error);
+      throw error;
+    }
+  }
+  if (sizeBytes > READ_WHOLE_BYTES) return { sizeBytes, read, isDamaged };
   const chunks: Uint8Array[] = [];
   try {
     for await (const chunk of read()) chunks.push(chunk);
   } catch (error) {
-    if (error instanceof CodedError && error.code === 'STORE_DAMAGED') return undefined;
+    if (damaged) return 'damaged';
     throw error;
   }
-  return { sizeBytes, chunks, read };
+  return { sizeBytes, chunks, read, isDamaged };
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof CodedError && error.code === 'STORE_DAMAGED';
 }
 
 async function deliver(
@@ -139,9 +159,18 @@ function isUndone({ outcome }: Answer): boolean {
   return outcome.kind === 'deferred' && outcome.maybeDelivered !== true;
 }
 
-async function hold(deps: AttemptDeps, lease: Lease, text: string): Promise<AttemptResult> {
+function holdDamaged(deps: AttemptDeps, lease: Lease): Promise<AttemptResult> {
+  return hold(deps, lease, 'its stored content is damaged', 'damaged');
+}
+
+async function hold(
+  deps: AttemptDeps,
+  lease: Lease,
+  text: string,
+  why: 'undeliverable' | 'damaged' = 'undeliverable',
+): Promise<AttemptResult> {
   const { clock } = deps;
-  const reason = { by: 'gateway', at: clock.now(), reason: 'undeliverable', text } as const;
+  const reason = { by: 'gateway', at: clock.now(), reason: why, text } as const;
   await record(deps, lease, held(lease.entry, reason), undefined);
   return 'other';
 }

@@ -25,6 +25,12 @@ export type RecipientSource =
 
 export type Service = 'relay' | 'fallback' | 'spam' | 'virus';
 
+/** How much may wait in the queue; `Infinity` where nothing is set. */
+export interface Quota {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
 export interface Domain {
   /** The domain's name in lower case; aliases are other names for the same customer domain. */
   readonly name: string;
@@ -33,6 +39,7 @@ export interface Domain {
   readonly recipients: RecipientSource;
   readonly outage: 'defer' | 'hold' | 'accept';
   readonly services: ReadonlySet<Service>;
+  readonly quota: Quota;
   readonly spam: { readonly tag: number; readonly quarantine: number; readonly reject: number };
   readonly virus: 'reject' | 'quarantine';
   /** Overrides of plugin options by plugin name, unchecked here. */

@@ -65,6 +65,10 @@ function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): 
     services,
     spam,
     virus,
+    quota: {
+      messages: settings.queue.max_messages ?? Infinity,
+      bytes: settings.queue.max_bytes ?? Infinity,
+    },
     pluginOptions,
     caseSensitiveLocalParts: settings.case_sensitive_local_parts,
     contact: settings.contact,

@@ -112,6 +112,7 @@ function settingsOf(config: Config): Settings {
       finalReplyTimeoutMs: delivery.finalReplyTimeoutMs,
       retryMs: queue.retryMs,
       lifetimeMs: queue.lifetimeMs,
+      quota: { messages: queue.maxMessages ?? Infinity, bytes: queue.maxBytes ?? Infinity },
     },
     authenticatedListeners: new Set(
       config.listeners.filter(({ auth }) => auth === 'required').map(({ name }) => name),

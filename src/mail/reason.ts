@@ -21,6 +21,7 @@ export type Reason =
   | 'dns'
   | 'scanner_down'
   | 'spool_full'
+  | 'quota' // too much waits already, of this domain or of all
   | 'dest_down'
   | 'destination' // the destination itself refused it
   | `plugin:${string}`;

@@ -198,6 +198,9 @@ export const replies = {
     named(451, '4.7.1', 'Content cannot be checked now, try again later', 'scanner_down'),
   storageTrouble: (): Reply =>
     named(452, '4.3.1', 'Message cannot be stored now, try again later', 'spool_full'),
+  domainQueueFull: (): Reply =>
+    named(452, '4.2.2', 'Too much mail waits for this domain, try again later', 'quota'),
+  queueFull: (): Reply => named(452, '4.3.1', 'Too much mail waits here, try again later', 'quota'),
   fault: (): Reply => named(451, '4.3.0', 'Internal error, try again later'),
 } as const;
 

@@ -14,7 +14,7 @@ import type { Courier, DeliveryReport } from '../delivery/courier.ts';
 import type { Reports } from '../delivery/reports.ts';
 import { handedTo } from '../delivery/reports.ts';
 import { lastAnswer } from '../delivery/settlement.ts';
-import type { Domain } from '../directory/domain.ts';
+import type { Domain, Quota } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
 import type { Envelope, Recipient } from '../mail/envelope.ts';
@@ -25,6 +25,7 @@ import type { Reply } from '../mail/reply.ts';
 import { passOn, replies } from '../mail/reply.ts';
 import type { Hold, SpoolEntry, SpooledRecipient } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
+import { overQuota } from './quota.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
 
 export interface JudgedMessage {
@@ -47,6 +48,8 @@ export interface DeliverySettings {
   readonly finalReplyTimeoutMs: number;
   readonly retryMs: readonly number[];
   readonly lifetimeMs: number;
+  /** How much may wait, all domains together. */
+  readonly quota: Quota;
 }
 
 export interface Acceptance {
@@ -57,7 +60,7 @@ export interface Acceptance {
 }
 
 export interface AcceptDeps {
-  readonly store: Pick<SpoolStore, 'commit'>;
+  readonly store: Pick<SpoolStore, 'commit' | 'totals'>;
   readonly courier: Pick<Courier, 'deliver'>;
   readonly reports: Pick<Reports, 'relayed'>;
   readonly isDown: (destination: string) => boolean;
@@ -159,6 +162,10 @@ export class Accept {
   ): Promise<Acceptance> {
     const { store, clock, log, wake } = this.#deps;
     const { id, envelope, domain } = message;
+    const isTaken = outcomes?.some(mayHaveTaken) ?? false;
+    const { sizeBytes } = message.content;
+    const full = isTaken ? undefined : overQuota(store, domain, settings.quota, sizeBytes);
+    if (full !== undefined) return { reply: full, how: 'deferred' };
     const now = clock.now();
     const entry: SpoolEntry = {
       v: 1,
@@ -173,7 +180,7 @@ export class Accept {
           ? recipient
           : withAnswer(recipient, outcome, report?.host, now);
       }),
-      sizeBytes: message.content.sizeBytes,
+      sizeBytes,
       queuedAt: message.arrivedAt,
       expiresAt: message.arrivedAt + settings.lifetimeMs,
       attempts: outcomes === undefined ? 0 : 1,
@@ -188,8 +195,12 @@ export class Accept {
     try {
       await store.commit(entry, dueAt, message.content);
     } catch (error) {
-      const full = error instanceof CodedError && error.code === 'STORE_FULL';
-      log.emit(full ? 'store.full' : 'store.error', { id, sid: sidOf(id), err: errorText(error) });
+      const isFull = error instanceof CodedError && error.code === 'STORE_FULL';
+      log.emit(isFull ? 'store.full' : 'store.error', {
+        id,
+        sid: sidOf(id),
+        err: errorText(error),
+      });
       return { reply: replies.storageTrouble(), how: 'deferred' };
     }
     if (entry.hold !== undefined) {
@@ -286,6 +297,12 @@ const NO_OUTCOME: Outcome = { kind: 'deferred', text: 'no outcome' };
 /** Who put it off: the destination by a reply, or nobody was there to answer. */
 function whyOf({ reply }: Exclude<Outcome, { kind: 'delivered' }>): Reason {
   return reply === undefined ? 'dest_down' : 'destination';
+}
+
+/** The destination has the message for a recipient, or may have: coming back would double it. */
+function mayHaveTaken(outcome: Outcome): boolean {
+  if (outcome.kind === 'deferred') return outcome.maybeDelivered === true;
+  return outcome.kind === 'delivered';
 }
 
 function withAnswer(

@@ -18,11 +18,13 @@ import type { Logins } from '../outbound/logins.ts';
 import { accountOf } from '../outbound/sender-policy.ts';
 import type { ContentSink, Conversation, SessionSummary } from '../smtp/conversation.ts';
 import type { Credentials } from '../smtp/sasl.ts';
+import type { SpoolStore } from '../store/spool-store.ts';
 import type { Accept } from './accept.ts';
 import { ContentStage } from './content-stage.ts';
 import type { Generation } from './generation.ts';
 import { refusal } from './judge.ts';
 import { logIn } from './login.ts';
+import { overQuota } from './quota.ts';
 import type { RecipientVerifier } from './recipients.ts';
 import { routeInbound } from './relay-policy.ts';
 import type { StagingArea } from './staging.ts';
@@ -34,6 +36,7 @@ export interface StagesDeps {
   readonly verifier: RecipientVerifier;
   readonly logins: Logins;
   readonly accept: Accept;
+  readonly store: Pick<SpoolStore, 'totals'>;
   readonly staging: StagingArea;
   readonly isDown: (destination: string) => boolean;
   /** The destination is known not to take addresses beyond ASCII. */
@@ -173,6 +176,14 @@ export class Stages implements Conversation {
     if (transaction.domain !== undefined && held !== transaction.holdsUnverified) {
       return replies.otherPolicyGroup();
     }
+    // What must wait and has no room is put off now, rather than after the content.
+    const mustWait =
+      held || !settings.delivery.cutThrough || this.#deps.isDown(domain.destination.key);
+    const { size = 0 } = transaction.envelope.parameters;
+    const full = mustWait
+      ? overQuota(this.#deps.store, domain, settings.delivery.quota, size)
+      : undefined;
+    if (full !== undefined) return full;
     transaction.holdsUnverified = held;
     transaction.domain ??= domain;
     // The same recipient twice is one copy (RFC 5321 4.1.1.3 leaves it open).

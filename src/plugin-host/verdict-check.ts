@@ -31,6 +31,7 @@ const REASONS: Readonly<Record<Exclude<Reason, `plugin:${string}`>, true>> = {
   dns: true,
   scanner_down: true,
   spool_full: true,
+  quota: true,
   dest_down: true,
   destination: true,
 };

@@ -107,6 +107,8 @@ test("the contract's example is read as it is meant", async () => {
       retryMs: [60_000, 300_000, 600_000, 1_200_000, 2_400_000, 3_600_000],
       lifetimeMs: 432_000_000,
       probeMs: 30_000,
+      maxMessages: undefined,
+      maxBytes: undefined,
     },
     delivery: { cutThrough: true, finalReplyTimeoutMs: 60_000 },
     log: { level: 'info', file: null },

@@ -11,6 +11,7 @@ import { formatReply } from '../../src/mail/reply.ts';
 import type { SpoolEntry } from '../../src/mail/spool-entry.ts';
 import type { JudgedMessage } from '../../src/pipeline/accept.ts';
 import { Accept } from '../../src/pipeline/accept.ts';
+import type { SpoolTotals } from '../../src/store/spool-store.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 
@@ -19,7 +20,9 @@ const SETTINGS = {
   finalReplyTimeoutMs: 1000,
   retryMs: [60_000],
   lifetimeMs: 1e9,
+  quota: { messages: 5, bytes: 1000 },
 };
+const NOTHING: SpoolTotals = { queued: 0, held: 0, bytes: 0 };
 const OK: Outcome = { kind: 'delivered', reply: { code: 250, lines: ['taken'] } };
 const REFUSED: Outcome = { kind: 'failed', reply: { code: 550, enhanced: '5.1.1', lines: ['no'] } };
 const PUT_OFF: Outcome = {
@@ -40,6 +43,7 @@ const DOMAIN: Domain = {
   destination: { key: 'd', hosts: [], tls: 'off', maxConnections: 1 },
   recipients: { kind: 'any' },
   outage: 'defer',
+  quota: { messages: 3, bytes: 500 },
   services: new Set(['relay', 'fallback'] as const),
   spam: { tag: 5, quarantine: 8, reject: 12 },
   virus: 'reject',
@@ -58,6 +62,8 @@ interface Door {
   readonly takesDsn?: boolean;
   readonly relayed?: Reports['relayed'];
   readonly services?: Domain['services'];
+  /** What waits already: of the domain, and of all. */
+  readonly waiting?: { readonly own: SpoolTotals; readonly all: SpoolTotals };
 }
 
 async function through({
@@ -67,6 +73,7 @@ async function through({
   takesDsn = false,
   relayed,
   services = DOMAIN.services,
+  waiting = { own: NOTHING, all: NOTHING },
 }: Door) {
   const clock = new FakeClock();
   const stored: SpoolEntry[] = [];
@@ -81,6 +88,7 @@ async function through({
     store: {
       // oxlint-disable-next-line require-await -- the store's shape
       commit: commit ?? (async (entry) => void stored.push(entry)),
+      totals: (dest) => (dest === undefined ? waiting.all : waiting.own),
     },
     // oxlint-disable-next-line require-await -- the courier's shape
     courier: { deliver: async () => report },
@@ -185,4 +193,31 @@ test('a report that fails changes nothing: the message has arrived', async () =>
   const { reply, how } = await through({ relayed });
   assert.match(reply, /^250 2\.0\.0 Ok: 0123456789\.1 delivered/);
   assert.equal(how, 'delivered');
+});
+
+const FULL: readonly [string, SpoolTotals, SpoolTotals, reply: RegExp][] = [
+  ['messages of the domain', { queued: 1, held: 2, bytes: 0 }, NOTHING, /^452 4\.2\.2 .*quota/],
+  ['bytes of the domain', { queued: 1, held: 0, bytes: 498 }, NOTHING, /^452 4\.2\.2 .*quota/],
+  ['messages of all', NOTHING, { queued: 5, held: 0, bytes: 0 }, /^452 4\.3\.1 .*quota/],
+  ['bytes of all', NOTHING, { queued: 1, held: 0, bytes: 998 }, /^452 4\.3\.1 .*quota/],
+];
+
+for (const [what, own, all, expected] of FULL) {
+  test(`too many ${what}: what must wait is put off, what is taken at once is not`, async () => {
+    const waiting = { own, all };
+    const putOff = await through({ outcomes: [PUT_OFF], waiting });
+    assert.match(putOff.reply, expected);
+    assert.deepEqual([putOff.how, putOff.entry], ['deferred', undefined]);
+    assert.match((await through({ isDown: true, waiting })).reply, expected);
+    assert.match((await through({ outcomes: [OK], waiting })).reply, /^250 .* delivered/);
+  });
+}
+
+test('a message that was taken for some is stored for the others over any quota', async () => {
+  const waiting = { own: { queued: 9, held: 9, bytes: 9999 }, all: NOTHING };
+  const { reply, entry } = await through({ outcomes: [OK, PUT_OFF], waiting });
+  assert.match(reply, /^250 .* queued/);
+  assert.equal(entry?.recipients.length, 1);
+  const maybe: Outcome = { ...PUT_OFF, maybeDelivered: true };
+  assert.match((await through({ outcomes: [maybe], waiting })).reply, /^250 .* queued/);
 });

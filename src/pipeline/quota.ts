@@ -1,0 +1,25 @@
+/**
+ * Quotas of the queue: how many messages and bytes may wait, of one domain and of the node together,
+ * held ones included. Over them mail is put off, never refused for good, and only mail that would
+ * have to wait: what its destination takes at once needs no place. What is being stored at the same
+ * moment may go a little over. Mail that was taken for some of its recipients is never turned back.
+ */
+import type { Domain, Quota } from '../directory/domain.ts';
+import type { Reply } from '../mail/reply.ts';
+import { replies } from '../mail/reply.ts';
+import type { SpoolStore, SpoolTotals } from '../store/spool-store.ts';
+
+/** The refusal of one more message of so many bytes; nothing while there is room. */
+export function overQuota(
+  store: Pick<SpoolStore, 'totals'>,
+  domain: Pick<Domain, 'name' | 'quota'>,
+  node: Quota,
+  bytes: number,
+): Reply | undefined {
+  if (!hasRoom(store.totals(domain.name), domain.quota, bytes)) return replies.domainQueueFull();
+  return hasRoom(store.totals(), node, bytes) ? undefined : replies.queueFull();
+}
+
+function hasRoom({ queued, held, bytes }: SpoolTotals, quota: Quota, more: number): boolean {
+  return queued + held < quota.messages && bytes + more <= quota.bytes;
+}
