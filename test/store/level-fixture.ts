@@ -49,7 +49,7 @@ export function observedFiles(
     return result;
   };
   return {
-    prepare: DISK.prepare,
+    prepare: (path) => DISK.prepare(path),
     async create(path) {
       const file = await watched('create', path, () => DISK.create(path));
       return {
