@@ -30,7 +30,7 @@ export interface Tenure {
    * To be asked right before the final dot: after a stall of the process timers fire late, and the
    * signal with them. Aborts it when the answer is no.
    */
-  mayFinish(): boolean;
+  readonly mayFinish: () => boolean;
 }
 
 export class LeaseKeeper {
