@@ -39,6 +39,8 @@ export interface GatewayOptions {
   readonly version: string;
   /** A seam for crash tests. */
   readonly openStore?: typeof openLevelStore;
+  /** Called once the store is open: no other gateway runs on this data folder. */
+  readonly onStoreOpen?: () => void;
   /** Called once when the gateway cannot go on, or was asked to stop over the control socket. */
   readonly onEnd: (why: 'stop' | 'store-failed') => void;
 }
@@ -64,8 +66,11 @@ export class Gateway {
     });
   }
 
-  /** Rejects with a `CodedError` that says what to do; then nothing is left running. */
-  async start(): Promise<void> {
+  /**
+   * Returns what there is to say when it is ready. Rejects with a `CodedError` that says what to do;
+   * then nothing is left running.
+   */
+  async start(): Promise<readonly string[]> {
     const { clock, recorder } = this.#options;
     const { log } = recorder;
     const config = this.#config;
@@ -85,6 +90,7 @@ export class Gateway {
         onFailure: () => this.#storeFailed(),
       });
       undo.push(() => store.close());
+      this.#options.onStoreOpen?.();
       const ids = await DurableIds.open(clock, log, await openIdMark(join(folder, 'ids')));
       undo.push(() => ids.close());
 
@@ -122,7 +128,7 @@ export class Gateway {
       this.#reloads.start();
       undo.push(async () => this.#reloads.stop());
       this.#state = 'ready';
-      announce(log, {
+      return announce(log, {
         version: this.#options.version,
         configFile: config.file,
         listeners: parts.listeners.views(),

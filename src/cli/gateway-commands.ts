@@ -5,6 +5,7 @@
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import type { Config } from '../config/config.ts';
+import { fileName } from '../config/problem.ts';
 import type { Row } from '../control/rows.ts';
 import { ControlFault } from '../control/client.ts';
 import type { Cli } from './cli.ts';
@@ -136,9 +137,11 @@ async function reload(cli: Cli, json: boolean): Promise<void> {
   );
 }
 
+/** As `sluice check` prints it. */
 function problemLine(cli: Cli, problem: Row): string {
   const severity = textOf(problem, 'severity');
-  const place = ['file', 'line', 'col'].map((name) => textOf(problem, name)).join(':');
+  const file = fileName(textOf(problem, 'file'), process.cwd());
+  const place = [file, textOf(problem, 'line'), textOf(problem, 'col')].join(':');
   const shown = coloured(cli.terminal, severity === 'error' ? 'red' : 'yellow', severity);
   const text = `${textOf(problem, 'path')}: ${textOf(problem, 'text')}`;
   return `${printable(place)} ${shown} ${printable(text)}`;

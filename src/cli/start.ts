@@ -7,8 +7,10 @@
 import { systemClock } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { CodedError, errorText } from '../base/errors.ts';
-import { SILENT_LOG } from '../base/log.ts';
+import { HeldLog } from '../base/held-log.ts';
+import { logDestination, SILENT_LOG } from '../base/log.ts';
 import { readVersion } from '../base/version.ts';
+import { formatProblem } from '../config/problem.ts';
 import { Gateway } from '../gateway.ts';
 import { loadGeneration } from '../gateway/generations.ts';
 import { logProblem } from '../gateway/problem-log.ts';
@@ -42,15 +44,24 @@ export async function start(options: StartOptions): Promise<number> {
   const version = readVersion();
   const { level, file } = config.log;
   const isPretty = options.logPretty ?? (file === null && process.stdout.isTTY);
+  // Another gateway may run on this data folder: until that is known its log is left alone.
+  const held = file === null || isPretty ? undefined : new HeldLog(logDestination(file));
+  // Who starts it sees the first lines, wherever the log goes.
+  const say = (line: string) => {
+    if (held !== undefined) process.stdout.write(`${line}\n`);
+  };
   const recorder = createRecorder({
     hostname: config.hostname,
     version,
     level,
     file,
     clock,
+    ...(held !== undefined && { sink: held }),
     ...(isPretty && { sink: prettyLog(process.stdout) }),
   });
   for (const problem of warnings) logProblem(recorder.log, problem);
+  say(`sluice ${version} starts; its log is ${file}`);
+  for (const problem of warnings) say(formatProblem(problem, process.cwd()));
 
   const ended = Promise.withResolvers<number>();
   const gateway = new Gateway({
@@ -58,6 +69,7 @@ export async function start(options: StartOptions): Promise<number> {
     clock,
     recorder,
     version,
+    onStoreOpen: () => held?.release(),
     onEnd: (why) => ended.resolve(why === 'stop' ? 0 : EXIT_FAILED),
   });
   const onStop = () => {
@@ -76,9 +88,12 @@ export async function start(options: StartOptions): Promise<number> {
     });
   });
   try {
-    await gateway.start();
+    for (const line of await gateway.start()) say(line);
+    say('ready');
   } catch (error) {
+    const isInUse = error instanceof CodedError && error.code === 'STORE_LOCKED';
     recorder.log.emit('crash', { err: errorText(error) });
+    if (!isInUse) held?.release();
     process.stderr.write(`sluice: ${errorText(error)}${advice(error)}\n`);
     return EXIT_FAILED;
   }
@@ -101,6 +116,6 @@ function advice(error: unknown): string {
 
 const ADVICE: Partial<Record<ErrorCode, string>> = {
   LISTEN_FAILED: '; free the port, or choose another one under "listeners"',
-  STORE_LOCKED: '; is another gateway running on this data folder?',
+  STORE_LOCKED: '; is another gateway running on this data folder? ("sluice status" asks it)',
   STORE_DAMAGED: '; keep a copy of the data folder before anything else',
 };

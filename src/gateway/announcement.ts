@@ -15,7 +15,8 @@ export interface Announcement {
 /** So many are named; the rest is counted. */
 const NAMED_DOMAINS = 20;
 
-export function announce(log: Log, facts: Announcement): void {
+/** Writes them to the log and returns them. */
+export function announce(log: Log, facts: Announcement): readonly string[] {
   const { version, configFile, listeners, control, domains, scanners } = facts;
   const smtp = listeners
     .map((listener) => `${listener.name} on ${addressText(listener)}`)
@@ -25,15 +26,18 @@ export function announce(log: Log, facts: Announcement): void {
   const states = scanners.map(({ name, up, text }) =>
     up ? `${name} answers (${text})` : `${name} DOES NOT ANSWER (${text})`,
   );
-  const say = (msg: string) => log.emit('srv.start', { msg });
-  log.emit('srv.start', { version, config: configFile, msg: `SMTP: ${smtp}` });
+  const lines = [`SMTP: ${smtp}`];
   if (control !== undefined) {
     const at = addressText({ address: control.host, port: control.port });
-    say(
+    lines.push(
       `health and metrics: http://${at}/livez /readyz /metrics; there is no panel in this version`,
     );
   }
-  say(`domains served: ${domains.length === 0 ? 'none' : named + more}`);
-  say(`scanners: ${states.length === 0 ? 'none configured' : states.join('; ')}`);
+  lines.push(`domains served: ${domains.length === 0 ? 'none' : named + more}`);
+  lines.push(`scanners: ${states.length === 0 ? 'none configured' : states.join('; ')}`);
+  lines.forEach((msg, index) => {
+    log.emit('srv.start', { ...(index === 0 && { version, config: configFile }), msg });
+  });
   log.emit('srv.ready', { listeners, domains: domains.length });
+  return lines;
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TailFormat } from '../../src/cli/tail-format.ts';
 import type { Ran } from '../support/command.ts';
-import { runInside } from '../support/command.ts';
+import { runCommand, runInside } from '../support/command.ts';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
@@ -113,6 +113,20 @@ test('mail queued during an outage says why it waits and when the destination is
   } finally {
     await gateway.remove();
     await destination.stop();
+  }
+});
+
+test('a reload names the files of its problems as check does', async () => {
+  const gateway = await Gateway.run({ domains: { 'example.org': domainFile(1) } });
+  try {
+    await gateway.configure({ domains: { 'example.org': 'domain: example.org\nnonsense: 1\n' } });
+    const check = await runCommand(['check', '-c', gateway.configFile], { cwd: gateway.folder });
+    const reload = await runCommand(['reload', '-c', gateway.configFile], { cwd: gateway.folder });
+    const problems = (text: string) => text.split('\n').filter((line) => / error /.test(line));
+    assert.match(check.out, /^domains\/example\.org\.yaml:2:1 error nonsense: /m);
+    assert.deepEqual(problems(reload.out), problems(check.out));
+  } finally {
+    await gateway.remove();
   }
 });
 

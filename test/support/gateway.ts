@@ -25,6 +25,8 @@ export interface GatewayFiles {
   /** `plugins:` of sluice.yaml; none by default. */
   readonly plugins?: string;
   readonly listeners?: string;
+  /** `log:` of sluice.yaml; standard output, level debug, by default. */
+  readonly log?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** What is run in place of the sources of this checkout. */
   readonly program?: string;
@@ -35,6 +37,8 @@ export interface GatewayFiles {
 export class Gateway {
   readonly folder: string;
   readonly lines: LogLine[] = [];
+  /** Standard output beside the log. */
+  readonly said: string[] = [];
   stderr = '';
   exitCode: number | null | undefined;
   #child: ChildProcess | undefined;
@@ -65,7 +69,7 @@ export class Gateway {
 
   async configure(files: Partial<GatewayFiles>): Promise<void> {
     this.#files = { ...this.#files, ...files };
-    const { node, plugins, listeners, domains } = this.#files;
+    const { node, plugins, listeners, log, domains } = this.#files;
     await mkdir(join(this.folder, 'domains'), { recursive: true });
     await writeFile(
       this.configFile,
@@ -77,7 +81,7 @@ export class Gateway {
         `listeners: ${listeners ?? '[{ name: mx, address: "127.0.0.1:0", tls: starttls }]'}`,
         'control: { address: "127.0.0.1:0" }',
         `plugins: ${plugins ?? '[]'}`,
-        'log: { level: debug, file: null }',
+        `log: ${log ?? '{ level: debug, file: null }'}`,
         // Scenarios say when: a look at files at the wrong moment would be in their way.
         /^reload:/m.test(node ?? '') ? '' : 'reload: signal',
         node ?? '',
@@ -130,6 +134,7 @@ export class Gateway {
     this.#rest = lines.pop() ?? '';
     for (const line of lines) {
       if (line.startsWith('{')) this.lines.push(JSON.parse(line) as LogLine); // our own log
+      else this.said.push(line);
     }
   }
 

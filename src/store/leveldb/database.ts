@@ -4,9 +4,11 @@
  * says clearly why it cannot be done, and never makes a new database over the remains of an old one.
  */
 import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ClassicLevel } from 'classic-level';
 import { Level } from 'level';
 import { CodedError, errorText } from '../../base/errors.ts';
+import { lockHolder } from './lock-holder.ts';
 
 export type WriteOp =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
@@ -66,7 +68,7 @@ export async function openDatabase(folder: string, sizes = SPOOL_SIZES): Promise
   try {
     await level.open();
   } catch (error) {
-    throw openError(folder, error);
+    throw await openError(folder, error);
   }
   return adapt(level);
 }
@@ -85,12 +87,14 @@ async function prepareFolder(folder: string): Promise<void> {
   }
 }
 
-function openError(folder: string, error: unknown): CodedError {
+async function openError(folder: string, error: unknown): Promise<CodedError> {
   const cause: unknown = error instanceof Error ? (error.cause ?? error) : error;
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   const text = `store ${folder}: ${errorText(cause)}`;
   if (code === 'LEVEL_LOCKED') {
-    const message = `store ${folder} is in use by another process`;
+    const pid = await lockHolder(join(folder, 'LOCK'));
+    const who = pid === undefined ? 'another process' : `process ${pid}`;
+    const message = `store ${folder} is in use by ${who}`;
     return new CodedError('STORE_LOCKED', message, { cause });
   }
   const damaged = code === 'LEVEL_CORRUPTION' || /No such file/i.test(text);
