@@ -133,7 +133,8 @@ export class Gateway {
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop() ?? '';
     for (const line of lines) {
-      if (line.startsWith('{')) this.lines.push(JSON.parse(line) as LogLine); // our own log
+      if (line.startsWith('{'))
+        this.lines.push(JSON.parse(line) as LogLine); // our own log
       else this.said.push(line);
     }
   }
