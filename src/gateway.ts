@@ -26,6 +26,7 @@ import { ScannerWatch } from './gateway/scanner-watch.ts';
 import { Logins } from './outbound/logins.ts';
 import { Accept } from './pipeline/accept.ts';
 import type { Generation } from './pipeline/generation.ts';
+import { HarvestGuard } from './pipeline/harvest-guard.ts';
 import { RecipientVerifier } from './pipeline/recipients.ts';
 import { Stages } from './pipeline/stages.ts';
 import { StagingArea } from './pipeline/staging.ts';
@@ -163,7 +164,7 @@ export class Gateway {
     const { health, courier, reports, scheduler, memory, lessons } = delivery;
     const isDown = (destination: string) => health.isDown(destination);
     const wake = (dest: string) => scheduler.wake(dest);
-    const verifier = new RecipientVerifier({ memory, courier, isDown, log });
+    const verifier = new RecipientVerifier({ memory, courier, isDown, clock, log });
     const door = { store: store.spool, courier, reports, isDown, wake, lessons, clock, log };
     const accept = new Accept(door);
     const staging = new StagingArea(folder);
@@ -173,6 +174,7 @@ export class Gateway {
       logins: new Logins(clock),
       accept,
       store: store.spool,
+      harvest: new HarvestGuard(clock),
       staging,
       isDown,
       lacksSmtpUtf8: (destination: string) => courier.lacksSmtpUtf8(destination),

@@ -68,6 +68,10 @@ export interface LimitsConfig {
   readonly hops: number;
   /** Refused as unknown in one session before it is cut off. */
   readonly unknownRecipients: number;
+  /** Likewise of one client, all sessions together; then it is sent away for now. */
+  readonly unknownRecipientsPerHour: number;
+  /** Networks of which neither is counted. */
+  readonly harvestExempt: readonly string[];
   readonly minFreeSpaceBytes: number;
 }
 
@@ -124,6 +128,8 @@ export function buildConfig(
       headerBytes: limits.header,
       hops: limits.hops,
       unknownRecipients: limits.unknown_recipients,
+      unknownRecipientsPerHour: limits.unknown_recipients_per_hour,
+      harvestExempt: limits.harvest_exempt,
       minFreeSpaceBytes: limits.min_free_space,
     },
     queue: {

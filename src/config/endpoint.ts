@@ -3,7 +3,7 @@
  * brackets, and a port that may be left out where the caller knows a default. Also networks in CIDR
  * form. Parsing never throws: it returns the value or the sentence that says what is wrong.
  */
-import { isIP, isIPv6, SocketAddress } from 'node:net';
+import { BlockList, isIP, isIPv6, SocketAddress } from 'node:net';
 import { isDomain } from '../mail/address.ts';
 import type { Parsed } from '../mail/address.ts';
 
@@ -77,6 +77,19 @@ export function isNetwork(text: string): boolean {
   if (family === 0) return false;
   if (prefix === undefined) return true;
   return /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
+}
+
+/** Whether an address is in one of the networks, each of which is one by `isNetwork`. */
+export function networkTest(networks: readonly string[]): (address: string) => boolean {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = '', prefix] = network.split('/');
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
+  }
+  if (networks.length === 0) return () => false;
+  return (address) => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
 
 function problem(text: string): { ok: false; problem: string } {

@@ -96,6 +96,8 @@ export const nodeSchema = z.strictObject({
       header: size('4KiB', '16MiB').prefault('256KiB'),
       hops: whole(1, 100).prefault(30),
       unknown_recipients: whole(1, 100_000).prefault(100),
+      unknown_recipients_per_hour: whole(10, 1_000_000).prefault(500),
+      harvest_exempt: networks().prefault([]),
       min_free_space: size('0B', '1024GiB').prefault('512MiB'),
     })
     .prefault({}),

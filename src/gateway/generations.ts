@@ -9,6 +9,7 @@ import { SILENT_LOG } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { Problem } from '../config/problem.ts';
 import type { ConfigSources } from '../config/sources.ts';
+import { networkTest } from '../config/endpoint.ts';
 import { loadGatewayConfig } from '../directory/load.ts';
 import type { Settings } from '../pipeline/generation.ts';
 import { Generation } from '../pipeline/generation.ts';
@@ -106,6 +107,10 @@ function settingsOf(config: Config): Settings {
     headerBytes: limits.headerBytes,
     hops: limits.hops,
     unknownRecipients: limits.unknownRecipients,
+    harvest: {
+      perHour: limits.unknownRecipientsPerHour,
+      isExempt: networkTest(limits.harvestExempt),
+    },
     messageBytes: limits.messageSizeBytes,
     delivery: {
       cutThrough: delivery.cutThrough,

@@ -70,7 +70,7 @@ export function recipientsView(parts: RecipientParts): RecipientsView {
         };
       }
       const { domain } = route;
-      const verification = await parts.verifier.verify(domain, route.address, null);
+      const verification = await parts.verifier.verify(domain, route.address, null, 'good');
       const refused = verification.kind === 'refused' ? verification.reply : undefined;
       return {
         domain: domain.name,

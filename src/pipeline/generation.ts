@@ -5,6 +5,7 @@
 import type { Directory } from '../directory/domain.ts';
 import type { PluginHost } from '../plugin-host/run-hooks.ts';
 import type { DeliverySettings } from './accept.ts';
+import type { HarvestLimits } from './harvest-guard.ts';
 
 export interface Settings {
   readonly hostname: string;
@@ -12,6 +13,7 @@ export interface Settings {
   readonly hops: number;
   /** Refused as unknown in one session before it is cut off. */
   readonly unknownRecipients: number;
+  readonly harvest: HarvestLimits;
   readonly messageBytes: number;
   readonly delivery: DeliverySettings;
   /** Listeners on which mail is taken only from those who have proven who they are. */

@@ -4,6 +4,8 @@
  * While the destination is down, what was known stays known, what was unknown stays refused, and the
  * rest follows the domain's `outage` setting. Never accepts on doubt.
  */
+import type { Clock } from '../base/clock.ts';
+import { LeakyBuckets } from '../base/leaky-buckets.ts';
 import type { Log } from '../base/log.ts';
 import type { Courier, CalloutAnswer } from '../delivery/courier.ts';
 import type { Domain } from '../directory/domain.ts';
@@ -13,6 +15,7 @@ import { isAscii } from '../mail/address.ts';
 import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
 import { keyOf } from './recipient-lessons.ts';
+import type { Standing } from './harvest-guard.ts';
 import type { RecipientMemory } from './recipient-memory.ts';
 
 export type Verification =
@@ -25,21 +28,44 @@ export interface VerificationDeps {
   readonly memory: RecipientMemory;
   readonly courier: Pick<Courier, 'callout'>;
   readonly isDown: (destination: string) => boolean;
+  readonly clock: Clock;
   readonly log: Log;
+}
+
+interface Question {
+  readonly address: Address;
+  readonly reversePath: ReversePath;
+  readonly standing: Standing;
 }
 
 /** Callouts in flight, in all; more wait at the client as 4xx. */
 const MAX_CALLOUTS = 1000;
+/**
+ * Unknown recipients that one destination is asked about, ten a minute and some at once: what is
+ * beyond is answered to those who guess without asking.
+ */
+const GUESSES = 50;
+const GUESSES_PER_HOUR = 600;
+const MAX_DESTINATIONS = 10_000;
 
 export class RecipientVerifier {
   readonly #deps: VerificationDeps;
+  /** Unknown recipients that a destination was asked about. */
+  readonly #guesses: LeakyBuckets;
   readonly #inFlight = new Map<string, Promise<CalloutAnswer>>();
 
   constructor(deps: VerificationDeps) {
     this.#deps = deps;
+    this.#guesses = new LeakyBuckets(deps.clock, MAX_DESTINATIONS);
   }
 
-  async verify(domain: Domain, address: Address, reversePath: ReversePath): Promise<Verification> {
+  /** Who guesses must not keep the destination from answering about others. */
+  async verify(
+    domain: Domain,
+    address: Address,
+    reversePath: ReversePath,
+    standing: Standing,
+  ): Promise<Verification> {
     const key = keyOf(domain, address);
     switch (domain.recipients.kind) {
       case 'any':
@@ -47,7 +73,7 @@ export class RecipientVerifier {
       case 'list':
         return this.#fromList(domain, domain.recipients.addresses, address);
       case 'callout':
-        return this.#byMemoryOrCallout(domain, key, address, reversePath);
+        return this.#byMemoryOrCallout(domain, key, { address, reversePath, standing });
     }
   }
 
@@ -63,8 +89,7 @@ export class RecipientVerifier {
   async #byMemoryOrCallout(
     domain: Domain,
     key: string,
-    address: Address,
-    reversePath: ReversePath,
+    { address, reversePath, standing }: Question,
   ): Promise<Verification> {
     const { memory, isDown } = this.#deps;
     const destination = domain.destination.key;
@@ -78,6 +103,7 @@ export class RecipientVerifier {
     if (remembered?.fresh === true || isDown(destination)) {
       return recall() ?? outage(domain);
     }
+    if (standing !== 'good' && this.#isOverBudget(destination)) return recall() ?? deferred();
     const answer = await this.#ask(domain, key, address, reversePath);
     switch (answer.kind) {
       case 'known':
@@ -87,6 +113,10 @@ export class RecipientVerifier {
       case 'unsure':
         return recall() ?? (answer.unreachable ? outage(domain) : deferred());
     }
+  }
+
+  #isOverBudget(destination: string): boolean {
+    return this.#guesses.level(destination, GUESSES_PER_HOUR) >= GUESSES;
   }
 
   #ask(
@@ -117,6 +147,9 @@ export class RecipientVerifier {
     const smtpUtf8 = !isAscii(address.local) || !isAscii(address.domain);
     const answer = await courier.callout(domain.destination, reversePath, address, smtpUtf8);
     log.emit('rcpt.check', { to: key, source: 'callout', result: answer.kind });
+    if (answer.kind === 'unknown') {
+      this.#guesses.add(domain.destination.key, GUESSES_PER_HOUR, GUESSES);
+    }
     if (answer.kind !== 'unsure') {
       await memory.remember(domain.destination.key, key, answer.kind, 'asked');
     }

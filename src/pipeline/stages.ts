@@ -22,6 +22,7 @@ import type { SpoolStore } from '../store/spool-store.ts';
 import type { Accept } from './accept.ts';
 import { ContentStage } from './content-stage.ts';
 import type { Generation } from './generation.ts';
+import type { HarvestGuard, Standing } from './harvest-guard.ts';
 import { refusal } from './judge.ts';
 import { logIn } from './login.ts';
 import { overQuota } from './quota.ts';
@@ -37,6 +38,7 @@ export interface StagesDeps {
   readonly logins: Logins;
   readonly accept: Accept;
   readonly store: Pick<SpoolStore, 'totals'>;
+  readonly harvest: HarvestGuard;
   readonly staging: StagingArea;
   readonly isDown: (destination: string) => boolean;
   /** The destination is known not to take addresses beyond ASCII. */
@@ -125,7 +127,16 @@ export class Stages implements Conversation {
   async rcpt(recipient: Recipient): Promise<Reply> {
     const transaction = this.#transaction;
     if (transaction === undefined) return replies.badSequence('Need MAIL command');
-    const reply = await this.#judgeRecipient(transaction, recipient);
+    const { settings } = transaction.generation;
+    const client = this.#session.remote.address;
+    const { harvest } = this.#deps;
+    const standing = harvest.standing(client, settings.harvest);
+    if (standing === 'shut-out') {
+      const shutOut = replies.harvesting(settings.hostname);
+      transaction.countRecipient(shutOut);
+      return this.#refuse('smtp.reject.abuse', shutOut, { id: transaction.id });
+    }
+    const reply = await this.#judgeRecipient(transaction, recipient, standing);
     transaction.countRecipient(reply);
     if (isPositive(reply)) return reply;
     this.#refuse('smtp.reject.rcpt', reply, {
@@ -136,13 +147,17 @@ export class Stages implements Conversation {
     // Who looks for an open relay is stopped like who looks for addresses.
     if (reply.reason === 'unknown_rcpt' || reply.reason === 'relay_denied') {
       this.#unknownRecipients += 1;
+      await harvest.refused(client, settings.harvest, this.#signal);
     }
-    const { settings } = transaction.generation;
     if (this.#unknownRecipients < settings.unknownRecipients) return reply;
     return this.#refuse('smtp.reject.abuse', replies.harvesting(settings.hostname), {});
   }
 
-  async #judgeRecipient(transaction: Transaction, asked: Recipient): Promise<Reply> {
+  async #judgeRecipient(
+    transaction: Transaction,
+    asked: Recipient,
+    standing: Standing,
+  ): Promise<Reply> {
     const { directory, settings, filters } = transaction.generation;
     const route = routeInbound(directory, settings.hostname, asked.address);
     if (route.kind === 'denied') return replies.relayDenied();
@@ -170,7 +185,8 @@ export class Stages implements Conversation {
       const refused = this.#refusedBy(await filters.rcpt(view, domain, this.#signal), undefined);
       if (refused !== undefined) return refused;
     }
-    const verification = await this.#deps.verifier.verify(domain, address, transaction.reversePath);
+    const { reversePath } = transaction;
+    const verification = await this.#deps.verifier.verify(domain, address, reversePath, standing);
     if (verification.kind === 'refused') return verification.reply;
     const held = verification.kind === 'unverified' && verification.then === 'hold';
     if (transaction.domain !== undefined && held !== transaction.holdsUnverified) {

@@ -100,6 +100,8 @@ test("the contract's example is read as it is meant", async () => {
       headerBytes: 256 * 1024,
       hops: 30,
       unknownRecipients: 100,
+      unknownRecipientsPerHour: 500,
+      harvestExempt: [],
       minFreeSpaceBytes: 512 * 1024 * 1024,
     },
     reload: 'watch',

@@ -78,3 +78,29 @@ test('a queued message that is delivered or refused teaches who is there', async
     await destination.stop();
   }
 });
+
+test('who guesses addresses over many sessions is sent away for now, unless exempt', async () => {
+  const destination = await new Destination({
+    rcpt: (to) => (to.startsWith('anna') ? '250 2.1.5 Ok' : UNKNOWN),
+  }).start();
+  const gateway = await Gateway.run({
+    node: 'limits: { unknown_recipients_per_hour: 10 }',
+    domains: { 'example.org': domainFile(destination.port, { recipients: 'callout' }) },
+  });
+  const send = (to: string) => sendMail(gateway.port(), 'a@b.example', [to], MAIL);
+  try {
+    const guesses = Array.from({ length: 12 }, (_, n) => send(`guess${n}@example.org`));
+    assert.ok((await Promise.all(guesses)).every((reply) => /^(550 5\.1\.1|421)/.test(reply)));
+    assert.match(await send('anna@example.org'), /^421 4\.7\.0 .*\(rate\)/);
+    const abuse = await gateway.event('smtp.reject.abuse');
+    assert.deepEqual([abuse['ip'], abuse['why']], ['127.0.0.1', 'rate']);
+    await gateway.configure({
+      node: 'limits: { unknown_recipients_per_hour: 10, harvest_exempt: ["127.0.0.0/8"] }',
+    });
+    assert.equal((await gateway.cli('reload')).code, 0);
+    assert.match(await send('anna@example.org'), /^250/);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});

@@ -1,0 +1,63 @@
+/** Verification by callout: who is asked for, and who is not. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CalloutAnswer } from '../../src/delivery/courier.ts';
+import { OutageClock } from '../../src/pipeline/outage-clock.ts';
+import { RecipientMemory } from '../../src/pipeline/recipient-memory.ts';
+import { RecipientVerifier } from '../../src/pipeline/recipients.ts';
+import { MemoryTtlMap } from '../../src/store/memory/ttl-map.ts';
+import { CUSTOMER_DOMAIN } from '../support/customer-domain.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { RecordedLog } from '../support/recorded-log.ts';
+
+const at = (local: string) => ({ local, domain: 'example.org' });
+
+function rig() {
+  const clock = new FakeClock();
+  const map = new MemoryTtlMap({ clock });
+  const outages = new OutageClock(map, clock);
+  const memory = new RecipientMemory({ map, outages, clock, onFull: () => undefined });
+  const asked: string[] = [];
+  const verifier = new RecipientVerifier({
+    memory,
+    courier: {
+      // oxlint-disable-next-line require-await -- the courier's shape
+      callout: async (_destination, _reversePath, { local }): Promise<CalloutAnswer> => {
+        asked.push(local);
+        return local.startsWith('guess')
+          ? { kind: 'unknown', reply: { code: 550, lines: ['no'] } }
+          : { kind: 'known', reply: { code: 250, lines: ['ok'] } };
+      },
+    },
+    isDown: () => false,
+    clock,
+    log: new RecordedLog(),
+  });
+  return { clock, memory, asked, verifier };
+}
+
+test('a destination is not asked without end for those who guess; others are asked for', async () => {
+  const { clock, verifier, asked } = rig();
+  for (let n = 0; n < 100; n++)
+    await verifier.verify(CUSTOMER_DOMAIN, at(`guess${n}`), null, 'guessing');
+  assert.equal(asked.length, 50);
+  const guesser = await verifier.verify(CUSTOMER_DOMAIN, at('anna'), null, 'guessing');
+  assert.deepEqual(guesser.kind === 'refused' && guesser.reply.enhanced, '4.1.1', 'for now');
+  assert.equal((await verifier.verify(CUSTOMER_DOMAIN, at('anna'), null, 'good')).kind, 'known');
+  assert.equal(
+    (await verifier.verify(CUSTOMER_DOMAIN, at('anna'), null, 'guessing')).kind,
+    'known',
+  );
+  await clock.advance(60_000);
+  await verifier.verify(CUSTOMER_DOMAIN, at('guess-later'), null, 'guessing');
+  assert.equal(asked.at(-1), 'guess-later', 'the budget fills up again');
+});
+
+test('one callout serves all who ask for the same recipient at the same time', async () => {
+  const { verifier, asked } = rig();
+  const both = ['good', 'guessing'] as const;
+  await Promise.all(
+    both.map((standing) => verifier.verify(CUSTOMER_DOMAIN, at('bert'), null, standing)),
+  );
+  assert.deepEqual(asked, ['bert']);
+});
