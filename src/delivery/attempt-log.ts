@@ -1,4 +1,4 @@
-/** The ledger lines of spooled messages: one for each recipient and attempt, one at the end. */
+/** The ledger lines of delivery: one for each recipient and attempt, one when a message is done. */
 import type { EventName, Log } from '../base/log.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Outcome } from '../mail/outcome.ts';
@@ -7,8 +7,11 @@ import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { DeliveryReport } from './courier.ts';
 import type { Settlement, Tried } from './settlement.ts';
 
+/** What of a message its lines speak of; one that was never in the spool has it as well. */
+export type LoggedMessage = Pick<SpoolEntry, 'id' | 'dest' | 'queuedAt' | 'attempts'>;
+
 export interface AttemptLines {
-  readonly entry: SpoolEntry;
+  readonly entry: LoggedMessage;
   readonly tried: readonly (Tried & { readonly report: DeliveryReport })[];
   readonly now: number;
   /** When it is tried again, if it is. */
@@ -75,7 +78,7 @@ export function logExpired(
 
 export function logDone(
   log: Log,
-  entry: SpoolEntry,
+  entry: LoggedMessage,
   res: Extract<Settlement['next'], { kind: 'done' }>['result'],
   tries: number,
   now: number,
@@ -100,7 +103,7 @@ function logGivenUp(
   }
 }
 
-function idFields({ id }: SpoolEntry): { readonly id: string; readonly sid: string } {
+function idFields({ id }: Pick<SpoolEntry, 'id'>): { readonly id: string; readonly sid: string } {
   return { id, sid: id.slice(0, id.indexOf('.')) };
 }
 

@@ -10,6 +10,7 @@
 import type { Clock } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { logAttempt, logDone } from '../delivery/attempt-log.ts';
 import type { Courier, DeliveryReport } from '../delivery/courier.ts';
 import type { Reports } from '../delivery/reports.ts';
 import { handedTo } from '../delivery/reports.ts';
@@ -113,9 +114,9 @@ export class Accept {
       content: message.content,
       finalReplyTimeoutMs: settings.finalReplyTimeoutMs,
     });
-    this.#record(message, report);
-    await this.#reportRelayed(message, report);
     const outcomes = envelope.recipients.map((_, index) => report.outcomes[index] ?? NO_OUTCOME);
+    this.#record(message, report, outcomes);
+    await this.#reportRelayed(message, report);
     const delivered = outcomes.filter((outcome) => outcome.kind === 'delivered');
     const first = outcomes[0] ?? NO_OUTCOME;
     if (delivered.length === outcomes.length) {
@@ -228,65 +229,22 @@ export class Accept {
   }
 
   /** Ledger lines and recipient memory for what an attempt during the session came to. */
-  #record(message: JudgedMessage, report: DeliveryReport): void {
+  #record(message: JudgedMessage, report: DeliveryReport, outcomes: readonly Outcome[]): void {
     const { log, lessons, clock } = this.#deps;
-    const { id, domain, envelope } = message;
-    const delay = (clock.now() - message.arrivedAt) / 1000;
-    const base = {
-      id,
-      sid: sidOf(id),
-      dest: domain.name,
-      rhost: report.host,
-      rip: report.address,
-      tls: report.tls,
-    };
-    envelope.recipients.forEach(({ address }, index) => {
-      const outcome = report.outcomes[index] ?? NO_OUTCOME;
-      const to = formatAddress(address);
-      lessons.outcome(domain, address, outcome);
-      switch (outcome.kind) {
-        case 'delivered': {
-          const { code, enhanced } = outcome.reply;
-          log.emit('rcpt.sent', {
-            ...base,
-            to,
-            code,
-            enh: enhanced,
-            text: replyText(outcome.reply),
-            delay,
-            try: 1,
-          });
-          return;
-        }
-        case 'deferred':
-          log.emit('rcpt.defer', {
-            ...base,
-            to,
-            why: whyOf(outcome),
-            code: outcome.reply?.code,
-            enh: outcome.reply?.enhanced,
-            text: outcome.text,
-            try: 1,
-            maybe: outcome.maybeDelivered,
-          });
-          return;
-        case 'failed': {
-          const { code, enhanced } = outcome.reply;
-          log.emit('rcpt.fail', {
-            ...base,
-            to,
-            why: whyOf(outcome),
-            code,
-            enh: enhanced,
-            text: replyText(outcome.reply),
-            dsn: 'none',
-          });
-          return;
-        }
-      }
-    });
-    if (report.outcomes.every((outcome) => outcome.kind === 'delivered')) {
-      log.emit('msg.done', { id, sid: sidOf(id), res: 'delivered', delay, tries: 1 });
+    const { id, domain, envelope, arrivedAt } = message;
+    const entry = { id, dest: domain.name, queuedAt: arrivedAt, attempts: 0 };
+    const now = clock.now();
+    const tried = envelope.recipients.map((recipient, index) => ({
+      recipient,
+      outcome: outcomes[index] ?? NO_OUTCOME,
+      report,
+    }));
+    logAttempt(log, { entry, tried, now, nextDueAt: undefined, isReported: () => false });
+    for (const { recipient, outcome } of tried) {
+      lessons.outcome(domain, recipient.address, outcome);
+    }
+    if (outcomes.every((outcome) => outcome.kind === 'delivered')) {
+      logDone(log, entry, 'delivered', 1, now);
     }
   }
 }

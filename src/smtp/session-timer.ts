@@ -1,6 +1,7 @@
 /**
- * The one timer of a session. It watches one kind of wait at a time and starts anew when it is armed
- * again; only a change of kind costs a new timer. Once stopped it never starts again.
+ * The time of a session. Its one timer watches one kind of wait at a time and starts anew when it is
+ * armed again; only a change of kind costs a new timer. Once stopped it never starts again. How long
+ * the session has brought no message needs no timer: it is asked about at each command.
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import type { SessionTimeouts } from './session-settings.ts';
@@ -12,6 +13,7 @@ export class SessionTimer {
   readonly #timeouts: SessionTimeouts;
   readonly #onTimeout: (wait: Wait) => void;
   #wait: Wait;
+  #fruitlessAt = 0;
   /** Absent once it was stopped. */
   #timer: Timer | undefined;
 
@@ -26,6 +28,15 @@ export class SessionTimer {
     this.#onTimeout = onTimeout;
     this.#wait = wait;
     this.#timer = this.#newTimer();
+    this.messageTaken();
+  }
+
+  /** From here on the session has its full time once more. */
+  messageTaken(): void {
+    this.#fruitlessAt = this.#clock.mono() + this.#timeouts.fruitless;
+  }
+  get isFruitless(): boolean {
+    return this.#clock.mono() > this.#fruitlessAt;
   }
 
   /** Watches `wait`, by default the same as before, for its full time. */

@@ -5,8 +5,7 @@
  * temporary failure, and the conversation hears of the end exactly once, never while it is at work.
  */
 import type { Socket } from 'node:net';
-import { CodedError, errorText } from '../base/errors.ts';
-import type { EventName, Fields } from '../base/log.ts';
+import { CodedError } from '../base/errors.ts';
 import type { Reply } from '../mail/reply.ts';
 import { formatReply, isPositive, replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
@@ -15,6 +14,7 @@ import type { Conversation, SessionSummary } from './conversation.ts';
 import { LineReader } from './line-reader.ts';
 import type { Answer } from './server-protocol.ts';
 import { ServerProtocol } from './server-protocol.ts';
+import { SessionLog } from './session-log.ts';
 import type { SessionOptions } from './session-settings.ts';
 import type { Wait } from './session-timer.ts';
 import { SessionTimer } from './session-timer.ts';
@@ -32,6 +32,7 @@ export class Session implements WireListener {
   readonly #wire: Wire;
   readonly #reader: LineReader;
   readonly #timer: SessionTimer;
+  readonly #log: SessionLog;
   readonly #gone = new AbortController();
   readonly #conversation: Conversation;
   readonly #protocol: ServerProtocol;
@@ -42,11 +43,9 @@ export class Session implements WireListener {
   #stopping = false;
   #content: ContentPhase | undefined;
   #bytesRead = 0;
-  /** Commands behind this moment, of the monotonic clock, are not obeyed any more. */
-  #fruitlessAt: number;
 
   constructor(socket: Socket, view: SessionView, options: SessionOptions) {
-    const { settings, tls, clock, begin } = options;
+    const { settings, tls, clock, log, begin } = options;
     this.#options = options;
     this.view = view;
     this.#reader = new LineReader(settings.limits.line);
@@ -55,14 +54,13 @@ export class Session implements WireListener {
     this.#timer = new SessionTimer(clock, settings.timeouts, 'command', (wait) =>
       this.#timedOut(wait),
     );
-    this.#fruitlessAt = clock.mono() + settings.timeouts.fruitless;
+    this.#log = new SessionLog(log, view, () => this.#protocol.state);
     this.#wire = new Wire(socket, this);
   }
 
   /** Greets the client; resolves when that is done, never rejects. */
   async open(): Promise<void> {
-    const { listener, remote } = this.view;
-    this.#log('smtp.open', { listener, port: remote.port });
+    this.#log.opened();
     try {
       if (this.#options.tls === 'implicit') await this.#secure();
       if (this.#end === undefined) {
@@ -93,7 +91,7 @@ export class Session implements WireListener {
     switch (this.#activity) {
       case 'opening':
         // RFC 5321 4.3.1: the client waits for the greeting.
-        this.#log('smtp.early', { state: this.#protocol.state });
+        this.#log.spokeEarly();
         this.#close('refused', replies.earlyTalker());
         break;
       case 'waiting':
@@ -130,7 +128,7 @@ export class Session implements WireListener {
         else if (this.#content === undefined) {
           const line = this.#reader.next();
           if (line === undefined) break;
-          if (this.#options.clock.mono() > this.#fruitlessAt) {
+          if (this.#timer.isFruitless) {
             this.#close('timeout', replies.idleTimeout(this.#hostname));
             break;
           }
@@ -184,13 +182,13 @@ export class Session implements WireListener {
 
   #give(answer: Answer): Promise<void> | undefined {
     if (answer.end !== undefined) {
-      if (answer.end === 'errors') this.#faulty(answer.what ?? '');
+      if (answer.end === 'errors') this.#log.brokeProtocol(answer.what ?? '');
       this.#close(answer.end, answer.reply);
       return undefined;
     }
     // RFC 3207 6: what was pipelined in the clear may be an attacker's; none of it is ever run.
     if (answer.startsTls === true && !this.#reader.isEmpty) {
-      this.#faulty('pipelined STARTTLS');
+      this.#log.brokeProtocol('pipelined STARTTLS');
       this.#close('errors', replies.pipelinedStartTls());
       return undefined;
     }
@@ -208,7 +206,7 @@ export class Session implements WireListener {
     const tls = await this.#wire.secure(this.#options.secureContext());
     if (tls === undefined) return;
     this.#protocol.tlsBegan(tls);
-    this.#log('smtp.tls', { proto: tls.protocol, cipher: tls.cipher });
+    this.#log.secured(tls);
     this.#arm('command');
   }
 
@@ -222,7 +220,7 @@ export class Session implements WireListener {
         this.#reader.giveBack(step.rest);
         return this.#endContent(content, step.busy);
       case 'overrun':
-        this.#faulty('overrun');
+        this.#log.brokeProtocol('overrun');
         this.#close('errors', step.reply);
         return undefined;
       default:
@@ -236,10 +234,7 @@ export class Session implements WireListener {
     // From here on the conversation knows that the content is whole: no abort any more.
     this.#content = undefined;
     const { reply, end } = this.#protocol.contentEnded(await content.end());
-    if (isPositive(reply)) {
-      const { settings, clock } = this.#options;
-      this.#fruitlessAt = clock.mono() + settings.timeouts.fruitless;
-    }
+    if (isPositive(reply)) this.#timer.messageTaken();
     this.#arm('command');
     if (end === undefined) this.#say(reply);
     else this.#close(end, reply);
@@ -266,8 +261,7 @@ export class Session implements WireListener {
 
   #lost(error: Error | undefined): void {
     if (this.#end !== undefined) return;
-    const why = error === undefined ? {} : { msg: errorText(error) };
-    this.#log('smtp.lost', { state: this.#protocol.state, ...why });
+    this.#log.lost(error);
     this.#wire.end();
     this.#finish('lost');
   }
@@ -275,8 +269,7 @@ export class Session implements WireListener {
   #crash(error: unknown): void {
     // A call that fails because the session is over is no surprise.
     if (this.#end !== undefined && error instanceof CodedError) return;
-    const stack = error instanceof Error ? error.stack : undefined;
-    this.#log('crash', { state: this.#protocol.state, msg: errorText(error), stack }, 'error');
+    this.#log.crashed(error);
     this.#close('fault', replies.sessionFault(this.#hostname));
   }
 
@@ -303,8 +296,7 @@ export class Session implements WireListener {
       this.#crash(error);
     }
     this.#content = undefined;
-    const ms = this.#options.clock.now() - this.view.openedAt;
-    this.#log('smtp.close', { ...summary, ms, tls: this.view.tls?.protocol });
+    this.#log.closed(summary, this.#options.clock.now() - this.view.openedAt);
   }
 
   /** The deadline of the last reply is never put off. */
@@ -326,14 +318,5 @@ export class Session implements WireListener {
 
   get #hostname(): string {
     return this.#options.settings.hostname;
-  }
-
-  #faulty(what: string): void {
-    this.#log('smtp.proto', { what, state: this.#protocol.state });
-  }
-
-  #log(evt: EventName, fields: Fields, level?: 'error'): void {
-    const { remote, sid } = this.view;
-    this.#options.log.emit(evt, { ip: remote.address, sid, ...fields }, level);
   }
 }

@@ -1,0 +1,57 @@
+/**
+ * The lines that one SMTP session writes into the log, each with the client's address and the
+ * session's id in front. One method per event, so that no two places word the same thing.
+ */
+import { errorText } from '../base/errors.ts';
+import type { EventName, Fields, Log } from '../base/log.ts';
+import type { SessionView, TlsView } from '../mail/session-view.ts';
+import type { SessionSummary } from './conversation.ts';
+import type { SessionState } from './session-state.ts';
+
+export class SessionLog {
+  readonly #log: Log;
+  readonly #view: SessionView;
+  readonly #state: () => SessionState;
+
+  constructor(log: Log, view: SessionView, state: () => SessionState) {
+    this.#log = log;
+    this.#view = view;
+    this.#state = state;
+  }
+
+  opened(): void {
+    const { listener, remote } = this.#view;
+    this.#emit('smtp.open', { listener, port: remote.port });
+  }
+
+  secured({ protocol, cipher }: TlsView): void {
+    this.#emit('smtp.tls', { proto: protocol, cipher });
+  }
+
+  spokeEarly(): void {
+    this.#emit('smtp.early', { state: this.#state() });
+  }
+
+  brokeProtocol(what: string): void {
+    this.#emit('smtp.proto', { what, state: this.#state() });
+  }
+
+  lost(error: Error | undefined): void {
+    const why = error === undefined ? {} : { msg: errorText(error) };
+    this.#emit('smtp.lost', { state: this.#state(), ...why });
+  }
+
+  crashed(error: unknown): void {
+    const stack = error instanceof Error ? error.stack : undefined;
+    this.#emit('crash', { state: this.#state(), msg: errorText(error), stack }, 'error');
+  }
+
+  closed(summary: SessionSummary, ms: number): void {
+    this.#emit('smtp.close', { ...summary, ms, tls: this.#view.tls?.protocol });
+  }
+
+  #emit(evt: EventName, fields: Fields, level?: 'error'): void {
+    const { remote, sid } = this.#view;
+    this.#log.emit(evt, { ip: remote.address, sid, ...fields }, level);
+  }
+}
