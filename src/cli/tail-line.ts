@@ -37,7 +37,17 @@ const COLOURS: Readonly<Record<string, Colour>> = {
 
 const ADDRESS_WIDTH = 41;
 /** Members that a plain line does not repeat. */
-const SAID = new Set(['v', 'kind', 'level', 'time', 'host', 'evt', 'msg', 'dir', 'stack']);
+const SAID: ReadonlySet<string> = new Set([
+  'v',
+  'kind',
+  'level',
+  'time',
+  'host',
+  'evt',
+  'msg',
+  'dir',
+  'stack',
+]);
 
 /** A line about a message: `from > to (+2)  12K 0.5s text`. */
 export function mailLine(style: LineStyle, verb: string, event: Row, text: string): string {

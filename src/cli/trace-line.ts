@@ -80,7 +80,17 @@ const COLOURS: Readonly<Record<string, Colour>> = {
 };
 
 /** Members that a line without wording does not repeat. */
-const SAID = new Set(['v', 'kind', 'level', 'time', 'host', 'evt', 'sid', 'id', 'ip']);
+const SAID: ReadonlySet<string> = new Set([
+  'v',
+  'kind',
+  'level',
+  'time',
+  'host',
+  'evt',
+  'sid',
+  'id',
+  'ip',
+]);
 
 export function timelineLine(row: Row, style: { readonly hasColour: boolean }): string {
   const [word, ...facts] = (WORDING[textOf(row, 'evt')] ?? asItIs)(row);

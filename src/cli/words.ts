@@ -14,7 +14,7 @@ export type Expanded =
   | { readonly ok: false; readonly problem: string };
 
 /** Options before the verb that take the next word. */
-const WITH_VALUE = new Set(['-c', '--config', '--socket']);
+const WITH_VALUE: ReadonlySet<string> = new Set(['-c', '--config', '--socket']);
 /** Noun and verb: what comes after may be an address or an id. */
 const MAX_WORDS = 2;
 

@@ -70,7 +70,7 @@ export function held(entry: SpoolEntry, hold: Hold): { kind: 'hold'; entry: Spoo
 
 /** The destination's last word about it was no. */
 export function isRefused({ last }: SpooledRecipient): boolean {
-  return last?.code !== undefined && isPermanent({ code: last.code, lines: [] });
+  return last?.code !== undefined && isPermanent({ code: last.code });
 }
 
 /**

@@ -22,13 +22,13 @@ export interface Reply {
 const MAX_LINE = 480;
 const MAX_LINES = 20;
 
-export function isPositive(reply: Reply): boolean {
+export function isPositive(reply: Pick<Reply, 'code'>): boolean {
   return reply.code >= 200 && reply.code < 400;
 }
-export function isTemporary(reply: Reply): boolean {
+export function isTemporary(reply: Pick<Reply, 'code'>): boolean {
   return reply.code >= 400 && reply.code < 500;
 }
-export function isPermanent(reply: Reply): boolean {
+export function isPermanent(reply: Pick<Reply, 'code'>): boolean {
   return reply.code >= 500;
 }
 

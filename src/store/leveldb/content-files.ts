@@ -29,7 +29,7 @@ const WRITES_AT_ONCE = 3;
 /** Leftovers looked at between two turns of the event loop. */
 const SWEEP_AT_ONCE = 100;
 /** What an operator can free or a moment can change: mail waits, the store is sound. */
-const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE']);
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE']);
 
 /** The calls on the file system that a test makes fail. */
 export interface FileAccess {
