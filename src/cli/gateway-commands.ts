@@ -71,10 +71,11 @@ async function status(cli: Cli, json: boolean): Promise<void> {
     rowsOf(row, 'scanners').every(({ up }) => up === true) &&
     rowOf(row, 'config')['stale'] !== true;
   cli.exit(row['ready'] !== true ? EXIT.failed : isWell ? EXIT.done : EXIT.nothing);
-  await cli.terminal.out(json ? jsonLine(row) : `${printable(statusText(row))}\n`);
+  const { terminal } = cli;
+  await terminal.out(json ? jsonLine(row) : linesOf(statusParts(row), terminal.columns));
 }
 
-function statusText(row: Row): string {
+function statusParts(row: Row): readonly string[] {
   const queue = rowOf(row, 'queue');
   const rates = rowOf(row, 'rates');
   const config = rowOf(row, 'config');
@@ -97,7 +98,21 @@ function statusText(row: Row): string {
     ...(scanners.length > 0 ? [`scanners ${scanners.join(' ')}`] : []),
     `config loaded ${loadedAt === undefined ? '-' : new Date(loadedAt).toTimeString().slice(0, 5)}`,
     ...(config['stale'] === true ? ['(the newest one was refused: see the log)'] : []),
-  ].join('  ');
+  ];
+}
+
+/** One line; on a terminal that is too narrow for it, as many as it takes. */
+function linesOf(parts: readonly string[], columns = Infinity): string {
+  let text = '';
+  let line = '';
+  for (const part of parts.map(printable)) {
+    const longer = line === '' ? part : `${line}  ${part}`;
+    if (longer.length > columns && line !== '') {
+      text += `${line}\n`;
+      line = part;
+    } else line = longer;
+  }
+  return `${text}${line}\n`;
 }
 
 /** `destinations down: 192.0.2.10:25 for 5m, ... and 3 more` */

@@ -13,7 +13,7 @@ export const MAGIC_RECIPIENTS = [
   '550@, 452@    that reply code, any from 400 to 599',
   'timeout@      no answer, ever',
   'close@        the connection breaks',
-  'data-550@     that reply code, but only after the content',
+  'data-554@     that reply code, but only after the content',
   'data-timeout@ no answer after the content: it may have been taken',
 ] as const;
 

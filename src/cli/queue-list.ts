@@ -90,7 +90,7 @@ function queueColumns(now: number): readonly Column[] {
     { name: 'FROM', value: (row) => textOf(row, 'from') || '<>', max: 32, min: 10, drop: 4 },
     { name: 'TO', value: recipientsText, max: 32, min: 10 },
     { name: 'DEST', value: (row) => textOf(row, 'dest'), max: 24, drop: 1 },
-    { name: 'REASON', value: reasonOf, min: 20, isTelling: true },
+    { name: 'REASON', value: reasonOf, min: 30, isTelling: true },
   ];
 }
 

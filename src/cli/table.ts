@@ -103,8 +103,9 @@ function lineOf(
   widths: readonly number[],
   cells: readonly string[],
 ): string {
-  const fitting = terminal.columns === undefined ? cells : fitted(columns, widths, cells);
-  const short = cut(padded(columns, widths, fitting), terminal.columns);
+  const available = terminal.columns;
+  const fitting = available === undefined ? cells : fitted(columns, widths, cells, available);
+  const short = cut(padded(columns, widths, fitting), available);
   // Colour goes on last, so that escape codes are never measured or cut.
   const index = columns.findIndex((column) => column.colour !== undefined);
   const value = cells[index];
@@ -119,16 +120,26 @@ function lineOf(
   );
 }
 
-/** Cut where the column may be; the last one has what is left of the line. */
+/**
+ * Cut where the column may be; the last one has what is left of the line. The telling one is cut in
+ * its middle: a reason begins with what it is about and ends with what was wrong.
+ */
 function fitted(
   columns: readonly Column[],
   widths: readonly number[],
   cells: readonly string[],
+  available: number,
 ): string[] {
   const last = widths.findLastIndex((width) => width > 0);
-  return cells.map((cell, index) =>
-    columns[index]?.min === undefined || index === last ? cell : cut(cell, widths[index]),
-  );
+  const before = widths
+    .slice(0, last)
+    .reduce((sum, width) => sum + width + (width > 0 ? GAP.length : 0), 0);
+  return cells.map((cell, index) => {
+    const { min, isTelling } = columns[index] ?? {};
+    if (min === undefined) return cell;
+    const width = index === last ? available - before : widths[index];
+    return isTelling === true ? cutInside(cell, width) : cut(cell, width);
+  });
 }
 
 function padded(columns: readonly Column[], widths: readonly number[], cells: readonly string[]) {
@@ -142,4 +153,10 @@ function padded(columns: readonly Column[], widths: readonly number[], cells: re
 
 function cut(text: string, width = Infinity): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}
+
+function cutInside(text: string, width = Infinity): string {
+  if (text.length <= width || width < 3) return cut(text, width);
+  const head = Math.ceil((width - 1) / 2);
+  return `${text.slice(0, head)}…${text.slice(text.length - (width - 1 - head))}`;
 }

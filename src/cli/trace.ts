@@ -83,12 +83,12 @@ const COLUMNS: readonly Column[] = [
   { name: 'TIME', value: whenText },
   { name: 'ID', value: (row) => textOf(row, 'id') },
   { name: 'DIR', value: (row) => textOf(row, 'dir'), drop: 2 },
-  { name: 'FROM', value: (row) => textOf(row, 'from') || '<>', max: 32, min: 10, drop: 3 },
-  { name: 'TO', value: recipientsText, max: 32, min: 10 },
+  { name: 'FROM', value: (row) => textOf(row, 'from') || '<>', max: 32, min: 8, drop: 3 },
+  { name: 'TO', value: recipientsText, max: 32, min: 8 },
   {
     name: 'RESULT',
     value: resultText,
-    min: 26,
+    min: 28,
     isTelling: true,
     colour: (result) =>
       result.startsWith('accepted/delivered')

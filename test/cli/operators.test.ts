@@ -41,6 +41,9 @@ test('status is one line, and its exit code says whether all is well', async (t)
   const expected =
     /^sluice 1\.2\.3 {2}pid \d+ {2}up 1h {2}ready {2}in 3\.2\/s {2}out 0\.4\/s {2}queue 1 \(oldest 00:12:40\) {2}scanners clamav=ok {2}config loaded 06:42\n$/;
   assert.match(out, expected);
+  const narrow = await run('status', { columns: 80 });
+  assert.match(narrow.out, / {2}\S.*\n\S/, 'more than one line on a narrow terminal');
+  assert.equal(narrow.out.replace('\n', '  '), out);
   gateway.scanners = [{ name: 'clamav', up: false, text: 'refused' }];
   assert.equal((await run('status')).code, 1, 'a warning');
   gateway.state = 'draining';

@@ -106,7 +106,11 @@ test('a terminal gets lines of its width, colour and a footer; a pipe does not',
   assert.ok(bare.every((line) => line.length <= 80));
   assert.match(lines[1] ?? '', /\x1b\[31mhold\x1b\[0m/);
   assert.match(bare[0] ?? '', / TO +REASON$/);
-  assert.match(bare[2] ?? '', /anna@\S+ {2}192\.0\.2\.10:25: connection/, 'why it waits is seen');
+  assert.match(
+    bare[2] ?? '',
+    /anna@\S+ {2}192\.0\.2\.10:25: …ction timed out$/,
+    'why it waits is seen',
+  );
   assert.equal(bare.at(-1), '-- 3 messages, 1.1 MiB: 1 hold, 1 deferred, 1 active; oldest 1d4h');
 });
 

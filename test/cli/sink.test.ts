@@ -122,7 +122,7 @@ test('data-550@ and data-timeout@ are taken at RCPT and fail after the content',
 
 test('the command says where it listens and whom it treats badly, its help too', async (t) => {
   const help = await runCommand(['sink', '--help']);
-  assert.match(help.out, /^ {2}data-550@ /m);
+  assert.match(help.out, /^ {2}data-554@ /m);
   const launcher = join(import.meta.dirname, '../../src/sluice.mjs');
   const child = spawn(process.execPath, [launcher, 'sink', '--port', '0'], { stdio: 'pipe' });
   t.after(() => child.kill('SIGKILL'));

@@ -69,6 +69,6 @@ test('cells are cut to their column, coloured ones too; columns asked for by nam
   const wide = { ...row, size: 'a whole lot' };
   assert.deepEqual(await printed(columns, [wide], 15, 'how,size'), [
     'HOW    SIZE',
-    '\x1b[31mrefu…\x1b[0m  a whole…',
+    '\x1b[31mre…ed\x1b[0m  a whole…',
   ]);
 });
