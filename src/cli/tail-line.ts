@@ -69,7 +69,9 @@ export function otherLine(style: LineStyle, verb: string, event: Row, text: stri
 export function plainLine(style: LineStyle, event: Row): string {
   const level = textOf(event, 'level');
   const verb = level === 'info' || level === '' ? 'NOTE' : level.toUpperCase();
-  const members = Object.entries(event)
+  // What the gateway says of itself is written for people already.
+  const isSaid = textOf(event, 'evt').startsWith('srv.');
+  const members = Object.entries(isSaid ? {} : event)
     .filter(([name, value]) => !SAID.has(name) && value !== undefined)
     .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
   const text = [textOf(event, 'evt'), textOf(event, 'msg'), ...members];

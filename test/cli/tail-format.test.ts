@@ -204,6 +204,15 @@ test('a destination: what happened to it, for how long, and whose mail it is abo
   ]);
 });
 
+test('what the gateway says of itself is shown without its members', () => {
+  const base = { level: 'info', time: at('06:42:41') };
+  const started = { ...base, evt: 'srv.start', msg: 'SMTP: mx on 127.0.0.1:25', version: '1' };
+  assert.deepEqual(linesOf(started, { ...base, evt: 'srv.ready', listeners: [{ port: 25 }] }), [
+    '06:42:41 -   NOTE   srv.start SMTP: mx on 127.0.0.1:25',
+    '06:42:41 -   NOTE   srv.ready',
+  ]);
+});
+
 test('nothing from the network moves the cursor or turns the text round', () => {
   const evil = 'a\x1b[2J\r\n\x9b1m\u202emoc.knab@x.example';
   const lines = linesOf(
