@@ -231,7 +231,7 @@ export class Gateway {
       scanners,
       generation,
       delivery,
-      housekeeping: new Housekeeping({ ttl: store.ttl, memory, clock, log }),
+      housekeeping: new Housekeeping({ ...store, memory, clock, log }),
       listeners,
       control,
       controlAt: undefined,

@@ -9,6 +9,8 @@ export interface Cli {
   readonly terminal: Terminal;
   /** The configuration file that is meant; it may not exist. */
   configFile(): string;
+  /** The data folder that the configuration names. */
+  dataFolder(): Promise<string>;
   /** Connects nowhere yet; faults come with the first request. */
   client(): Promise<ControlClient>;
   /** Without being called, the command is done: 0. */

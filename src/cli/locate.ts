@@ -25,6 +25,10 @@ export async function socketPath(places: Places): Promise<string> {
   if (places.socket !== undefined) return resolve(places.socket);
   const fromEnvironment = places.env['SLUICE_SOCKET'] || undefined;
   if (places.config === undefined && fromEnvironment !== undefined) return resolve(fromEnvironment);
+  return join(await dataPath(places), SOCKET_NAME);
+}
+
+export async function dataPath(places: Places): Promise<string> {
   const file = configFile(places);
   if (!existsSync(file)) {
     throw new CliFault(
@@ -32,7 +36,7 @@ export async function socketPath(places: Places): Promise<string> {
       `no configuration at ${file}; name it with -c FILE or SLUICE_CONFIG`,
     );
   }
-  return join((await dataFolder(file)) ?? dataLine(file), SOCKET_NAME);
+  return (await dataFolder(file)) ?? dataLine(file);
 }
 
 async function dataFolder(file: string): Promise<string | undefined> {

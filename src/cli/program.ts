@@ -12,10 +12,11 @@ import { addDestination } from './destination.ts';
 import { addDomain } from './domain.ts';
 import { CliFault, EXIT, exitOf } from './exit.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
-import { configFile, socketPath } from './locate.ts';
+import { configFile, dataPath, socketPath } from './locate.ts';
 import { addMailq } from './mailq.ts';
 import { addQueue } from './queue.ts';
 import { addRecipient } from './recipient.ts';
+import { addStore } from './store.ts';
 import { addSink } from './sink-command.ts';
 import { addTail } from './tail.ts';
 import type { Terminal } from './terminal.ts';
@@ -44,6 +45,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   const cli: Cli = {
     terminal,
     configFile: () => configFile(places()),
+    dataFolder: () => dataPath(places()),
     client: async () => new ControlClient(await socketPath(places()), userName()),
     exit: (code) => {
       exit = code;
@@ -75,6 +77,7 @@ function build(program: Command, cli: Cli): void {
     .configureOutput({ writeErr: (text) => cli.terminal.err(text) });
   addGatewayCommands(program, cli);
   addSink(program, cli);
+  addStore(program, cli);
   addQueue(program, cli);
   addMailq(program, cli);
   addTrace(program, cli);

@@ -81,17 +81,28 @@ function queueColumns(now: number): readonly Column[] {
     {
       name: 'STATE',
       value: (row) => textOf(row, 'state'),
-      colour: (state) => (state === 'hold' ? 'red' : state === 'deferred' ? 'yellow' : 'green'),
+      colour: (state) =>
+        state === 'hold' || state === 'damaged' ? 'red' : state === 'deferred' ? 'yellow' : 'green',
     },
     { name: 'AGE', value: (row) => sinceText(now, timeOf(row, 'queued_at')), align: 'right' },
     { name: 'NEXT', value: (row) => untilText(now, timeOf(row, 'next_at')), align: 'right' },
     { name: 'TRY', value: (row) => textOf(row, 'attempts'), align: 'right', drop: 3 },
     { name: 'SIZE', value: (row) => sizeText(numberOf(row, 'size') ?? 0), align: 'right', drop: 2 },
-    { name: 'FROM', value: (row) => textOf(row, 'from') || '<>', max: 32, min: 10, drop: 4 },
+    {
+      name: 'FROM',
+      value: (row) => textOf(row, 'from') || (isDamaged(row) ? '' : '<>'),
+      max: 32,
+      min: 10,
+      drop: 4,
+    },
     { name: 'TO', value: recipientsText, max: 32, min: 10 },
     { name: 'DEST', value: (row) => textOf(row, 'dest'), max: 24, drop: 1 },
     { name: 'REASON', value: reasonOf, min: 30, isTelling: true },
   ];
+}
+
+function isDamaged(row: Row): boolean {
+  return textOf(row, 'state') === 'damaged';
 }
 
 function recipientsText(row: Row): string {

@@ -32,7 +32,7 @@ export function withFilterOptions(command: Command): Command {
     .option('--from <address>', 'sender: an address, @domain, or <>')
     .option('--to <address>', 'a recipient: an address or @domain')
     .option('--dest <domain>', 'hosted domain whose destination gets it')
-    .option('--state <state>', 'active, deferred or hold')
+    .option('--state <state>', 'active, deferred, hold or damaged')
     .option('--older <age>', 'queued for longer, such as 4h', age)
     .option('--younger <age>', 'queued for less, such as 10m', age)
     .option('--larger <size>', 'larger than, such as 5M', size)
@@ -63,6 +63,8 @@ export function listQueue(
 
 /** What keeps a message here, in the words of the destination or of who holds it. */
 export function reasonOf(row: Row): string {
+  if (textOf(row, 'state') === 'damaged')
+    return 'its record is damaged on disk; delete is all it takes';
   const hold = rowOf(row, 'hold');
   if (textOf(hold, 'why') !== '') {
     const text = textOf(hold, 'text') || textOf(hold, 'why').replace('by_hand', '');

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Cli } from './cli.ts';
 import { addQueueActions } from './queue-actions.ts';
+import { addQueueExport } from './queue-export.ts';
 import { addQueueList } from './queue-list.ts';
 import { addQueueShow } from './queue-show.ts';
 
@@ -10,4 +11,5 @@ export function addQueue(program: Command, cli: Cli): void {
   addQueueList(queue, cli);
   addQueueShow(queue, cli);
   addQueueActions(queue, cli);
+  addQueueExport(queue, cli);
 }

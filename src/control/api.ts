@@ -15,7 +15,7 @@ import { followEvents } from './event-stream.ts';
 import type { GatewayView } from './gateway-view.ts';
 import { NDJSON, asLines } from './ndjson.ts';
 import { QueueActions } from './queue-actions.ts';
-import { filteredQueue } from './queue-filter.ts';
+import { filteredQueue, meansDamaged, readMessage } from './queue-filter.ts';
 import type { QueueFilter } from './queue-filter.ts';
 import {
   RequestFault,
@@ -103,13 +103,16 @@ function addQueueRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDep
     return { v: 1, kind: 'count', count: queued + held, deferred: queued, hold: held, bytes };
   });
   server.get<ById>('/api/v1/queue/:id', async ({ params }) => {
-    const found = await queue.spool.get(messageId(params.id));
-    if (found === undefined) throw new RequestFault(404, `${params.id} is not in the queue`);
+    const id = messageId(params.id);
+    const found = await readMessage(queue.spool, id);
+    if (found === undefined) throw new RequestFault(404, `${id} is not in the queue`);
+    if (found === 'damaged') return rows.damagedRow(id);
     return rows.messageRow(found, queue.outage(found.entry.dest));
   });
   server.get<ById>('/api/v1/queue/:id/content', async ({ params }, reply) => {
     const id = messageId(params.id);
-    const found = await queue.spool.get(id);
+    const found = await readMessage(queue.spool, id);
+    if (found === 'damaged') throw new RequestFault(410, `the record of ${id} is damaged`);
     if (found === undefined) throw new RequestFault(404, `${id} is not in the queue`);
     const content = Readable.from(queue.spool.readContent(id), { objectMode: false });
     return reply.type('message/rfc822').send(content);
@@ -190,6 +193,8 @@ async function* messageRows({ queue }: GatewayView, filter: QueueFilter): AsyncG
   for await (const summary of filteredQueue(queue.spool, filter)) {
     yield rows.messageRow(summary, queue.outage(summary.entry.dest));
   }
+  // The walk has met them all.
+  if (meansDamaged(filter)) yield* queue.spool.damaged().map(rows.damagedRow);
 }
 
 async function* resultRows(

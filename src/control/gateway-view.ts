@@ -129,7 +129,10 @@ export interface DestinationDetail extends DestinationView {
 }
 
 export interface QueueView {
-  readonly spool: Pick<SpoolStore, 'scan' | 'get' | 'totals' | 'readContent' | 'administer'>;
+  readonly spool: Pick<
+    SpoolStore,
+    'scan' | 'get' | 'damaged' | 'totals' | 'readContent' | 'administer'
+  >;
   /** There is new work for a domain's destination. */
   wake(dest: string): void;
   /** What keeps all mail of a domain back, as long as its destination is down. */

@@ -6,12 +6,21 @@
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/clock.ts';
 import type { QueueView } from './gateway-view.ts';
+import { readMessage } from './queue-filter.ts';
 
 export const ACTIONS = ['retry', 'hold', 'release', 'delete'] as const;
 export type QueueAction = (typeof ACTIONS)[number];
 
 export type ActionResult =
-  'retried' | 'held' | 'released' | 'deleted' | 'not found' | 'on hold' | 'not on hold' | 'busy';
+  | 'retried'
+  | 'held'
+  | 'released'
+  | 'deleted'
+  | 'not found'
+  | 'on hold'
+  | 'not on hold'
+  | 'busy'
+  | 'damaged';
 
 export interface ActionRequest {
   readonly action: QueueAction;
@@ -37,8 +46,9 @@ export class QueueActions {
 
   async #one(id: string, { action, why, by }: ActionRequest): Promise<ActionResult> {
     const { spool } = this.#queue;
-    const found = await spool.get(id);
+    const found = await readMessage(spool, id);
     if (found === undefined) return 'not found';
+    if (found === 'damaged') return this.#damaged(id, action, by, why);
     const { entry } = found;
     const isHeld = entry.hold !== undefined;
     const now = this.#clock.now();
@@ -80,6 +90,14 @@ export class QueueActions {
         return 'deleted';
       }
     }
+  }
+
+  /** Nothing is known of it but its id: it can be removed and nothing else. */
+  async #damaged(id: string, action: QueueAction, by: string, why: string): Promise<ActionResult> {
+    if (action !== 'delete') return 'damaged';
+    if (!(await this.#queue.spool.administer(id, { kind: 'remove' }))) return 'busy';
+    this.#note('queue.delete', id, by, why);
+    return 'deleted';
   }
 
   #note(

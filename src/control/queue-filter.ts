@@ -4,6 +4,7 @@
  */
 import type { Address } from '../mail/address.ts';
 import { domainKey, formatAddress } from '../mail/address.ts';
+import { CodedError } from '../base/errors.ts';
 import type { SpoolStore, Summary } from '../store/spool-store.ts';
 import type { QueueState } from './rows.ts';
 import { stateOf } from './rows.ts';
@@ -37,6 +38,11 @@ export async function* filteredQueue(
   }
 }
 
+/** Damaged messages match no filter but their state: nothing else is known of them. */
+export function meansDamaged({ state, ...others }: QueueFilter): boolean {
+  return (state ?? 'damaged') === 'damaged' && Object.keys(others).length === 0;
+}
+
 export function isMeant(summary: Summary, filter: QueueFilter): boolean {
   const { entry } = summary;
   const { from, to, dest, state, before, since, largerBytes } = filter;
@@ -55,4 +61,17 @@ function isAddressed(address: Address | null, wanted: string): boolean {
   if (address === null) return wanted === '<>';
   if (wanted.startsWith('@')) return domainKey(address.domain) === domainKey(wanted.slice(1));
   return formatAddress(address).toLowerCase() === wanted.toLowerCase();
+}
+
+/** Undefined when it is gone. */
+export async function readMessage(
+  spool: Pick<SpoolStore, 'get'>,
+  id: string,
+): Promise<Summary | 'damaged' | undefined> {
+  try {
+    return await spool.get(id);
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'STORE_DAMAGED') return 'damaged';
+    throw error;
+  }
 }

@@ -25,7 +25,7 @@ export const MAX_IDS = 1000;
 const MAX_PARAMETER = 320;
 const MAX_WHY = 200;
 const MAX_TRACES = 1000;
-const STATES: readonly QueueState[] = ['active', 'deferred', 'hold'];
+const STATES: readonly QueueState[] = ['active', 'deferred', 'hold', 'damaged'];
 
 type Members = ReadonlyMap<string, string>;
 

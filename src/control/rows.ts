@@ -20,7 +20,7 @@ import type {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-export type QueueState = 'active' | 'deferred' | 'hold';
+export type QueueState = 'active' | 'deferred' | 'hold' | 'damaged';
 
 export function stateOf({ entry, active }: Summary): QueueState {
   if (entry.hold !== undefined) return 'hold';
@@ -58,6 +58,11 @@ export function messageRow(summary: Summary, outage: Outage | undefined): Row {
 
 function lastAnswer({ recipients }: SpoolEntry): string | undefined {
   return recipients.find(({ last }) => last !== undefined)?.last?.text;
+}
+
+/** A message of which nothing can be read but its id. */
+export function damagedRow(id: string): Row {
+  return { v: 1, kind: 'message', id, state: 'damaged', rcpts: [] };
 }
 
 function recipientOf({ address, last }: SpooledRecipient): Row {

@@ -91,6 +91,11 @@ export interface SpoolStore {
    */
   administer(id: string, step: AdminStep): Promise<boolean>;
   /**
+   * Messages whose record was found damaged by any step of this run; `scan` passes them by, and after
+   * a scan of all none is missing here. They are not delivered; `remove` is all that can be done.
+   */
+  damaged(): string[];
+  /**
    * Holds a destination: from when it resolves, and over restarts, claims skip it, early ones too.
    * What is leased already goes on. A later hold of the same destination replaces it. Rejects with
    * LIMIT beyond `MAX_HOLDS`.

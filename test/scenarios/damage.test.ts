@@ -1,12 +1,17 @@
-/** A message whose stored content is damaged on disk is held at its first attempt and never sent. */
+/**
+ * Damage on disk, as an operator meets it: a message whose content is damaged is held at its first
+ * attempt and never sent, one whose record is damaged is listed and can be removed, and a store that
+ * cannot be opened is refused, looked at, exported from and repaired.
+ */
 import assert from 'node:assert/strict';
-import { open, readdir } from 'node:fs/promises';
+import { open, readdir, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openDatabase } from '../../src/store/leveldb/database.ts';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
+import { until } from '../support/until.ts';
 import { sendMail } from '../support/smtp-talk.ts';
 
 const mail = (size: number) => `Subject: x\r\n\r\n${`${'y'.repeat(98)}\r\n`.repeat(size / 100)}`;
@@ -59,3 +64,100 @@ for (const size of [1000, 2_000_000]) {
     }
   });
 }
+
+test('a store that cannot be opened: refused, told, exported, repaired, delivered', async () => {
+  const destination = await new Destination().start();
+  await destination.stop();
+  const gateway = await Gateway.run({
+    node: 'queue: { retry: [200ms], probe: 200ms }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    for (const size of [1000, 500_000])
+      assert.match(
+        await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(size)),
+        /^250 .* queued/,
+      );
+    const running = await gateway.cli('store', 'check');
+    assert.equal(running.code, 2);
+    assert.match(running.stderr, /the gateway runs; stop it first/);
+    await gateway.stop();
+    await unlink(join(gateway.folder, 'data', 'store', 'CURRENT'));
+
+    const start = await gateway.cli('start');
+    assert.equal(start.code, 2);
+    assert.match(start.stderr, /CURRENT is missing.*sluice store check.*sluice store repair/s);
+
+    const check = await gateway.cli('store', 'check');
+    assert.equal(check.code, 2);
+    assert.match(check.stdout, /damaged.*2 messages whole and in place; nothing is wrong/s);
+
+    const folder = join(gateway.folder, 'saved');
+    const saved = await gateway.cli('queue', 'export', '--all', '--offline', '--to', folder);
+    assert.equal(saved.code, 0, saved.stderr);
+    const names = (await readdir(folder)).toSorted();
+    assert.equal(names.length, 4, names.join(' '));
+    const [eml = '', json = ''] = names;
+    assert.ok((await readFile(join(folder, eml), 'latin1')).endsWith(mail(1000)));
+    const envelope = JSON.parse(await readFile(join(folder, json), 'utf8')) as { from: string };
+    assert.equal(envelope.from, 'a@b.example');
+
+    assert.equal((await gateway.cli('store', 'repair')).code, 64, 'it asks first');
+    const repair = await gateway.cli('store', 'repair', '--yes');
+    assert.equal(repair.code, 1, repair.stderr);
+    assert.match(repair.stdout, /store\.before-repair/);
+    await destination.start();
+    await gateway.start();
+    await until('both are delivered', () => destination.arrived.length === 2, 20_000);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('a damaged record is listed and removed, the others are exported', async () => {
+  const gateway = await Gateway.run({
+    node: 'queue: { retry: [1h], probe: 1h }',
+    domains: { 'example.org': domainFile(9) },
+  });
+  try {
+    const ids: string[] = [];
+    for (let n = 0; n < 2; n++) {
+      const sent = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(1000));
+      ids.push(/Ok: (\S+) queued/.exec(sent)?.[1] ?? sent);
+    }
+    const [broken = '', whole = ''] = ids;
+    await gateway.stop();
+    const database = await openDatabase(join(gateway.folder, 'data', 'store'));
+    const value = Buffer.from('00000000 {}');
+    await database.batch([{ type: 'put', key: `m!${broken}`, value }], { sync: true });
+    await database.close();
+    await gateway.start();
+
+    const list = await gateway.cli('queue', 'list', '--json');
+    const states = list.stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as { id: string; state: string });
+    assert.deepEqual(
+      new Map(states.map(({ id, state }) => [id, state])),
+      new Map([
+        [broken, 'damaged'],
+        [whole, 'deferred'],
+      ]),
+    );
+    const only = await gateway.cli('queue', 'list', '--state', 'damaged');
+    assert.match(only.stdout, /damaged/);
+    assert.match((await gateway.cli('queue', 'retry', broken)).stdout, /damaged/);
+
+    const folder = join(gateway.folder, 'saved');
+    const saved = await gateway.cli('queue', 'export', 'ALL', '--to', folder);
+    assert.equal(saved.code, 2, 'one could not be written');
+    assert.deepEqual((await readdir(folder)).toSorted(), [`${whole}.eml`, `${whole}.json`]);
+
+    assert.match((await gateway.cli('queue', 'delete', broken)).stdout, /deleted/);
+    assert.equal((await gateway.cli('queue', 'count')).stdout, '1\n');
+  } finally {
+    await gateway.remove();
+  }
+});

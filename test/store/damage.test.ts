@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { openLevelStore } from '../../src/store/leveldb/store.ts';
 import type { LevelStore } from '../../src/store/leveldb/store.ts';
+import { recordKey } from '../../src/store/leveldb/keys.ts';
 import { openDatabase } from '../../src/store/leveldb/database.ts';
 import { CodedError } from '../../src/base/errors.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
@@ -120,4 +121,25 @@ test('a store without its CURRENT file is not begun anew over the old one', asyn
   const before = await readdir(folder);
   assert.equal(await readable(folder), 'refused');
   assert.deepEqual(await readdir(folder), before);
+});
+
+test('a record in a block that cannot be read keeps no other message back', async (t) => {
+  const unreadable = recordKey('A.1');
+  const damaged = () => Promise.reject(new CodedError('STORE_DAMAGED', 'corrupted block'));
+  const fixture = await levelFixture({
+    wrap: (database) => ({
+      ...database,
+      get: (key) => (key === unreadable ? damaged() : database.get(key)),
+      getMany: (keys) => (keys.includes(unreadable) ? damaged() : database.getMany(keys)),
+    }),
+  });
+  t.after(() => fixture.close());
+  const { spool } = fixture.store;
+  for (const id of ['A.0', 'A.1', 'A.2']) await spool.commit(entry(id), 1, contentOf(bytesOf(10)));
+  const leases = await spool.claim({ dest: 'example.com', n: 9, leaseMs: 1000 });
+  assert.deepEqual(
+    leases.map(({ id }) => id),
+    ['A.0', 'A.2'],
+  );
+  assert.deepEqual(spool.damaged(), ['A.1']);
 });

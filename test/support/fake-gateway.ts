@@ -99,6 +99,7 @@ export class FakeGateway {
           check();
           return find(id);
         },
+        damaged: () => [],
         totals: () => {
           const held = this.messages.filter(({ entry }) => entry.hold !== undefined).length;
           const bytes = this.messages.reduce((sum, { entry }) => sum + entry.sizeBytes, 0);

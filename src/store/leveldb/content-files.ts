@@ -129,6 +129,11 @@ export class ContentFiles {
     unlink(this.#path(id)).catch(() => undefined);
   }
 
+  /** Names of the files that were there at the opening. */
+  found(): readonly string[] {
+    return this.#found;
+  }
+
   /** Begins to remove the files found at the opening that no record speaks of. */
   sweep(isStored: (id: string) => boolean): void {
     // What cannot be looked up now stays for the next start.

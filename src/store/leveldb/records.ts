@@ -28,11 +28,29 @@ export class Records {
   }
 
   async getMany(ids: readonly string[]): Promise<(StoredRecord | 'damaged' | undefined)[]> {
-    const stored = await this.#database.getMany(ids.map(recordKey));
+    let stored: (Uint8Array | undefined)[];
+    try {
+      stored = await this.#database.getMany(ids.map(recordKey));
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      // A block of a table that cannot be read must not keep the others back.
+      return Promise.all(ids.map((id) => this.#readAlone(id)));
+    }
     return ids.map((id, index) => {
       const value = stored[index];
       return value && (this.#decode(id, value) ?? 'damaged');
     });
+  }
+
+  async #readAlone(id: string): Promise<StoredRecord | 'damaged' | undefined> {
+    try {
+      const value = await this.#database.get(recordKey(id));
+      return value && (this.#decode(id, value) ?? 'damaged');
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      this.#onDamage(id);
+      return 'damaged';
+    }
   }
 
   /** Up to `limit` records in id order behind `after`. */
@@ -55,4 +73,8 @@ export class Records {
     this.#onDamage(id);
     return undefined;
   }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof CodedError && error.code === 'STORE_DAMAGED';
 }

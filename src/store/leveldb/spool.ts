@@ -10,7 +10,6 @@ import { CodedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Content } from '../../mail/content.ts';
 import type { SpoolEntry } from '../../mail/spool-entry.ts';
-import { afterStep } from '../admin-step.ts';
 import { backlogUnderHold } from '../destination-hold.ts';
 import type { DestinationHold } from '../destination-hold.ts';
 import type {
@@ -22,9 +21,13 @@ import type {
   SpoolTotals,
   Summary,
 } from '../spool-store.ts';
+import { Administration } from './administration.ts';
+import { Changes } from './changes.ts';
+import type { Change } from './changes.ts';
 import { Compaction } from './compaction.ts';
 import { ContentFiles } from './content-files.ts';
 import type { FileAccess } from './content-files.ts';
+import { DamagedMessages } from './damaged-messages.ts';
 import type { WriteOp } from './database.ts';
 import { DestinationHolds } from './destination-holds.ts';
 import type { DiskWatermark } from './disk-watermark.ts';
@@ -32,19 +35,16 @@ import { DueIndex, storedSize } from './due-index.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { GuardedDatabase } from './guard.ts';
 import { Intake } from './intake.ts';
-import { isId, recordKey, storedDue } from './keys.ts';
+import { recordKey } from './keys.ts';
 import type { ActiveLease } from './leases.ts';
-import { indexKey, newRecord, removeOps, replaceOps, standingOf } from './message-ops.ts';
-import type { StoredContent, StoredRecord } from './record-codec.ts';
+import { indexKey, newRecord } from './message-ops.ts';
+import type { StoredRecord } from './record-codec.ts';
 import { Records } from './records.ts';
 import { Schedule } from './schedule.ts';
 import type { Standing } from './schedule.ts';
 import { openSpool } from './spool-start.ts';
 import { StoredContents } from './stored-contents.ts';
 import { Tallies } from './tallies.ts';
-
-/** About what a record and its index entries take on disk, for the count of dead bytes. */
-const RECORD_BYTES = 1024;
 
 export interface LevelSpoolOptions {
   readonly database: GuardedDatabase;
@@ -64,6 +64,9 @@ export class LevelSpool implements SpoolStore {
   readonly #files: ContentFiles;
   readonly #contents: StoredContents;
   readonly #tallies = new Tallies();
+  readonly #damaged = new DamagedMessages();
+  readonly #changes: Changes;
+  readonly #administration: Administration;
   readonly #intake: Intake;
   readonly #records: Records;
   readonly #compaction: Compaction;
@@ -90,11 +93,25 @@ export class LevelSpool implements SpoolStore {
       tallies: this.#tallies,
       arrived,
     });
-    this.#records = new Records(database, (id) =>
-      log.emit('store.error', { id, msg: 'the record is damaged and is left where it is' }),
-    );
+    this.#records = new Records(database, (id) => {
+      const msg = 'the record is damaged and is left where it is';
+      if (this.#damaged.note(id)) log.emit('store.error', { id, msg });
+    });
     this.#holds = new DestinationHolds(clock, this.#pump);
     this.#schedule = new Schedule(clock, new DueIndex(database), 0);
+    const parts = {
+      database,
+      clock,
+      pump: this.#pump,
+      records: this.#records,
+      damaged: this.#damaged,
+      schedule: () => this.#schedule,
+      contents: this.#contents,
+      tallies: this.#tallies,
+      compaction: this.#compaction,
+    };
+    this.#changes = new Changes(parts);
+    this.#administration = new Administration({ ...parts, changes: this.#changes });
   }
 
   async start(): Promise<void> {
@@ -144,10 +161,13 @@ export class LevelSpool implements SpoolStore {
     return leases;
   }
 
-  /** A place in the index without a message goes; one whose record is damaged waits for a person. */
+  /**
+   * A place in the index without a message goes. One whose record is damaged stays where it is and is
+   * not given out again in this run: it waits for a person.
+   */
   async #withdraw(lease: ActiveLease, isMissing: boolean): Promise<void> {
+    if (!isMissing) return this.#schedule.end(lease);
     this.#schedule.settle(lease);
-    if (!isMissing) return;
     const key = indexKey({ ...lease.place, dest: lease.dest, bytes: 0 });
     const size = await this.#database.get(key);
     const standing = { ...lease.place, dest: lease.dest, bytes: size ? storedSize(size) : 0 };
@@ -195,11 +215,7 @@ export class LevelSpool implements SpoolStore {
     steps: readonly { held: Held; next?: { entry: SpoolEntry; dueAt: number } }[],
   ): Promise<boolean[]> {
     this.#assertReady();
-    const ops: WriteOp[] = [];
-    const ended = new Map<
-      ActiveLease,
-      { old: Standing; content: StoredContent; record: StoredRecord | undefined }
-    >();
+    const ended = new Map<ActiveLease, Change>();
     const results = steps.map(({ held, next }) => {
       const lease = this.#schedule.find(held);
       if (lease?.content === undefined || ended.has(lease)) return false;
@@ -208,52 +224,24 @@ export class LevelSpool implements SpoolStore {
       if (next !== undefined && next.entry.id !== old.id)
         throw new TypeError('an id never changes');
       const record = next && newRecord(next.entry, next.dueAt, content);
-      ops.push(...(record ? replaceOps(old, record) : removeOps(old, content)));
-      ops.push(...this.#tallies.change(old, record && standingOf(record)));
       ended.set(lease, { old, content, record });
       return true;
     });
     if (ended.size === 0) return results;
     for (const lease of ended.keys()) this.#schedule.settle(lease);
-    await this.#pump.write(ops, () => {
-      for (const [lease, { old, content, record }] of ended) {
-        this.#schedule.end(lease);
-        this.#moved(old, content, record);
-      }
+    await this.#changes.write([...ended.values()], () => {
+      for (const lease of ended.keys()) this.#schedule.end(lease);
     });
     return results;
   }
 
   async administer(id: string, step: AdminStep): Promise<boolean> {
     this.#assertReady();
-    if (!isId(id) || !this.#schedule.lock(id)) return false;
-    let before: StoredRecord | undefined;
-    try {
-      // Between batches, so that the record is the one the schedule knows of.
-      before = await this.#pump.exclusive(() => this.#records.get(id));
-    } finally {
-      if (before === undefined) this.#schedule.unlock(id);
-    }
-    if (before === undefined) return false;
-    const old = standingOf(before);
-    const { content } = before;
-    const after = afterStep(before, step, storedDue(this.#clock.now()));
-    const record = after && { ...after, content };
-    const ops = record ? replaceOps(old, record) : removeOps(old, content);
-    ops.push(...this.#tallies.change(old, record && standingOf(record)));
-    await this.#pump.write(ops, () => {
-      this.#schedule.unlock(id);
-      this.#moved(old, content, record);
-    });
-    return true;
+    return this.#administration.take(id, step);
   }
 
-  /** A batch that replaced a message, or removed it, is on disk. */
-  #moved(old: Standing, content: StoredContent, record: StoredRecord | undefined): void {
-    this.#schedule.left(old);
-    if (record !== undefined) this.#schedule.arrived(standingOf(record));
-    else this.#contents.removed(old.id, content);
-    this.#compaction.note(RECORD_BYTES);
+  damaged(): string[] {
+    return this.#damaged.list();
   }
 
   backlog(): DestinationBacklog[] {

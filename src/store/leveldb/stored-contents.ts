@@ -39,6 +39,11 @@ export class StoredContents {
     return readParts(this.#database, id, { ...stored, parts });
   }
 
+  /** The same of a message of which nobody knows where its content lay. */
+  removedDamaged(id: string): void {
+    this.#files.remove(id);
+  }
+
   /** The batch that removed the message and what of it lay in the database is on disk. */
   removed(id: string, { bytes, parts }: StoredContent): void {
     if (parts === undefined) this.#files.remove(id);

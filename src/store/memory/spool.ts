@@ -188,6 +188,10 @@ export class MemorySpool implements SpoolStore {
     return true;
   }
 
+  damaged(): string[] {
+    return [];
+  }
+
   async holdDest(hold: DestinationHold): Promise<void> {
     await this.#fault('holdDest', 'before');
     const { holds } = this.#disk;

@@ -1,0 +1,78 @@
+/**
+ * An operator's steps on messages that nobody works on. The message is locked from the first look to
+ * the batch on disk. One whose record is damaged can be removed and nothing else.
+ */
+import type { Clock } from '../../base/clock.ts';
+import { afterStep } from '../admin-step.ts';
+import type { AdminStep } from '../spool-store.ts';
+import type { Changes } from './changes.ts';
+import { removalOf } from './damaged-messages.ts';
+import type { DamagedMessages } from './damaged-messages.ts';
+import type { Database } from './database.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { isId, storedDue } from './keys.ts';
+import { standingOf } from './message-ops.ts';
+import type { StoredRecord } from './record-codec.ts';
+import type { Records } from './records.ts';
+import type { Schedule } from './schedule.ts';
+import type { StoredContents } from './stored-contents.ts';
+import type { Tallies } from './tallies.ts';
+
+export interface AdministrationOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly pump: GroupCommit;
+  readonly records: Records;
+  readonly damaged: DamagedMessages;
+  readonly schedule: () => Schedule;
+  readonly contents: StoredContents;
+  readonly tallies: Tallies;
+  readonly changes: Changes;
+}
+
+export class Administration {
+  readonly #options: AdministrationOptions;
+
+  constructor(options: AdministrationOptions) {
+    this.#options = options;
+  }
+
+  async take(id: string, step: AdminStep): Promise<boolean> {
+    const { pump, records } = this.#options;
+    const schedule = this.#options.schedule();
+    if (!isId(id) || !schedule.lock(id)) return false;
+    try {
+      // Between batches, so that the record is the one the schedule knows of.
+      const [before] = await pump.exclusive(() => records.getMany([id]));
+      if (before === undefined) return false;
+      if (before !== 'damaged') await this.#change(before, step);
+      else if (step.kind === 'remove') await this.#removeDamaged(id);
+      else return false;
+      return true;
+    } finally {
+      schedule.unlock(id);
+    }
+  }
+
+  async #change(before: StoredRecord, step: AdminStep): Promise<void> {
+    const { clock, changes } = this.#options;
+    const schedule = this.#options.schedule();
+    const old = standingOf(before);
+    const { content } = before;
+    const after = afterStep(before, step, storedDue(clock.now()));
+    const record = after && { ...after, content };
+    await changes.write([{ old, content, record }], () => schedule.unlock(old.id));
+  }
+
+  async #removeDamaged(id: string): Promise<void> {
+    const { database, pump, damaged, contents, tallies } = this.#options;
+    const schedule = this.#options.schedule();
+    const { ops, standing } = await removalOf(database, id);
+    await pump.write([...ops, ...tallies.change(standing, undefined)], () => {
+      schedule.unlock(id);
+      if (standing !== undefined) schedule.left(standing);
+      contents.removedDamaged(id);
+      damaged.forget(id);
+    });
+  }
+}
