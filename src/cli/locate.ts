@@ -1,6 +1,7 @@
 /**
  * Where the configuration is and which socket the running gateway listens on: `-c FILE`, else
- * `SLUICE_CONFIG`, else `config/sluice.yaml`; `--socket`, else `SLUICE_SOCKET`, else `control.sock`
+ * `SLUICE_CONFIG`, else `config/sluice.yaml`, and where that is not there the one of an installed
+ * gateway, `/etc/sluice/sluice.yaml`; `--socket`, else `SLUICE_SOCKET`, else `control.sock`
  * in the data folder that the configuration names. A broken configuration must not keep anybody from
  * looking at the gateway that still runs: then its `data:` line is enough.
  */
@@ -15,10 +16,14 @@ export interface Places {
 }
 
 const DEFAULT_CONFIG = 'config/sluice.yaml';
+const INSTALLED_CONFIG = '/etc/sluice/sluice.yaml';
 const SOCKET_NAME = 'control.sock';
 
 export function configFile({ config, env }: Places): string {
-  return resolve(config ?? (env['SLUICE_CONFIG'] || DEFAULT_CONFIG));
+  const named = config ?? (env['SLUICE_CONFIG'] || undefined);
+  if (named !== undefined) return resolve(named);
+  const isInstalled = !existsSync(DEFAULT_CONFIG) && existsSync(INSTALLED_CONFIG);
+  return resolve(isInstalled ? INSTALLED_CONFIG : DEFAULT_CONFIG);
 }
 
 export async function socketPath(places: Places): Promise<string> {

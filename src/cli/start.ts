@@ -17,6 +17,7 @@ import { logProblem } from '../gateway/problem-log.ts';
 import { createRecorder } from '../gateway/recorder.ts';
 import { reportLines } from './check.ts';
 import { prettyLog } from './pretty-log.ts';
+import { tellServiceReady } from './service-notice.ts';
 
 const EXIT_FAILED = 2;
 const EXIT_CONFIG = 78;
@@ -97,6 +98,7 @@ export async function start(options: StartOptions): Promise<number> {
     process.stderr.write(`sluice: ${errorText(error)}${advice(error)}\n`);
     return EXIT_FAILED;
   }
+  tellServiceReady(process.env);
   // A bug in some corner must not take the mail of everybody else down with it.
   process.on('uncaughtException', (error) => {
     recorder.log.emit('crash', { err: errorText(error), stack: error.stack }, 'error');
