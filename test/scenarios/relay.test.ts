@@ -127,17 +127,60 @@ describe('with the destination up', () => {
       'x@sub.example.org',
       'x@notexample.org',
       'x@[127.0.0.1]',
+      'x@[IPv6:::1]',
+      'x@localhost',
+      'x@mx.sluice.test',
+      'x@org',
+      '"x%elsewhere.example"@example.org',
+      '"x\\@elsewhere.example"@example.org',
+      'postmaster%elsewhere.example@example.org',
+      '"elsewhere.example!x"@example.org',
+      'elsewhere.example/x=y@example.org',
+      '=?utf-8?q?x=40elsewhere.example?=@example.org',
+      '=?x?b?eEBlbHNld2hlcmU=?=@example.org',
     ]) {
       assert.match(await talk.say(`RCPT TO:<${path}>`), /^550 5\.7\.1 .*relay_denied/, path);
     }
+    await talk.quit();
     for (const path of [
       '@example.org:x@elsewhere.example',
       'x@y@example.org',
       'x\u0000@example.org',
+      'x@elsewhere.example\u0000@example.org',
+      'x@example.org.',
+      'x@example.org,y@elsewhere.example',
+      'x@example.org>,<y@elsewhere.example',
+      'x@example.org y@elsewhere.example',
+      'x@',
+      'x',
+      '@example.org',
+      'x@.example.org',
+      'x@example..org',
+      '',
     ]) {
-      assert.match(await talk.say(`RCPT TO:<${path}>`), /^5/, path);
+      const once = await SmtpTalk.greeted(gateway.port());
+      await once.say('MAIL FROM:<a@client.example>');
+      assert.match(await once.say(`RCPT TO:<${path}>`), /^5/, path);
+      await once.quit();
+    }
+  });
+
+  test('nor with letters that only look like others, nor for who claims to be one of us', async () => {
+    const talk = await SmtpTalk.greeted(gateway.port(), 'mx.sluice.test');
+    await talk.say('MAIL FROM:<anna@example.org> SMTPUTF8');
+    for (const path of [
+      'x@elsewhere.example',
+      'x\uff20elsewhere.example@example.org',
+      'x\ufe6belsewhere.example@example.org',
+      'x\uff05elsewhere.example@example.org',
+      'elsewhere.example\uff01x@example.org',
+      'x@\u0435xample.org',
+    ]) {
+      const utf8 = Buffer.from(path).toString('latin1');
+      assert.match(await talk.say(`RCPT TO:<${utf8}>`), /^550 5\.7\.1 .*relay_denied/, path);
     }
     await talk.quit();
+    assert.deepEqual(destination.arrived, []);
   });
 
   test('an alias and any letter case find the domain', async () => {
