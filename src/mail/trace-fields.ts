@@ -67,17 +67,45 @@ export function formatField(field: Field): string {
   return `${out}${line}\r\n`;
 }
 
-/** Authentication-Results of others that carry our name (RFC 8601 5): cut out, whatever their form. */
-export function forgedResults(
+/**
+ * Fields of others that carry our name, cut out in whatever form: Authentication-Results (RFC 8601 5),
+ * and what filters write on mail (`X-Spam-Checker-Version: ... on mx.example.net`). Those without our
+ * name stay, for they are the sender's content; ours stand above them.
+ */
+export function forgedFields(
   bytes: Buffer,
   fields: readonly HeaderField[],
   hostname: string,
 ): Cut[] {
   const ours = hostname.toLowerCase();
   return fields
-    .filter((field) => field.name === 'authentication-results')
-    .filter((field) => claims(fieldValue(bytes, field, Infinity), ours))
+    .filter((field) => {
+      if (field.name === 'authentication-results') {
+        return claims(fieldValue(bytes, field, Infinity), ours);
+      }
+      return FILTER_MARK.test(field.name) && names(fieldValue(bytes, field, Infinity), ours);
+    })
     .map((field) => ({ start: field.start, end: field.end }));
+}
+
+/** A report quotes the mail, Received fields of ours perhaps with it. */
+const FILTER_MARK = /^x-(?:spam|virus)-(?!report$)/;
+
+/** Whether `hostname` stands in a text as a whole name. */
+function names(text: string, hostname: string): boolean {
+  const lower = text.toLowerCase();
+  for (let at = lower.indexOf(hostname); at >= 0; at = lower.indexOf(hostname, at + 1)) {
+    const isBegin = at === 0 || !/[a-z0-9_.-]/.test(lower.charAt(at - 1));
+    if (isBegin && !continues(lower.slice(at + hostname.length, at + hostname.length + 2))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/** The name that ended here is only the beginning of a longer one. */
+function continues(rest: string): boolean {
+  return /^\.?[a-z0-9_-]/.test(rest);
 }
 
 /** Whether any reader, however lenient, could take a value for one that `hostname` wrote. */
@@ -91,7 +119,7 @@ function claims(value: string, hostname: string): boolean {
     .trim();
   if (!id.startsWith(hostname)) return false;
   // What follows may be a version, a list or nothing, but not the rest of a longer name.
-  return !/^\.?[a-z0-9_-]/.test(id.slice(hostname.length));
+  return !continues(id.slice(hostname.length));
 }
 
 /** RFC 5322 3.2.2: comments nest. */

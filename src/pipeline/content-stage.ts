@@ -13,7 +13,7 @@ import { fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
 import { outgoingContent } from '../mail/outgoing-content.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, replies } from '../mail/reply.ts';
-import { forgedResults, formatField, receivedField } from '../mail/trace-fields.ts';
+import { forgedFields, formatField, receivedField } from '../mail/trace-fields.ts';
 import type { Verdict } from '../mail/verdict.ts';
 import type { ContentFault, ContentSink } from '../smtp/conversation.ts';
 import type { Accept, Acceptance } from './accept.ts';
@@ -150,7 +150,7 @@ export class ContentStage implements ContentSink {
       return replies.fault();
     }
     const top = received + this.#fields(judgement) + (this.#header.isMissing ? EMPTY_LINE : '');
-    const cuts = forgedResults(header, fields, settings.hostname);
+    const cuts = forgedFields(header, fields, settings.hostname);
     return this.#take(judgement, outgoingContent(Buffer.from(top), content, cuts));
   }
 

@@ -4,7 +4,7 @@ import test from 'node:test';
 import { memoryContent } from '../../src/mail/content.ts';
 import { headerFields } from '../../src/mail/header.ts';
 import { outgoingContent } from '../../src/mail/outgoing-content.ts';
-import { forgedResults, formatField, receivedField } from '../../src/mail/trace-fields.ts';
+import { forgedFields, formatField, receivedField } from '../../src/mail/trace-fields.ts';
 
 const FACTS = {
   helloName: 'client.example',
@@ -78,6 +78,9 @@ const FORGED = [
   `Authentication-Results: (${'x'.repeat(5000)}) mx.sluice.test; spf=pass`,
   `Authentication-Results:${'\r\n '.repeat(2000)}mx.sluice.test; spf=pass`,
   `Authentication-Results${' '.repeat(300)}: mx.sluice.test; spf=pass`,
+  'X-Spam-Checker-Version: SpamAssassin 4.0.0 (2022-12-14) on mx.sluice.test',
+  'x-spam-STATUS : No, score=-100 (MX.Sluice.Test)',
+  'X-Virus-Scanned:\r\n\tby mx.sluice.test.',
 ];
 const FOREIGN = [
   'Authentication-Results: mx.other.example; spf=pass',
@@ -88,12 +91,17 @@ const FOREIGN = [
   'Authentication-Results: ; mx.sluice.test',
   'X-Authentication-Results: mx.sluice.test; spf=pass',
   'Subject: Authentication-Results: mx.sluice.test',
+  'X-Spam-Status: No, score=-100',
+  'X-Spam-Checker-Version: SpamAssassin on mx.sluice.test.example',
+  'X-Virus-Scanned: by amx.sluice.test and mx.sluice.testing',
+  'X-Spam-Report: * received by mx.sluice.test',
+  'X-Spam: mx.sluice.test',
 ];
 
-test('results that claim our name are cut out in every form, those of others stay', () => {
+test('fields that claim our name are cut out in every form, those of others stay', () => {
   const text = [...FORGED, ...FOREIGN].map((field) => `${field}\r\n`).join('');
   const bytes = Buffer.from(text);
-  const cuts = forgedResults(bytes, headerFields(bytes), 'mx.sluice.test');
+  const cuts = forgedFields(bytes, headerFields(bytes), 'mx.sluice.test');
   assert.equal(cuts.length, FORGED.length);
   const kept = outgoingContent(Buffer.alloc(0), memoryContent([bytes]), cuts);
   assert.equal(Buffer.concat(kept.chunks ?? []).toString(), `${FOREIGN.join('\r\n')}\r\n`);
@@ -101,7 +109,7 @@ test('results that claim our name are cut out in every form, those of others sta
 
 test('a forged one behind any number of fields is found, in little time', () => {
   const bytes = Buffer.from(`${'A:\r\n'.repeat(60_000)}${FORGED[0]}\r\n`);
-  assert.equal(forgedResults(bytes, headerFields(bytes), 'mx.sluice.test').length, 1);
+  assert.equal(forgedFields(bytes, headerFields(bytes), 'mx.sluice.test').length, 1);
 });
 
 test('cuts hold however the content is cut into chunks', async () => {

@@ -242,6 +242,16 @@ describe('hostile clients', () => {
     for (const talk of talks) talk.socket.destroy();
   });
 
+  test('idle connections of one client keep nobody else out', async () => {
+    const talks: SmtpTalk[] = [];
+    for (let i = 0; i < 150; i++) talks.push(await SmtpTalk.open(gateway.port(), '127.0.0.2'));
+    const greetings = await Promise.all(talks.map((talk) => talk.reply()));
+    assert.equal(greetings.filter((said) => said.startsWith('220 ')).length, 50);
+    assert.equal(greetings.filter((said) => said.startsWith('421 4.7.0 ')).length, 100);
+    assert.match(await sendMail(gateway.port(), '', ['a@example.org'], MAIL), /^250/);
+    for (const talk of talks) talk.socket.destroy();
+  });
+
   test('connections reset at every phase', async () => {
     const steps = ['EHLO a', 'MAIL FROM:<>', 'RCPT TO:<a@example.org>', 'DATA'];
     for (let phase = 0; phase <= steps.length + 1; phase++) {

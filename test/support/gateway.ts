@@ -40,6 +40,8 @@ export class Gateway {
   /** Standard output beside the log. */
   readonly said: string[] = [];
   stderr = '';
+  /** Its log as it was written, of all its lives. */
+  log = '';
   exitCode: number | null | undefined;
   #child: ChildProcess | undefined;
   #files: GatewayFiles;
@@ -130,6 +132,7 @@ export class Gateway {
   }
 
   #read(text: string): void {
+    this.log += text;
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop() ?? '';
     for (const line of lines) {

@@ -25,8 +25,9 @@ export class SmtpTalk {
     socket.on('error', () => undefined);
   }
 
-  static async open(port: number, host = '127.0.0.1'): Promise<SmtpTalk> {
-    const socket = connect({ port, host });
+  /** `from`: another of the addresses of this machine. */
+  static async open(port: number, from = '127.0.0.1'): Promise<SmtpTalk> {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: from });
     const talk = new SmtpTalk(socket);
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
