@@ -2,7 +2,8 @@
  * How long a session may go on without bringing a message. Commands that lead to nothing by
  * themselves and recipients that were not taken are free up to a bound that no real client meets;
  * beyond it each one counts as an error, and too many errors end the session. A message that is
- * taken wins all of it back, so a long session that sends mail is never cut for a few faults.
+ * taken wins all of it back but failed logins, so a long session that sends mail is never cut for a
+ * few faults.
  */
 import type { Verb } from './commands.ts';
 import type { SessionLimits } from './session-settings.ts';
@@ -14,6 +15,7 @@ export class Patience {
   readonly #limits: SessionLimits;
   /** In all, for the log. */
   #errors = 0;
+  #failedLogins = 0;
   // Since the last message:
   #strikes = 0;
   #fruitless = 0;
@@ -27,12 +29,18 @@ export class Patience {
     return this.#errors;
   }
   get isOver(): boolean {
-    return this.#strikes > this.#limits.errors;
+    return this.#strikes + this.#failedLogins > this.#limits.errors;
   }
 
   error(): void {
     this.#errors += 1;
     this.#strikes += 1;
+  }
+
+  /** Never won back: mail for somebody must not buy more guesses. */
+  loginFailed(): void {
+    this.#errors += 1;
+    this.#failedLogins += 1;
   }
 
   /** A command that may be given now. RSET counts when it ends nothing: what it ends has counted. */

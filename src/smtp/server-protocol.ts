@@ -204,7 +204,7 @@ export class ServerProtocol {
       case 'challenge':
         return answer(step.reply);
       case 'failed':
-        return this.#wrong(step.reply, 'AUTH');
+        return this.#loginFailed(step.reply);
       case 'credentials':
         return this.#checkLogin(step.credentials);
       default:
@@ -214,7 +214,7 @@ export class ServerProtocol {
 
   async #checkLogin(credentials: Credentials): Promise<Answer> {
     const reply = await this.#conversation.authenticate(credentials);
-    if (!isPositive(reply)) return this.#wrong(reply, 'AUTH');
+    if (!isPositive(reply)) return this.#loginFailed(reply);
     const { user, mechanism } = credentials;
     this.#view.login = { user, mechanism };
     return answer(reply);
@@ -269,6 +269,15 @@ export class ServerProtocol {
   /** Answers a command that is wrong; too many of them end the session. */
   #wrong(problem: Reply, what: string): Answer {
     this.#patience.error();
+    return this.#answerWrong(problem, what);
+  }
+
+  #loginFailed(problem: Reply): Answer {
+    this.#patience.loginFailed();
+    return this.#answerWrong(problem, 'AUTH');
+  }
+
+  #answerWrong(problem: Reply, what: string): Answer {
     if (this.#patience.isOver) return this.#enough(what);
     return problem.closes === true ? { reply: problem, end: 'errors', what } : { reply: problem };
   }
