@@ -161,11 +161,11 @@ export class Gateway {
       directory: () => this.#current().directory,
       onStoreFailure: () => this.#storeFailed(),
     });
-    const { health, courier, reports, scheduler, memory, lessons } = delivery;
+    const { health, courier, reports, scheduler, memory, lessons, rates } = delivery;
     const isDown = (destination: string) => health.isDown(destination);
     const wake = (dest: string) => scheduler.wake(dest);
     const verifier = new RecipientVerifier({ memory, courier, isDown, clock, log });
-    const door = { store: store.spool, courier, reports, isDown, wake, lessons, clock, log };
+    const door = { store: store.spool, courier, reports, isDown, wake, rates, lessons, clock, log };
     const accept = new Accept(door);
     const staging = new StagingArea(folder);
     const stages = {

@@ -79,6 +79,8 @@ export interface QueueConfig {
   /** Waits before the second, third, ... attempt; the last one repeats. */
   readonly retryMs: readonly number[];
   readonly lifetimeMs: number;
+  /** A proven sender hears of a delay after so long; null for never. */
+  readonly delayWarningMs: number | null;
   readonly probeMs: number;
   /** How much may wait; undefined: as much as the disk has room for. */
   readonly maxMessages: number | undefined;
@@ -135,6 +137,7 @@ export function buildConfig(
     queue: {
       retryMs: queue.retry,
       lifetimeMs: queue.lifetime,
+      delayWarningMs: queue.delay_warning,
       probeMs: queue.probe,
       maxMessages: queue.max_messages ?? undefined,
       maxBytes: queue.max_bytes ?? undefined,

@@ -5,15 +5,16 @@
  */
 import * as z from 'zod';
 import { outgoingSchema } from './outgoing-schema.ts';
+import { domainQueue } from './queue-schema.ts';
 import {
   domainName,
   endpoint,
   host,
   mailAddress,
+  messageRate,
   path,
   score,
   whole,
-  quotaKeys,
 } from './values.ts';
 
 const SMTP_PORT = 25;
@@ -25,9 +26,10 @@ const destinationHost = z.union(
       host: host(),
       port: whole(1, 65_535).prefault(SMTP_PORT),
       priority: whole(0, 65_535).optional(),
+      weight: whole(1, 1000).prefault(1),
     }),
   ],
-  { error: 'expected host:port or { host, port, priority }' },
+  { error: 'expected host:port or { host, port, priority, weight }' },
 );
 
 /** The bounds of a destination's connections, as a number of ours: Postfix takes 50 from one client. */
@@ -44,6 +46,7 @@ const destination = z.union(
       tls: z.enum(['opportunistic', 'required', 'off']).prefault('opportunistic'),
       xclient: z.boolean().prefault(false),
       max_connections: whole(1, MAX_CONNECTIONS).prefault(20),
+      rate: messageRate().optional(),
     }),
   ],
   { error: 'expected host:port or { hosts: [...] }' },
@@ -91,7 +94,7 @@ export const domainSchema = z.strictObject({
       reject: score().prefault(10),
     })
     .prefault({}),
-  queue: z.strictObject(quotaKeys()).prefault({}),
+  queue: z.strictObject(domainQueue).prefault({}),
   virus: z.enum(['reject', 'quarantine']).prefault('reject'),
   attachments: z.record(z.string(), z.unknown()).nullable().optional(),
   contact: mailAddress().optional(),

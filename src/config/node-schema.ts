@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { isSetting } from './domain-schema.ts';
+import { nodeQueue } from './queue-schema.ts';
 import {
   duration,
   hostName,
@@ -14,7 +15,6 @@ import {
   serverAddress,
   size,
   whole,
-  quotaKeys,
 } from './values.ts';
 import { isGroup } from './yaml-source.ts';
 
@@ -101,18 +101,7 @@ export const nodeSchema = z.strictObject({
       min_free_space: size('0B', '1024GiB').prefault('512MiB'),
     })
     .prefault({}),
-  queue: z
-    .strictObject({
-      retry: z
-        .array(duration('100ms', '7d'), { error: 'expected a list such as [1m, 5m, 1h]' })
-        .min(1, { error: 'expected at least one duration' })
-        .max(100, { error: 'expected at most 100 durations' })
-        .prefault(['1m', '5m', '10m', '20m', '40m', '1h']),
-      lifetime: duration('1s', '60d').prefault('5d'),
-      probe: duration('100ms', '1h').prefault('30s'),
-      ...quotaKeys(),
-    })
-    .prefault({}),
+  queue: z.strictObject(nodeQueue).prefault({}),
   delivery: z
     .strictObject({
       cut_through: z.boolean().prefault(true),

@@ -68,6 +68,25 @@ export const whole = (min: number, max: number) => {
     .refine((value) => Number.isInteger(value) && value >= min && value <= max, { error });
 };
 
+const RATE = /^([1-9]\d{0,5})\/([smh])$/;
+const RATE_UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
+
+export interface MessageRate {
+  readonly messages: number;
+  readonly perMs: number;
+}
+
+/** `100/m` */
+export const messageRate = () => {
+  const expected = 'expected messages per second, minute or hour, such as 5/s, 100/m or 2000/h';
+  return text(expected, (value): Parsed<MessageRate> => {
+    const [, messages, unit = ''] = RATE.exec(value) ?? [];
+    const perMs = RATE_UNIT_MS[unit];
+    if (perMs === undefined) return { ok: false, problem: expected };
+    return { ok: true, value: { messages: Number(messages), perMs } };
+  });
+};
+
 /** A spam score, or null for "never". */
 export const score = () => {
   const error = 'expected a number from -1000 to 1000, or null for never';

@@ -138,7 +138,7 @@ export interface QueueView {
   /** What keeps all mail of a domain back, as long as its destination is down. */
   outage(dest: string): Outage | undefined;
   /** How long a message that was released may be tried once more. */
-  lifetimeMs(): number;
+  lifetimeMs(dest: string): number;
 }
 
 export interface Outage {

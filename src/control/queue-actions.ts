@@ -63,7 +63,7 @@ export class QueueActions {
       case 'release': {
         if (!isHeld) return 'not on hold';
         // Its lifetime may be over: whoever releases it wants it to be tried.
-        const expiresAt = Math.max(entry.expiresAt, now + this.#queue.lifetimeMs());
+        const expiresAt = Math.max(entry.expiresAt, now + this.#queue.lifetimeMs(entry.dest));
         if (!(await spool.administer(id, { kind: 'due', release: true, expiresAt }))) return 'busy';
         this.#note('queue.release', id, by);
         this.#queue.wake(entry.dest);

@@ -28,7 +28,7 @@ export interface AttemptDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly route: (domain: string) => Destination | undefined;
-  readonly policy: () => {
+  readonly policy: (dest: string) => {
     readonly retryMs: readonly number[];
     readonly finalReplyTimeoutMs: number;
   };
@@ -146,8 +146,9 @@ async function deliver(
 ): Promise<Answer[]> {
   const { id, reversePath, parameters } = entry;
   const envelope = { reversePath, parameters, recipients };
-  const { finalReplyTimeoutMs } = policy();
-  const job = { id, destination, envelope, content, finalReplyTimeoutMs, mayFinish };
+  const { finalReplyTimeoutMs } = policy(entry.dest);
+  const origin = 'queue' as const;
+  const job = { id, destination, envelope, content, finalReplyTimeoutMs, mayFinish, origin };
   const report = await courier.deliver(job, signal);
   return recipients.map((recipient, index) => {
     const outcome = report.outcomes[index] ?? { kind: 'deferred', text: 'no outcome' };
@@ -206,7 +207,7 @@ async function conclude(
 
 function dueAfter({ policy, spread }: AttemptDeps, entry: SpoolEntry, now: number): number {
   const factor = spread?.() ?? jitter(RETRY_SPREAD);
-  const delayMs = nextDelayMs(entry.attempts, policy().retryMs, factor);
+  const delayMs = nextDelayMs(entry.attempts, policy(entry.dest).retryMs, factor);
   return nextDueAt(now, delayMs, entry.expiresAt);
 }
 

@@ -9,6 +9,7 @@ import { MovingDeadline } from '../base/moving-deadline.ts';
 import type { Destination } from '../directory/domain.ts';
 import type { SmtpClient } from '../smtp/client.ts';
 import { Permits } from './permits.ts';
+import type { Origin } from './rate-limits.ts';
 
 /** Servers hang up on silent clients after minutes at the earliest; we leave first. */
 const MAX_IDLE_MS = 30_000;
@@ -59,10 +60,14 @@ export class ConnectionPool {
   }
 
   /** A permit, to be given back by `release`. */
-  async acquire(destination: Destination, signal?: AbortSignal): Promise<Grant> {
+  async acquire(
+    destination: Destination,
+    signal?: AbortSignal,
+    origin: Origin = 'session',
+  ): Promise<Grant> {
     if (this.#stopped) return BUSY;
     const site = this.#site(destination);
-    const taken = site.permits.take(signal);
+    const taken = site.permits.take(signal, origin);
     if (!(typeof taken === 'boolean' ? taken : await taken)) return BUSY;
     const kept = site.kept.pop();
     if (kept === undefined) return GRANTED;

@@ -10,6 +10,7 @@ import type { SmtpClient } from '../smtp/client.ts';
 import type { ConnectionCount } from './connection-pool.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { createHosts } from './host-walk.ts';
+import type { Origin } from './rate-limits.ts';
 import type { HostWalk, HostWalkOptions, NoHost } from './host-walk.ts';
 
 /** What still runs when the gateway stops has this long to end by itself. */
@@ -43,9 +44,14 @@ export class Connections {
     this.#walk = createHosts(options);
   }
 
-  async use<T>(destination: Destination, work: Work<T>, signal?: AbortSignal): Promise<Attempt<T>> {
+  async use<T>(
+    destination: Destination,
+    work: Work<T>,
+    signal?: AbortSignal,
+    origin: Origin = 'session',
+  ): Promise<Attempt<T>> {
     const startedAt = this.#clock.mono();
-    const grant = await this.#pool.acquire(destination, signal);
+    const grant = await this.#pool.acquire(destination, signal, origin);
     if (grant.kind === 'busy') return grant;
     this.#running += 1;
     let client = grant.kept;

@@ -21,6 +21,7 @@ import type { Attempt } from './connections.ts';
 import type { Observation } from './destination-health.ts';
 import { nameOf } from './host-walk.ts';
 import { KnownOffers } from './known-offers.ts';
+import type { Origin } from './rate-limits.ts';
 import { isPeerFault, runTransaction } from './transaction.ts';
 import type { Message, Transaction } from './transaction.ts';
 
@@ -29,6 +30,8 @@ export type { CalloutAnswer } from './callout.ts';
 export interface DeliveryJob extends Message {
   readonly id: string;
   readonly destination: Destination;
+  /** Who brings it; a session when nothing is said. */
+  readonly origin?: Origin;
 }
 
 export interface DeliveryReport {
@@ -97,6 +100,7 @@ export function createCourier(options: CourierOptions): Courier {
         return { value, gotNowhere: gotNowhere(value) };
       },
       signal,
+      job.origin,
     );
     const totalMs = clock.mono() - startedAt;
     const seen = signal?.aborted === true ? undefined : observationOf(attempt, totalMs);

@@ -19,7 +19,7 @@ export interface ExpiryDeps {
   readonly store: Pick<SpoolStore, 'scan' | 'administer'>;
   readonly clock: Clock;
   readonly log: Log;
-  readonly policy: () => { readonly lifetimeMs: number };
+  readonly policy: (dest: string) => { readonly lifetimeMs: number };
   /** Mail of this hosted domain is not tried now. */
   readonly isDown: (dest: string) => boolean;
   readonly reports?: Reports;
@@ -32,8 +32,8 @@ export interface ExpiryDeps {
  */
 export async function expireOverdue(deps: ExpiryDeps, signal: AbortSignal): Promise<void> {
   const { store, clock, policy, isDown } = deps;
-  const isYoung = ({ entry: { expiresAt, queuedAt } }: Summary, now: number) =>
-    expiresAt > now && queuedAt + policy().lifetimeMs > now;
+  const isYoung = ({ entry: { expiresAt, queuedAt, dest } }: Summary, now: number) =>
+    expiresAt > now && queuedAt + policy(dest).lifetimeMs > now;
   let after: string | undefined;
   for (let pages = 0; pages < MAX_PAGES && !signal.aborted; pages++) {
     const page = await store.scan({ limit: PAGE, ...(after !== undefined && { after }) });

@@ -1,8 +1,8 @@
 /**
  * The way along the hosts of a destination: lower priority numbers first, equal ones in random
- * order, each at most once per attempt. A host that could not be reached goes to the end of the
- * order for a minute, so that one that swallows packets does not cost every message its deadline;
- * it is still tried when all others fail.
+ * order by their weights, each at most once per attempt. A host that could not be reached goes to the
+ * end of the order for a minute, so that one that swallows packets does not cost every message its
+ * deadline; it is still tried when all others fail.
  */
 import type { Clock } from '../base/clock.ts';
 import { CodedError } from '../base/errors.ts';
@@ -68,7 +68,7 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
   const inOrder = (hosts: readonly DestinationHost[]): readonly DestinationHost[] => {
     if (hosts.length < 2) return hosts;
     return hosts
-      .map((host) => ({ host, last: Number(isAvoided(host)), lot: jitter(1) }))
+      .map((host) => ({ host, last: Number(isAvoided(host)), lot: drawLot(host.weight ?? 1) }))
       .sort((a, b) => a.last - b.last || a.host.priority - b.host.priority || a.lot - b.lot)
       .map(({ host }) => host);
   };
@@ -105,6 +105,15 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
       },
     };
   };
+}
+
+/**
+ * The host with the lowest lot is first; among hosts drawing lots each wins in proportion to its
+ * weight, and so does the second behind it (weighted sampling after Efraimidis and Spirakis).
+ */
+function drawLot(weight: number): number {
+  const uniform = jitter(1) / 2; // 0 to 1
+  return -Math.log(1 - uniform) / weight;
 }
 
 function reasonOf(

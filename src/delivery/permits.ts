@@ -1,11 +1,15 @@
 /**
- * A bounded number of permits with a bounded line of those who wait for one, first come first
- * served. Waiting has a deadline. A full line or a deadline is an expected answer: no permit.
+ * A bounded number of permits with a bounded line of those who wait for one: one line for sessions
+ * and one for the queue, first come first served in each, served in turn while both wait, so that
+ * neither new mail nor a long queue starves the other. Waiting has a deadline. A full line or a
+ * deadline is an expected answer: no permit.
  */
 import type { Clock } from '../base/clock.ts';
 import { MovingDeadline } from '../base/moving-deadline.ts';
+import type { Origin } from './rate-limits.ts';
 
 interface Waiter {
+  readonly origin: Origin;
   readonly since: number;
   readonly signal: AbortSignal | undefined;
   readonly onAbort: () => void;
@@ -21,7 +25,8 @@ export interface PermitLimits {
 export class Permits {
   readonly #clock: Clock;
   readonly #limits: PermitLimits;
-  readonly #waiters = new Set<Waiter>();
+  readonly #lines: Readonly<Record<Origin, Set<Waiter>>> = { session: new Set(), queue: new Set() };
+  #servedLast: Origin = 'queue';
   readonly #deadline: MovingDeadline;
   #taken = 0;
 
@@ -36,7 +41,7 @@ export class Permits {
   }
 
   get waiting(): number {
-    return this.#waiters.size;
+    return this.#lines.session.size + this.#lines.queue.size;
   }
 
   /** Nobody has or wants a permit. */
@@ -45,55 +50,74 @@ export class Permits {
   }
 
   /** Whether a permit was given, at once or after a wait; each one is given back by `give`. */
-  take(signal?: AbortSignal): boolean | Promise<boolean> {
+  take(signal?: AbortSignal, origin: Origin = 'session'): boolean | Promise<boolean> {
     if (signal?.aborted === true) return false;
     if (this.#taken < this.#limits.permits) {
       this.#taken += 1;
       return true;
     }
-    if (this.#waiters.size >= this.#limits.waiters) return false;
+    if (this.waiting >= this.#limits.waiters) return false;
     return new Promise((resolve) => {
       const waiter: Waiter = {
+        origin,
         since: this.#clock.mono(),
         signal,
         onAbort: () => this.#settle(waiter, false),
         settle: resolve,
       };
       signal?.addEventListener('abort', waiter.onAbort, { once: true });
-      if (this.#waiters.size === 0) this.#deadline.set(this.#limits.waitMs);
-      this.#waiters.add(waiter);
+      if (this.waiting === 0) this.#deadline.set(this.#limits.waitMs);
+      this.#lines[origin].add(waiter);
     });
   }
 
   give(): void {
     const next = this.#first();
     if (next === undefined) this.#taken -= 1;
-    else this.#settle(next, true);
+    else {
+      this.#servedLast = next.origin;
+      this.#settle(next, true);
+    }
   }
 
   /** Sends all who wait away. */
   stop(): void {
-    for (const waiter of this.#waiters) this.#settle(waiter, false);
+    for (const line of Object.values(this.#lines)) {
+      for (const waiter of line) this.#settle(waiter, false);
+    }
     this.#deadline.stop();
   }
 
   #settle(waiter: Waiter, granted: boolean): void {
-    this.#waiters.delete(waiter);
+    this.#lines[waiter.origin].delete(waiter);
     waiter.signal?.removeEventListener('abort', waiter.onAbort);
     waiter.settle(granted);
   }
 
   #first(): Waiter | undefined {
-    for (const waiter of this.#waiters) return waiter;
-    return undefined;
+    const { session, queue } = this.#lines;
+    const [turn, other] = this.#servedLast === 'queue' ? [session, queue] : [queue, session];
+    return oldest(turn) ?? oldest(other);
   }
 
   #expire(): void {
     const now = this.#clock.mono();
-    for (const waiter of this.#waiters) {
-      const left = waiter.since + this.#limits.waitMs - now;
-      if (left > 0) return this.#deadline.set(left);
-      this.#settle(waiter, false);
+    const left: number[] = [];
+    for (const line of Object.values(this.#lines)) {
+      for (const waiter of line) {
+        const leftMs = waiter.since + this.#limits.waitMs - now;
+        if (leftMs > 0) {
+          left.push(leftMs);
+          break;
+        }
+        this.#settle(waiter, false);
+      }
     }
+    if (left.length > 0) this.#deadline.set(Math.min(...left));
   }
+}
+
+function oldest(line: ReadonlySet<Waiter>): Waiter | undefined {
+  for (const waiter of line) return waiter;
+  return undefined;
 }

@@ -11,7 +11,7 @@ export interface ProbesOptions {
   readonly courier: Pick<Courier, 'probe'>;
   readonly clock: Clock;
   /** Read anew at each use. */
-  readonly everyMs: () => number;
+  readonly everyMs: (key: string) => number;
   readonly signal: AbortSignal;
   /** A probe has ended; whoever still wants the destination watched says so again. */
   readonly onProbed: () => void;
@@ -38,7 +38,7 @@ export class Probes {
   watch(destination: Destination): void {
     if (this.#watches.has(destination.key)) return;
     const { clock, everyMs } = this.#options;
-    const ms = everyMs();
+    const ms = everyMs(destination.key);
     const watch: Watch = { timer: undefined, at: clock.now() + ms };
     watch.timer = clock.timer(ms, () => this.#probe(destination, watch));
     this.#watches.set(destination.key, watch);

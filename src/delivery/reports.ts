@@ -97,7 +97,7 @@ export interface ReportsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly hostname: () => string;
-  readonly lifetimeMs: () => number;
+  readonly lifetimeMs: (dest: string) => number;
   /** The hosted domain, by its own name, that mail for `domain` goes to; undefined: not ours. */
   readonly hosted: (domain: string) => string | undefined;
   /** There is new mail for a hosted domain. */
@@ -205,7 +205,7 @@ function reportOf(
     recipients: [{ address: to, parameters: { notify: 'NEVER' } }],
     sizeBytes: bytes.length,
     queuedAt: now,
-    expiresAt: now + options.lifetimeMs(),
+    expiresAt: now + options.lifetimeMs(dest),
     attempts: 0,
     senderProven: false,
     maybeDelivered: false,

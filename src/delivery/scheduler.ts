@@ -20,16 +20,15 @@ import { expireOverdue } from './expiry.ts';
 import { Lane } from './lane.ts';
 import type { Tenure } from './lease-keeper.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
-import { Pace } from './pace.ts';
-import { Places } from '../base/places.ts';
 import { Probes } from './probes.ts';
+import type { RateLimits } from './rate-limits.ts';
 import type { Reports } from './reports.ts';
+import { Turns } from './turns.ts';
 
 export interface SchedulerPolicy {
   /** Waits before the second, third, ... attempt; the last one repeats. */
   readonly retryMs: readonly number[];
   readonly lifetimeMs: number;
-  readonly probeMs: number;
   readonly finalReplyTimeoutMs: number;
 }
 
@@ -43,8 +42,12 @@ export interface SchedulerOptions {
   readonly route: (domain: string) => Destination | undefined;
   /** All destinations as configured now: one that is down is probed even when no mail waits. */
   readonly destinations?: () => readonly Destination[];
-  /** Read anew at each use, for a reload changes it. */
-  readonly policy: () => SchedulerPolicy;
+  /** For the mail of a domain. Read anew at each use, for a reload changes it. */
+  readonly policy: (dest: string) => SchedulerPolicy;
+  /** How often a destination that is down is asked; without a key, how often one looks for such. */
+  readonly probeMs: (key?: string) => number;
+  /** Without it there is no bound to the rate of messages. */
+  readonly rates?: RateLimits;
   /** Without it nobody is told and everything undeliverable is held. */
   readonly reports?: Reports;
   readonly onStoreFailure: () => void;
@@ -54,11 +57,6 @@ export interface SchedulerOptions {
   readonly spread?: () => number;
 }
 
-/** Deliveries at once, all destinations together. */
-const MAX_DELIVERIES = 200;
-/** For a domain without a destination: how many of its messages are held side by side. */
-const HOLDING = 10;
-const UNSERVED = '';
 const EXPIRY_EVERY_MS = 60_000;
 /** Lanes that end together are looked after together. */
 const SOON_MS = 20;
@@ -72,9 +70,8 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #keeper: LeaseKeeper;
   readonly #probes: Probes;
-  readonly #places = new Places(MAX_DELIVERIES);
+  readonly #turns: Turns;
   readonly #lanes = new Map<string, Lane>();
-  readonly #paces = new Map<string, Pace>();
   readonly #work = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
   #timer: Timer | undefined;
@@ -87,10 +84,17 @@ export class Scheduler {
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.#keeper = new LeaseKeeper(options.store, options.clock);
+    this.#turns = new Turns({
+      clock: options.clock,
+      route: options.route,
+      rates: options.rates,
+      isBarred: (dest) => this.#isBarred(dest),
+      stopped: this.#stopped.signal,
+    });
     this.#probes = new Probes({
       courier: options.courier,
       clock: options.clock,
-      everyMs: () => options.policy().probeMs,
+      everyMs: (key) => options.probeMs(key),
       signal: this.#stopped.signal,
       onProbed: () => this.#look(),
       supervise: (work) => this.#supervise(work),
@@ -98,13 +102,12 @@ export class Scheduler {
   }
 
   get activeDeliveries(): number {
-    return this.#places.taken;
+    return this.#turns.active;
   }
 
   /** Deliveries from the spool to a destination, now and at most; undefined when there are none. */
   paceOf(key: string): { readonly running: number; readonly limit: number } | undefined {
-    const pace = this.#paces.get(key);
-    return pace && { running: pace.running, limit: pace.limit };
+    return this.#turns.paceOf(key);
   }
 
   start(): void {
@@ -137,7 +140,7 @@ export class Scheduler {
   recovered(key: string): void {
     this.#probes.forget(key);
     if (this.#isStopped) return;
-    this.#paces.get(key)?.restart();
+    this.#turns.restart(key);
     for (const { dest } of this.#options.store.backlog()) {
       if (this.#options.route(dest)?.key !== key) continue;
       this.#lane(dest).recovered();
@@ -168,13 +171,13 @@ export class Scheduler {
   /** Starts what is due and sees to it that somebody looks again when the next thing is. */
   #look(): void {
     if (this.#isStopped) return;
-    const { store, clock, policy, health, destinations } = this.#options;
+    const { store, clock, probeMs, health, destinations } = this.#options;
     const now = clock.now();
     this.#lookAt = Infinity;
     const restMs = this.#restUntil - clock.mono();
     if (restMs > 0) return this.#lookIn(restMs);
     // A destination that nobody has mail for goes down unseen: look now and then.
-    let next = now + policy().probeMs;
+    let next = now + probeMs();
     for (const { dest, nextDueAt } of store.backlog()) {
       const down = this.#downNow(dest);
       if (down !== undefined) this.#probes.watch(down);
@@ -214,7 +217,7 @@ export class Scheduler {
 
   #laneEnded(dest: string, lane: Lane): void {
     if (lane.isIdle && !lane.isDraining) this.#lanes.delete(dest);
-    for (const [key, pace] of this.#paces) if (pace.isIdle) this.#paces.delete(key);
+    this.#turns.forgetIdle();
     this.#lookIn(SOON_MS);
   }
 
@@ -227,27 +230,18 @@ export class Scheduler {
       store,
       clock,
       keeper: this.#keeper,
-      mayRun: () => this.#mayRun(dest),
-      deliver: (lease, tenure) => this.#deliver(dest, lease, tenure),
+      mayRun: () => this.#turns.limit(dest),
+      deliver: (lease, tenure) => {
+        const { sizeBytes } = lease.entry;
+        return this.#turns.run(dest, sizeBytes, tenure.signal, () => this.#attempt(lease, tenure));
+      },
     });
     this.#lanes.set(dest, lane);
     return lane;
   }
 
-  #mayRun(dest: string): number {
-    if (this.#isStopped || this.#downNow(dest) !== undefined) return 0;
-    return this.#pace(dest).limit;
-  }
-
-  /** Waits for a place at its destination, then for one of all, so that nobody starves another. */
-  #deliver(dest: string, lease: Lease, tenure: Tenure): Promise<AttemptResult> {
-    return this.#pace(dest).run(() =>
-      this.#places.run(async () => {
-        // While it waited the destination may have gone down, or its lease been lost.
-        if (tenure.signal.aborted || this.#mayRun(dest) === 0) return 'untried';
-        return this.#attempt(lease, tenure);
-      }),
-    );
+  #isBarred(dest: string): boolean {
+    return this.#isStopped || this.#downNow(dest) !== undefined;
   }
 
   /** A message that trips us up must not stop the others, nor itself be lost: it is put off. */
@@ -260,17 +254,6 @@ export class Scheduler {
       this.#logCrash(error, lease.id);
       return postpone(this.#options, lease);
     }
-  }
-
-  #pace(dest: string): Pace {
-    const destination = this.#options.route(dest);
-    const key = destination?.key ?? UNSERVED;
-    const known = this.#paces.get(key);
-    if (known !== undefined) return known;
-    const maxConnections = destination?.maxConnections ?? HOLDING;
-    const pace = new Pace(() => this.#options.route(dest)?.maxConnections ?? maxConnections);
-    this.#paces.set(key, pace);
-    return pace;
   }
 
   /** Where mail is tried the last attempt notices that its time is over. One look at a time. */

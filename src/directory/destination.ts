@@ -17,24 +17,32 @@ export function buildDestination(settings: DestinationSettings): Destination {
   const full =
     'hosts' in settings
       ? settings
-      : { hosts: [settings], tls: 'opportunistic' as const, max_connections: DEFAULT_CONNECTIONS };
+      : {
+          hosts: [settings],
+          tls: 'opportunistic' as const,
+          max_connections: DEFAULT_CONNECTIONS,
+          rate: undefined,
+        };
   const hosts = full.hosts.map((entry, index): DestinationHost => ({
     host: entry.host.toLowerCase(),
     port: entry.port,
     priority: ('priority' in entry ? entry.priority : undefined) ?? index * PRIORITY_STEP,
+    ...('weight' in entry && entry.weight !== 1 && { weight: entry.weight }),
   }));
-  const { tls, max_connections: maxConnections } = full;
-  return { key: keyOf(hosts, tls, maxConnections), hosts, tls, maxConnections };
+  const { tls, max_connections: maxConnections, rate } = full;
+  const settled = { hosts, tls, maxConnections, ...(rate !== undefined && { rate }) };
+  return { key: keyOf(settled), ...settled };
 }
 
 /** `192.0.2.10:25` where all else is as usual; the rest follows only where it is not. */
-function keyOf(hosts: readonly DestinationHost[], tls: Destination['tls'], connections: number) {
+function keyOf({ hosts, tls, maxConnections, rate }: Omit<Destination, 'key'>) {
   const ranked = hosts.toSorted((a, b) => a.priority - b.priority || (text(a) < text(b) ? -1 : 1));
   const parts = [
     ranked.map((entry, index) => separator(ranked[index - 1], entry) + text(entry)).join(''),
   ];
   if (tls !== 'opportunistic') parts.push(`tls=${tls}`);
-  if (connections !== DEFAULT_CONNECTIONS) parts.push(`connections=${connections}`);
+  if (maxConnections !== DEFAULT_CONNECTIONS) parts.push(`connections=${maxConnections}`);
+  if (rate !== undefined) parts.push(`rate=${rate.messages}/${rate.perMs / 1000}s`);
   return parts.join(' ');
 }
 
@@ -44,8 +52,9 @@ function separator(before: DestinationHost | undefined, host: DestinationHost): 
   return before.priority === host.priority ? ',' : '>';
 }
 
-function text({ host, port }: DestinationHost): string {
-  return formatEndpoint({ host: canonicalHost(host), port });
+function text({ host, port, weight }: DestinationHost): string {
+  const place = formatEndpoint({ host: canonicalHost(host), port });
+  return weight === undefined ? place : `${place}*${weight}`;
 }
 
 export interface HostFault {

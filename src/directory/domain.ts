@@ -1,5 +1,6 @@
 /** Who our customers are: one hosted domain, as a value made from its file. */
 import type { Address } from '../mail/address.ts';
+import type { QueueOverride } from './queue-policy.ts';
 import type { Accounts, Outgoing } from './account.ts';
 
 export interface DestinationHost {
@@ -7,6 +8,8 @@ export interface DestinationHost {
   readonly port: number;
   /** Hosts of the lowest number are tried first. */
   readonly priority: number;
+  /** Share of the load among hosts of one priority; 1 when not given. */
+  readonly weight?: number;
 }
 
 export interface Destination {
@@ -15,6 +18,8 @@ export interface Destination {
   readonly hosts: readonly DestinationHost[];
   readonly tls: 'opportunistic' | 'required' | 'off';
   readonly maxConnections: number;
+  /** At most so many messages in so much time; no bound when not given. */
+  readonly rate?: { readonly messages: number; readonly perMs: number };
 }
 
 export type RecipientSource =
@@ -46,6 +51,8 @@ export interface Domain {
   readonly pluginOptions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly caseSensitiveLocalParts: boolean;
   readonly contact: string | undefined;
+  /** How its mail is tried, where that differs from the node. */
+  readonly queue: QueueOverride;
   readonly outgoing: Outgoing;
   /** Equal keys may share a transaction: destination and filter policy. */
   readonly policyGroup: string;

@@ -11,6 +11,7 @@ import { buildDestination, destinationFaults } from './destination.ts';
 import { asciiDomain } from './domain-name.ts';
 import type { Domain } from './domain.ts';
 import { accountProblems, buildOutgoing } from './load-accounts.ts';
+import { buildQueueOverride } from './queue-policy.ts';
 import { readRecipients } from './recipient-source.ts';
 
 export interface DomainsReading {
@@ -72,6 +73,7 @@ function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): 
     pluginOptions,
     caseSensitiveLocalParts: settings.case_sensitive_local_parts,
     contact: settings.contact,
+    queue: buildQueueOverride(settings),
     outgoing: buildOutgoing(domainFile),
     policyGroup: `${destination.key} ${canonical({ ...policy, pluginOptions })}`,
     file,

@@ -64,7 +64,10 @@ export function controlView(parts: ViewedParts): GatewayView {
       spool: parts.spool,
       wake: parts.wake,
       outage: (dest) => outageOf(parts.destinations, dest),
-      lifetimeMs: () => parts.config().queue.lifetimeMs,
+      lifetimeMs: (dest) => {
+        const override = parts.generation().directory.find(dest)?.queue;
+        return { ...parts.config().queue, ...override }.lifetimeMs;
+      },
     },
     recipients: recipientsView(parts),
     traces: parts.traces,

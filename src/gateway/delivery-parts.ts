@@ -12,10 +12,12 @@ import { createCourier } from '../delivery/courier.ts';
 import type { HealthChange } from '../delivery/destination-health.ts';
 import { HealthBook } from '../delivery/destination-health.ts';
 import { HealthNotes } from '../delivery/health-notes.ts';
+import { RateLimits } from '../delivery/rate-limits.ts';
 import type { Reports } from '../delivery/reports.ts';
 import { createReports } from '../delivery/reports.ts';
 import { Scheduler } from '../delivery/scheduler.ts';
 import type { Directory } from '../directory/domain.ts';
+import { probeMsOf } from '../directory/queue-policy.ts';
 import { OutageClock } from '../pipeline/outage-clock.ts';
 import { RecipientLessons } from '../pipeline/recipient-lessons.ts';
 import { RecipientMemory } from '../pipeline/recipient-memory.ts';
@@ -39,6 +41,7 @@ export interface DeliveryParts {
   readonly courier: Courier;
   readonly reports: Reports;
   readonly scheduler: Scheduler;
+  readonly rates: RateLimits;
   /** Reads what is remembered of destinations; before the scheduler starts. */
   remember(): Promise<void>;
 }
@@ -49,6 +52,8 @@ const NAMED_DOMAINS = 20;
 export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   const { store, ids, clock, log, config, directory } = options;
   const hostname = () => config().hostname;
+  const queueOf = (dest: string) => ({ ...config().queue, ...directory().find(dest)?.queue });
+  const rates = new RateLimits(clock);
   const outages = new OutageClock(store.ttl, clock);
   const memory = new RecipientMemory({
     map: store.ttl,
@@ -77,7 +82,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     clock,
     log,
     hostname,
-    lifetimeMs: () => config().queue.lifetimeMs,
+    lifetimeMs: (dest) => queueOf(dest).lifetimeMs,
     hosted: (domain) => directory().find(domain)?.name,
     wake: (dest) => scheduler.wake(dest),
   });
@@ -90,10 +95,16 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     reports,
     route: (domain) => directory().find(domain)?.destination,
     destinations: () => directory().domains.map((domain) => domain.destination),
-    policy: () => ({
-      ...config().queue,
+    policy: (dest) => ({
+      ...queueOf(dest),
       finalReplyTimeoutMs: config().delivery.finalReplyTimeoutMs,
     }),
+    probeMs: (key) =>
+      probeMsOf(
+        config().queue,
+        directory().domains.filter(({ destination }) => destination.key === key),
+      ),
+    rates,
     onStoreFailure: options.onStoreFailure,
     learn: (dest, address, outcome) => {
       const domain = directory().find(address.domain) ?? directory().find(dest);
@@ -104,7 +115,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     await outages.start();
     health.restore(await notes.load());
   };
-  return { memory, lessons, health, courier, reports, scheduler, remember };
+  return { memory, lessons, health, courier, reports, scheduler, rates, remember };
 }
 
 /** A destination that goes down or comes back: the alert of the operators. */

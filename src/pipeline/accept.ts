@@ -12,6 +12,7 @@ import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { logAttempt, logDone } from '../delivery/attempt-log.ts';
 import type { Courier, DeliveryReport } from '../delivery/courier.ts';
+import type { RateLimits } from '../delivery/rate-limits.ts';
 import type { Reports } from '../delivery/reports.ts';
 import { handedTo } from '../delivery/reports.ts';
 import { lastAnswer } from '../delivery/settlement.ts';
@@ -67,6 +68,7 @@ export interface AcceptDeps {
   readonly isDown: (destination: string) => boolean;
   /** Tells the scheduler that there is new work for a domain. */
   readonly wake: (domain: string) => void;
+  readonly rates: Pick<RateLimits, 'take'>;
   /** Hears what became of each recipient. */
   readonly lessons: Pick<RecipientLessons, 'outcome'>;
   readonly clock: Clock;
@@ -84,7 +86,11 @@ export class Accept {
     const { domain } = message;
     if (message.hold !== undefined)
       return this.#spool(message, message.envelope.recipients, settings);
-    if (this.#deps.isDown(domain.destination.key)) {
+    const { destination } = domain;
+    // Beyond the rate that the destination was promised it cannot be had now either.
+    const isBeyondRate = () =>
+      settings.cutThrough && this.#deps.rates.take(destination, 'session') > 0;
+    if (this.#deps.isDown(destination.key) || isBeyondRate()) {
       if (!domain.services.has('fallback'))
         return { reply: replies.destinationDown(), how: 'deferred' };
       return this.#spool(message, message.envelope.recipients, settings);
@@ -168,6 +174,7 @@ export class Accept {
     const full = isTaken ? undefined : overQuota(store, domain, settings.quota, sizeBytes);
     if (full !== undefined) return { reply: full, how: 'deferred' };
     const now = clock.now();
+    const queue = { ...settings, ...domain.queue };
     const entry: SpoolEntry = {
       v: 1,
       id,
@@ -183,7 +190,7 @@ export class Accept {
       }),
       sizeBytes,
       queuedAt: message.arrivedAt,
-      expiresAt: message.arrivedAt + settings.lifetimeMs,
+      expiresAt: message.arrivedAt + queue.lifetimeMs,
       attempts: outcomes === undefined ? 0 : 1,
       senderProven: message.senderProven,
       maybeDelivered: outcomes?.some((o) => o.kind === 'deferred' && o.maybeDelivered) ?? false,
@@ -192,7 +199,7 @@ export class Accept {
     };
     // A refusal of one recipient or a first try: at once. A destination that put us off: later.
     const putOff = outcomes?.some((outcome) => outcome.kind === 'deferred') ?? false;
-    const dueAt = putOff ? now + (settings.retryMs[0] ?? 0) : now;
+    const dueAt = putOff ? now + (queue.retryMs[0] ?? 0) : now;
     try {
       await store.commit(entry, dueAt, message.content);
     } catch (error) {

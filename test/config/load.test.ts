@@ -108,6 +108,7 @@ test("the contract's example is read as it is meant", async () => {
     queue: {
       retryMs: [60_000, 300_000, 600_000, 1_200_000, 2_400_000, 3_600_000],
       lifetimeMs: 432_000_000,
+      delayWarningMs: 14_400_000,
       probeMs: 30_000,
       maxMessages: undefined,
       maxBytes: undefined,

@@ -90,7 +90,7 @@ test('a destination that is down is not tried, only probed, at the configured in
     rig.courier.probes.map(({ at }) => (at - from) / 1000),
     [30, 60, 90, 120, 150, 180],
   );
-  rig.policy = { ...rig.policy, probeMs: 2 * MINUTE };
+  rig.probeMs = 2 * MINUTE;
   await rig.clock.advance(5 * MINUTE);
   assert.equal(rig.courier.probes.length, 6 + 3, 'one was planned before the reload');
   const attempts = (await rig.entries()).map((entry) => entry.attempts);

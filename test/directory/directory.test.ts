@@ -71,6 +71,8 @@ test('settings that are left out have their defaults', async () => {
     pluginOptions: {},
     caseSensitiveLocalParts: false,
     contact: undefined,
+    queue: {},
+    quota: { messages: Infinity, bytes: Infinity },
     outgoing: { enabled: false, accounts: [], nullSender: 'accept' },
     file: '/none/x.yaml',
   });
@@ -89,6 +91,11 @@ const DESTINATIONS: readonly [string, string][] = [
   [
     '{ hosts: [{ host: late.example, priority: 9 }, { host: first.example, priority: 1 }], tls: required, max_connections: 5 }',
     'first.example:25>late.example:25 tls=required connections=5',
+  ],
+  ['{ hosts: [192.0.2.1], rate: 100/m }', '192.0.2.1:25 rate=100/60s'],
+  [
+    '{ hosts: [{ host: b.example, priority: 5, weight: 3 }, { host: a.example, priority: 5 }] }',
+    'a.example:25,b.example:25*3',
   ],
 ];
 

@@ -50,6 +50,7 @@ const DOMAIN: Domain = {
   pluginOptions: {},
   caseSensitiveLocalParts: false,
   contact: undefined,
+  queue: {},
   outgoing: { enabled: false, accounts: [], nullSender: 'accept' },
   policyGroup: '',
   file: '',
@@ -95,6 +96,7 @@ async function through({
     // oxlint-disable-next-line require-await -- the reports' shape
     reports: { relayed: relayed ?? (async () => false) },
     isDown: () => isDown,
+    rates: { take: () => 0 },
     wake: () => undefined,
     lessons: { outcome: () => undefined },
     clock,

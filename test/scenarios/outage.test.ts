@@ -227,3 +227,54 @@ test('an outage keeps its beginning and its history through a restart', async ()
     await destination.stop();
   }
 });
+
+test('a domain has its own times: its mail is tried, probed and given up by them', async () => {
+  const destination = await new Destination().start();
+  await destination.stop();
+  const queue = '{ retry: [1s], lifetime: 3s, probe: 500ms }';
+  const gateway = await Gateway.run({
+    node: 'queue: { retry: [1h], lifetime: 5d, probe: 1h }',
+    domains: { 'example.org': domainFile(destination.port, { queue }) },
+  });
+  try {
+    await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(1));
+    const down = await gateway.event('dest.down');
+    await destination.start();
+    await until('the mail delivered', () => destination.arrived.length === 1);
+    await gateway.event('dest.up');
+    assert.equal(down['dest'], `127.0.0.1:${destination.port}`);
+    const list = await gateway.cli('queue', 'list', '--json');
+    assert.equal(list.stdout, '');
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('beyond the rate of a destination mail waits in the queue and follows in time', async () => {
+  const destination = await new Destination().start();
+  const gateway = await Gateway.run({
+    domains: {
+      'example.org': [
+        'domain: example.org',
+        'recipients: any',
+        `destination: { hosts: ["127.0.0.1:${destination.port}"], tls: "off", rate: 2/s }`,
+        '',
+      ].join('\n'),
+    },
+  });
+  try {
+    const replies = [];
+    for (let n = 0; n < 5; n++)
+      replies.push(await sendMail(gateway.port(), 'a@b.example', ['x@example.org'], mail(n)));
+    assert.match(replies[0] ?? '', /delivered/);
+    assert.ok(
+      replies.some((reply) => /^250 .* queued$/.test(reply)),
+      replies.join('; '),
+    );
+    await until('all delivered', () => destination.arrived.length === 5);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});

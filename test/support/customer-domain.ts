@@ -16,6 +16,7 @@ export const CUSTOMER_DOMAIN: Domain = {
   pluginOptions: {},
   caseSensitiveLocalParts: false,
   contact: undefined,
+  queue: {},
   outgoing: { enabled: false, accounts: [], nullSender: 'accept' },
   policyGroup: 'x',
   file: 'example.org.yaml',

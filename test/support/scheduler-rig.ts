@@ -41,6 +41,7 @@ export class SchedulerRig {
   readonly courier: FakeCourier;
   readonly scheduler: Scheduler;
   storeFailures = 0;
+  probeMs = 30_000;
   domains: Readonly<Record<string, string>>;
   policy: SchedulerPolicy;
   #mails = 0;
@@ -53,7 +54,6 @@ export class SchedulerRig {
     this.policy = {
       retryMs: [MINUTE, 5 * MINUTE, 10 * MINUTE],
       lifetimeMs: 5 * 24 * 60 * MINUTE,
-      probeMs: 30_000,
       finalReplyTimeoutMs: MINUTE,
       ...options.policy,
     };
@@ -78,6 +78,7 @@ export class SchedulerRig {
       log: this.log,
       route: (domain) => destination(this.domains[domain], maxConnections),
       policy: () => this.policy,
+      probeMs: () => this.probeMs,
       onStoreFailure: () => {
         this.storeFailures += 1;
       },
