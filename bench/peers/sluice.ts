@@ -38,7 +38,7 @@ export const sluice = {
 
 async function writeConfiguration(scene: SluiceScene): Promise<void> {
   const { folder, port, destinationPort, plugins = [] } = scene;
-  mkdirSync(join(folder, 'domains'));
+  mkdirSync(join(folder, 'domains'), { recursive: true });
   writeFileSync(join(folder, 'recipients.txt'), `${knownRecipients().join('\n')}\n`);
   writeFileSync(
     join(folder, 'domains', `${DOMAIN}.yaml`),

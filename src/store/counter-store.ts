@@ -17,7 +17,7 @@ import type { CounterWindow } from './calendar.ts';
 
 export interface Demand {
   readonly key: string;
-  /** An IANA name such as `Europe/Berlin`. */
+  /** An IANA name such as `Europe/Berlin`; always the same one for a key. */
   readonly timeZone: string;
   /** A window that is not named is not counted; with `Infinity` it is counted without a limit. */
   readonly limits: Readonly<Partial<Record<CounterWindow, number>>>;

@@ -184,5 +184,5 @@ test('random steps give the same results in LevelDB as in the model', async () =
       await fixture.close();
     }
   });
-  await fc.assert(run, { numRuns: 60 });
+  await fc.assert(run, { numRuns: Number(process.env['SEEDS'] ?? 60) });
 });

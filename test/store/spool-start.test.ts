@@ -31,6 +31,12 @@ test('with 100,000 messages waiting the store opens without reading their index'
     ...database,
     keys: (range) => counted(database.keys(range)),
     entries: (range) => counted(database.entries(range)),
+    async *firstKeys(range, skipTo) {
+      for await (const key of database.firstKeys(range, skipTo)) {
+        read++;
+        yield key;
+      }
+    },
     getMany(keys) {
       read += keys.length;
       return database.getMany(keys);

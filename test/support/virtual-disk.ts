@@ -49,6 +49,14 @@ export function virtualDatabase(options: VirtualDatabaseOptions): Database {
       const page = sorted(range);
       if (page.length > 0) yield page;
     },
+    async *firstKeys(range, skipTo) {
+      let from = 'gt' in range ? range.gt : range.gte;
+      for (const [key] of sorted(range)) {
+        if (key < from) continue;
+        yield key;
+        from = skipTo(key);
+      }
+    },
     compact: async () => undefined,
     close: async () => undefined,
   };

@@ -28,8 +28,9 @@ export class CounterState {
 
   bucket(window: CounterWindow, span: Span): Bucket {
     const known = this.buckets.get(window);
-    const ahead = known === undefined ? -1 : known.start - span.start;
-    if (known !== undefined && ahead >= 0 && ahead <= STAYS_WINDOWS * (span.end - span.start))
+    if (known?.start === span.start) return known;
+    const ahead = known === undefined || known.count === 0 ? -1 : known.start - span.start;
+    if (known !== undefined && ahead > 0 && ahead <= STAYS_WINDOWS * (span.end - span.start))
       return known;
     const bucket = { ...span, count: 0 };
     this.buckets.set(window, bucket);

@@ -34,6 +34,8 @@ export interface Database extends BatchWriter {
   /** In key order, a page at a time; the view of the moment it began. */
   keys(range: Range): AsyncIterable<readonly string[]>;
   entries(range: Range): AsyncIterable<readonly KeyValue[]>;
+  /** The first key of the range, then the first at or behind `skipTo` of it, and so on. */
+  firstKeys(range: Range, skipTo: (key: string) => string): AsyncIterable<string>;
   /** Gives the disk space of deleted keys in [start, end) back. */
   compact(start: string, end: string): Promise<void>;
   close(): Promise<void>;
@@ -125,9 +127,30 @@ function adapt(level: ClassicLevel<string, Buffer>): Database {
     },
     keys: (range) => pages(level.keys(options(range))),
     entries: (range) => pages(level.iterator(options(range))),
+    firstKeys: (range, skipTo) => skipping(level.keys<string>(range), skipTo),
     compact: (start, end) => level.compactRange(start, end),
     close: () => level.close(),
   };
+}
+
+async function* skipping(
+  iterator: {
+    next(): Promise<string | undefined>;
+    seek(target: string): void;
+    close(): Promise<void>;
+  },
+  skipTo: (key: string) => string,
+): AsyncIterable<string> {
+  try {
+    for (;;) {
+      const key = await iterator.next().catch(readError);
+      if (key === undefined) return;
+      yield key;
+      iterator.seek(skipTo(key));
+    }
+  } finally {
+    await iterator.close();
+  }
 }
 
 async function* pages<T>(iterator: {

@@ -18,20 +18,18 @@ export class DueIndex {
 
   /** Finds who has waiting messages, by one seek each; `countOf` knows how many. */
   async open(countOf: (dest: string) => number): Promise<Set<string>> {
-    let from = 'd!';
-    for (;;) {
-      const first = await this.#firstKey(from);
-      if (first === undefined) break;
-      const place = parseDueKey(first);
-      if (place === undefined) {
-        from = `${first}\0`; // not written by us: passed over
-        continue;
-      }
+    const skipTo = (key: string) => {
+      const place = parseDueKey(key);
+      // A key not written by us is passed over.
+      return place === undefined ? `${key}\0` : endOf(duePrefix(place.dest));
+    };
+    for await (const key of this.#database.firstKeys({ gte: 'd!', lt: endOf('d!') }, skipTo)) {
+      const place = parseDueKey(key);
+      if (place === undefined) continue;
       const { dest, dueAt, id } = place;
       const window = new DueWindow({ dueAt, id });
       window.messages = countOf(dest);
       this.#windows.set(dest, window);
-      from = endOf(duePrefix(dest));
     }
     return new Set(this.#windows.keys());
   }
@@ -40,12 +38,6 @@ export class DueIndex {
   recounted(dest: string, messages: number): void {
     const window = this.#windows.get(dest);
     if (window !== undefined) window.messages = messages;
-  }
-
-  async #firstKey(from: string): Promise<string | undefined> {
-    for await (const [key] of this.#database.keys({ gte: from, lt: endOf('d!'), limit: 1 }))
-      return key;
-    return undefined;
   }
 
   destinations(): Iterable<readonly [dest: string, window: DueWindow]> {

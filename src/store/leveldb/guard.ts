@@ -56,6 +56,7 @@ export function guard(database: Database, options: GuardOptions): GuardedDatabas
     has: (key) => database.has(key),
     keys: (range) => database.keys(range),
     entries: (range) => database.entries(range),
+    firstKeys: (range, skipTo) => database.firstKeys(range, skipTo),
     compact: (start, end) => database.compact(start, end),
     close: () => database.close(),
     failure: () => failure,

@@ -163,8 +163,9 @@ export class MemoryCounterStore implements CounterStore {
     const known = buckets.get(window);
     // Set back by less than two windows, the clock stays in the later one.
     const length = span.end - span.start;
-    if (known !== undefined && known.start >= span.start && known.start - span.start <= 2 * length)
-      return known;
+    if (known?.start === span.start) return known;
+    const isAhead = known !== undefined && known.count > 0 && known.start > span.start;
+    if (isAhead && known.start - span.start <= 2 * length) return known;
     const bucket = { ...span, count: 0 };
     buckets.set(window, bucket);
     return bucket;
