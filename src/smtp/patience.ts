@@ -55,6 +55,11 @@ export class Patience {
     if (this.#notTaken > this.#limits.recipientsNotTaken) this.error();
   }
 
+  /** It was a message all the same: who relays many of which none is wanted is no idler. */
+  messageRefused(): void {
+    this.#fruitless -= 1;
+  }
+
   messageTaken(): void {
     this.#strikes = 0;
     this.#fruitless = 0;

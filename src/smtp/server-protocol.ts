@@ -109,6 +109,7 @@ export class ServerProtocol {
   /** The content was read and judged. */
   contentEnded(reply: Reply): Answer {
     if (isPositive(reply)) this.#patience.messageTaken();
+    else this.#patience.messageRefused();
     this.#setState('ready');
     return answer(reply);
   }

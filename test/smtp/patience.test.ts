@@ -38,6 +38,21 @@ for (const [what, step, times] of STEPS) {
   });
 }
 
+test('messages that are refused neither count nor win anything back', () => {
+  const patience = new Patience(LIMITS);
+  const refused = () => {
+    patience.command('MAIL', false);
+    patience.messageRefused();
+  };
+  assert.equal(timesUntilOver(patience, refused), Infinity);
+  patience.error();
+  refused();
+  assert.equal(
+    timesUntilOver(patience, (p) => p.error()),
+    2,
+  );
+});
+
 test('what counts, counts together, and errors are told in all', () => {
   const patience = new Patience(LIMITS);
   patience.error();
