@@ -14,7 +14,7 @@ import { ControlServer } from './control/server.ts';
 import { announce } from './gateway/announcement.ts';
 import { controlView } from './gateway/control-view.ts';
 import { dataFolder } from './gateway/data-folder.ts';
-import type { DeliveryParts } from './gateway/delivery-parts.ts';
+import type { DeliveryParts, RemoteServers } from './gateway/delivery-parts.ts';
 import { buildDelivery } from './gateway/delivery-parts.ts';
 import { Housekeeping } from './gateway/housekeeping.ts';
 import { Listeners } from './gateway/listeners.ts';
@@ -40,6 +40,8 @@ export interface GatewayOptions {
   readonly version: string;
   /** A seam for crash tests. */
   readonly openStore?: typeof openLevelStore;
+  /** A seam for tests whose mail servers all are on loopback. */
+  readonly remote?: RemoteServers;
   /** Called once the store is open: no other gateway runs on this data folder. */
   readonly onStoreOpen?: () => void;
   /** Called once when the gateway cannot go on, or was asked to stop over the control socket. */
@@ -160,8 +162,9 @@ export class Gateway {
       config: () => this.#config,
       directory: () => this.#current().directory,
       onStoreFailure: () => this.#storeFailed(),
+      remote: this.#options.remote,
     });
-    const { health, courier, reports, scheduler, memory, lessons, rates } = delivery;
+    const { health, courier, reports, scheduler, memory, lessons, rates, exchangers } = delivery;
     const isDown = (destination: string) => health.isDown(destination);
     const wake = (dest: string) => scheduler.wake(dest);
     const verifier = new RecipientVerifier({ memory, courier, isDown, clock, log });
@@ -177,6 +180,8 @@ export class Gateway {
       harvest: new HarvestGuard(clock),
       staging,
       isDown,
+      exchangers,
+      lessons,
       lacksSmtpUtf8: (destination: string) => courier.lacksSmtpUtf8(destination),
       clock,
       log,

@@ -131,6 +131,8 @@ export interface ConnectView {
 export interface MailView extends ConnectView {
   readonly id: string;
   readonly direction: 'in' | 'out';
+  /** Of the customer who sends, for direction `out`. */
+  readonly account?: string;
   readonly envelope: Envelope;
 }
 export interface RcptView<Schema extends OptionSchema = OptionSchema> extends MailView {

@@ -22,7 +22,8 @@ const IDS_PER_MS = 512;
 const MAX_ID = 32 ** 10 - 1;
 const SESSION_CHARS = 10;
 const MAX_MS = 2 ** 41 - 1;
-const MESSAGE_ID = /^[0-9A-HJKMNP-TV-Z]{10}\.[0-9]{1,6}$/;
+/** With a part's number: mail for several destinations, parted (delivery/fan-out.ts). */
+const MESSAGE_ID = /^[0-9A-HJKMNP-TV-Z]{10}\.[0-9]{1,6}(?:-[0-9]{1,12})?$/;
 
 /** Reserved ahead of the clock: a few small writes a day. */
 const RESERVED_MS = 3_600_000;

@@ -35,6 +35,7 @@ const LEVEL_OF = {
   'smtp.reject.data': 'info',
   'smtp.reject.abuse': 'warn',
   'msg.in': 'info',
+  'msg.part': 'info',
   'msg.done': 'info',
   'scan.result': 'debug',
   'scan.error': 'warn',

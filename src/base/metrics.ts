@@ -258,6 +258,8 @@ function word(value: unknown, absent = 'other'): string {
 
 /** Something that the configuration names, and so of a bounded number. */
 function name(value: unknown): string {
+  // Domains that are not hosted here are the network's word: all of them are one.
+  if (typeof value === 'string' && value.startsWith('mx:')) return 'mx';
   return typeof value === 'string' ? value.slice(0, MAX_NAME) : 'none';
 }
 

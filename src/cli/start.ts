@@ -12,6 +12,7 @@ import { logDestination, SILENT_LOG } from '../base/log.ts';
 import { readVersion } from '../base/version.ts';
 import { formatProblem } from '../config/problem.ts';
 import { Gateway } from '../gateway.ts';
+import type { RemoteServers } from '../gateway/delivery-parts.ts';
 import { loadGeneration } from '../gateway/generations.ts';
 import { logProblem } from '../gateway/problem-log.ts';
 import { createRecorder } from '../gateway/recorder.ts';
@@ -27,6 +28,8 @@ export interface StartOptions {
   readonly config: string;
   /** Lines for people instead of JSON; by default on a terminal. */
   readonly logPretty?: boolean;
+  /** A seam for tests. */
+  readonly remote?: RemoteServers;
 }
 
 export async function start(options: StartOptions): Promise<number> {
@@ -71,6 +74,7 @@ export async function start(options: StartOptions): Promise<number> {
     recorder,
     version,
     onStoreOpen: () => held?.release(),
+    ...(options.remote && { remote: options.remote }),
     onEnd: (why) => ended.resolve(why === 'stop' ? 0 : EXIT_FAILED),
   });
   const onStop = () => {

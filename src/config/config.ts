@@ -6,6 +6,7 @@
 import { dirname, resolve } from 'node:path';
 import type { Level } from '../base/log.ts';
 import type { DomainFile } from './domain-file.ts';
+import type { DestinationSettings } from './domain-schema.ts';
 import type { Endpoint } from './endpoint.ts';
 import { formatEndpoint } from './endpoint.ts';
 import type { NodeSettings } from './node-schema.ts';
@@ -33,6 +34,9 @@ export interface Config {
   readonly limits: LimitsConfig;
   readonly queue: QueueConfig;
   readonly delivery: { readonly cutThrough: boolean; readonly finalReplyTimeoutMs: number };
+  /** Where mail for domains that are not hosted here goes; undefined: to their MX hosts. */
+  readonly smarthost:
+    { readonly settings: DestinationSettings; readonly problemAt: ProblemAt } | undefined;
   readonly log: { readonly level: Level; readonly file: string | null };
 }
 
@@ -145,6 +149,11 @@ export function buildConfig(
     delivery: {
       cutThrough: delivery.cut_through,
       finalReplyTimeoutMs: delivery.final_reply_timeout,
+    },
+    smarthost: delivery.smarthost && {
+      settings: delivery.smarthost,
+      problemAt: (at, text, severity) =>
+        source.problemAt(['delivery', 'smarthost', ...at], text, severity),
     },
     log: { level: log.level, file: log.file === null ? null : path(log.file) },
   };

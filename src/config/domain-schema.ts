@@ -35,7 +35,7 @@ const destinationHost = z.union(
 /** The bounds of a destination's connections, as a number of ours: Postfix takes 50 from one client. */
 const MAX_CONNECTIONS = 1000;
 
-const destination = z.union(
+export const destination = z.union(
   [
     endpoint(SMTP_PORT),
     z.strictObject({

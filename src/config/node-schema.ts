@@ -3,7 +3,7 @@
  * file's own names; `config.ts` is what the program sees. docs/configuration.md explains each key.
  */
 import * as z from 'zod';
-import { isSetting } from './domain-schema.ts';
+import { destination, isSetting } from './domain-schema.ts';
 import { nodeQueue } from './queue-schema.ts';
 import {
   duration,
@@ -106,6 +106,7 @@ export const nodeSchema = z.strictObject({
     .strictObject({
       cut_through: z.boolean().prefault(true),
       final_reply_timeout: duration('100ms', '10m').prefault('60s'),
+      smarthost: destination.optional(),
     })
     .prefault({}),
   log: z

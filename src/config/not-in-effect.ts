@@ -19,20 +19,26 @@ export const NODE_FEATURES: readonly Feature[] = [
     text: 'the PROXY protocol is not in effect in this version',
   },
   { path: ['listeners', '*', 'xclient'], text: 'XCLIENT is not in effect in this version' },
-  {
-    path: ['dns', 'servers'],
-    text: "not in effect in this version: the system's servers are asked",
-  },
 ];
 
 export const DOMAIN_FEATURES: readonly Feature[] = [
-  { path: ['outgoing', 'enabled'], text: 'outgoing mail is not in effect in this version' },
+  ...ofAccounts('identity', 'limits', 'auto_lock', 'auto_lock_identities', 'lock_minutes'),
+  ...ofAccounts('max_auto_unlocks', 'dkim_selector', 'quarantine_reply', 'archive'),
+  ...ofAccounts('block_macros', 'refuse_new_domains', 'reauthentication', 'other_domains'),
+  ...ofAccounts('smarthost'),
   { path: ['destination', 'xclient'], text: 'XCLIENT is not in effect in this version' },
   {
     path: ['attachments'],
     text: 'not in effect: the plugin attachments is not among the plugins of sluice.yaml',
   },
 ];
+
+function ofAccounts(...keys: readonly string[]): Feature[] {
+  return keys.map((key) => ({
+    path: ['outgoing', 'accounts', '*', key],
+    text: 'not in effect in this version',
+  }));
+}
 
 export function notInEffect(
   features: readonly Feature[],

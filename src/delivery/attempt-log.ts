@@ -3,6 +3,8 @@ import type { EventName, Log } from '../base/log.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { replyText } from '../mail/outcome.ts';
+import type { Reason } from '../mail/reason.ts';
+import type { Reply } from '../mail/reply.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { DeliveryReport } from './courier.ts';
 import type { Settlement, Tried } from './settlement.ts';
@@ -12,7 +14,7 @@ export type LoggedMessage = Pick<SpoolEntry, 'id' | 'dest' | 'queuedAt' | 'attem
 
 export interface AttemptLines {
   readonly entry: LoggedMessage;
-  readonly tried: readonly (Tried & { readonly report: DeliveryReport })[];
+  readonly tried: readonly (Tried & { readonly report: DeliveryReport; readonly lane: string })[];
   readonly now: number;
   /** When it is tried again, if it is. */
   readonly nextDueAt: number | undefined;
@@ -20,13 +22,18 @@ export interface AttemptLines {
   readonly isReported: (recipient: SpooledRecipient) => boolean;
 }
 
+/** A reply of ours says why itself. */
+function whose({ reason }: Reply): Reason {
+  return reason ?? 'destination';
+}
+
 export function logAttempt(log: Log, lines: AttemptLines): void {
   const { entry, tried, now, nextDueAt, isReported } = lines;
-  for (const { recipient, outcome, report } of tried) {
+  for (const { recipient, outcome, report, lane } of tried) {
     const fields = {
       ...idFields(entry),
       to: formatAddress(recipient.address),
-      dest: entry.dest,
+      dest: lane,
       rhost: report.host,
       rip: report.address,
       tls: report.tls,
@@ -39,14 +46,19 @@ export function logAttempt(log: Log, lines: AttemptLines): void {
         break;
       case 'deferred': {
         const next = nextDueAt === undefined ? undefined : new Date(nextDueAt).toISOString();
-        const why = outcome.reply === undefined ? 'dest_down' : 'destination';
+        const why = outcome.reply === undefined ? 'dest_down' : whose(outcome.reply);
         const maybe = outcome.maybeDelivered;
         log.emit('rcpt.defer', { ...fields, ...replyFields(outcome), why, maybe, next });
         break;
       }
       case 'failed': {
         const dsn = isReported(recipient) ? 'sent' : 'none';
-        log.emit('rcpt.fail', { ...fields, ...replyFields(outcome), why: 'destination', dsn });
+        log.emit('rcpt.fail', {
+          ...fields,
+          ...replyFields(outcome),
+          why: whose(outcome.reply),
+          dsn,
+        });
         break;
       }
     }

@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { CodedError } from '../base/errors.ts';
 import { jitter } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
+import { Places } from '../base/places.ts';
 import type { Destination } from '../directory/domain.ts';
 import type { Address } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
@@ -15,19 +16,26 @@ import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { Lease, SpoolStore } from '../store/spool-store.ts';
 import { logAttempt, logDone, logExpired, logHold } from './attempt-log.ts';
 import type { Courier, DeliveryReport } from './courier.ts';
+import type { HealthBook } from './destination-health.ts';
+import { partMessage } from './fan-out.ts';
 import type { Tenure } from './lease-keeper.ts';
 import type { Reports } from './reports.ts';
 import { fateOf, handedTo } from './reports.ts';
 import { nextDelayMs, nextDueAt } from './retry.ts';
+import { FAN_OUT, isRemote, laneOf } from './route.ts';
 import type { Settlement, Tried } from './settlement.ts';
 import { held, isRefused, recipientsToTry, settle } from './settlement.ts';
 
 export interface AttemptDeps {
-  readonly store: Pick<SpoolStore, 'readContent' | 'complete' | 'reschedule'>;
+  readonly store: Pick<SpoolStore, 'commit' | 'readContent' | 'complete' | 'reschedule'>;
   readonly courier: Pick<Courier, 'deliver'>;
   readonly clock: Clock;
   readonly log: Log;
-  readonly route: (domain: string) => Destination | undefined;
+  /** Of a lane of the spool; undefined when it leads nowhere any more. */
+  readonly route: (lane: string) => Destination | undefined;
+  /** The hosted domain, by its own name, that mail for `domain` goes to. */
+  readonly hosted?: (domain: string) => string | undefined;
+  readonly health?: Pick<HealthBook, 'isDown'>;
   readonly policy: (dest: string) => {
     readonly retryMs: readonly number[];
     readonly finalReplyTimeoutMs: number;
@@ -43,6 +51,8 @@ export interface AttemptDeps {
 /** Content up to here is read whole before the attempt: one write, and damage is seen in time. */
 const READ_WHOLE_BYTES = 256 * 1024;
 const RETRY_SPREAD = 0.05;
+/** Destinations of one message that are served side by side. */
+const GROUPS_AT_ONCE = 5;
 
 /**
  * What it says about the destination, for the pace. `untried`: it says nothing about anything, and
@@ -50,7 +60,7 @@ const RETRY_SPREAD = 0.05;
  */
 export type AttemptResult = 'delivered' | 'put-off' | 'other' | 'untried';
 
-type Answer = Tried & { readonly report: DeliveryReport };
+type Answer = Tried & { readonly report: DeliveryReport; readonly lane: string };
 
 export async function attempt(
   deps: AttemptDeps,
@@ -58,18 +68,23 @@ export async function attempt(
   tenure: Tenure,
 ): Promise<AttemptResult> {
   const { entry } = lease;
-  const groups = groupByDestination(entry, deps.route);
+  const groups = groupByDestination(entry, deps);
   if (groups === undefined) return hold(deps, lease, 'the domain is not served here any more');
   const content = await spooledContent(deps.store, entry);
   if (content === 'damaged') return holdDamaged(deps, lease);
-  const answers: Answer[] = [];
-  for (const group of groups) answers.push(...(await deliver(deps, entry, group, content, tenure)));
+  const places = new Places(GROUPS_AT_ONCE);
+  const delivered = groups.map((group) =>
+    places.run(() => deliver(deps, entry, group, content, tenure)),
+  );
+  const answers = (await Promise.all(delivered)).flat();
   // Cut short by us, before anything could be known: the attempt does not count.
   if (tenure.signal.aborted && answers.every(isUndone)) return 'untried';
   // Nobody was given the whole of it, and no later attempt can do better.
   if (content.isDamaged() && answers.every(isUndone)) return holdDamaged(deps, lease);
-  await conclude(deps, lease, answers);
-  if (answers.some(({ outcome }) => outcome.kind === 'deferred')) return 'put-off';
+  await conclude(deps, lease, answers, content);
+  // Of several destinations none speaks for the lane.
+  const isMixed = entry.dest === FAN_OUT;
+  if (!isMixed && answers.some(({ outcome }) => outcome.kind === 'deferred')) return 'put-off';
   return answers.some(({ outcome }) => outcome.kind === 'delivered') ? 'delivered' : 'other';
 }
 
@@ -85,19 +100,26 @@ export async function postpone(deps: AttemptDeps, lease: Lease): Promise<Attempt
 }
 
 interface Group {
+  readonly lane: string;
   readonly destination: Destination;
   readonly recipients: readonly SpooledRecipient[];
 }
 
 /** Undefined when a recipient has no destination any more. */
-function groupByDestination(entry: SpoolEntry, route: AttemptDeps['route']): Group[] | undefined {
-  const groups = new Map<string, { destination: Destination; recipients: SpooledRecipient[] }>();
+function groupByDestination(
+  entry: SpoolEntry,
+  { route, hosted = () => undefined }: AttemptDeps,
+): Group[] | undefined {
+  const groups = new Map<string, Group & { recipients: SpooledRecipient[] }>();
   for (const recipient of recipientsToTry(entry)) {
-    const destination = route(recipient.address.domain) ?? route(entry.dest);
+    const lane = laneOf(hosted, entry, recipient);
+    const byDomain = isRemote(lane) ? undefined : route(recipient.address.domain);
+    const destination = byDomain ?? route(lane);
     if (destination === undefined) return undefined;
     const group = groups.get(destination.key);
-    if (group === undefined) groups.set(destination.key, { destination, recipients: [recipient] });
-    else group.recipients.push(recipient);
+    if (group === undefined) {
+      groups.set(destination.key, { lane, destination, recipients: [recipient] });
+    } else group.recipients.push(recipient);
   }
   return [...groups.values()];
 }
@@ -138,9 +160,9 @@ function isDamage(error: unknown): boolean {
 }
 
 async function deliver(
-  { courier, policy }: AttemptDeps,
+  { courier, policy, health }: AttemptDeps,
   entry: SpoolEntry,
-  { destination, recipients }: Group,
+  { lane, destination, recipients }: Group,
   content: Content,
   { signal, mayFinish }: Tenure,
 ): Promise<Answer[]> {
@@ -149,12 +171,23 @@ async function deliver(
   const { finalReplyTimeoutMs } = policy(entry.dest);
   const origin = 'queue' as const;
   const job = { id, destination, envelope, content, finalReplyTimeoutMs, mayFinish, origin };
-  const report = await courier.deliver(job, signal);
+  // In a lane of its own nobody comes here while its destination is down.
+  const isDown = entry.dest === FAN_OUT && health?.isDown(destination.key) === true;
+  const report = isDown ? NOT_TRIED : await courier.deliver(job, signal);
   return recipients.map((recipient, index) => {
-    const outcome = report.outcomes[index] ?? { kind: 'deferred', text: 'no outcome' };
-    return { recipient, outcome, report };
+    const outcome = report.outcomes[index] ?? DOWN;
+    return { recipient, outcome, report, lane };
   });
 }
+
+const DOWN: Outcome = { kind: 'deferred', text: 'destination is down', unreachable: true };
+const NOT_TRIED: DeliveryReport = {
+  outcomes: [],
+  tls: '-',
+  takesDsn: true,
+  connectMs: 0,
+  transferMs: 0,
+};
 
 function isUndone({ outcome }: Answer): boolean {
   return outcome.kind === 'deferred' && outcome.maybeDelivered !== true;
@@ -180,8 +213,9 @@ async function conclude(
   deps: AttemptDeps,
   lease: Lease,
   answers: readonly Answer[],
+  content: Content,
 ): Promise<void> {
-  const { clock, log } = deps;
+  const { clock, log, store, hosted, route } = deps;
   const { entry } = lease;
   const now = clock.now();
   const host = answers.findLast(({ report }) => report.host !== undefined)?.report.host;
@@ -190,18 +224,24 @@ async function conclude(
     handedTo(report, recipient, outcome),
   );
   await deps.reports?.relayed(entry, handed);
-  const { next } = settlement;
+  let { next } = settlement;
   const dueAt = next.kind === 'retry' ? dueAfter(deps, next.entry, now) : undefined;
   const { gone, reported } = settlement;
   // Settling writes recipients anew; their addresses are the same objects all along.
   const told = new Set(reported.map(({ address }) => address));
   const isReported = ({ address }: SpooledRecipient) => told.has(address);
   // What the destination said is so, whatever the store does with it next.
-  for (const { recipient, outcome } of answers)
-    deps.learn?.(entry.dest, recipient.address, outcome);
+  for (const { recipient, outcome, lane } of answers) {
+    deps.learn?.(lane, recipient.address, outcome);
+  }
   logAttempt(log, { entry, tried: answers, now, nextDueAt: dueAt, isReported });
   const late = gone.filter((recipient) => !isRefused(recipient));
   logExpired(log, entry, late, isReported, now);
+  if (next.kind === 'retry' && isRemote(entry.dest) && hosted !== undefined) {
+    const parting = { store, log, hosted, route };
+    const left = await partMessage(parting, entry, next.entry, content, dueAt ?? now);
+    next = { kind: 'retry', entry: left };
+  }
   await record(deps, lease, next, dueAt);
 }
 

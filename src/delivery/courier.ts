@@ -19,7 +19,9 @@ import type { ConnectionCount } from './connection-pool.ts';
 import { Connections } from './connections.ts';
 import type { Attempt } from './connections.ts';
 import type { Observation } from './destination-health.ts';
+import type { NoHost } from './host-walk.ts';
 import { nameOf } from './host-walk.ts';
+import type { FindExchangers } from './remote-hosts.ts';
 import { KnownOffers } from './known-offers.ts';
 import type { Origin } from './rate-limits.ts';
 import { isPeerFault, runTransaction } from './transaction.ts';
@@ -77,6 +79,9 @@ export interface CourierOptions {
   readonly log: Log;
   readonly health: { observe(key: string, observation: Observation): void };
   readonly localAddress?: string;
+  /** Who takes mail for domains whose hosts nobody configured. */
+  readonly exchangers?: FindExchangers;
+  readonly remotePort?: number | undefined;
 }
 
 /** The whole of a probe, all hosts together. */
@@ -123,7 +128,7 @@ export function createCourier(options: CourierOptions): Courier {
     log.emit('dest.probe', { dest: destination.key, text, ms: Math.round(ms) });
     observe(
       destination.key,
-      why === undefined
+      why === undefined || why.isFinal === true
         ? { kind: 'answered', ms }
         : { kind: why.unreachable ? 'unreachable' : 'temporary', text },
     );
@@ -188,7 +193,9 @@ function isUnanswered(outcome: Outcome): boolean {
 function observationOf(attempt: Attempt<Transaction>, totalMs: number): Observation | undefined {
   if (attempt.kind === 'busy') return undefined;
   if (attempt.kind === 'no-host') {
-    const { text, unreachable } = attempt.why;
+    const { text, unreachable, isFinal } = attempt.why;
+    // That a domain takes no mail is an answer, not an outage.
+    if (isFinal === true) return { kind: 'answered', ms: 0 };
     return { kind: unreachable ? 'unreachable' : 'temporary', text };
   }
   const { temporary, lost, reached, outcomes } = attempt.value;
@@ -200,6 +207,16 @@ function observationOf(attempt: Attempt<Transaction>, totalMs: number): Observat
   if (!isPeerFault(lost)) return undefined;
   const kind = reached === 'nothing' ? 'unreachable' : 'temporary';
   return { kind, text: said(lost.message) };
+}
+
+function outcomeWithoutHost({ text, reply, unreachable, isFinal }: NoHost): Outcome {
+  if (isFinal === true && reply !== undefined) return { kind: 'failed', reply };
+  return {
+    kind: 'deferred',
+    text,
+    ...(reply && { reply }),
+    ...(unreachable && { unreachable: true }),
+  };
 }
 
 function reportOf(
@@ -223,12 +240,7 @@ function reportOf(
   const outcome: Outcome =
     attempt.kind === 'busy'
       ? { kind: 'deferred', text: 'no free connection to the destination' }
-      : {
-          kind: 'deferred',
-          text: attempt.why.text,
-          ...(attempt.why.reply && { reply: attempt.why.reply }),
-          ...(attempt.why.unreachable && { unreachable: true }),
-        };
+      : outcomeWithoutHost(attempt.why);
   return {
     outcomes: envelope.recipients.map(() => outcome),
     tls: '-',

@@ -14,6 +14,8 @@ import type { SmtpClient } from '../smtp/client.ts';
 import type { Offers } from '../smtp/client-commands.ts';
 import { CLIENT_DEADLINES } from '../smtp/client-deadlines.ts';
 import { openClient } from '../smtp/client-opening.ts';
+import type { FindExchangers, FoundHosts } from './remote-hosts.ts';
+import { hostsOf } from './remote-hosts.ts';
 
 /** How long a host that could not be reached comes last. */
 const AVOID_MS = 60_000;
@@ -31,6 +33,8 @@ export interface NoHost {
   readonly unreachable: boolean;
   /** The last refusal in place of a greeting or EHLO. */
   readonly reply?: Reply;
+  /** Nobody takes its mail, and that is final. */
+  readonly isFinal?: boolean;
 }
 
 export type Dialed =
@@ -40,6 +44,10 @@ export interface HostWalkOptions {
   readonly hostname: () => string;
   readonly clock: Clock;
   readonly localAddress?: string | undefined;
+  /** Who takes mail for a domain whose hosts nobody configured. */
+  readonly exchangers?: FindExchangers | undefined;
+  /** The port of such hosts: 25, but for tests. */
+  readonly remotePort?: number | undefined;
   readonly offers: { observe(destination: string, offers: Offers): void };
 }
 
@@ -53,12 +61,12 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
   const avoided = new Map<string, number>();
 
   const isAvoided = (host: DestinationHost): boolean => {
-    const until = avoided.get(nameOf(host));
+    const until = avoided.get(placeOf(host));
     return until !== undefined && until > clock.mono();
   };
 
   const avoid = (host: DestinationHost): void => {
-    const name = nameOf(host);
+    const name = placeOf(host);
     avoided.delete(name);
     const oldest = avoided.size < MAX_AVOIDED ? undefined : avoided.keys().next().value;
     if (oldest !== undefined) avoided.delete(oldest);
@@ -74,14 +82,20 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
   };
 
   return (destination) => {
-    const left = [...inOrder(destination.hosts)];
+    let left: DestinationHost[] | undefined;
     let why: NoHost = { text: 'no host to try', unreachable: true };
     return {
       async next(signal) {
+        if (left === undefined) {
+          const found = await hostsOf(destination, options.exchangers, options.remotePort);
+          if (found.kind !== 'hosts') return { client: undefined, why: noHostsOf(found) };
+          left = [...inOrder(found.hosts)];
+        }
         for (let host = left.shift(); host !== undefined; host = left.shift()) {
           const opening = await openClient(
             {
               host: host.host,
+              address: host.address,
               port: host.port,
               hostname: options.hostname(),
               tls: destination.tls,
@@ -92,7 +106,7 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
             signal,
           );
           if (opening.kind === 'open') {
-            avoided.delete(nameOf(host));
+            avoided.delete(placeOf(host));
             options.offers.observe(destination.key, opening.client.offers);
             return { client: opening.client };
           }
@@ -114,6 +128,16 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
 function drawLot(weight: number): number {
   const uniform = jitter(1) / 2; // 0 to 1
   return -Math.log(1 - uniform) / weight;
+}
+
+function noHostsOf(found: Exclude<FoundHosts, { kind: 'hosts' }>): NoHost {
+  if (found.kind === 'unsure') return { text: found.text, unreachable: true };
+  return { text: replyText(found.reply), unreachable: false, reply: found.reply, isFinal: true };
+}
+
+/** One name may stand for several machines. */
+function placeOf({ host, address, port }: DestinationHost): string {
+  return nameOf({ host: address ?? host, port });
 }
 
 function reasonOf(

@@ -38,8 +38,10 @@ export interface SchedulerOptions {
   readonly health: Pick<HealthBook, 'isDown'>;
   readonly clock: Clock;
   readonly log: Log;
-  /** The destination of a domain as configured now; undefined when it is not served any more. */
-  readonly route: (domain: string) => Destination | undefined;
+  /** The destination of a lane as configured now; undefined when it leads nowhere any more. */
+  readonly route: (lane: string) => Destination | undefined;
+  /** The hosted domain, by its own name, that mail for `domain` goes to. */
+  readonly hosted?: (domain: string) => string | undefined;
   /** All destinations as configured now: one that is down is probed even when no mail waits. */
   readonly destinations?: () => readonly Destination[];
   /** For the mail of a domain. Read anew at each use, for a reload changes it. */

@@ -82,7 +82,13 @@ export function destinationFaults(
   });
 }
 
-function isOwn(host: string, port: number, listener: ListenerConfig, hostname: string): boolean {
+/** Whether a host, by name or address, leads to one of our own ports. */
+export function isOwn(
+  host: string,
+  port: number,
+  listener: ListenerConfig,
+  hostname: string,
+): boolean {
   if (port !== listener.port) return false;
   const wanted = canonicalHost(host);
   if (wanted === hostname) return true;

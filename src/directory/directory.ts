@@ -5,9 +5,9 @@
 import { domainKey, isAscii } from '../mail/address.ts';
 import { createAccounts } from './account.ts';
 import { asciiDomain } from './domain-name.ts';
-import type { Directory, Domain } from './domain.ts';
+import type { Destination, Directory, Domain } from './domain.ts';
 
-export function createDirectory(domains: readonly Domain[]): Directory {
+export function createDirectory(domains: readonly Domain[], smarthost?: Destination): Directory {
   const byName = new Map<string, Domain>();
   for (const domain of domains) {
     for (const name of [domain.name, ...domain.aliases]) {
@@ -16,6 +16,7 @@ export function createDirectory(domains: readonly Domain[]): Directory {
   }
   return {
     domains,
+    smarthost,
     accounts: createAccounts(domains),
     find(name) {
       const key = domainKey(name);

@@ -10,12 +10,16 @@ export interface DestinationHost {
   readonly priority: number;
   /** Share of the load among hosts of one priority; 1 when not given. */
   readonly weight?: number;
+  /** Connect here; without it `host` is looked up. */
+  readonly address?: string;
 }
 
 export interface Destination {
   /** Canonical text of hosts and settings: equal keys are the same destination. */
   readonly key: string;
   readonly hosts: readonly DestinationHost[];
+  /** In place of hosts: the domain whose MX hosts they are, found at each attempt. */
+  readonly mx?: string;
   readonly tls: 'opportunistic' | 'required' | 'off';
   readonly maxConnections: number;
   /** At most so many messages in so much time; no bound when not given. */
@@ -63,6 +67,8 @@ export interface Domain {
 export interface Directory {
   readonly domains: readonly Domain[];
   readonly accounts: Accounts;
+  /** Where mail for everybody else goes; undefined: to the hosts that the DNS names. */
+  readonly smarthost: Destination | undefined;
   /** By name or alias, in any letter case. */
   find(domain: string): Domain | undefined;
 }

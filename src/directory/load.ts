@@ -10,8 +10,9 @@ import type { Problem } from '../config/problem.ts';
 import { hasErrors, inReadingOrder } from '../config/problem.ts';
 import type { ConfigSources } from '../config/sources.ts';
 import { sourcesOf } from '../config/sources.ts';
+import { buildDestination, destinationFaults } from './destination.ts';
 import { createDirectory } from './directory.ts';
-import type { Directory } from './domain.ts';
+import type { Destination, Directory } from './domain.ts';
 import { readDomains } from './load-domains.ts';
 
 /** Finds what only somebody else can know, such as the options of plugins. */
@@ -41,10 +42,28 @@ export async function loadGatewayConfig(
   const { domains, problems: more } = await readDomains(domainFiles, own);
   const hasPlugins = config !== undefined && isSound('plugins');
   const last = hasPlugins ? ((await moreChecks?.(config)) ?? []) : [];
-  const problems = inReadingOrder([...found, ...more, ...last], resolve(file));
+  const smarthost = isSound('delivery') ? smarthostProblems(own) : [];
+  const problems = inReadingOrder([...found, ...smarthost, ...more, ...last], resolve(file));
   const sources = config && sourcesOf(config);
   if (config === undefined || sources === undefined || hasErrors(problems)) {
     return { ok: false, problems, sources };
   }
-  return { ok: true, config, directory: createDirectory(domains), warnings: problems, sources };
+  return {
+    ok: true,
+    config,
+    directory: createDirectory(domains, smarthostOf(config)),
+    warnings: problems,
+    sources,
+  };
+}
+
+function smarthostOf({ smarthost }: Config): Destination | undefined {
+  return smarthost && buildDestination(smarthost.settings);
+}
+
+function smarthostProblems(config: Config | undefined): Problem[] {
+  const smarthost = config?.smarthost;
+  if (smarthost === undefined) return [];
+  const faults = destinationFaults(smarthost.settings, config);
+  return faults.map(({ path, text }) => smarthost.problemAt(path, text));
 }

@@ -7,17 +7,24 @@ import { errorText } from '../base/errors.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
+import { formatEndpoint } from '../config/endpoint.ts';
 import type { Courier } from '../delivery/courier.ts';
 import { createCourier } from '../delivery/courier.ts';
 import type { HealthChange } from '../delivery/destination-health.ts';
 import { HealthBook } from '../delivery/destination-health.ts';
 import { HealthNotes } from '../delivery/health-notes.ts';
 import { RateLimits } from '../delivery/rate-limits.ts';
+import type { FindExchangers } from '../delivery/remote-hosts.ts';
 import type { Reports } from '../delivery/reports.ts';
 import { createReports } from '../delivery/reports.ts';
+import { destinationOf, isRemote } from '../delivery/route.ts';
 import { Scheduler } from '../delivery/scheduler.ts';
+import { isOwn } from '../directory/destination.ts';
 import type { Directory } from '../directory/domain.ts';
 import { probeMsOf } from '../directory/queue-policy.ts';
+import { createCachedResolver } from '../dns/cached-resolver.ts';
+import { findExchangers } from '../dns/mail-exchangers.ts';
+import { createSystemResolver } from '../dns/system-resolver.ts';
 import { OutageClock } from '../pipeline/outage-clock.ts';
 import { RecipientLessons } from '../pipeline/recipient-lessons.ts';
 import { RecipientMemory } from '../pipeline/recipient-memory.ts';
@@ -32,6 +39,13 @@ export interface DeliveryOptions {
   readonly config: () => Config;
   readonly directory: () => Directory;
   readonly onStoreFailure: () => void;
+  readonly remote?: RemoteServers | undefined;
+}
+
+/** Where the mail servers of others are found; a seam for tests on loopback. */
+export interface RemoteServers {
+  readonly port: number;
+  readonly mayBeOther: (address: string) => boolean;
 }
 
 export interface DeliveryParts {
@@ -42,10 +56,15 @@ export interface DeliveryParts {
   readonly reports: Reports;
   readonly scheduler: Scheduler;
   readonly rates: RateLimits;
+  /** Who takes mail for a domain that is not hosted here. */
+  readonly exchangers: FindExchangers;
   /** Reads what is remembered of destinations; before the scheduler starts. */
   remember(): Promise<void>;
 }
 
+const SMTP_PORT = 25;
+/** Servers that nobody configured are asked so many times less often whether they are back. */
+const REMOTE_PROBES = 10;
 /** Of a destination that serves many; `sluice destination list` has them all. */
 const NAMED_DOMAINS = 20;
 
@@ -54,6 +73,8 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   const hostname = () => config().hostname;
   const queueOf = (dest: string) => ({ ...config().queue, ...directory().find(dest)?.queue });
   const rates = new RateLimits(clock);
+  const hosted = (domain: string) => directory().find(domain)?.name;
+  const exchangers = exchangersOf(options);
   const outages = new OutageClock(store.ttl, clock);
   const memory = new RecipientMemory({
     map: store.ttl,
@@ -63,19 +84,31 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   });
   const lessons = new RecipientLessons(memory, log);
   const notes = new HealthNotes(store.ttl);
+  const remembered = async ({ key, now }: HealthChange) => {
+    // Nothing is remembered of servers that nobody configured: there is no end of them.
+    if (isRemote(key)) return;
+    const outage = now.state === 'down' ? outages.down(key) : outages.up(key);
+    const note = health.note(key);
+    await Promise.all([outage, note === undefined ? undefined : notes.keep(note)]);
+  };
   const health: HealthBook = new HealthBook(clock, (change) => {
     logHealth(log, clock, change, domainsOf(directory(), change.key));
     const { key, before, now } = change;
-    const note = health.note(key);
-    Promise.all([
-      now.state === 'down' ? outages.down(key) : outages.up(key),
-      note && notes.keep(note),
-    ]).catch((error: unknown) => log.emit('store.error', { dest: key, err: errorText(error) }));
+    remembered(change).catch((error: unknown) =>
+      log.emit('store.error', { dest: key, err: errorText(error) }),
+    );
     if (before?.state === 'down') scheduler.recovered(key);
     // Its probes begin now, not when somebody happens to look.
     if (now.state === 'down') scheduler.wake();
   });
-  const courier = createCourier({ hostname, clock, log, health });
+  const courier = createCourier({
+    hostname,
+    clock,
+    log,
+    health,
+    exchangers,
+    remotePort: options.remote?.port,
+  });
   const reports = createReports({
     store: store.spool,
     ids,
@@ -83,7 +116,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     log,
     hostname,
     lifetimeMs: (dest) => queueOf(dest).lifetimeMs,
-    hosted: (domain) => directory().find(domain)?.name,
+    hosted,
     wake: (dest) => scheduler.wake(dest),
   });
   const scheduler: Scheduler = new Scheduler({
@@ -93,17 +126,19 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     clock,
     log,
     reports,
-    route: (domain) => directory().find(domain)?.destination,
+    route: (lane) => destinationOf(directory(), lane),
+    hosted,
     destinations: () => directory().domains.map((domain) => domain.destination),
     policy: (dest) => ({
       ...queueOf(dest),
       finalReplyTimeoutMs: config().delivery.finalReplyTimeoutMs,
     }),
-    probeMs: (key) =>
-      probeMsOf(
-        config().queue,
-        directory().domains.filter(({ destination }) => destination.key === key),
-      ),
+    probeMs: (key) => {
+      const { domains } = directory();
+      const own = domains.filter(({ destination }) => destination.key === key);
+      const times = key !== undefined && isRemote(key) ? REMOTE_PROBES : 1;
+      return probeMsOf(config().queue, own) * times;
+    },
     rates,
     onStoreFailure: options.onStoreFailure,
     learn: (dest, address, outcome) => {
@@ -115,7 +150,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     await outages.start();
     health.restore(await notes.load());
   };
-  return { memory, lessons, health, courier, reports, scheduler, rates, remember };
+  return { memory, lessons, health, courier, reports, scheduler, rates, exchangers, remember };
 }
 
 /** A destination that goes down or comes back: the alert of the operators. */
@@ -125,13 +160,27 @@ function logHealth(
   { key, before, now }: HealthChange,
   domains: readonly string[],
 ): void {
+  // Servers of others that are gone are the business of others.
+  const level = isRemote(key) ? 'debug' : undefined;
   const whose = { dest: key, domains: domains.slice(0, NAMED_DOMAINS) };
   if (now.state === 'down') {
-    log.emit('dest.down', { ...whose, fails: now.fails, text: now.lastText });
+    log.emit('dest.down', { ...whose, fails: now.fails, text: now.lastText }, level);
   } else if (before?.state === 'down') {
     const downSeconds = Math.round((clock.now() - before.since) / 1000);
-    log.emit('dest.up', { ...whose, down: downSeconds });
+    log.emit('dest.up', { ...whose, down: downSeconds }, level);
   }
+}
+
+function exchangersOf({ clock, config, remote }: DeliveryOptions): FindExchangers {
+  const servers = () => config().dnsServers?.map(formatEndpoint);
+  const resolver = createCachedResolver(createSystemResolver({ clock, servers }), clock);
+  const port = remote?.port ?? SMTP_PORT;
+  const isUs = (host: string) => {
+    const { hostname, listeners } = config();
+    return host === hostname || listeners.some((own) => isOwn(host, port, own, hostname));
+  };
+  const options = { resolver, isUs, ...(remote && { mayBeOther: remote.mayBeOther }) };
+  return (domain) => findExchangers(domain, options);
 }
 
 function domainsOf({ domains }: Directory, key: string): string[] {

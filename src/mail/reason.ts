@@ -5,6 +5,7 @@
 export type Reason =
   | 'unknown_rcpt'
   | 'relay_denied'
+  | 'sender' // not one that this account may use
   | 'rbl'
   | 'spf'
   | 'dmarc'

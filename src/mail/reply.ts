@@ -174,6 +174,15 @@ export const replies = {
   /** RFC 6531 3.5. */
   smtpUtf8NotRelayable: (): Reply =>
     named(550, '5.6.7', 'Destination does not take addresses beyond ASCII', 'policy'),
+  senderNotOfAccount: (): Reply =>
+    named(550, '5.7.1', 'Sender address is not of a domain of this account', 'sender'),
+  nullSenderRefused: (): Reply =>
+    named(550, '5.7.1', 'This account may not send with the null reverse-path', 'sender'),
+  noSuchDomain: (): Reply => named(550, '5.1.2', 'Domain of the recipient does not exist', 'dns'),
+  nullMx: (): Reply => named(556, '5.1.10', 'Domain of the recipient takes no mail', 'dns'),
+  noMailHost: (): Reply =>
+    named(550, '5.4.4', 'Domain of the recipient has no host that takes mail', 'dns'),
+  routeLoop: (): Reply => named(550, '5.4.6', 'Mail for the domain would come back here', 'dns'),
   otherPolicyGroup: (): Reply =>
     named(452, '4.5.3', 'Recipient needs a transaction of its own, send it again'),
   tooManyRecipients: (): Reply => named(452, '4.5.3', 'Too many recipients in one transaction'),

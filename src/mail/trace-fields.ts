@@ -14,6 +14,8 @@ export interface ReceivedFacts {
   readonly hostname: string;
   readonly id: string;
   readonly tls: { readonly protocol: string; readonly cipher: string } | undefined;
+  /** By a login (RFC 4954). */
+  readonly isAuthenticated: boolean;
   readonly smtpUtf8: boolean;
   /** Named only when it is the only one, for recipients must not learn of each other. */
   readonly recipient: string | undefined;
@@ -45,7 +47,8 @@ export function receivedField(facts: ReceivedFacts): string {
 function protocolWord(facts: ReceivedFacts): string {
   if (facts.verb === 'HELO') return 'SMTP';
   const secured = facts.tls === undefined ? '' : 'S';
-  return facts.smtpUtf8 ? `UTF8SMTP${secured}` : `ESMTP${secured}`;
+  const authenticated = facts.isAuthenticated ? 'A' : '';
+  return `${facts.smtpUtf8 ? 'UTF8SMTP' : 'ESMTP'}${secured}${authenticated}`;
 }
 
 /** RFC 5322 3.3, in UTC. */

@@ -15,6 +15,7 @@ import type { Courier, DeliveryReport } from '../delivery/courier.ts';
 import type { RateLimits } from '../delivery/rate-limits.ts';
 import type { Reports } from '../delivery/reports.ts';
 import { handedTo } from '../delivery/reports.ts';
+import { FAN_OUT, laneName } from '../delivery/route.ts';
 import { lastAnswer } from '../delivery/settlement.ts';
 import type { Domain, Quota } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
@@ -29,11 +30,17 @@ import type { Hold, SpoolEntry, SpooledRecipient } from '../mail/spool-entry.ts'
 import type { SpoolStore } from '../store/spool-store.ts';
 import { overQuota } from './quota.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
+import type { Way } from './relay-policy.ts';
 
 export interface JudgedMessage {
   readonly id: string;
+  readonly direction: 'in' | 'out';
   readonly envelope: Envelope;
-  readonly domain: Domain;
+  readonly way: Way;
+  /** It may wait here when the destination cannot take it now. */
+  readonly mayQueue: boolean;
+  /** The hosted domain of a recipient. */
+  readonly hosted: (name: string) => Domain | undefined;
   /** With our fields on top. */
   readonly content: Content;
   readonly client: { readonly address: string; readonly hello: string };
@@ -83,19 +90,21 @@ export class Accept {
   }
 
   async accept(message: JudgedMessage, settings: DeliverySettings): Promise<Acceptance> {
-    const { domain } = message;
+    const { way } = message;
     if (message.hold !== undefined)
       return this.#spool(message, message.envelope.recipients, settings);
-    const { destination } = domain;
+    const { destination } = way;
     // Beyond the rate that the destination was promised it cannot be had now either.
     const isBeyondRate = () =>
       settings.cutThrough && this.#deps.rates.take(destination, 'session') > 0;
     if (this.#deps.isDown(destination.key) || isBeyondRate()) {
-      if (!domain.services.has('fallback'))
-        return { reply: replies.destinationDown(), how: 'deferred' };
+      if (!message.mayQueue) return { reply: replies.destinationDown(), how: 'deferred' };
       return this.#spool(message, message.envelope.recipients, settings);
     }
-    if (!settings.cutThrough) return this.#spool(message, message.envelope.recipients, settings);
+    // With several destinations there is no one answer to repeat.
+    const isOne = way.lane !== FAN_OUT;
+    if (!settings.cutThrough || !isOne)
+      return this.#spool(message, message.envelope.recipients, settings);
     return this.#relay(message, settings);
   }
 
@@ -112,10 +121,11 @@ export class Accept {
   }
 
   async #relay(message: JudgedMessage, settings: DeliverySettings): Promise<Acceptance> {
-    const { envelope, domain } = message;
+    const { envelope, way } = message;
+    const name = laneName(way.lane);
     const report = await this.#deps.courier.deliver({
       id: message.id,
-      destination: domain.destination,
+      destination: way.destination,
       envelope,
       content: message.content,
       finalReplyTimeoutMs: settings.finalReplyTimeoutMs,
@@ -131,12 +141,11 @@ export class Accept {
     }
     if (delivered.length === 0) {
       if (first.kind === 'failed' && outcomes.every((outcome) => outcome.kind === 'failed')) {
-        return { reply: passOn(first.reply, domain.name), how: 'refused' };
+        return { reply: heard(first.reply, name), how: 'refused' };
       }
-      if (!domain.services.has('fallback')) {
+      if (!message.mayQueue) {
         const answered = outcomes.find((outcome) => outcome.kind === 'deferred' && outcome.reply);
-        const reply =
-          answered?.reply === undefined ? undefined : passOn(answered.reply, domain.name);
+        const reply = answered?.reply === undefined ? undefined : heard(answered.reply, name);
         return { reply: reply ?? replies.destinationDown(), how: 'deferred' };
       }
     }
@@ -168,18 +177,18 @@ export class Accept {
     report?: DeliveryReport,
   ): Promise<Acceptance> {
     const { store, clock, log, wake } = this.#deps;
-    const { id, envelope, domain } = message;
+    const { id, envelope, way, direction } = message;
     const isTaken = outcomes?.some(mayHaveTaken) ?? false;
     const { sizeBytes } = message.content;
-    const full = isTaken ? undefined : overQuota(store, domain, settings.quota, sizeBytes);
+    const full = isTaken ? undefined : overQuota(store, way.domain, settings.quota, sizeBytes);
     if (full !== undefined) return { reply: full, how: 'deferred' };
     const now = clock.now();
-    const queue = { ...settings, ...domain.queue };
+    const queue = { ...settings, ...way.domain?.queue };
     const entry: SpoolEntry = {
       v: 1,
       id,
-      dest: domain.name,
-      direction: 'in',
+      dest: way.lane,
+      direction,
       reversePath: envelope.reversePath,
       parameters: envelope.parameters,
       recipients: recipients.map((recipient) => {
@@ -218,15 +227,15 @@ export class Accept {
           id,
           sid: sidOf(id),
           to: formatAddress(recipient.address),
-          dest: domain.name,
+          dest: way.lane,
           why: reason,
           text,
         });
       }
       return { reply: replies.quarantined(id), how: 'held', why: entry.hold.reason };
     }
-    wake(domain.name);
-    const isDown = this.#deps.isDown(domain.destination.key);
+    wake(way.lane);
+    const isDown = this.#deps.isDown(way.destination.key);
     const why = outcomes?.find((outcome) => outcome.kind !== 'delivered');
     return {
       reply: replies.queued(id),
@@ -238,17 +247,19 @@ export class Accept {
   /** Ledger lines and recipient memory for what an attempt during the session came to. */
   #record(message: JudgedMessage, report: DeliveryReport, outcomes: readonly Outcome[]): void {
     const { log, lessons, clock } = this.#deps;
-    const { id, domain, envelope, arrivedAt } = message;
-    const entry = { id, dest: domain.name, queuedAt: arrivedAt, attempts: 0 };
+    const { id, way, hosted, envelope, arrivedAt } = message;
+    const entry = { id, dest: way.lane, queuedAt: arrivedAt, attempts: 0 };
     const now = clock.now();
     const tried = envelope.recipients.map((recipient, index) => ({
       recipient,
       outcome: outcomes[index] ?? NO_OUTCOME,
       report,
+      lane: way.lane,
     }));
     logAttempt(log, { entry, tried, now, nextDueAt: undefined, isReported: () => false });
     for (const { recipient, outcome } of tried) {
-      lessons.outcome(domain, recipient.address, outcome);
+      const domain = hosted(recipient.address.domain) ?? way.domain;
+      if (domain !== undefined) lessons.outcome(domain, recipient.address, outcome);
     }
     if (outcomes.every((outcome) => outcome.kind === 'delivered')) {
       logDone(log, entry, 'delivered', 1, now);
@@ -259,9 +270,14 @@ export class Accept {
 /** What a courier that says nothing means. */
 const NO_OUTCOME: Outcome = { kind: 'deferred', text: 'no outcome' };
 
+/** A reply of ours is as it is; what the destination said is passed on as its word. */
+function heard(reply: Reply, name: string): Reply {
+  return reply.reason === undefined ? passOn(reply, name) : reply;
+}
+
 /** Who put it off: the destination by a reply, or nobody was there to answer. */
 function whyOf({ reply }: Exclude<Outcome, { kind: 'delivered' }>): Reason {
-  return reply === undefined ? 'dest_down' : 'destination';
+  return reply === undefined ? 'dest_down' : (reply.reason ?? 'destination');
 }
 
 /** The destination has the message for a recipient, or may have: coming back would double it. */

@@ -12,18 +12,21 @@ import type { Content } from '../mail/content.ts';
 import { fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
 import { outgoingContent } from '../mail/outgoing-content.ts';
 import type { Reply } from '../mail/reply.ts';
-import { isPermanent, replies } from '../mail/reply.ts';
+import { isPermanent, isPositive, replies } from '../mail/reply.ts';
 import { forgedFields, formatField, receivedField } from '../mail/trace-fields.ts';
 import type { Verdict } from '../mail/verdict.ts';
 import type { ContentFault, ContentSink } from '../smtp/conversation.ts';
 import type { Accept, Acceptance } from './accept.ts';
 import type { Judgement } from './judge.ts';
 import { judge } from './judge.ts';
+import type { RecipientLessons } from './recipient-lessons.ts';
+import type { Way } from './relay-policy.ts';
 import type { Staging, StagingArea } from './staging.ts';
 import type { Transaction, TransactionResult } from './transaction.ts';
 
 export interface ContentDeps {
   readonly accept: Accept;
+  readonly lessons: Pick<RecipientLessons, 'sender'>;
   readonly staging: StagingArea;
   readonly clock: Clock;
   readonly log: Log;
@@ -53,15 +56,22 @@ export class ContentStage implements ContentSink {
   readonly #deps: ContentDeps;
   readonly #transaction: Transaction;
   readonly #domain: Domain;
+  readonly #way: Way;
   readonly #signal: AbortSignal;
   readonly #staging: Staging;
   readonly #header: HeaderCollector;
   #storeFault: Error | undefined;
 
-  constructor(deps: ContentDeps, transaction: Transaction, domain: Domain, signal: AbortSignal) {
+  constructor(
+    deps: ContentDeps,
+    transaction: Transaction,
+    { domain, way }: { readonly domain: Domain; readonly way: Way },
+    signal: AbortSignal,
+  ) {
     this.#deps = deps;
     this.#transaction = transaction;
     this.#domain = domain;
+    this.#way = way;
     this.#signal = signal;
     this.#staging = deps.staging.begin(transaction.id);
     this.#header = new HeaderCollector(transaction.generation.settings.headerBytes);
@@ -129,14 +139,11 @@ export class ContentStage implements ContentSink {
     if (filters.has('content')) {
       const startedAt = clock.mono();
       const view = {
-        session: transaction.session,
-        id: transaction.id,
-        direction: 'in',
-        envelope: transaction.envelope,
+        ...transaction.view,
         domain: this.#domain.name,
         content,
         received: Buffer.from(received),
-      } as const;
+      };
       verdict = await filters.content(view, this.#domain, this.#signal);
       const score = verdict.score === undefined ? undefined : Math.round(verdict.score * 10) / 10;
       const scan = Math.round(clock.mono() - startedAt);
@@ -160,25 +167,37 @@ export class ContentStage implements ContentSink {
     let acceptance: Acceptance;
     if (judgement.kind === 'discard') acceptance = accept.discard(transaction.id, judgement.reason);
     else {
-      const { session, generation, envelope } = transaction;
+      const { session, generation, envelope, direction } = transaction;
+      const { directory } = generation;
       acceptance = await accept.accept(
         {
           id: transaction.id,
+          direction,
           envelope,
-          domain: this.#domain,
+          way: this.#way,
+          mayQueue: direction === 'out' || this.#domain.services.has('fallback'),
+          hosted: (name) => directory.find(name),
           content,
           client: { address: session.remote.address, hello: session.hello?.name ?? '' },
           arrivedAt: transaction.openedAt,
-          // Nothing proves a sender yet.
-          senderProven: false,
+          // Who sends as an account is who it says; a stranger's sender nothing proves yet.
+          senderProven: direction === 'out',
           hold: this.#hold(judgement),
         },
         generation.settings.delivery,
       );
     }
+    if (isPositive(acceptance.reply)) this.#learnSender();
     transaction.note({ how: acceptance.how, why: acceptance.why });
     transaction.end(resultOf(acceptance), acceptance.reply);
     return acceptance.reply;
+  }
+
+  /** Who sends as a customer has a mailbox there. */
+  #learnSender(): void {
+    const { account, reversePath } = this.#transaction;
+    if (account === undefined || reversePath === null) return;
+    this.#deps.lessons.sender(this.#domain, reversePath);
   }
 
   #hold(
@@ -205,6 +224,7 @@ export class ContentStage implements ContentSink {
       hostname: generation.settings.hostname,
       id,
       tls: session.tls,
+      isAuthenticated: session.login !== undefined,
       smtpUtf8: parameters.smtpUtf8 ?? false,
       recipient: only && formatAddress(only.address),
       at: this.#deps.clock.now(),

@@ -9,14 +9,19 @@ import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
 import type { SpoolStore, SpoolTotals } from '../store/spool-store.ts';
 
-/** The refusal of one more message of so many bytes; nothing while there is room. */
+/**
+ * The refusal of one more message of so many bytes; nothing while there is room. Mail for domains
+ * that are not hosted here has no quota but the node's.
+ */
 export function overQuota(
   store: Pick<SpoolStore, 'totals'>,
-  domain: Pick<Domain, 'name' | 'quota'>,
+  domain: Pick<Domain, 'name' | 'quota'> | undefined,
   node: Quota,
   bytes: number,
 ): Reply | undefined {
-  if (!hasRoom(store.totals(domain.name), domain.quota, bytes)) return replies.domainQueueFull();
+  if (domain !== undefined && !hasRoom(store.totals(domain.name), domain.quota, bytes)) {
+    return replies.domainQueueFull();
+  }
   return hasRoom(store.totals(), node, bytes) ? undefined : replies.queueFull();
 }
 

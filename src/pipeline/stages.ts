@@ -8,41 +8,36 @@ import type { SessionId } from '../base/ids.ts';
 import { messageId } from '../base/ids.ts';
 import type { EventName, Log } from '../base/log.ts';
 import type { ReversePath } from '../mail/address.ts';
-import { formatAddress, needsSmtpUtf8, pathText } from '../mail/address.ts';
+import { formatAddress, pathText } from '../mail/address.ts';
 import type { MailParameters, Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, isPositive, replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import type { Verdict } from '../mail/verdict.ts';
 import type { Logins } from '../outbound/logins.ts';
-import { accountOf } from '../outbound/sender-policy.ts';
+import { accountOf, checkSender } from '../outbound/sender-policy.ts';
 import type { ContentSink, Conversation, SessionSummary } from '../smtp/conversation.ts';
 import type { Credentials } from '../smtp/sasl.ts';
-import type { SpoolStore } from '../store/spool-store.ts';
 import type { Accept } from './accept.ts';
 import { ContentStage } from './content-stage.ts';
 import type { Generation } from './generation.ts';
-import type { HarvestGuard, Standing } from './harvest-guard.ts';
+import type { HarvestGuard } from './harvest-guard.ts';
 import { refusal } from './judge.ts';
 import { logIn } from './login.ts';
-import { overQuota } from './quota.ts';
-import type { RecipientVerifier } from './recipients.ts';
-import { routeInbound } from './relay-policy.ts';
+import type { RecipientLessons } from './recipient-lessons.ts';
+import type { RecipientDeps } from './recipient-stage.ts';
+import { judgeRecipient } from './recipient-stage.ts';
 import type { StagingArea } from './staging.ts';
 import { Transaction } from './transaction.ts';
 
-export interface StagesDeps {
+export interface StagesDeps extends RecipientDeps {
   /** The generation in force now. */
   readonly current: () => Generation;
-  readonly verifier: RecipientVerifier;
   readonly logins: Logins;
   readonly accept: Accept;
-  readonly store: Pick<SpoolStore, 'totals'>;
+  readonly lessons: Pick<RecipientLessons, 'sender'>;
   readonly harvest: HarvestGuard;
   readonly staging: StagingArea;
-  readonly isDown: (destination: string) => boolean;
-  /** The destination is known not to take addresses beyond ASCII. */
-  readonly lacksSmtpUtf8: (destination: string) => boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -91,24 +86,25 @@ export class Stages implements Conversation {
         from: pathText(reversePath),
       });
     }
+    const sender = account && checkSender(generation.directory, account, reversePath);
+    if (sender !== undefined && sender.kind !== 'allowed') {
+      const isForeign = sender.kind === 'foreign';
+      const reply = isForeign ? replies.senderNotOfAccount() : replies.nullSenderRefused();
+      const whose = { dir: 'out', acct: account?.name, from: pathText(reversePath) };
+      return this.#refuse('smtp.reject.mail', reply, whose);
+    }
     this.#transactions += 1;
     const id = messageId(this.#session.sid as SessionId, this.#transactions); // made by base/ids
     const transaction = new Transaction(
       id,
       this.#session,
       generation,
-      { reversePath, parameters },
+      { reversePath, parameters, sender: account && sender && { account, domain: sender.domain } },
       this.#deps,
     );
     if (generation.filters.has('mail')) {
-      const view = {
-        session: this.#session,
-        id,
-        direction: 'in',
-        envelope: transaction.envelope,
-      } as const;
       const refused = this.#refusedBy(
-        await generation.filters.mail(view, this.#signal),
+        await generation.filters.mail(transaction.view, this.#signal),
         'smtp.reject.mail',
         {
           id,
@@ -130,99 +126,41 @@ export class Stages implements Conversation {
     const { settings } = transaction.generation;
     const client = this.#session.remote.address;
     const { harvest } = this.#deps;
-    const standing = harvest.standing(client, settings.harvest);
+    const isCustomer = transaction.account !== undefined;
+    const standing = isCustomer ? 'good' : harvest.standing(client, settings.harvest);
     if (standing === 'shut-out') {
       const shutOut = replies.harvesting(settings.hostname);
       transaction.countRecipient(shutOut);
       return this.#refuse('smtp.reject.abuse', shutOut, { id: transaction.id });
     }
-    const reply = await this.#judgeRecipient(transaction, recipient, standing);
+    const signal = this.#signal;
+    const reply = await judgeRecipient(this.#deps, transaction, recipient, standing, signal);
     transaction.countRecipient(reply);
     if (isPositive(reply)) return reply;
     this.#refuse('smtp.reject.rcpt', reply, {
       id: transaction.id,
+      dir: transaction.direction,
       from: pathText(transaction.reversePath),
       to: formatAddress(recipient.address),
     });
     // Who looks for an open relay is stopped like who looks for addresses.
     if (reply.reason === 'unknown_rcpt' || reply.reason === 'relay_denied') {
       this.#unknownRecipients += 1;
-      await harvest.refused(client, settings.harvest, this.#signal);
+      if (!isCustomer) await harvest.refused(client, settings.harvest, signal);
     }
     if (this.#unknownRecipients < settings.unknownRecipients) return reply;
     return this.#refuse('smtp.reject.abuse', replies.harvesting(settings.hostname), {});
   }
 
-  async #judgeRecipient(
-    transaction: Transaction,
-    asked: Recipient,
-    standing: Standing,
-  ): Promise<Reply> {
-    const { directory, settings, filters } = transaction.generation;
-    const route = routeInbound(directory, settings.hostname, asked.address);
-    if (route.kind === 'denied') return replies.relayDenied();
-    const { domain, address } = route;
-    const recipient: Recipient = { address, parameters: asked.parameters };
-    if (transaction.domain !== undefined && transaction.domain.policyGroup !== domain.policyGroup) {
-      return replies.otherPolicyGroup();
-    }
-    if (!domain.services.has('fallback') && this.#deps.isDown(domain.destination.key)) {
-      return replies.destinationDown();
-    }
-    // Refused now rather than after the content, when that is known already.
-    const isBeyondAscii = needsSmtpUtf8(transaction.reversePath) || needsSmtpUtf8(address);
-    if (isBeyondAscii && this.#deps.lacksSmtpUtf8(domain.destination.key)) {
-      return replies.smtpUtf8NotRelayable();
-    }
-    if (filters.has('rcpt')) {
-      const view = {
-        session: this.#session,
-        id: transaction.id,
-        direction: 'in',
-        envelope: transaction.envelope,
-        recipient,
-      } as const;
-      const refused = this.#refusedBy(await filters.rcpt(view, domain, this.#signal), undefined);
-      if (refused !== undefined) return refused;
-    }
-    const { reversePath } = transaction;
-    const verification = await this.#deps.verifier.verify(domain, address, reversePath, standing);
-    if (verification.kind === 'refused') return verification.reply;
-    const held = verification.kind === 'unverified' && verification.then === 'hold';
-    if (transaction.domain !== undefined && held !== transaction.holdsUnverified) {
-      return replies.otherPolicyGroup();
-    }
-    // What must wait and has no room is put off now, rather than after the content.
-    const mustWait =
-      held || !settings.delivery.cutThrough || this.#deps.isDown(domain.destination.key);
-    const { size = 0 } = transaction.envelope.parameters;
-    const full = mustWait
-      ? overQuota(this.#deps.store, domain, settings.delivery.quota, size)
-      : undefined;
-    if (full !== undefined) return full;
-    transaction.holdsUnverified = held;
-    transaction.domain ??= domain;
-    // The same recipient twice is one copy (RFC 5321 4.1.1.3 leaves it open).
-    const isKnown = transaction.recipients.some(
-      (other) => other.address.local === address.local && other.address.domain === address.domain,
-    );
-    if (!isKnown) transaction.recipients.push(recipient);
-    return replies.recipientOk();
-  }
-
   async data(): Promise<Reply | ContentSink> {
     const transaction = this.#transaction;
-    if (transaction?.domain === undefined) return replies.noValidRecipients();
+    const { domain, way } = transaction ?? {};
+    if (transaction === undefined || domain === undefined || way === undefined) {
+      return replies.noValidRecipients();
+    }
     const { filters } = transaction.generation;
-    const { domain } = transaction;
     if (filters.has('data')) {
-      const view = {
-        session: this.#session,
-        id: transaction.id,
-        direction: 'in',
-        envelope: transaction.envelope,
-        domain: domain.name,
-      } as const;
+      const view = { ...transaction.view, domain: domain.name };
       const refused = this.#refusedBy(
         await filters.data(view, domain, this.#signal),
         'smtp.reject.data',
@@ -238,7 +176,7 @@ export class Stages implements Conversation {
       }
     }
     this.#transaction = undefined;
-    return new ContentStage(this.#deps, transaction, domain, this.#signal);
+    return new ContentStage(this.#deps, transaction, { domain, way }, this.#signal);
   }
 
   reset(): void {

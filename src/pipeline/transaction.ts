@@ -5,6 +5,8 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Fields, Log } from '../base/log.ts';
+import { destinationOf, FAN_OUT } from '../delivery/route.ts';
+import type { Account } from '../directory/account.ts';
 import type { Domain } from '../directory/domain.ts';
 import type { ReversePath } from '../mail/address.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
@@ -12,7 +14,9 @@ import type { Envelope, MailParameters, Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, isPositive } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
+import type { MailView } from '../plugin.ts';
 import type { Generation } from './generation.ts';
+import type { Way } from './relay-policy.ts';
 
 export type TransactionResult =
   'accept' | 'reject' | 'tempfail' | 'quarantine' | 'discard' | 'abort';
@@ -28,7 +32,9 @@ export class Transaction {
   readonly parameters: MailParameters;
   readonly openedAt: number;
   readonly recipients: Recipient[] = [];
-  /** The first accepted recipient's: its destination and policy are in force for all of them. */
+  /** Whose mail it is; undefined: a stranger's, to us. */
+  readonly account: Account | undefined;
+  /** Whose policy is in force: the account's domain, else that of the first accepted recipient. */
   domain: Domain | undefined;
   /** Recipients nobody could verify, to be held until a person releases them. */
   holdsUnverified = false;
@@ -36,6 +42,8 @@ export class Transaction {
   readonly #log: Log;
   readonly #startedMono: number;
   readonly #counts = { accepted: 0, deferred: 0, rejected: 0 };
+  /** By destination. */
+  readonly #ways = new Map<string, Way>();
   readonly #facts: Record<string, unknown> = {};
   #lastRefusal: Reply | undefined;
   #ended = false;
@@ -44,7 +52,12 @@ export class Transaction {
     id: string,
     session: SessionView,
     generation: Generation,
-    mail: { reversePath: ReversePath; parameters: MailParameters },
+    mail: {
+      readonly reversePath: ReversePath;
+      readonly parameters: MailParameters;
+      /** An account with its domain, for outbound mail. */
+      readonly sender?: { readonly account: Account; readonly domain: Domain } | undefined;
+    },
     base: { clock: Clock; log: Log },
   ) {
     this.id = id;
@@ -52,6 +65,8 @@ export class Transaction {
     this.generation = generation.enter();
     this.reversePath = mail.reversePath;
     this.parameters = mail.parameters;
+    this.account = mail.sender?.account;
+    this.domain = mail.sender?.domain;
     this.#clock = base.clock;
     this.#log = base.log;
     this.openedAt = base.clock.now();
@@ -61,6 +76,35 @@ export class Transaction {
   get envelope(): Envelope {
     const { reversePath, parameters, recipients } = this;
     return { reversePath, parameters, recipients: [...recipients] };
+  }
+
+  get direction(): 'in' | 'out' {
+    return this.account === undefined ? 'in' : 'out';
+  }
+
+  /** As filters see it. */
+  get view(): MailView {
+    const { session, id, direction, envelope, account } = this;
+    return { session, id, direction, envelope, ...(account && { account: account.name }) };
+  }
+
+  /** Puts an accepted recipient in; the same one twice is one copy (RFC 5321 4.1.1.3 is silent). */
+  take(recipient: Recipient, policy: Domain, way: Way): void {
+    this.domain ??= policy;
+    this.#ways.set(way.destination.key, this.#ways.get(way.destination.key) ?? way);
+    const { local, domain } = recipient.address;
+    const isKnown = this.recipients.some(
+      ({ address }) => address.local === local && address.domain === domain,
+    );
+    if (!isKnown) this.recipients.push(recipient);
+  }
+
+  /** Where all of it goes; undefined without recipients. */
+  get way(): Way | undefined {
+    const [first, second] = this.#ways.values();
+    if (second === undefined) return first;
+    const destination = destinationOf(this.generation.directory, FAN_OUT);
+    return destination && { lane: FAN_OUT, destination };
   }
 
   /** The members that every log line about this message carries. */
@@ -100,14 +144,15 @@ export class Transaction {
       .map(({ address }) => formatAddress(address));
     this.#log.emit('msg.in', {
       ...this.logFields,
-      dir: 'in',
+      dir: this.direction,
+      acct: this.account?.name,
       res: result,
       helo: session.hello?.name,
       listener: session.listener,
       from: pathText(this.reversePath),
       to: to.length === 0 ? undefined : to.join(','),
       rcpts: `${accepted}/${deferred}/${rejected}`,
-      dest: this.domain?.name,
+      dest: this.way?.lane ?? this.domain?.name,
       tls: session.tls?.protocol ?? '-',
       ...this.#facts,
       why: reply?.reason ?? this.#facts['why'],

@@ -15,6 +15,7 @@ const REFUSAL: readonly string[] = ['reason', 'text', 'detail'];
 const REASONS: Readonly<Record<Exclude<Reason, `plugin:${string}`>, true>> = {
   unknown_rcpt: true,
   relay_denied: true,
+  sender: true,
   rbl: true,
   spf: true,
   dmarc: true,

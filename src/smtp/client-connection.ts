@@ -20,6 +20,8 @@ import { socketFaultText } from './socket-fault.ts';
 
 export interface ConnectionOptions {
   readonly host: string;
+  /** Connect here; `host` is then its name and nothing more. */
+  readonly address?: string | undefined;
   readonly port: number;
   readonly clock: Clock;
   readonly deadlines: ClientDeadlines;
@@ -70,7 +72,7 @@ export class ClientConnection {
     this.#deadlines = options.deadlines;
     this.#deadline = new MovingDeadline(options.clock, () => this.#expire());
     this.#socket = connectSocket({
-      host: options.host,
+      host: options.address ?? options.host,
       port: options.port,
       noDelay: true,
       autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS,

@@ -114,6 +114,7 @@ test("the contract's example is read as it is meant", async () => {
       maxBytes: undefined,
     },
     delivery: { cutThrough: true, finalReplyTimeoutMs: 60_000 },
+    smarthost: undefined,
     log: { level: 'info', file: null },
   });
   assert.deepEqual(

@@ -13,6 +13,7 @@ const FACTS = {
   hostname: 'mx.sluice.test',
   id: '4K7QZ2M9XT.1',
   tls: undefined,
+  isAuthenticated: false,
   smtpUtf8: false,
   recipient: 'anna@example.org',
   at: Date.UTC(2026, 5, 2, 6, 42, 41),
@@ -28,15 +29,21 @@ test('Received names the client, us, the id and the only recipient', () => {
   );
 });
 
-test('Received says how: HELO, TLS, SMTPUTF8', () => {
+test('Received says how: HELO, TLS, SMTPUTF8, login', () => {
   const tls = { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' };
   const words = [
     { ...FACTS, verb: 'HELO' as const },
     { ...FACTS, tls },
     { ...FACTS, tls, smtpUtf8: true },
     { ...FACTS, smtpUtf8: true },
+    { ...FACTS, isAuthenticated: true },
+    { ...FACTS, tls, isAuthenticated: true },
+    { ...FACTS, tls, smtpUtf8: true, isAuthenticated: true },
   ].map((facts) => / with (\S+) id/.exec(receivedField(facts))?.[1]);
-  assert.deepEqual(words, ['SMTP', 'ESMTPS', 'UTF8SMTPS', 'UTF8SMTP']);
+  assert.deepEqual(words, [
+    ...['SMTP', 'ESMTPS', 'UTF8SMTPS', 'UTF8SMTP'],
+    ...['ESMTPA', 'ESMTPSA', 'UTF8SMTPSA'],
+  ]);
 });
 
 test('no value can give a field a second line', () => {

@@ -35,10 +35,15 @@ export class Destination {
   connections = 0;
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
-  #port = 0;
+  #port: number;
 
-  constructor(behaviour: Behaviour = {}) {
+  readonly #host: string;
+
+  /** Port 0: one that the system chooses, and the same again after a pause. */
+  constructor(behaviour: Behaviour = {}, host = '127.0.0.1', port = 0) {
     this.behaviour = behaviour;
+    this.#host = host;
+    this.#port = port;
   }
 
   get port(): number {
@@ -53,7 +58,7 @@ export class Destination {
     server.unref();
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(this.#port, '127.0.0.1', () => resolve());
+      server.listen(this.#port, this.#host, () => resolve());
     });
     this.#port = (server.address() as AddressInfo).port; // listening on TCP
     return this;

@@ -42,8 +42,12 @@ export class SmtpTalk {
   }
 
   /** Opens, reads the greeting and says EHLO. */
-  static async greeted(port: number, name = 'client.example'): Promise<SmtpTalk> {
-    const talk = await SmtpTalk.open(port);
+  static async greeted(
+    port: number,
+    name = 'client.example',
+    from = '127.0.0.1',
+  ): Promise<SmtpTalk> {
+    const talk = await SmtpTalk.open(port, from);
     await talk.reply();
     await talk.say(`EHLO ${name}`);
     return talk;

@@ -1,0 +1,59 @@
+/**
+ * Where mail goes: the lanes of the spool and the destinations behind them. Mail for a hosted domain
+ * lies in the lane of that name; mail of our customers for everybody else in a lane `mx:` of its own
+ * per domain, which leads to the smarthost if there is one, else to the domain's MX hosts; mail for
+ * several destinations in the lane `mx:*` until the first attempt has parted it. Looked up at each
+ * attempt, so a change of the configuration counts for mail that waits.
+ */
+import type { Destination, Directory } from '../directory/domain.ts';
+import { asciiDomain } from '../directory/domain-name.ts';
+import type { SpoolEntry, SpooledRecipient } from '../mail/spool-entry.ts';
+
+const REMOTE = 'mx:';
+/** The lane of mail for several destinations. */
+export const FAN_OUT = `${REMOTE}*`;
+/** Connections at a time to one domain that is not ours. */
+const REMOTE_CONNECTIONS = 20;
+/** Messages at once that are parted. */
+const FAN_OUT_AT_ONCE = 20;
+
+export function remoteLane(domain: string): string {
+  return REMOTE + asciiDomain(domain);
+}
+
+/** Of our customers' mail to the outside: nobody configured it, and there is no end of them. */
+export function isRemote(laneOrKey: string): boolean {
+  return laneOrKey.startsWith(REMOTE);
+}
+
+/** As people know it. */
+export function laneName(lane: string): string {
+  return isRemote(lane) ? lane.slice(REMOTE.length) : lane;
+}
+
+/** Undefined when the lane leads nowhere any more. */
+export function destinationOf(directory: Directory, lane: string): Destination | undefined {
+  if (!isRemote(lane)) return directory.find(lane)?.destination;
+  if (lane === FAN_OUT) return destination(FAN_OUT, undefined, FAN_OUT_AT_ONCE);
+  const domain = laneName(lane);
+  const hosted = directory.find(domain)?.destination;
+  return hosted ?? directory.smarthost ?? destination(lane, domain, REMOTE_CONNECTIONS);
+}
+
+/**
+ * The lane that a recipient of a message belongs to; `hosted` is the hosted domain's own name. A
+ * message in the lane of a hosted domain stays there, or its mail would leave by MX when the domain
+ * is no longer served.
+ */
+export function laneOf(
+  hosted: (domain: string) => string | undefined,
+  { dest }: Pick<SpoolEntry, 'dest'>,
+  { address }: Pick<SpooledRecipient, 'address'>,
+): string {
+  if (!isRemote(dest)) return dest;
+  return hosted(address.domain) ?? remoteLane(address.domain);
+}
+
+function destination(key: string, mx: string | undefined, maxConnections: number): Destination {
+  return { key, hosts: [], ...(mx !== undefined && { mx }), tls: 'opportunistic', maxConnections };
+}

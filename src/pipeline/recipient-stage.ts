@@ -1,0 +1,142 @@
+/**
+ * RCPT: one recipient against the relay policy, the filters and the verification. A stranger's first
+ * recipient fixes the policy group of the transaction; a customer's transaction has the policy of
+ * the customer from the start and takes recipients of any destination.
+ */
+import type { FindExchangers } from '../delivery/remote-hosts.ts';
+import { nobodyReply } from '../delivery/remote-hosts.ts';
+import type { Domain } from '../directory/domain.ts';
+import { needsSmtpUtf8 } from '../mail/address.ts';
+import type { Recipient } from '../mail/envelope.ts';
+import type { Reply } from '../mail/reply.ts';
+import { isPermanent, replies } from '../mail/reply.ts';
+import type { SpoolStore } from '../store/spool-store.ts';
+import type { Standing } from './harvest-guard.ts';
+import { refusal } from './judge.ts';
+import { overQuota } from './quota.ts';
+import type { RecipientVerifier, Verification } from './recipients.ts';
+import type { Way } from './relay-policy.ts';
+import { routeInbound, routeOutbound } from './relay-policy.ts';
+import type { Transaction } from './transaction.ts';
+
+export interface RecipientDeps {
+  readonly verifier: RecipientVerifier;
+  readonly store: Pick<SpoolStore, 'totals'>;
+  readonly isDown: (destination: string) => boolean;
+  /** The destination is known not to take addresses beyond ASCII. */
+  readonly lacksSmtpUtf8: (destination: string) => boolean;
+  /** Who takes mail for a domain that is not hosted here. */
+  readonly exchangers: FindExchangers;
+}
+
+/** Asks and, when it is taken, puts it into the transaction. */
+export async function judgeRecipient(
+  deps: RecipientDeps,
+  transaction: Transaction,
+  asked: Recipient,
+  standing: Standing,
+  signal: AbortSignal,
+): Promise<Reply> {
+  const { directory, settings } = transaction.generation;
+  const { account } = transaction;
+  const routed = account === undefined ? routeInbound : routeOutbound;
+  const route = routed(directory, settings.hostname, asked.address);
+  if (route.kind === 'denied') return replies.relayDenied();
+  const recipient: Recipient = { address: route.address, parameters: asked.parameters };
+  // RFC 5321 6.1: a report has one recipient; more come each in a transaction of their own.
+  const isReport = account !== undefined && transaction.reversePath === null;
+  if (isReport && transaction.recipients.length > 0) return replies.tooManyRecipients();
+  const domain = route.kind === 'hosted' ? route.domain : undefined;
+  const way = route.kind === 'remote' ? route.way : wayTo(route.domain);
+  const policy = transaction.domain ?? domain;
+  if (policy === undefined) return replies.relayDenied();
+  if (account === undefined && policy.policyGroup !== domain?.policyGroup) {
+    return replies.otherPolicyGroup();
+  }
+  const refused =
+    cannotTake(deps, transaction, recipient, domain, way) ??
+    (await byFilters(transaction, recipient, policy, signal)) ??
+    (domain === undefined
+      ? await byDns(deps, way)
+      : await byVerification(deps, transaction, { recipient, way, domain, standing }));
+  if (refused !== undefined) return refused;
+  transaction.take(recipient, policy, way);
+  return replies.recipientOk();
+}
+
+function wayTo(domain: Domain): Way {
+  return { lane: domain.name, destination: domain.destination, domain };
+}
+
+/** What is known already is refused now rather than after the content. */
+function cannotTake(
+  { isDown, lacksSmtpUtf8 }: RecipientDeps,
+  transaction: Transaction,
+  { address }: Recipient,
+  domain: Domain | undefined,
+  { destination }: Way,
+): Reply | undefined {
+  // Customers' mail waits here whatever the destination's own services are.
+  const mayQueue = transaction.account !== undefined || domain?.services.has('fallback') === true;
+  if (!mayQueue && isDown(destination.key)) return replies.destinationDown();
+  const isBeyondAscii = needsSmtpUtf8(transaction.reversePath) || needsSmtpUtf8(address);
+  if (isBeyondAscii && lacksSmtpUtf8(destination.key)) return replies.smtpUtf8NotRelayable();
+  return undefined;
+}
+
+async function byFilters(
+  transaction: Transaction,
+  recipient: Recipient,
+  policy: Domain,
+  signal: AbortSignal,
+): Promise<Reply | undefined> {
+  const { filters } = transaction.generation;
+  if (!filters.has('rcpt')) return undefined;
+  const verdict = await filters.rcpt({ ...transaction.view, recipient }, policy, signal);
+  return verdict.kind === 'pass' ? undefined : refusal(verdict);
+}
+
+/** That a domain takes no mail is said at once; doubt is for the queue. */
+async function byDns(
+  { exchangers }: RecipientDeps,
+  { destination }: Way,
+): Promise<Reply | undefined> {
+  if (destination.mx === undefined) return undefined;
+  const found = await exchangers(destination.mx);
+  return found.kind === 'found' || found.kind === 'unsure' ? undefined : nobodyReply(found.kind);
+}
+
+async function byVerification(
+  deps: RecipientDeps,
+  transaction: Transaction,
+  asked: {
+    readonly recipient: Recipient;
+    readonly way: Way;
+    readonly domain: Domain;
+    readonly standing: Standing;
+  },
+): Promise<Reply | undefined> {
+  const { recipient, way, domain, standing } = asked;
+  const { reversePath } = transaction;
+  const { address } = recipient;
+  const found = await deps.verifier.verify(domain, address, reversePath, standing);
+  if (transaction.account !== undefined) return forCustomer(found);
+  if (found.kind === 'refused') return found.reply;
+  const held = found.kind === 'unverified' && found.then === 'hold';
+  if (transaction.domain !== undefined && held !== transaction.holdsUnverified) {
+    return replies.otherPolicyGroup();
+  }
+  // What must wait and has no room is put off now, rather than after the content.
+  const { cutThrough, quota } = transaction.generation.settings.delivery;
+  const mustWait = held || !cutThrough || deps.isDown(way.destination.key);
+  const { size = 0 } = transaction.parameters;
+  const full = mustWait ? overQuota(deps.store, domain, quota, size) : undefined;
+  if (full !== undefined) return full;
+  transaction.holdsUnverified = held;
+  return undefined;
+}
+
+/** Who cannot be verified now is taken: should it fail later, the sender is ours and is told. */
+function forCustomer(found: Verification): Reply | undefined {
+  return found.kind === 'refused' && isPermanent(found.reply) ? found.reply : undefined;
+}
