@@ -1,7 +1,7 @@
 /**
  * `sluice demo`: the whole story in a minute, on real parts: a gateway with private clamd and spamd,
  * a sink on npm's smtp-server as the customer's server, mail by SMTP. Everything lies in a temporary
- * folder and on ports of its own, and is gone afterwards. Exit code 2 when a step did not go as told.
+ * folder and on ports of its own, the world outside is a second sink that stands behind a smarthost, and is gone afterwards. Exit code 2 when a step did not go as told.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -23,31 +23,39 @@ interface Scene {
   readonly say: (line: string) => void;
   /** Subjects of what the customer's server has taken. */
   readonly arrived: readonly string[];
+  /** The same of the mail server of somebody outside. */
+  readonly outside: readonly string[];
   readonly sink: { stop(): Promise<void>; start(): Promise<void> };
 }
 
 const WAIT_MS = 30_000;
+/** Where the customer's own server sends from: another address of loopback. */
+const CUSTOMER = '127.0.0.2';
 
 export async function demo(): Promise<number> {
   const say = (line: string) => void process.stdout.write(`${line}\n`);
   const folder = await mkdtemp(join(tmpdir(), 'sluice-demo-'));
   const arrived: string[] = [];
-  const take = (line: string) => {
+  const outside: string[] = [];
+  const into = (subjects: string[]) => (line: string) => {
     const { subject } = JSON.parse(line) as { subject: string }; // written by our own sink
-    arrived.push(subject);
+    subjects.push(subject);
   };
+  const take = into(arrived);
+  const world = await runSink({ port: 0, write: into(outside) });
   let sink: RunningSink | undefined = await runSink({ port: 0, write: take });
   const { port } = sink;
   let gateway: Gateway | undefined;
   try {
     say(`The customer's mail server (a sink) listens on 127.0.0.1:${port}.`);
     say('The gateway starts its own clamd and spamd; that takes some seconds ...');
-    const started = await startGateway(folder, port);
+    const started = await startGateway(folder, port, world.port);
     gateway = started.gateway;
     const failed = await story({
       port: started.smtpPort,
       say,
       arrived,
+      outside,
       sink: {
         stop: async () => {
           await sink?.stop();
@@ -64,6 +72,7 @@ export async function demo(): Promise<number> {
   } finally {
     await gateway?.stop();
     await sink?.stop();
+    await world.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -77,10 +86,10 @@ async function story(scene: Scene): Promise<number> {
       say('!!! this did not go as told');
     }
   };
-  const arrives = async (count: number) => {
+  const arrives = async (count: number, subjects = arrived) => {
     const end = systemClock.mono() + WAIT_MS;
-    while (arrived.length < count && systemClock.mono() < end) await systemClock.sleep(50);
-    return arrived.length === count;
+    while (subjects.length < count && systemClock.mono() < end) await systemClock.sleep(50);
+    return subjects.length === count;
   };
 
   chapter(say, "1. A clean mail: judged, handed on, and the sender hears the customer's server");
@@ -105,6 +114,15 @@ async function story(scene: Scene): Promise<number> {
   await scene.sink.start();
   check(await arrives(2));
   say(`The customer's server has: ${arrived.map((subject) => `"${subject}"`).join(', ')}`);
+
+  chapter(say, '7. Mail to the world: not for anybody, but for the customer');
+  const answer = { ...FROM_CUSTOMER, subject: 'Re: Lunch?', body: 'At noon.' };
+  say('A stranger, with the very same mail:');
+  check((await sendLetter(scene, answer)) === 'refused');
+  say("The customer's server, an account by its address; through the filters to a server outside:");
+  check((await sendLetter(scene, { ...answer, localAddress: CUSTOMER })) === 'accepted');
+  check(await arrives(1, scene.outside));
+  say(`The server outside has: ${scene.outside.map((subject) => `"${subject}"`).join(', ')}`);
   return failed;
 }
 
@@ -114,31 +132,56 @@ function chapter(say: (line: string) => void, title: string): void {
   say('-'.repeat(title.length));
 }
 
-function send(scene: Scene, to: string, subject: string, body: string): Promise<DialogEnd> {
+interface Letter {
+  readonly hello: string;
+  readonly from: string;
+  readonly to: string;
+  readonly subject: string;
+  readonly body: string;
+  readonly localAddress?: string;
+}
+
+const FROM_CUSTOMER = {
+  hello: 'mail.example.test',
+  from: 'anna@example.test',
+  to: 'bob@partner.example',
+};
+
+/** From a partner outside to somebody at the customer's. */
+function send(scene: Scene, name: string, subject: string, body: string): Promise<DialogEnd> {
+  const from = 'bob@partner.example';
+  const to = `${name}@example.test`;
+  return sendLetter(scene, { hello: 'mail.partner.example', from, to, subject, body });
+}
+
+function sendLetter(scene: Scene, letter: Letter): Promise<DialogEnd> {
+  const { hello, from, to, subject, body, localAddress } = letter;
   const date = new Date(systemClock.now()).toUTCString().replace('GMT', '+0000');
   const fields = [
-    'From: Bob <bob@partner.example>',
-    `To: <${to}@example.test>`,
+    `From: <${from}>`,
+    `To: <${to}>`,
     `Subject: ${subject}`,
     `Date: ${date}`,
-    `Message-ID: <demo-${systemClock.now()}@partner.example>`,
+    `Message-ID: <demo-${systemClock.now()}@${from.slice(from.indexOf('@') + 1)}>`,
     'MIME-Version: 1.0',
     'Content-Type: text/plain',
   ];
   const mail = {
-    hello: 'mail.partner.example',
-    from: 'bob@partner.example',
-    to: [`${to}@example.test`],
+    hello,
+    from,
+    to: [to],
     content: `${fields.join('\r\n')}\r\n\r\n${body}\r\n`,
   };
   // oxlint-disable-next-line require-await -- the dialogue waits for its printer, ours does not
   const print = async (line: string) => scene.say(line);
-  return sendTestMail({ host: '127.0.0.1', port: scene.port }, mail, print);
+  const at = { host: '127.0.0.1', port: scene.port, ...(localAddress && { localAddress }) };
+  return sendTestMail(at, mail, print);
 }
 
 async function startGateway(
   folder: string,
   destination: number,
+  smarthost: number,
 ): Promise<{ gateway: Gateway; smtpPort: number }> {
   const file = join(folder, 'sluice.yaml');
   await mkdir(join(folder, 'domains'));
@@ -151,6 +194,7 @@ control: { address: "127.0.0.1:0" }
 scanners: { managed: true }
 plugins: [{ clamav: {} }, { spamassassin: {} }]
 queue: { retry: [2s, 5s], probe: 1s }
+delivery: { smarthost: "127.0.0.1:${smarthost}" }
 log: { level: info, file: ./demo.log }
 `,
   );
@@ -159,6 +203,7 @@ log: { level: info, file: ./demo.log }
     `domain: example.test
 destination: 127.0.0.1:${destination}
 recipients: { list: [anna@example.test] }
+outgoing: { enabled: true, accounts: [{ ip: ${CUSTOMER} }] }
 `,
   );
   const clock = systemClock;

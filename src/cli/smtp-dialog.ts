@@ -21,7 +21,12 @@ const WAIT_MS = 90_000;
 const MAX_REPLY_CHARS = 64 * 1024;
 
 export async function sendTestMail(
-  at: { readonly host: string; readonly port: number },
+  at: {
+    readonly host: string;
+    readonly port: number;
+    /** One of this machine's, to come from. */
+    readonly localAddress?: string;
+  },
   mail: TestMail,
   print: (line: string) => Promise<void>,
 ): Promise<DialogEnd> {
