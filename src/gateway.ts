@@ -96,6 +96,8 @@ export class Gateway {
       this.#options.onStoreOpen?.();
       const ids = await DurableIds.open(clock, log, await openIdMark(join(folder, 'ids')));
       undo.push(() => ids.close());
+      recorder.records.start(folder, () => this.#config);
+      undo.push(() => recorder.records.stop());
 
       const scanners = new ScannerWatch({ config, folder, clock, log });
       undo.push(() => scanners.stop());
@@ -126,6 +128,7 @@ export class Gateway {
           directory: () => parts.generation.directory,
           isStoreUp: () => this.#state !== 'failed',
           folder,
+          records: () => recorder.records.counts(),
         }),
       );
       this.#reloads.start();
@@ -207,7 +210,7 @@ export class Gateway {
       scanners: () => scanners.views(),
       rates: () => recorder.rates.perSecond(),
       metrics: recorder.metrics,
-      traces: recorder.traces,
+      trace: recorder.records.trace(recorder.traces),
       feed: recorder.feed,
       destinations: {
         directory: () => this.#current().directory,
@@ -265,7 +268,8 @@ export class Gateway {
 
   /** Lets sessions and deliveries finish within the drain time, then closes everything. */
   async stop(): Promise<void> {
-    const { log } = this.#options.recorder;
+    const { recorder } = this.#options;
+    const { log } = recorder;
     const parts = this.#parts;
     if (parts === undefined || this.#state === 'draining') return;
     // The parts stay at hand: what is under way still asks where its mail goes.
@@ -278,6 +282,7 @@ export class Gateway {
     await parts.generation.filters.stop();
     await parts.control.stop();
     await parts.scanners.stop();
+    await recorder.records.stop();
     await parts.ids.close();
     await parts.housekeeping.stop();
     await parts.store.close();

@@ -22,6 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'plugin.ts': ['types:mail'],
   'plugin-host': ['plugin.ts', 'config', 'mail', 'base'],
   scanners: ['base'],
+  records: ['types:store', 'mail', 'base'],
   delivery: ['smtp', 'dns', 'types:store', 'directory', 'mail', 'base'],
   outbound: ['types:store', 'directory', 'mail', 'base'],
   pipeline: [
@@ -36,7 +37,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'mail',
     'base',
   ],
-  control: ['types:store', 'mail', 'base'],
+  control: ['types:store', 'types:records', 'mail', 'base'],
   'gateway.ts': ['*'],
   gateway: ['*'],
   cli: ['gateway.ts', 'gateway', 'config', 'directory', 'plugin-host', 'control', 'mail', 'base'],
@@ -47,7 +48,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 /** What of a room others may see, where that is less than all of it. */
 const FACES: Record<string, { readonly what: RegExp; readonly to: readonly string[] }> = {
   // An engine is chosen in gateway.ts; everybody else knows the interfaces.
-  store: { what: /^src\/store\/[a-z-]+\.ts$/, to: ['delivery', 'pipeline', 'outbound', 'control'] },
+  store: {
+    what: /^src\/store\/[a-z-]+\.ts$/,
+    to: ['delivery', 'pipeline', 'outbound', 'records', 'control'],
+  },
   smtp: { what: /^src\/smtp\/client[a-z-]*\.ts$/, to: ['delivery'] },
 };
 
@@ -242,8 +246,8 @@ const ONLY_IN: readonly { what: RegExp; where: RegExp; why: string }[] = [
   },
   {
     what: /\bcode\b\??\s*(?:[!=]==|[<>]=?)\s*[2-5]\d\d\b/,
-    // The command line is a client of its own; base/ searches what was logged and knows no mail.
-    where: /^src\/(mail\/reply\.ts|cli\/|base\/trace-search\.ts)/,
+    // The command line is a client of its own.
+    where: /^src\/(mail\/reply\.ts|cli\/)/,
     why: 'what a reply number means is asked in mail/reply.ts',
   },
   { what: /(:|<|as) any\b/, where: /^$/, why: 'no any' },

@@ -12,7 +12,7 @@ import { LogFile } from './log-file.ts';
 export type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
 /** Fatal: the process ends. Error: a person is needed now. Warn: today. Info: the mail ledger. */
-const LEVEL_OF = {
+export const LEVEL_OF = {
   'srv.start': 'info',
   'srv.ready': 'info',
   'srv.drain': 'info',
@@ -57,6 +57,12 @@ const LEVEL_OF = {
   'queue.release': 'info',
   'queue.retry': 'info',
   'queue.delete': 'info',
+  'records.down': 'warn',
+  'records.up': 'info',
+  'records.lost': 'warn',
+  'records.damaged': 'error',
+  'records.expire': 'info',
+  'records.pseudonymise': 'info',
   'store.slow': 'warn',
   'store.full': 'warn',
   'store.error': 'error',
@@ -74,7 +80,17 @@ export type Fields = Readonly<Record<string, unknown>> & {
   readonly ip?: string;
   /** Free text for people, never parsed. */
   readonly msg?: string;
+  /** Members for the record of a message alone: too long or too private for a line of the log. */
+  readonly kept?: Readonly<Record<string, unknown>>;
 };
+
+/** Sees each event; `kept` is told apart, so that nobody shows it by accident. */
+export type Tap = (
+  evt: EventName,
+  level: Level,
+  fields: Omit<Fields, 'kept'>,
+  kept: Fields['kept'],
+) => void;
 
 export interface Log {
   emit(evt: EventName, fields?: Fields, level?: Level): void;
@@ -97,7 +113,7 @@ export interface LogOptions {
   readonly destination: DestinationStream;
   readonly clock: Clock;
   /** Sees each event that is logged, for the live view and the traces of recent sessions. */
-  readonly tap?: (evt: EventName, level: Level, fields: Fields) => void;
+  readonly tap?: Tap;
 }
 
 export type LogSink = DestinationStream & { reopen?(): void };
@@ -115,6 +131,10 @@ function terminalSafe(line: string): string {
   );
 }
 
+function withoutKept({ kept: _kept, ...fields }: Fields): Fields {
+  return fields;
+}
+
 export function createLog(options: LogOptions): AdjustableLog {
   const { clock, tap } = options;
   const logger = pino(
@@ -128,8 +148,10 @@ export function createLog(options: LogOptions): AdjustableLog {
   );
   const host = options.host;
   return {
-    emit(evt, fields = {}, level = LEVEL_OF[evt]) {
-      tap?.(evt, level, fields);
+    emit(evt, given = {}, level = LEVEL_OF[evt]) {
+      const { kept } = given;
+      const fields = kept === undefined ? given : withoutKept(given);
+      tap?.(evt, level, fields, kept);
       if (!logger.isLevelEnabled(level)) return;
       const { ip, msg, ...rest } = fields;
       const line: Record<string, unknown> = { host, evt };

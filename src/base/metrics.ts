@@ -19,6 +19,15 @@ export interface MetricSources {
     readonly up: boolean;
     readonly freeBytes?: number | undefined;
   };
+  /** What the trace is searched in. */
+  records(): {
+    readonly isUp: boolean;
+    readonly waiting: number;
+    readonly written: number;
+    readonly lost: number;
+    readonly bytes: number;
+    readonly days: number;
+  };
 }
 
 export interface Metrics {
@@ -109,6 +118,33 @@ function declareLevels(registry: Registry, sources: () => MetricSources | undefi
     const { freeBytes } = from.store();
     return freeBytes === undefined ? [] : [[{}, freeBytes]];
   });
+  level('records_up', 'The records of the trace take writes.', [], (from) => [
+    [{}, from.records().isUp ? 1 : 0],
+  ]);
+  level('records_waiting', 'Segments of records not written yet.', [], (from) => [
+    [{}, from.records().waiting],
+  ]);
+  level('records_bytes', 'Bytes of the records on disk.', [], (from) => [
+    [{}, from.records().bytes],
+  ]);
+  level('records_days', 'Days that have records.', [], (from) => [[{}, from.records().days]]);
+  const count = (name: string, help: string, read: (from: MetricSources) => number) =>
+    new Counter({
+      name: `sluice_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        const from = sources();
+        if (from !== undefined) this.inc(read(from));
+      },
+    });
+  count('records_written_total', 'Segments of records written.', (from) => from.records().written);
+  count(
+    'records_lost_total',
+    'Segments of records that could not be kept.',
+    (from) => from.records().lost,
+  );
 }
 
 /** Declares the counters and says what each event means for them. */

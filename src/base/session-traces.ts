@@ -5,6 +5,7 @@
  * two thirds stay) and in the length of each value. Never durable, never a record of anything.
  */
 import type { Clock } from './clock.ts';
+import { boundedFields } from './bounded-fields.ts';
 import type { EventName, Fields, Level } from './log.ts';
 
 export interface TraceEvent {
@@ -31,9 +32,8 @@ export interface TraceBounds {
 
 export const TRACE_BOUNDS: TraceBounds = { sessions: 2000, eventsPerSession: 200, events: 50_000 };
 
-/** Longest text and longest list that an event keeps. */
-const MAX_VALUE = 256;
-const MAX_LIST = 50;
+/** Longest id. */
+const MAX_ID = 64;
 
 interface Session {
   readonly sid: string;
@@ -70,7 +70,7 @@ export class SessionTraces {
     if (sid === undefined) return;
     const session = this.#touch(sid);
     this.#youngEvents += 1;
-    const event = { at: this.#clock.now(), level, evt, fields: bounded(fields) };
+    const event = { at: this.#clock.now(), level, evt, fields: boundedFields(fields) };
     if (session.first.length < this.#firstEvents) session.first.push(event);
     else if (session.newest.length < this.#newestEvents) session.newest.push(event);
     else {
@@ -94,13 +94,6 @@ export class SessionTraces {
     return { sid, events: own, dropped };
   }
 
-  /** All sessions that are remembered, in no particular order. */
-  *timelines(): Generator<Timeline> {
-    for (const generation of [this.#young, this.#old]) {
-      for (const session of generation.values()) yield { sid: session.sid, ...unrolled(session) };
-    }
-  }
-
   #touch(sid: string): Session {
     const young = this.#young.get(sid);
     if (young !== undefined) return young;
@@ -120,34 +113,10 @@ export class SessionTraces {
 function sessionOf(fields: Fields): string | undefined {
   const { sid, id } = fields as { sid?: unknown; id?: unknown };
   const text = typeof sid === 'string' ? sid : typeof id === 'string' ? id.split('.', 1)[0] : '';
-  return text === undefined || text === '' || text.length > MAX_VALUE ? undefined : text;
+  return text === undefined || text === '' || text.length > MAX_ID ? undefined : text;
 }
 
 function unrolled(session: Session): Omit<Timeline, 'sid'> {
   const { first, newest, next, dropped } = session;
   return { events: [...first, ...newest.slice(next), ...newest.slice(0, next)], dropped };
-}
-
-/** The fields as they are when all are small, which is nearly always; else a shortened copy. */
-function bounded(fields: Fields): Fields {
-  for (const name in fields) {
-    if (isLarge(fields[name])) return shortened(fields);
-  }
-  return fields;
-}
-
-function isLarge(value: unknown): boolean {
-  if (typeof value === 'string') return value.length > MAX_VALUE;
-  if (Array.isArray(value)) return value.length > MAX_LIST || value.some(isLarge);
-  return false;
-}
-
-function shortened(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, short(value)]));
-}
-
-function short(value: unknown): unknown {
-  // Through bytes, for a slice of a string keeps the whole of it alive.
-  if (typeof value === 'string') return Buffer.from(value.slice(0, MAX_VALUE)).toString();
-  return Array.isArray(value) ? value.slice(0, MAX_LIST).map(short) : value;
 }

@@ -33,6 +33,7 @@ export interface Config {
   readonly plugins: readonly PluginConfig[];
   readonly limits: LimitsConfig;
   readonly queue: QueueConfig;
+  readonly records: RecordsConfig;
   readonly delivery: { readonly cutThrough: boolean; readonly finalReplyTimeoutMs: number };
   /** Where mail for domains that are not hosted here goes; undefined: to their MX hosts. */
   readonly smarthost:
@@ -91,12 +92,21 @@ export interface QueueConfig {
   readonly maxBytes: number | undefined;
 }
 
+export interface RecordsConfig {
+  readonly keepMs: number;
+  readonly maxBytes: number;
+  /** Subjects are in them, and can be searched. */
+  readonly subject: boolean;
+  /** Undefined: addresses stay as they are. */
+  readonly pseudonymiseAfterMs: number | undefined;
+}
+
 export function buildConfig(
   settings: NodeSettings,
   source: YamlSource,
   domainFiles: readonly DomainFile[],
 ): Config {
-  const { limits, queue, delivery, log, tls, control } = settings;
+  const { limits, queue, records, delivery, log, tls, control } = settings;
   const path = (text: string) => resolve(dirname(source.file), text);
   return {
     file: source.file,
@@ -145,6 +155,12 @@ export function buildConfig(
       probeMs: queue.probe,
       maxMessages: queue.max_messages ?? undefined,
       maxBytes: queue.max_bytes ?? undefined,
+    },
+    records: {
+      keepMs: records.keep,
+      maxBytes: records.max_bytes,
+      subject: records.subject,
+      pseudonymiseAfterMs: records.pseudonymise_after ?? undefined,
     },
     delivery: {
       cutThrough: delivery.cut_through,

@@ -102,6 +102,14 @@ export const nodeSchema = z.strictObject({
     })
     .prefault({}),
   queue: z.strictObject(nodeQueue).prefault({}),
+  records: z
+    .strictObject({
+      keep: duration('1d', '3650d').prefault('30d'),
+      max_bytes: size('16MiB', '1048576GiB').prefault('10GiB'),
+      subject: z.boolean().prefault(false),
+      pseudonymise_after: duration('0s', '3650d').nullable().prefault(null),
+    })
+    .prefault({}),
   delivery: z
     .strictObject({
       cut_through: z.boolean().prefault(true),

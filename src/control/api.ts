@@ -9,7 +9,6 @@ import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { searchTraces } from '../base/trace-search.ts';
 import { formatAddress, parseAddress } from '../mail/address.ts';
 import { followEvents } from './event-stream.ts';
 import type { GatewayView } from './gateway-view.ts';
@@ -159,13 +158,13 @@ function addRecipientRoutes(server: FastifyInstance, { gateway, clock, log }: Ap
 }
 
 function addTraceRoutes(server: FastifyInstance, { gateway, log }: ApiDeps): void {
-  const { traces, events } = gateway;
-  server.get('/api/v1/traces', (request, reply) => {
-    const found = searchTraces(traces.timelines(), traceQuery(request.query));
-    return list(log, reply, found.map(rows.traceRow));
+  const { trace, events } = gateway;
+  server.get('/api/v1/traces', async (request, reply) => {
+    const page = await trace.search(traceQuery(request.query)).catch(notAtHand);
+    return list(log, reply, rows.tracePage(page));
   });
-  server.get<ById>('/api/v1/traces/:id', ({ params }, reply) => {
-    const found = traces.timeline(params.id);
+  server.get<ById>('/api/v1/traces/:id', async ({ params }, reply) => {
+    const found = await trace.timeline(params.id).catch(notAtHand);
     if (found === undefined) throw new RequestFault(404, `no trace of ${params.id}`);
     return list(log, reply, found.events.map(rows.eventRow));
   });
@@ -174,6 +173,11 @@ function addTraceRoutes(server: FastifyInstance, { gateway, log }: ApiDeps): voi
     if (stream === undefined) throw new RequestFault(503, 'too many readers of the live events');
     return reply.type(NDJSON).send(stream);
   });
+}
+
+/** Expected of the records, of which nothing depends but this answer. */
+function notAtHand(error: unknown): never {
+  throw new RequestFault(503, `the records cannot be read: ${errorText(error)}`);
 }
 
 function list(

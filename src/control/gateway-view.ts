@@ -4,7 +4,7 @@
  * never wait for the outside world, but for the store where they return promises.
  */
 import type { Rates } from '../base/message-rates.ts';
-import type { SessionTraces } from '../base/session-traces.ts';
+import type { Trace } from '../records/trace-book.ts';
 import type { Address } from '../mail/address.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { LiveFeed } from './live-feed.ts';
@@ -20,7 +20,7 @@ export interface GatewayView {
   destination(domain: string): DestinationDetail | undefined;
   readonly queue: QueueView;
   readonly recipients: RecipientsView;
-  readonly traces: Pick<SessionTraces, 'timeline' | 'timelines'>;
+  readonly trace: Trace;
   readonly events: Pick<LiveFeed, 'subscribe'>;
   /** Reads the configuration anew; with problems, the old one stays in force. */
   reload(): Promise<ReloadResult>;

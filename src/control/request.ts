@@ -3,9 +3,9 @@
  * member is an error, so that a misspelt filter never means "everything".
  */
 import { parseMessageId } from '../base/ids.ts';
-import type { TraceQuery } from '../base/trace-search.ts';
 import type { Address } from '../mail/address.ts';
 import { parseAddress } from '../mail/address.ts';
+import type { TraceQuery } from '../records/trace-query.ts';
 import type { ActionRequest } from './queue-actions.ts';
 import { ACTIONS } from './queue-actions.ts';
 import type { QueueFilter } from './queue-filter.ts';
@@ -25,6 +25,7 @@ export const MAX_IDS = 1000;
 const MAX_PARAMETER = 320;
 const MAX_WHY = 200;
 const MAX_TRACES = 1000;
+const DEFAULT_TRACES = 100;
 const STATES: readonly QueueState[] = ['active', 'deferred', 'hold', 'damaged'];
 
 type Members = ReadonlyMap<string, string>;
@@ -62,21 +63,30 @@ export function queueFilter(query: unknown): QueueFilter {
   };
 }
 
+/** Members of a trace query that are texts. */
+const TRACE_TEXTS = ['from', 'to', 'client', 'domain', 'account', 'subject', 'result'] as const;
+
 export function traceQuery(query: unknown): TraceQuery {
-  const given = members(query, ['q', 'since', 'until', 'dir', 'result', 'limit']);
+  const known = ['q', ...TRACE_TEXTS, 'since', 'until', 'dir', 'limit', 'cursor'];
+  const given = members(query, known);
   const text = given.get('q');
-  if (text === undefined || text === '') throw fault('parameter "q" is missing');
   const since = time(given, 'since');
   const until = time(given, 'until');
   const dir = oneOf(given, 'dir', ['in', 'out'] as const);
-  const result = given.get('result');
+  const cursor = given.get('cursor');
+  if (cursor !== undefined && !isTraceId(cursor)) throw fault('parameter "cursor" is none of ours');
+  const texts = TRACE_TEXTS.flatMap((name) => {
+    const value = given.get(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
   return {
-    text,
-    limit: whole(given, 'limit', 1, MAX_TRACES) ?? MAX_TRACES,
+    ...Object.fromEntries(texts),
+    limit: whole(given, 'limit', 1, MAX_TRACES) ?? DEFAULT_TRACES,
+    ...(text !== undefined && { text }),
     ...(since !== undefined && { since }),
     ...(until !== undefined && { until }),
     ...(dir !== undefined && { dir }),
-    ...(result !== undefined && { result }),
+    ...(cursor !== undefined && { cursor }),
   };
 }
 
@@ -123,6 +133,11 @@ export function messageId(text: unknown): string {
   const id = typeof text === 'string' ? parseMessageId(text) : undefined;
   if (id === undefined) throw fault(`"${String(text).slice(0, 40)}" is no message id`);
   return id;
+}
+
+/** Of a message or a session. */
+function isTraceId(text: string): boolean {
+  return parseMessageId(text.length === 10 ? `${text}.0` : text) !== undefined;
 }
 
 function record(body: unknown): Readonly<Record<string, unknown>> {

@@ -4,9 +4,9 @@
  * `v`. Times are ISO 8601 in UTC with milliseconds, sizes bytes, durations seconds.
  */
 import type { TraceEvent } from '../base/session-traces.ts';
-import type { TraceRow } from '../base/trace-search.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
+import type { TracePage } from '../records/trace-book.ts';
 import type { Summary } from '../store/spool-store.ts';
 import type {
   DestinationDetail,
@@ -155,8 +155,16 @@ export function trialRow(address: string, trial: RecipientTrial): Row {
   return { v: 1, kind: 'recipient-test', address, ...trial };
 }
 
-export function traceRow({ at, ...row }: TraceRow): Row {
-  return { v: 1, kind: 'trace', time: iso(at), ...row };
+/** One page; its last row says where the next one begins, if there is one. */
+export function tracePage({ rows, cursor }: TracePage): Row[] {
+  const found = rows.map(({ at, remoteId, ...row }) => ({
+    v: 1,
+    kind: 'trace',
+    time: iso(at),
+    ...row,
+    ...(remoteId !== undefined && { remote_id: remoteId }),
+  }));
+  return cursor === undefined ? found : [...found, { v: 1, kind: 'cursor', cursor }];
 }
 
 /** The same members in the same order as a line of the log. */

@@ -3,7 +3,6 @@
  */
 import type { Rates } from '../base/message-rates.ts';
 import type { Metrics } from '../base/metrics.ts';
-import type { SessionTraces } from '../base/session-traces.ts';
 import type { Config } from '../config/config.ts';
 import type {
   DomainView,
@@ -20,6 +19,7 @@ import type { Domain } from '../directory/domain.ts';
 import type { Generation } from '../pipeline/generation.ts';
 import type { RecipientMemory } from '../pipeline/recipient-memory.ts';
 import type { RecipientVerifier } from '../pipeline/recipients.ts';
+import type { Trace } from '../records/trace-book.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { ViewedDestinations } from './destination-view.ts';
 import { destinationDetail, destinationViews, hostTexts, outageOf } from './destination-view.ts';
@@ -38,7 +38,7 @@ export interface ViewedParts {
   readonly scanners: () => readonly ScannerView[];
   readonly rates: () => Rates;
   readonly metrics: Metrics;
-  readonly traces: SessionTraces;
+  readonly trace: Trace;
   readonly feed: LiveFeed;
   readonly destinations: ViewedDestinations;
   readonly spool: SpoolStore;
@@ -70,7 +70,7 @@ export function controlView(parts: ViewedParts): GatewayView {
       },
     },
     recipients: recipientsView(parts),
-    traces: parts.traces,
+    trace: parts.trace,
     events: parts.feed,
     reload: parts.reload,
     stop: parts.stop,

@@ -119,6 +119,7 @@ function settingsOf(config: Config): Settings {
       lifetimeMs: queue.lifetimeMs,
       quota: { messages: queue.maxMessages ?? Infinity, bytes: queue.maxBytes ?? Infinity },
     },
+    recordsSubject: config.records.subject,
     authenticatedListeners: new Set(
       config.listeners.filter(({ auth }) => auth === 'required').map(({ name }) => name),
     ),

@@ -14,10 +14,11 @@ export interface MeasuredParts {
   readonly isStoreUp: () => boolean;
   /** The data folder. */
   readonly folder: string;
+  readonly records: MetricSources['records'];
 }
 
 export function metricSources(parts: MeasuredParts): MetricSources {
-  const { listeners, spool, health, directory, isStoreUp, folder } = parts;
+  const { listeners, spool, health, directory, isStoreUp, folder, records } = parts;
   return {
     connections: () => listeners.connections(),
     queue: () => {
@@ -28,6 +29,7 @@ export function metricSources(parts: MeasuredParts): MetricSources {
       const keys = new Set(directory().domains.map(({ destination }) => destination.key));
       return [...keys].map((dest) => ({ dest, up: !health.isDown(dest) }));
     },
+    records,
     store: () => ({ engine: 'leveldb', up: isStoreUp(), freeBytes: freeBytes(folder) }),
   };
 }

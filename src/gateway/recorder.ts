@@ -1,21 +1,23 @@
 /**
- * Everything that listens to the log: counts, rates, traces of recent sessions and the live feed. One
- * `tap`, so that log, metrics and traces cannot tell different stories.
+ * Everything that listens to the log: counts, rates, traces of recent sessions, the records and the
+ * live feed. One `tap`, so that log, metrics and traces cannot tell different stories.
  */
 import type { Clock } from '../base/clock.ts';
-import type { Log, Level, LogSink } from '../base/log.ts';
+import type { AdjustableLog, Log, Level, LogSink } from '../base/log.ts';
 import { createLog, logDestination } from '../base/log.ts';
 import { MessageRates } from '../base/message-rates.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { createMetrics } from '../base/metrics.ts';
 import { SessionTraces } from '../base/session-traces.ts';
 import { LiveFeed } from '../control/live-feed.ts';
+import { RecordKeeping } from './record-keeping.ts';
 
 export interface Recorder {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly rates: MessageRates;
   readonly traces: SessionTraces;
+  readonly records: RecordKeeping;
   readonly feed: LiveFeed;
   /** At a reload: the level may have changed, the file may have been rotated. */
   reload(level: Level): void;
@@ -38,21 +40,23 @@ export function createRecorder(options: RecorderOptions): Recorder {
   const traces = new SessionTraces(clock);
   const feed = new LiveFeed(clock);
   const destination = options.sink ?? logDestination(options.file);
-  const log = createLog({
+  const log: AdjustableLog = createLog({
     host: hostname,
     level: options.level,
     destination,
     clock,
-    tap: (evt, level, fields) => {
+    tap: (evt, level, fields, kept) => {
       metrics.meter(evt, fields);
       rates.see(evt, fields);
       traces.see(evt, level, fields);
       feed.publish(evt, level, fields);
+      records.see(evt, level, fields, kept);
     },
   });
+  const records = new RecordKeeping(clock, log);
   const reload = (level: Level) => {
     log.setLevel(level);
     destination.reopen?.();
   };
-  return { log, metrics, rates, traces, feed, reload };
+  return { log, metrics, rates, traces, records, feed, reload };
 }

@@ -9,6 +9,7 @@ import type { Log } from '../base/log.ts';
 import type { Domain } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
+import { decodeWords } from '../mail/encoded-words.ts';
 import { fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
 import { outgoingContent } from '../mail/outgoing-content.ts';
 import type { Reply } from '../mail/reply.ts';
@@ -49,6 +50,8 @@ function resultOf({ how, why }: Acceptance): TransactionResult {
   }
 }
 
+/** Bytes of a subject that are looked at. */
+const MAX_SUBJECT = 2000;
 /** Where the sender's content must not run into our last field. */
 const EMPTY_LINE = '\r\n';
 
@@ -131,6 +134,10 @@ export class ContentStage implements ContentSink {
       size: content.sizeBytes,
       msgid: messageIdField && fieldValue(header, messageIdField, 300),
     });
+    if (settings.recordsSubject) {
+      const subject = fields.find((field) => field.name === 'subject');
+      if (subject) transaction.keepSubject(subjectText(fieldValue(header, subject, MAX_SUBJECT)));
+    }
     const hops = fields.filter((field) => field.name === 'received').length;
     if (hops > settings.hops) return this.#refuse(replies.mailLoop());
 
@@ -248,4 +255,9 @@ export class ContentStage implements ContentSink {
     transaction.end(isPermanent(reply) ? 'reject' : 'tempfail', reply);
     return reply;
   }
+}
+
+/** As a person reads it, and no longer than any other value that is kept. */
+function subjectText(value: string): string {
+  return decodeWords(value).slice(0, 256);
 }

@@ -16,6 +16,8 @@ export interface Settings {
   readonly harvest: HarvestLimits;
   readonly messageBytes: number;
   readonly delivery: DeliverySettings;
+  /** Subjects go into the records. */
+  readonly recordsSubject: boolean;
   /** Listeners on which mail is taken only from those who have proven who they are. */
   readonly authenticatedListeners: ReadonlySet<string>;
 }

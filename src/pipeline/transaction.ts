@@ -23,6 +23,8 @@ export type TransactionResult =
 
 /** Recipients that the ledger line names; the rest is in its counts. */
 const NAMED_RECIPIENTS = 5;
+/** Recipients that the record can be found by before anything was delivered. */
+const KEPT_RECIPIENTS = 1000;
 
 export class Transaction {
   readonly id: string;
@@ -45,6 +47,7 @@ export class Transaction {
   /** By destination. */
   readonly #ways = new Map<string, Way>();
   readonly #facts: Record<string, unknown> = {};
+  #subject: string | undefined;
   #lastRefusal: Reply | undefined;
   #ended = false;
 
@@ -125,6 +128,11 @@ export class Transaction {
     Object.assign(this.#facts, facts);
   }
 
+  /** For the record alone. */
+  keepSubject(subject: string): void {
+    this.#subject = subject;
+  }
+
   /** It ended without content: everything refused, or given up by the client. */
   abandon(): void {
     const { accepted, deferred, rejected } = this.#counts;
@@ -160,6 +168,20 @@ export class Transaction {
       enh: reply?.enhanced,
       text: reply?.lines.join(' '),
       ms: Math.round(this.#clock.mono() - this.#startedMono),
+      ...this.#kept(),
     });
+  }
+
+  /** What the record needs beyond the ledger line: every recipient, and the subject if it may. */
+  #kept(): Pick<Fields, 'kept'> {
+    const subject = this.#subject;
+    const recipients =
+      this.recipients.length > NAMED_RECIPIENTS
+        ? this.recipients.slice(0, KEPT_RECIPIENTS).map(({ address }) => formatAddress(address))
+        : undefined;
+    if (subject === undefined && recipients === undefined) return {};
+    return {
+      kept: { ...(subject !== undefined && { subject }), ...(recipients && { recipients }) },
+    };
   }
 }

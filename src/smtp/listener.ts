@@ -158,8 +158,9 @@ export class SmtpListener {
 
   /** On an implicit-TLS port the client would not understand a reply in the clear. */
   #turnAway(socket: Socket, client: string): void {
-    const { name, log, tls } = this.#options;
-    log.emit('smtp.reject.conn', { ip: client, listener: name, why: 'limit' });
+    const { name, log, tls, ids } = this.#options;
+    const sid = ids.session();
+    log.emit('smtp.reject.conn', { ip: client, sid, listener: name, why: 'limit' });
     socket.on('error', () => undefined);
     if (tls === 'implicit') socket.destroy();
     else {

@@ -12,8 +12,6 @@
  *
  * The bytes of a segment are not the store's business.
  */
-import { openedAt } from '../base/ids.ts';
-
 /** One step of adding to a record: what became known of it since the last one. */
 export interface RecordSegment {
   /** Message id, or session id for what belongs to no message. */
@@ -31,6 +29,11 @@ export interface RecordSegment {
 export interface StoredRecord {
   readonly id: string;
   readonly segments: readonly Uint8Array[];
+}
+
+export interface FoundRecord extends StoredRecord {
+  /** As `RecordDay` says of its day. */
+  readonly rewritten: string | undefined;
 }
 
 /** A term as it is, or the beginning of terms. */
@@ -65,7 +68,7 @@ export type SegmentChange = (
 export interface RecordStore {
   append(segments: readonly RecordSegment[]): Promise<void>;
   /** Ends when the reader goes away. */
-  search(search: RecordSearch): AsyncIterable<StoredRecord>;
+  search(search: RecordSearch): AsyncIterable<FoundRecord>;
   /** All records of a session, its own first, at most `limit` of them. */
   session(sid: string, limit: number): Promise<readonly StoredRecord[]>;
   /** Oldest first. */
@@ -84,24 +87,4 @@ export interface RecordStore {
     pause: () => Promise<void>,
   ): Promise<void>;
   close(): Promise<void>;
-}
-
-const DAY_MS = 86_400_000;
-
-/** The day whose records one with this id is kept among. */
-export function dayOf(id: string): string {
-  return dayAt(openedAt(id));
-}
-
-export function dayAt(at: number): string {
-  return new Date(at).toISOString().slice(0, 10);
-}
-
-/** When a day begins. */
-export function startOfDay(day: string): number {
-  return Date.parse(`${day}T00:00:00.000Z`);
-}
-
-export function endOfDay(day: string): number {
-  return startOfDay(day) + DAY_MS;
 }

@@ -137,11 +137,14 @@ test('levels are read when somebody asks, and gone when their source is', async 
       { dest: '192.0.2.11:25', up: false },
     ],
     store: () => ({ engine: 'leveldb', up: true, freeBytes: 5e9 }),
+    records: () => ({ isUp: true, waiting: 1, written: 40, lost: 2, bytes: 9000, days: 3 }),
   });
   const lines = (await metrics.text()).split('\n');
   assert.equal(valueOf(lines, 'sluice_queue_messages{state="deferred"}'), 17);
   assert.equal(valueOf(lines, 'sluice_queue_messages{state="hold"}'), 2);
   assert.equal(valueOf(lines, 'sluice_destination_up{dest="192.0.2.10:25"}'), 1);
+  assert.equal(valueOf(lines, 'sluice_records_written_total'), 40);
+  assert.equal(valueOf(lines, 'sluice_records_bytes'), 9000);
   assert.equal(valueOf(lines, 'sluice_destination_up{dest="192.0.2.11:25"}'), 0);
   assert.equal(valueOf(lines, 'sluice_queue_bytes'), 4096);
   assert.equal(valueOf(lines, 'sluice_smtp_connections{listener="mx"}'), 5);

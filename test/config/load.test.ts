@@ -113,6 +113,12 @@ test("the contract's example is read as it is meant", async () => {
       maxMessages: undefined,
       maxBytes: undefined,
     },
+    records: {
+      keepMs: 30 * 86_400_000,
+      maxBytes: 10 * 1024 ** 3,
+      subject: false,
+      pseudonymiseAfterMs: undefined,
+    },
     delivery: { cutThrough: true, finalReplyTimeoutMs: 60_000 },
     smarthost: undefined,
     log: { level: 'info', file: null },
@@ -137,7 +143,15 @@ test('one line is a configuration, and the defaults are those of the contract', 
   const contract = await configOf(
     join(ROOT, 'test', 'configs', 'warn-contract-examples', 'sluice.yaml'),
   );
-  for (const key of ['limits', 'queue', 'delivery', 'log', 'scanners', 'control'] as const) {
+  for (const key of [
+    'limits',
+    'queue',
+    'records',
+    'delivery',
+    'log',
+    'scanners',
+    'control',
+  ] as const) {
     assert.deepEqual(smallest[key], contract[key], key);
   }
   assert.deepEqual(smallest.listeners, [

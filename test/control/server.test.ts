@@ -290,7 +290,9 @@ test('a request out of bounds is refused, not served in part', async (t) => {
   await assert.rejects(act({ ids: ['x'.repeat(2_000_000)] }), refusedWith(413));
   const rows = client.rows('/api/v1/queue/actions/explode', { body: { ids: [] } });
   await assert.rejects(all(rows), refusedWith(404));
-  await assert.rejects(client.get('/api/v1/traces'), refusedWith(400));
+  for (const query of ['x=1', 'limit=0', 'limit=1001', 'dir=up', 'cursor=x', 'since=soon']) {
+    await assert.rejects(all(client.rows(`/api/v1/traces?${query}`)), refusedWith(400), query);
+  }
 });
 
 test('a fault inside ends at 500 with a line in the log, and the server lives on', async (t) => {

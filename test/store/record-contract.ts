@@ -1,9 +1,9 @@
 /** The contract of RecordStore, run against each engine. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { dayAt } from '../../src/base/days.ts';
 import { createIds, firstIdAt } from '../../src/base/ids.ts';
 import type { RecordSearch, RecordSegment, RecordStore } from '../../src/store/record-store.ts';
-import { dayAt } from '../../src/store/record-store.ts';
 import { StillClock } from './still-clock.ts';
 
 export interface RecordsUnderTest {

@@ -5,9 +5,9 @@ import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import { dayAt } from '../../src/base/days.ts';
 import { openLevelRecords } from '../../src/store/leveldb/record-store.ts';
 import { MemoryRecords } from '../../src/store/memory/record-store.ts';
-import { dayAt } from '../../src/store/record-store.ts';
 import { idsFrom, idsOf, recordContract, segment } from './record-contract.ts';
 import { StillClock } from './still-clock.ts';
 

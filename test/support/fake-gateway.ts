@@ -5,7 +5,6 @@
 import { Readable } from 'node:stream';
 import type { EventName, Fields, Level } from '../../src/base/log.ts';
 import { systemClock } from '../../src/base/clock.ts';
-import { SessionTraces } from '../../src/base/session-traces.ts';
 import type {
   DestinationDetail,
   DestinationView,
@@ -22,6 +21,7 @@ import { formatAddress } from '../../src/mail/address.ts';
 import type { Address } from '../../src/mail/address.ts';
 import type { SpoolEntry } from '../../src/mail/spool-entry.ts';
 import type { Summary } from '../../src/store/spool-store.ts';
+import { MemoryTrace } from './memory-trace.ts';
 
 export const T0 = Date.UTC(2026, 5, 2, 6, 42, 40);
 
@@ -44,11 +44,11 @@ export class FakeGateway {
   storeFault: Error | undefined;
   onStop: () => void = () => undefined;
   readonly woken: string[] = [];
-  readonly traces = new SessionTraces(systemClock);
+  readonly trace = new MemoryTrace();
   readonly feed = new LiveFeed(systemClock);
 
   see(evt: EventName, fields: Fields, level: Level = 'info'): void {
-    this.traces.see(evt, level, fields);
+    this.trace.see(evt, fields, level);
     this.feed.publish(evt, level, fields);
   }
 
@@ -73,7 +73,7 @@ export class FakeGateway {
       destination: (name) => this.details.find(({ domains }) => domains.includes(name)),
       queue: this.#queue(),
       recipients: this.#recipients(),
-      traces: this.traces,
+      trace: this.trace.book,
       events: this.feed,
       reload: async () => this.reloadResult,
       stop: () => this.onStop(),

@@ -3,10 +3,12 @@
  * that is damaged takes no other with it, and what a rewrite replaces is gone from the disk. Writes
  * are synced now and then only: a power cut may cost the records of the last seconds.
  */
+import { dayOf, endOfDay, startOfDay } from '../../base/days.ts';
 import { firstIdAt } from '../../base/ids.ts';
 import type { Clock } from '../../base/clock.ts';
 import { CodedError, errorText } from '../../base/errors.ts';
 import type {
+  FoundRecord,
   RecordDay,
   RecordSearch,
   RecordSegment,
@@ -14,7 +16,6 @@ import type {
   SegmentChange,
   StoredRecord,
 } from '../record-store.ts';
-import { dayOf, endOfDay, startOfDay } from '../record-store.ts';
 import type { Database, KeyValue, WriteOp } from './database.ts';
 import { openDatabase } from './database.ts';
 import type { DayState } from './record-day.ts';
@@ -82,7 +83,7 @@ class LevelRecords implements RecordStore {
     await open.mirror?.(segments);
   }
 
-  async *search(search: RecordSearch): AsyncGenerator<StoredRecord> {
+  async *search(search: RecordSearch): AsyncGenerator<FoundRecord> {
     for (const day of this.#shelf.days.toReversed()) {
       if (!mayHold(day, search)) continue;
       try {
@@ -172,7 +173,7 @@ async function* found(
   day: string,
   { database, state }: OpenDay,
   { conditions, since, until, before }: RecordSearch,
-): AsyncGenerator<StoredRecord> {
+): AsyncGenerator<FoundRecord> {
   const asked = conditions({ day, rewritten: state.rewritten });
   if (asked === undefined) return;
   const from = Math.max(startOfDay(day), since === undefined ? 0 : since - state.skew.behindMs);
@@ -182,11 +183,9 @@ async function* found(
   );
   if (from >= to) return;
   const places = keys.placesBetween(firstIdAt(from), firstIdAt(to));
-  yield* candidates(
-    database,
-    asked,
-    before === undefined ? places : keys.placesBehind(places, before),
-  );
+  const left = before === undefined ? places : keys.placesBehind(places, before);
+  const { rewritten } = state;
+  for await (const record of candidates(database, asked, left)) yield { ...record, rewritten };
 }
 
 async function copy(

@@ -2,9 +2,11 @@
  * The RecordStore in memory: the model of the contract, for tests. As simple as can be; every
  * candidate it gives meets the conditions, and nothing survives a restart.
  */
+import { dayOf } from '../../base/days.ts';
 import { openedAt } from '../../base/ids.ts';
 import type {
   Condition,
+  FoundRecord,
   RecordDay,
   RecordSearch,
   RecordSegment,
@@ -12,7 +14,6 @@ import type {
   SegmentChange,
   StoredRecord,
 } from '../record-store.ts';
-import { dayOf } from '../record-store.ts';
 
 interface MemoryRecord {
   /** `at` of its first segment. */
@@ -37,15 +38,16 @@ export class MemoryRecords implements RecordStore {
     }
   }
 
-  async *search(search: RecordSearch): AsyncGenerator<StoredRecord> {
+  async *search(search: RecordSearch): AsyncGenerator<FoundRecord> {
     const { since = -Infinity, until = Infinity, before } = search;
     for (const [id, { at, segments, terms }] of this.#newestFirst()) {
       if (at < since || at > until) continue;
       if (before !== undefined && newestFirst(id, before) <= 0) continue;
       const day = dayOf(id);
-      const conditions = search.conditions({ day, rewritten: this.#rewritten.get(day) });
-      if (conditions?.every((condition) => isMet(condition, terms)) === true)
-        yield { id, segments };
+      const rewritten = this.#rewritten.get(day);
+      const conditions = search.conditions({ day, rewritten });
+      if (conditions?.every((condition) => isMet(condition, terms)) !== true) continue;
+      yield { id, segments, rewritten };
     }
   }
 

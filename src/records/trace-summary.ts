@@ -1,9 +1,10 @@
 /**
- * Finds messages among the recent sessions and says in one line what became of each: who, to whom,
- * with what result. Pure functions over the events of session-traces.ts. A result has two phases:
+ * Says in one line what became of a message: who, to whom, with what result. Pure functions over the
+ * events of a session or a record. A result has two phases:
  * what the client was told, then what became of what was accepted (`accepted/deferred`).
  */
-import type { Timeline, TraceEvent } from './session-traces.ts';
+import type { TraceEvent } from '../base/session-traces.ts';
+import { isPermanent } from '../mail/reply.ts';
 
 export interface TraceRow {
   readonly at: number;
@@ -23,20 +24,6 @@ export interface TraceRow {
   readonly client: string;
 }
 
-export interface TraceQuery {
-  /** Part of an address, `@domain`, IP address, id or Message-ID, in any letter case. */
-  readonly text: string;
-  readonly since?: number;
-  readonly until?: number;
-  readonly dir?: string;
-  /** `accepted` finds `accepted/delivered` as well. */
-  readonly result?: string;
-  readonly limit: number;
-}
-
-/** Fields that a query is compared with. */
-const SEARCHED = ['id', 'sid', 'from', 'to', 'ip', 'rdns', 'helo', 'msgid', 'rip', 'rhost', 'text'];
-
 const REFUSED: Readonly<Record<string, string>> = {
   reject: 'rejected',
   tempfail: 'tempfailed',
@@ -54,38 +41,11 @@ const LATER: Readonly<Record<string, string>> = {
 
 const WORST_FIRST = ['failed', 'expired', 'held', 'deferred', 'delivered'];
 
-/** Newest first. */
-export function searchTraces(sessions: Iterable<Timeline>, query: TraceQuery): TraceRow[] {
-  const rows: TraceRow[] = [];
-  for (const session of sessions) {
-    for (const row of rowsOf(session, query.text.toLowerCase())) {
-      if (fits(row, query)) rows.push(row);
-    }
-  }
-  return rows.sort((a, b) => b.at - a.at).slice(0, query.limit);
-}
-
-function* rowsOf(session: Timeline, text: string): Generator<TraceRow> {
-  const common = session.events.filter(({ fields }) => fields['id'] === undefined);
-  const byMessage = Map.groupBy(
-    session.events.filter(({ fields }) => fields['id'] !== undefined),
-    ({ fields }) => textOf(fields['id']),
-  );
-  if (byMessage.size === 0) byMessage.set(session.sid, []);
-  for (const [id, own] of byMessage) {
-    const events = [...common, ...own];
-    if (events.some((event) => matches(event, text))) yield summary(id, events, own);
-  }
-}
-
-function matches({ fields }: TraceEvent, text: string): boolean {
-  return SEARCHED.some((name) => {
-    const value = fields[name];
-    return typeof value === 'string' && value.toLowerCase().includes(text);
-  });
-}
-
-function summary(id: string, events: readonly TraceEvent[], own: readonly TraceEvent[]): TraceRow {
+export function summary(
+  id: string,
+  events: readonly TraceEvent[],
+  own: readonly TraceEvent[],
+): TraceRow {
   const first = (name: string, from = events): string => {
     const found = from.find(({ fields }) => textOf(fields[name]) !== '');
     return textOf(found?.fields[name]);
@@ -98,7 +58,7 @@ function summary(id: string, events: readonly TraceEvent[], own: readonly TraceE
   return {
     at: telling[0]?.at ?? 0,
     id,
-    dir: first('dir') || 'in',
+    dir: first('dir') || (telling[0]?.evt === 'dsn.out' ? 'out' : 'in'),
     from: first('from', telling),
     to: first('to', came) || first('to', taken) || first('to', telling),
     ...(rcpts !== undefined && { rcpts }),
@@ -124,6 +84,7 @@ function resultOf(events: readonly TraceEvent[]): Result {
     why = textOf(fields['why']) || why;
     const result = textOf(fields['res']);
     if (evt === 'msg.in') told = REFUSED[result] ?? 'accepted';
+    else if (evt === 'dsn.out') told = 'accepted';
     else if (evt === 'msg.done') done = result;
     else if (evt in LATER) outcomes.set(textOf(fields['to']), LATER[evt] ?? '');
     else if (evt.startsWith('smtp.reject.') && told === '') told = refusedWith(fields['code']);
@@ -153,14 +114,5 @@ function textOf(value: unknown): string {
 }
 
 function refusedWith(code: unknown): string {
-  return typeof code === 'number' && code >= 500 ? 'rejected' : 'tempfailed';
-}
-
-function fits(row: TraceRow, query: TraceQuery): boolean {
-  return (
-    (query.since === undefined || row.at >= query.since) &&
-    (query.until === undefined || row.at <= query.until) &&
-    (query.dir === undefined || row.dir === query.dir) &&
-    (query.result === undefined || row.result.startsWith(query.result))
-  );
+  return typeof code === 'number' && isPermanent({ code }) ? 'rejected' : 'tempfailed';
 }

@@ -1,0 +1,56 @@
+/**
+ * Events as a segment of a record: the bytes, whether more may follow, the terms it is found by, and
+ * those that hold no more because of it. Made from the events alone, whether they have just happened
+ * or are read back to be given another form.
+ */
+import type { EventName } from '../base/log.ts';
+import type { TraceEvent } from '../base/session-traces.ts';
+import { summary } from './trace-summary.ts';
+import type { RecordSegment } from '../store/record-store.ts';
+import type { RecordedEvents } from './recorded-events.ts';
+import { encode } from './recorded-events.ts';
+import { resultTerms, termsOf } from './terms.ts';
+
+/** Answers after which nothing more can happen. */
+const FINAL: ReadonlySet<unknown> = new Set(['reject', 'tempfail', 'abort']);
+/** Words of results that an event overrules. */
+const OVERRULED: Partial<Record<EventName, readonly string[]>> = {
+  'msg.done': ['queued', 'deferred', 'held'],
+  'rcpt.defer': ['queued'],
+  'rcpt.hold': ['queued', 'deferred'],
+  'queue.release': ['held'],
+};
+
+export function segmentOf(id: string, recorded: RecordedEvents): RecordSegment {
+  const { session, own, isLater } = recorded;
+  const events = session.length === 0 ? own : [...session, ...own];
+  // Nothing of its own: only told along with the messages of the session.
+  const terms = own.length === 0 ? [] : termsOf(events);
+  const results = own.length === 0 ? [] : resultTerms(summary(id, events, own).result);
+  return {
+    id,
+    at: (own[0] ?? events[0])?.at ?? 0,
+    place: isLater ? 'later' : id.includes('.') && !isFinal(own) ? 'first' : 'whole',
+    bytes: encode(recorded),
+    terms: [...terms, ...results],
+    revoked: isLater ? revoked(own, results) : [],
+  };
+}
+
+function isFinal(events: readonly TraceEvent[]): boolean {
+  let isAnswered = false;
+  let isOver = false;
+  for (const { evt, fields } of events) {
+    if (evt === 'msg.in') {
+      isAnswered = true;
+      isOver ||= FINAL.has(fields['res']);
+    } else if (evt === 'msg.done') isOver = true;
+  }
+  return isAnswered && isOver;
+}
+
+/** A later result takes the place of those that were only for the time being. */
+function revoked(events: readonly TraceEvent[], results: readonly string[]): string[] {
+  const words = events.flatMap(({ evt }) => OVERRULED[evt] ?? []);
+  return [...new Set(words.flatMap(resultTerms))].filter((term) => !results.includes(term));
+}

@@ -1,0 +1,50 @@
+/** One line says what the client was told and what became of the message later. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { EventName, Fields } from '../../src/base/log.ts';
+import type { TraceEvent } from '../../src/base/session-traces.ts';
+import { summary } from '../../src/records/trace-summary.ts';
+
+type Told = readonly (readonly [evt: EventName, fields: Fields])[];
+
+function rowOf(told: Told) {
+  const events = told.map(([evt, fields]): TraceEvent => ({ at: 1, level: 'info', evt, fields }));
+  return summary('4K7QZ2M9XT.1', events, events);
+}
+
+test('a result says what the client was told and what became of it later', () => {
+  const told = (res: string, ...later: Told): Told => [['msg.in', { res }], ...later];
+  for (const [events, expected] of [
+    [told('accept'), 'accepted/queued'],
+    [told('accept', ['rcpt.sent', {}]), 'accepted/delivered'],
+    [told('accept', ['rcpt.defer', {}]), 'accepted/deferred'],
+    [
+      [['rcpt.sent', {}], ['msg.done', { res: 'delivered' }], ...told('accept')],
+      'accepted/delivered',
+    ],
+    [told('reject'), 'rejected'],
+    // Relay first: the destination refused, and so did we.
+    [[['rcpt.fail', {}], ...told('reject')], 'rejected'],
+    [told('tempfail'), 'tempfailed'],
+    [told('quarantine'), 'quarantined'],
+    [told('discard'), 'discarded'],
+    [told('abort'), 'aborted'],
+    [[['smtp.reject.conn', { code: 554 }]], 'rejected'],
+    [[['smtp.reject.conn', { code: 421 }]], 'tempfailed'],
+    [[['smtp.open', {}]], 'open'],
+    [[...told('accept'), ['rcpt.defer', {}], ['msg.done', { res: 'expired' }]], 'accepted/expired'],
+    // A report of ours.
+    [[['dsn.out', { to: 'a@b.example' }]], 'accepted/queued'],
+    [
+      [
+        ['dsn.out', {}],
+        ['rcpt.sent', {}],
+        ['msg.done', { res: 'delivered' }],
+      ],
+      'accepted/delivered',
+    ],
+  ] as const) {
+    assert.equal(rowOf(events).result, expected);
+  }
+  assert.equal(rowOf([['dsn.out', {}]]).dir, 'out');
+});
