@@ -167,8 +167,9 @@ export const replies = {
     code === 'permanent'
       ? named(550, enhanced, text, 'unknown_rcpt')
       : named(450, enhanced, text, 'dest_down'),
-  recipientUnverified: (): Reply =>
-    named(451, '4.1.1', 'Recipient cannot be verified now, try again later', 'dest_down'),
+  /** `destination`: it answered, but not for now. */
+  recipientUnverified: (why: 'dest_down' | 'destination' = 'dest_down'): Reply =>
+    named(451, '4.1.1', 'Recipient cannot be verified now, try again later', why),
   destinationDown: (): Reply =>
     named(451, '4.4.1', 'Destination not reachable now, try again later', 'dest_down'),
   /** RFC 6531 3.5. */

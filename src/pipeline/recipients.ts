@@ -111,7 +111,7 @@ export class RecipientVerifier {
       case 'unknown':
         return refused('callout', replies.unknownRecipient(text));
       case 'unsure':
-        return recall() ?? (answer.unreachable ? outage(domain) : deferred());
+        return recall() ?? (answer.unreachable ? outage(domain) : deferred(answer.reply));
     }
   }
 
@@ -168,8 +168,10 @@ function outage(domain: Domain): Verification {
   }
 }
 
-function deferred(): Verification {
-  return refused('callout', replies.recipientUnverified());
+/** A destination that put us off by a reply is not down, and nobody should look for an outage. */
+function deferred(said?: Reply): Verification {
+  const why = said === undefined ? 'dest_down' : 'destination';
+  return refused('callout', replies.recipientUnverified(why));
 }
 
 function refused(source: string, reply: Reply): Verification {

@@ -151,6 +151,19 @@ test('mail taken while nobody could be asked is held for the outage, and no susp
   }
 });
 
+test('a destination that puts a recipient off is not called down', async () => {
+  const destination = await new Destination({ rcpt: () => '451 4.3.0 not now' }).start();
+  const domain = domainFile(destination.port, { recipients: 'callout' });
+  const gateway = await Gateway.run({ domains: { 'example.org': domain } });
+  try {
+    const reply = await sendMail(gateway.port(), 'a@b.example', ['x@example.org'], mail('who'));
+    assert.match(reply, /^451 4\.1\.1 .*\(destination\)$/);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
 test('of several recipients each is told the truth about, wherever an administrator looks', async () => {
   const answers: Record<string, string> = {
     full: '452 4.2.2 mailbox full',
