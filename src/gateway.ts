@@ -117,6 +117,7 @@ export class Gateway {
       undo.push(() => parts.control.stop());
       await scanners.probe(parts.generation.filters);
       parts.delivery.scheduler.start();
+      undo.push(async () => parts.delivery.holds.stop());
       undo.push(() => parts.delivery.scheduler.stop());
       await parts.listeners.start();
       scanners.watch(() => this.#current().filters);
@@ -167,12 +168,10 @@ export class Gateway {
       onStoreFailure: () => this.#storeFailed(),
       remote: this.#options.remote,
     });
-    const { health, courier, reports, scheduler, memory, lessons, rates, exchangers } = delivery;
-    const isDown = (destination: string) => health.isDown(destination);
+    const { courier, scheduler, memory, lessons, exchangers, isClosed } = delivery;
     const wake = (dest: string) => scheduler.wake(dest);
-    const verifier = new RecipientVerifier({ memory, courier, isDown, clock, log });
-    const door = { store: store.spool, courier, reports, isDown, wake, rates, lessons, clock, log };
-    const accept = new Accept(door);
+    const verifier = new RecipientVerifier({ memory, courier, isClosed, clock, log });
+    const accept = new Accept({ ...delivery, store: store.spool, wake, clock, log });
     const staging = new StagingArea(folder);
     const stages = {
       current: () => this.#current(),
@@ -182,7 +181,7 @@ export class Gateway {
       store: store.spool,
       harvest: new HarvestGuard(clock),
       staging,
-      isDown,
+      isClosed,
       exchangers,
       lessons,
       lacksSmtpUtf8: (destination: string) => courier.lacksSmtpUtf8(destination),
@@ -213,10 +212,8 @@ export class Gateway {
       trace: recorder.records.trace(recorder.traces),
       feed: recorder.feed,
       destinations: {
+        ...delivery,
         directory: () => this.#current().directory,
-        health,
-        courier,
-        scheduler,
         spool: store.spool,
       },
       spool: store.spool,
@@ -277,6 +274,7 @@ export class Gateway {
     log.emit('srv.drain');
     this.#reloads.stop();
     await parts.listeners.stop(DRAIN_MS);
+    parts.delivery.holds.stop();
     await parts.delivery.scheduler.stop();
     await parts.delivery.courier.stop();
     await parts.generation.filters.stop();

@@ -51,6 +51,8 @@ export const LEVEL_OF = {
   'rcpt.expire': 'warn',
   'dest.down': 'warn',
   'dest.up': 'info',
+  'dest.hold': 'info',
+  'dest.resume': 'info',
   'dest.probe': 'debug',
   'dsn.out': 'info',
   'queue.hold': 'info',

@@ -1,12 +1,13 @@
 /** `sluice destination list|show`: the customers' servers, how they are and how they were. */
 import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
 import { ControlFault } from '../control/client.ts';
 import type { Row } from '../control/rows.ts';
 import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
 import type { ListingOptions } from './listing.ts';
 import { jsonLine, printListing, withListingOptions } from './listing.ts';
-import { ageText, sinceText, untilText } from './quantity.ts';
+import { ageText, parseAge, sinceText, untilText } from './quantity.ts';
 import { numberOf, rowOf, rowsOf, textOf, timeOf, wordsOf } from './row-reader.ts';
 import type { Column } from './table.ts';
 import { printable } from './terminal.ts';
@@ -29,12 +30,81 @@ export function addDestination(program: Command, cli: Cli): void {
       const text = options.json === true ? jsonLine(row) : detailText(row, cli.terminal.now());
       await cli.terminal.out(text);
     });
+  addHolds(destination, cli, 'hold', 'hold the server of a domain', false);
+}
+
+interface HoldOptions {
+  readonly for?: number;
+  readonly why?: string;
+  readonly only?: boolean;
+  readonly json?: boolean;
+}
+
+/** `destination hold|resume` for all domains of a server; `queue pause|resume` for one domain. */
+export function addHolds(noun: Command, cli: Cli, verb: string, about: string, alone: boolean) {
+  const hold = noun
+    .command(verb)
+    .description(`${about}: its mail is taken and kept, nothing is tried`)
+    .argument('<domain>')
+    .option('--for <age>', 'how long, such as 2h; until it is resumed when not given', parseFor)
+    .option('--why <text>', 'reason, for log and listing')
+    .option('--json', 'JSON Lines');
+  const resume = noun
+    .command('resume')
+    .description('end that; what waits is tried at once')
+    .argument('<domain>')
+    .option('--json', 'JSON Lines');
+  for (const command of [hold, resume]) {
+    if (!alone) command.option('--only', 'this domain alone, not all that share its destination');
+  }
+  hold.action(async (domain: string, options: HoldOptions) => {
+    const { for: ms, why = '', only = alone, json = false } = options;
+    const until = ms === undefined ? undefined : new Date(cli.terminal.now() + ms).toISOString();
+    await change(cli, `${domainPath(domain)}/hold`, { alone: only, why, until }, 'held', json);
+  });
+  resume.action(async (domain: string, { only = alone, json = false }: HoldOptions) => {
+    await change(cli, `${domainPath(domain)}/resume`, { alone: only }, 'resumed', json);
+  });
+}
+
+async function change(
+  cli: Cli,
+  path: string,
+  body: Row,
+  done: string,
+  json: boolean,
+): Promise<void> {
+  const client = await cli.client();
+  let count = 0;
+  try {
+    for await (const row of client.rows(path, { body })) {
+      if (textOf(row, 'result') === done) count += 1;
+      const line = `${textOf(row, 'id')}  ${textOf(row, 'result')}`;
+      await cli.terminal.out(json ? jsonLine(row) : `${printable(line)}\n`);
+    }
+  } catch (error) {
+    if (error instanceof ControlFault && error.status === 404)
+      throw new CliFault(EXIT.nothing, error.message);
+    throw error;
+  }
+  if (count === 0) cli.exit(EXIT.nothing);
+}
+
+function domainPath(domain: string): string {
+  return `/api/v1/destinations/${encodeURIComponent(domain)}`;
+}
+
+function parseFor(text: string): number {
+  const ms = parseAge(text);
+  if (ms === undefined || ms === 0)
+    throw new InvalidArgumentError('must be a time such as 90s, 30m, 2h, 1d');
+  return ms;
 }
 
 async function findDestination(cli: Cli, domain: string): Promise<Row> {
   const client = await cli.client();
   try {
-    return await client.get(`/api/v1/destinations/${encodeURIComponent(domain)}`);
+    return await client.get(domainPath(domain));
   } catch (error) {
     if (error instanceof ControlFault && error.status === 404)
       throw new CliFault(EXIT.nothing, `${domain} is not served here`);
@@ -71,6 +141,7 @@ function factLines(row: Row, now: number): string[] {
       'state',
       `${textOf(row, 'state')}${since === undefined ? '' : ` for ${ageText(now - since)}`}`,
     ],
+    ...rowsOf(row, 'holds').map((hold): [string, string] => ['held', holdText(hold, now)]),
     ['good answer', ago('good_at')],
     ['last seen', `${ago('last_at')}: ${textOf(row, 'last') || '-'}`],
     ['next probe', untilText(now, timeOf(row, 'next_probe_at')) || '-'],
@@ -88,6 +159,14 @@ function factLines(row: Row, now: number): string[] {
     ],
   ];
   return facts.map(([name, value]) => `${name.padEnd(12)} ${value}`);
+}
+
+/** `example.org by root for 2h: maintenance` */
+function holdText(hold: Row, now: number): string {
+  const until = timeOf(hold, 'until');
+  const end = until === undefined ? 'until it is resumed' : `for ${ageText(until - now)} more`;
+  const why = textOf(hold, 'text');
+  return `${textOf(hold, 'domain')} by ${textOf(hold, 'by')} ${end}${why === '' ? '' : `: ${why}`}`;
 }
 
 /** Newest first, as one reads it. */
@@ -113,7 +192,7 @@ function destinationColumns(now: number): readonly Column[] {
     { name: 'DESTINATION', value: (row) => textOf(row, 'name'), max: 40, min: 20 },
     {
       name: 'STATE',
-      value: (row) => textOf(row, 'state'),
+      value: (row) => `${textOf(row, 'state')}${rowsOf(row, 'holds').length > 0 ? ',held' : ''}`,
       colour: (state) =>
         state === 'up'
           ? 'green'

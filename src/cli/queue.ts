@@ -1,6 +1,7 @@
 /** `sluice queue`: everything about messages that wait. */
 import type { Command } from 'commander';
 import type { Cli } from './cli.ts';
+import { addHolds } from './destination.ts';
 import { addQueueActions } from './queue-actions.ts';
 import { addQueueExport } from './queue-export.ts';
 import { addQueueList } from './queue-list.ts';
@@ -11,5 +12,6 @@ export function addQueue(program: Command, cli: Cli): void {
   addQueueList(queue, cli);
   addQueueShow(queue, cli);
   addQueueActions(queue, cli);
+  addHolds(queue, cli, 'pause', 'hold the mail of one domain', true);
   addQueueExport(queue, cli);
 }

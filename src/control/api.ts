@@ -4,15 +4,16 @@
  * control socket only.
  */
 import { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { formatAddress, parseAddress } from '../mail/address.ts';
+import { addDestinationRoutes } from './destination-routes.ts';
 import { followEvents } from './event-stream.ts';
 import type { GatewayView } from './gateway-view.ts';
-import { NDJSON, asLines } from './ndjson.ts';
+import { NDJSON } from './ndjson.ts';
 import { QueueActions } from './queue-actions.ts';
 import { filteredQueue, meansDamaged, readMessage } from './queue-filter.ts';
 import type { QueueFilter } from './queue-filter.ts';
@@ -29,6 +30,7 @@ import {
 } from './request.ts';
 import type { Row } from './rows.ts';
 import * as rows from './rows.ts';
+import { sendList } from './send-list.ts';
 
 export interface ApiDeps {
   readonly gateway: GatewayView;
@@ -43,9 +45,6 @@ const NOT_ASKED =
 interface ById {
   Params: { id: string };
 }
-interface ByDomain {
-  Params: { domain: string };
-}
 interface ByAddress {
   Params: { address: string };
 }
@@ -55,6 +54,7 @@ const TRIAL_MS = 30_000;
 
 export function addApi(server: FastifyInstance, deps: ApiDeps): void {
   addGatewayRoutes(server, deps);
+  addDestinationRoutes(server, deps);
   addQueueRoutes(server, deps);
   addRecipientRoutes(server, deps);
   addTraceRoutes(server, deps);
@@ -69,16 +69,8 @@ function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiD
     return rows.statusRow(gateway.status(), queue, gateway.destinations(), clock.now());
   });
   server.get('/api/v1/domains', (_request, reply) =>
-    list(log, reply, gateway.domains().map(rows.domainRow)),
+    sendList(log, reply, gateway.domains().map(rows.domainRow)),
   );
-  server.get('/api/v1/destinations', (_request, reply) =>
-    list(log, reply, gateway.destinations().map(rows.destinationRow)),
-  );
-  server.get<ByDomain>('/api/v1/destinations/:domain', async ({ params }) => {
-    const found = gateway.destination(params.domain);
-    if (found === undefined) throw new RequestFault(404, `${params.domain} is not served here`);
-    return rows.destinationDetailRow(found);
-  });
   server.post('/api/v1/reload', async (_request, reply) => {
     const { ok, problems, needsRestart } = await gateway.reload();
     const row = { v: 1, kind: 'reload', ok, problems, needs_restart: needsRestart };
@@ -95,7 +87,7 @@ function addQueueRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDep
   const actions = new QueueActions(queue, clock, log);
 
   server.get('/api/v1/queue', (request, reply) =>
-    list(log, reply, messageRows(gateway, queueFilter(request.query))),
+    sendList(log, reply, messageRows(gateway, queueFilter(request.query))),
   );
   server.get('/api/v1/queue/count', async () => {
     const { queued, held, bytes } = queue.spool.totals();
@@ -119,13 +111,15 @@ function addQueueRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDep
   server.post<{ Params: { action: string } }>('/api/v1/queue/actions/:action', (request, reply) => {
     const by = requester(request.headers['x-sluice-user']);
     const wanted = actionRequest(request.params.action, request.body, by);
-    return list(log, reply, resultRows(actions.run(wanted)));
+    return sendList(log, reply, resultRows(actions.run(wanted)));
   });
 }
 
 function addRecipientRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDeps): void {
   const { recipients } = gateway;
-  server.get('/api/v1/recipients', (_request, reply) => list(log, reply, recipientRows(gateway)));
+  server.get('/api/v1/recipients', (_request, reply) =>
+    sendList(log, reply, recipientRows(gateway)),
+  );
   server.get<ByAddress>('/api/v1/recipients/:address', async ({ params }) => {
     const found = await recipients.show(mailbox(params.address));
     if (found === undefined) throw new RequestFault(404, 'nothing is remembered of this address');
@@ -148,7 +142,7 @@ function addRecipientRoutes(server: FastifyInstance, { gateway, clock, log }: Ap
     return { v: 1, kind: 'result', id: formatAddress(address), result: `pinned ${answer}` };
   });
   server.post('/api/v1/recipients/import', (request, reply) =>
-    list(log, reply, importRows(gateway, addresses(request.body))),
+    sendList(log, reply, importRows(gateway, addresses(request.body))),
   );
   server.delete<ByAddress>('/api/v1/recipients/:address', async ({ params }) => {
     const address = mailbox(params.address);
@@ -161,12 +155,12 @@ function addTraceRoutes(server: FastifyInstance, { gateway, log }: ApiDeps): voi
   const { trace, events } = gateway;
   server.get('/api/v1/traces', async (request, reply) => {
     const page = await trace.search(traceQuery(request.query)).catch(notAtHand);
-    return list(log, reply, rows.tracePage(page));
+    return sendList(log, reply, rows.tracePage(page));
   });
   server.get<ById>('/api/v1/traces/:id', async ({ params }, reply) => {
     const found = await trace.timeline(params.id).catch(notAtHand);
     if (found === undefined) throw new RequestFault(404, `no trace of ${params.id}`);
-    return list(log, reply, found.events.map(rows.eventRow));
+    return sendList(log, reply, found.events.map(rows.eventRow));
   });
   server.get('/api/v1/events', (_request, reply) => {
     const stream = followEvents(events);
@@ -178,19 +172,6 @@ function addTraceRoutes(server: FastifyInstance, { gateway, log }: ApiDeps): voi
 /** Expected of the records, of which nothing depends but this answer. */
 function notAtHand(error: unknown): never {
   throw new RequestFault(503, `the records cannot be read: ${errorText(error)}`);
-}
-
-function list(
-  log: Log,
-  reply: FastifyReply,
-  source: AsyncIterable<Row> | Iterable<Row>,
-): FastifyReply {
-  const stream = Readable.from(asLines(source), { objectMode: false });
-  stream.on('error', (error) => {
-    // Too late for a 500: the connection breaks off, and only the log can say why.
-    if (reply.raw.headersSent) log.emit('crash', { msg: errorText(error) }, 'error');
-  });
-  return reply.type(NDJSON).send(stream);
 }
 
 async function* messageRows({ queue }: GatewayView, filter: QueueFilter): AsyncGenerator<Row> {

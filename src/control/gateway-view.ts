@@ -18,6 +18,7 @@ export interface GatewayView {
   destinations(): readonly DestinationView[];
   /** All about the destination of a domain, found by its name or an alias. */
   destination(domain: string): DestinationDetail | undefined;
+  readonly holds: HoldsView;
   readonly queue: QueueView;
   readonly recipients: RecipientsView;
   readonly trace: Trace;
@@ -97,8 +98,31 @@ export interface DestinationView {
   readonly lastAt: number | undefined;
   /** While it is down: when it is asked next. */
   readonly nextProbeAt: number | undefined;
+  /** Of its domains, those whose mail an operator holds. */
+  readonly holds: readonly HoldView[];
   /** Messages that wait for it. */
   readonly waiting: number;
+}
+
+/** An operator's hold of one domain's mail. */
+export interface HoldView {
+  readonly domain: string;
+  readonly at: number;
+  /** Undefined: until somebody ends it. */
+  readonly until: number | undefined;
+  readonly by: string;
+  readonly text: string;
+}
+
+export interface HoldsView {
+  /**
+   * The domains that are meant by one of them: all that share its destination, or it alone; none when
+   * it is not served here.
+   */
+  domains(domain: string, alone: boolean): readonly string[];
+  hold(hold: HoldView): Promise<void>;
+  /** Whether it was held. */
+  resume(domain: string, by: string): Promise<boolean>;
 }
 
 export interface DestinationDetail extends DestinationView {
@@ -135,17 +159,19 @@ export interface QueueView {
   >;
   /** There is new work for a domain's destination. */
   wake(dest: string): void;
-  /** What keeps all mail of a domain back, as long as its destination is down. */
+  /** What keeps all mail of a domain back, as long as its destination is down or held. */
   outage(dest: string): Outage | undefined;
   /** How long a message that was released may be tried once more. */
   lifetimeMs(dest: string): number;
 }
 
+/** `down`: the destination does not answer; `held`: an operator holds the domain's mail. */
 export interface Outage {
-  /** What the destination's last attempt or probe came to. */
+  readonly kind: 'down' | 'held';
+  /** What the destination's last attempt or probe came to; who holds it, and why. */
   readonly text: string;
   readonly since: number;
-  /** When it is asked next; its mail goes out at once when it answers. */
+  /** When it is asked next, or the hold ends; then its mail goes out at once. */
   readonly nextProbeAt: number | undefined;
 }
 

@@ -20,6 +20,7 @@ export type ActionResult =
   | 'on hold'
   | 'not on hold'
   | 'busy'
+  | 'destination held'
   | 'damaged';
 
 export interface ActionRequest {
@@ -55,6 +56,7 @@ export class QueueActions {
     switch (action) {
       case 'retry': {
         if (isHeld) return 'on hold';
+        if (this.#queue.outage(entry.dest)?.kind === 'held') return 'destination held';
         if (!(await spool.administer(id, { kind: 'due', release: false }))) return 'busy';
         this.#note('queue.retry', id, by);
         this.#queue.wake(entry.dest);

@@ -106,6 +106,19 @@ export function actionRequest(action: string, body: unknown, by: string): Action
   return { action: known, ids: ids.map(messageId), why: sentence(why), by };
 }
 
+/** `alone`: only this domain, not all that share its destination. */
+export function holdRequest(body: unknown): {
+  readonly alone: boolean;
+  readonly until: number | undefined;
+  readonly why: string;
+} {
+  const { alone = false, until, why } = record(body);
+  if (typeof alone !== 'boolean') throw fault('"alone" must be true or false');
+  const at = until === undefined ? undefined : Date.parse(typeof until === 'string' ? until : '');
+  if (Number.isNaN(at)) throw fault('"until" must be a time such as 2026-06-02T06:42Z');
+  return { alone, until: at, why: sentence(why) };
+}
+
 export function pinRequest(body: unknown): { address: Address; answer: 'known' | 'unknown' } {
   const { address, answer } = record(body);
   if (answer !== 'known' && answer !== 'unknown') {

@@ -40,8 +40,8 @@ export function messageRow(summary: Summary, outage: Outage | undefined): Row {
     state,
     direction: entry.direction,
     queued_at: iso(entry.queuedAt),
-    next_at: iso(waitsFor?.nextProbeAt ?? dueAt),
-    reason: waitsFor === undefined ? lastAnswer(entry) : `destination down: ${waitsFor.text}`,
+    next_at: iso(waitsFor === undefined ? dueAt : nextOf(waitsFor, dueAt)),
+    reason: waitsFor === undefined ? lastAnswer(entry) : reasonOf(waitsFor),
     ...(waitsFor && { outage: { since: iso(waitsFor.since), text: waitsFor.text } }),
     expires_at: iso(entry.expiresAt),
     attempts: entry.attempts,
@@ -54,6 +54,14 @@ export function messageRow(summary: Summary, outage: Outage | undefined): Row {
     client: { ip: client.address, helo: client.hello },
     ...(hold && { hold: { by: hold.by, at: iso(hold.at), why: hold.reason, text: hold.text } }),
   };
+}
+
+function nextOf({ kind, nextProbeAt }: Outage, dueAt: number | undefined): number | undefined {
+  return kind === 'held' ? nextProbeAt : (nextProbeAt ?? dueAt);
+}
+
+function reasonOf({ kind, text }: Outage): string {
+  return `destination ${kind}: ${text}`;
 }
 
 function lastAnswer({ recipients }: SpoolEntry): string | undefined {
@@ -123,7 +131,7 @@ export function domainRow(domain: DomainView): Row {
 }
 
 export function destinationRow(destination: DestinationView): Row {
-  const { lastText, lastAt, since, nextProbeAt, ...rest } = destination;
+  const { lastText, lastAt, since, nextProbeAt, holds, ...rest } = destination;
   return {
     v: 1,
     kind: 'destination',
@@ -131,6 +139,7 @@ export function destinationRow(destination: DestinationView): Row {
     since: iso(since),
     last: lastText,
     last_at: iso(lastAt),
+    holds: holds.map(({ at, until, ...hold }) => ({ at: iso(at), until: iso(until), ...hold })),
     next_probe_at: iso(nextProbeAt),
   };
 }

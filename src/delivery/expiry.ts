@@ -20,7 +20,7 @@ export interface ExpiryDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly policy: (dest: string) => { readonly lifetimeMs: number };
-  /** Mail of this hosted domain is not tried now. */
+  /** Mail of this hosted domain is not tried now: its destination is down or held. */
   readonly isDown: (dest: string) => boolean;
   readonly reports?: Reports;
 }

@@ -52,6 +52,8 @@ export interface SchedulerOptions {
   readonly rates?: RateLimits;
   /** Without it nobody is told and everything undeliverable is held. */
   readonly reports?: Reports;
+  /** An operator holds the mail of this domain. */
+  readonly isHeld?: (domain: string) => boolean;
   readonly onStoreFailure: () => void;
   /** Hears what became of each recipient of an attempt. */
   readonly learn?: (dest: string, address: Address, outcome: Outcome) => void;
@@ -150,6 +152,15 @@ export class Scheduler {
     }
   }
 
+  /** The hold of a domain is over: all that waits for it is tried now. */
+  resumed(dest: string): void {
+    if (this.#isBarred(dest)) return;
+    const destination = this.#options.route(dest);
+    if (destination !== undefined) this.#turns.restart(destination.key);
+    this.#lane(dest).recovered();
+    this.#run(dest);
+  }
+
   /** When a destination that is down is asked next. */
   nextProbeAt(key: string): number | undefined {
     return this.#probes.nextAt(key);
@@ -183,6 +194,7 @@ export class Scheduler {
     for (const { dest, nextDueAt } of store.backlog()) {
       const down = this.#downNow(dest);
       if (down !== undefined) this.#probes.watch(down);
+      else if (this.#isHeld(dest)) continue;
       else if (nextDueAt <= now || this.#lanes.get(dest)?.isDraining === true) this.#run(dest);
       else next = Math.min(next, nextDueAt);
     }
@@ -243,7 +255,11 @@ export class Scheduler {
   }
 
   #isBarred(dest: string): boolean {
-    return this.#isStopped || this.#downNow(dest) !== undefined;
+    return this.#isStopped || this.#isHeld(dest) || this.#downNow(dest) !== undefined;
+  }
+
+  #isHeld(dest: string): boolean {
+    return this.#options.isHeld?.(dest) === true;
   }
 
   /** A message that trips us up must not stop the others, nor itself be lost: it is put off. */
@@ -260,7 +276,7 @@ export class Scheduler {
 
   /** Where mail is tried the last attempt notices that its time is over. One look at a time. */
   async #expire(): Promise<void> {
-    const isDown = (dest: string) => this.#downNow(dest) !== undefined;
+    const isDown = (dest: string) => this.#isHeld(dest) || this.#downNow(dest) !== undefined;
     try {
       if (!this.#options.store.backlog().some(({ dest }) => isDown(dest))) return;
       await expireOverdue({ ...this.#options, isDown }, this.#stopped.signal);

@@ -22,7 +22,13 @@ import type { RecipientVerifier } from '../pipeline/recipients.ts';
 import type { Trace } from '../records/trace-book.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { ViewedDestinations } from './destination-view.ts';
-import { destinationDetail, destinationViews, hostTexts, outageOf } from './destination-view.ts';
+import {
+  destinationDetail,
+  destinationViews,
+  holdsView,
+  hostTexts,
+  outageOf,
+} from './destination-view.ts';
 import { recipientsView } from './recipients-view.ts';
 
 export interface ViewedParts {
@@ -60,6 +66,7 @@ export function controlView(parts: ViewedParts): GatewayView {
     domains: () => parts.generation().directory.domains.map((domain) => domainView(domain)),
     destinations: () => destinationViews(parts.destinations),
     destination: (domain) => destinationDetail(parts.destinations, domain),
+    holds: holdsView(parts.destinations),
     queue: {
       spool: parts.spool,
       wake: parts.wake,

@@ -12,6 +12,7 @@ import type { Courier } from '../delivery/courier.ts';
 import { createCourier } from '../delivery/courier.ts';
 import type { HealthChange } from '../delivery/destination-health.ts';
 import { HealthBook } from '../delivery/destination-health.ts';
+import { DestinationHolds } from '../delivery/destination-holds.ts';
 import { HealthNotes } from '../delivery/health-notes.ts';
 import { RateLimits } from '../delivery/rate-limits.ts';
 import type { FindExchangers } from '../delivery/remote-hosts.ts';
@@ -20,7 +21,7 @@ import { createReports } from '../delivery/reports.ts';
 import { destinationOf, isRemote } from '../delivery/route.ts';
 import { Scheduler } from '../delivery/scheduler.ts';
 import { isOwn } from '../directory/destination.ts';
-import type { Directory } from '../directory/domain.ts';
+import type { Destination, Directory } from '../directory/domain.ts';
 import { probeMsOf } from '../directory/queue-policy.ts';
 import { createCachedResolver } from '../dns/cached-resolver.ts';
 import { findExchangers } from '../dns/mail-exchangers.ts';
@@ -58,6 +59,9 @@ export interface DeliveryParts {
   readonly rates: RateLimits;
   /** Who takes mail for a domain that is not hosted here. */
   readonly exchangers: FindExchangers;
+  readonly holds: DestinationHolds;
+  /** Nothing can be handed over now: the destination is down, or an operator holds the lane. */
+  readonly isClosed: (lane: string, destination: Destination) => boolean;
   /** Reads what is remembered of destinations; before the scheduler starts. */
   remember(): Promise<void>;
 }
@@ -140,17 +144,40 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
       return probeMsOf(config().queue, own) * times;
     },
     rates,
+    isHeld: (domain) => holds.of(domain) !== undefined,
     onStoreFailure: options.onStoreFailure,
     learn: (dest, address, outcome) => {
       const domain = directory().find(address.domain) ?? directory().find(dest);
       if (domain !== undefined) lessons.outcome(domain, address, outcome);
     },
   });
+  const holds: DestinationHolds = new DestinationHolds({
+    store: store.spool,
+    clock,
+    log,
+    onEnd: (domain) => scheduler.resumed(domain),
+    onFault: (error) => log.emit('store.error', { err: errorText(error) }),
+  });
   const remember = async () => {
+    holds.start();
     await outages.start();
     health.restore(await notes.load());
   };
-  return { memory, lessons, health, courier, reports, scheduler, rates, exchangers, remember };
+  const isClosed = (lane: string, { key }: Destination) =>
+    holds.of(lane) !== undefined || health.isDown(key);
+  return {
+    memory,
+    lessons,
+    health,
+    courier,
+    reports,
+    scheduler,
+    rates,
+    holds,
+    isClosed,
+    exchangers,
+    remember,
+  };
 }
 
 /** A destination that goes down or comes back: the alert of the operators. */

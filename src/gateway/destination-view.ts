@@ -1,10 +1,18 @@
 /** The customers' servers as the control port sees them: one row for each, and all about one. */
 import { addressText } from '../config/config.ts';
-import type { DestinationDetail, DestinationView, Outage } from '../control/gateway-view.ts';
+import type {
+  DestinationDetail,
+  DestinationView,
+  HoldsView,
+  HoldView,
+  Outage,
+} from '../control/gateway-view.ts';
 import type { Courier } from '../delivery/courier.ts';
+import type { DestinationHolds } from '../delivery/destination-holds.ts';
 import type { HealthBook } from '../delivery/destination-health.ts';
 import type { Scheduler } from '../delivery/scheduler.ts';
 import type { Destination, Directory, Domain } from '../directory/domain.ts';
+import type { DestinationHold } from '../store/destination-hold.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 
 export interface ViewedDestinations {
@@ -12,6 +20,7 @@ export interface ViewedDestinations {
   readonly health: HealthBook;
   readonly courier: Pick<Courier, 'connections'>;
   readonly scheduler: Pick<Scheduler, 'paceOf' | 'nextProbeAt'>;
+  readonly holds: DestinationHolds;
   readonly spool: Pick<SpoolStore, 'backlog'>;
 }
 
@@ -54,7 +63,7 @@ export function destinationDetail(
 }
 
 function viewOf(
-  { health, scheduler }: ViewedDestinations,
+  { health, scheduler, holds }: ViewedDestinations,
   key: string,
   domains: readonly Domain[],
   waiting: ReadonlyMap<string, number>,
@@ -71,17 +80,46 @@ function viewOf(
     lastText: seen?.lastKind === 'answered' ? 'answered' : (seen?.lastText ?? ''),
     lastAt: seen?.lastAt,
     nextProbeAt: seen?.state === 'down' ? scheduler.nextProbeAt(key) : undefined,
+    holds: domains.flatMap(({ name }) => {
+      const hold = holds.of(name);
+      return hold === undefined ? [] : [viewOfHold(hold)];
+    }),
     waiting: domains.reduce((sum, domain) => sum + (waiting.get(domain.name) ?? 0), 0),
   };
 }
 
-/** What keeps the mail of a hosted domain back, when its destination is down. */
+function viewOfHold({ dest, at, until, by, text }: DestinationHold): HoldView {
+  return { domain: dest, at, until, by, text };
+}
+
+export function holdsView({ directory, holds }: ViewedDestinations): HoldsView {
+  return {
+    domains(name, alone) {
+      const served = directory();
+      const found = served.find(name);
+      if (found === undefined) return [];
+      const isMeant = ({ name: other, destination: { key } }: Domain) =>
+        alone ? other === found.name : key === found.destination.key;
+      return served.domains.filter(isMeant).map((domain) => domain.name);
+    },
+    hold: ({ domain, until, ...hold }) =>
+      holds.hold({ dest: domain, ...hold, ...(until !== undefined && { until }) }),
+    resume: (domain, by) => holds.resume(domain, by),
+  };
+}
+
+/** What keeps the mail of a hosted domain back: its destination is down, or somebody holds it. */
 export function outageOf(parts: ViewedDestinations, domain: string): Outage | undefined {
+  const hold = parts.holds.of(domain);
+  if (hold !== undefined) {
+    const text = `by ${hold.by}${hold.text === '' ? '' : `: ${hold.text}`}`;
+    return { kind: 'held', text, since: hold.at, nextProbeAt: hold.until };
+  }
   const key = parts.directory().find(domain)?.destination.key;
   const seen = key === undefined ? undefined : parts.health.view(key);
   if (key === undefined || seen?.state !== 'down') return undefined;
   const nextProbeAt = parts.scheduler.nextProbeAt(key);
-  return { text: seen.lastText, since: seen.since, nextProbeAt };
+  return { kind: 'down', text: seen.lastText, since: seen.since, nextProbeAt };
 }
 
 export function hostTexts(destination: Destination): string[] {

@@ -17,7 +17,7 @@ import type { Reports } from '../delivery/reports.ts';
 import { handedTo } from '../delivery/reports.ts';
 import { FAN_OUT, laneName } from '../delivery/route.ts';
 import { lastAnswer } from '../delivery/settlement.ts';
-import type { Domain, Quota } from '../directory/domain.ts';
+import type { Destination, Domain, Quota } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
 import type { Envelope, Recipient } from '../mail/envelope.ts';
@@ -72,7 +72,8 @@ export interface AcceptDeps {
   readonly store: Pick<SpoolStore, 'commit' | 'totals'>;
   readonly courier: Pick<Courier, 'deliver'>;
   readonly reports: Pick<Reports, 'relayed'>;
-  readonly isDown: (destination: string) => boolean;
+  /** Nothing can be handed over now: its destination is down, or an operator holds its mail. */
+  readonly isClosed: (lane: string, destination: Destination) => boolean;
   /** Tells the scheduler that there is new work for a domain. */
   readonly wake: (domain: string) => void;
   readonly rates: Pick<RateLimits, 'take'>;
@@ -97,7 +98,7 @@ export class Accept {
     // Beyond the rate that the destination was promised it cannot be had now either.
     const isBeyondRate = () =>
       settings.cutThrough && this.#deps.rates.take(destination, 'session') > 0;
-    if (this.#deps.isDown(destination.key) || isBeyondRate()) {
+    if (this.#deps.isClosed(way.lane, destination) || isBeyondRate()) {
       if (!message.mayQueue) return { reply: replies.destinationDown(), how: 'deferred' };
       return this.#spool(message, message.envelope.recipients, settings);
     }
@@ -235,12 +236,12 @@ export class Accept {
       return { reply: replies.quarantined(id), how: 'held', why: entry.hold.reason };
     }
     wake(way.lane);
-    const isDown = this.#deps.isDown(way.destination.key);
+    const isClosed = this.#deps.isClosed(way.lane, way.destination);
     const why = outcomes?.find((outcome) => outcome.kind !== 'delivered');
     return {
       reply: replies.queued(id),
       how: 'queued',
-      ...(why !== undefined ? { why: whyOf(why) } : isDown && { why: 'dest_down' }),
+      ...(why !== undefined ? { why: whyOf(why) } : isClosed && { why: 'dest_down' }),
     };
   }
 

@@ -5,7 +5,7 @@
  */
 import type { FindExchangers } from '../delivery/remote-hosts.ts';
 import { nobodyReply } from '../delivery/remote-hosts.ts';
-import type { Domain } from '../directory/domain.ts';
+import type { Destination, Domain } from '../directory/domain.ts';
 import { needsSmtpUtf8 } from '../mail/address.ts';
 import type { Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
@@ -22,7 +22,8 @@ import type { Transaction } from './transaction.ts';
 export interface RecipientDeps {
   readonly verifier: RecipientVerifier;
   readonly store: Pick<SpoolStore, 'totals'>;
-  readonly isDown: (destination: string) => boolean;
+  /** Nothing can be handed over now: the destination is down, or an operator holds the lane. */
+  readonly isClosed: (lane: string, destination: Destination) => boolean;
   /** The destination is known not to take addresses beyond ASCII. */
   readonly lacksSmtpUtf8: (destination: string) => boolean;
   /** Who takes mail for a domain that is not hosted here. */
@@ -70,15 +71,15 @@ function wayTo(domain: Domain): Way {
 
 /** What is known already is refused now rather than after the content. */
 function cannotTake(
-  { isDown, lacksSmtpUtf8 }: RecipientDeps,
+  { isClosed, lacksSmtpUtf8 }: RecipientDeps,
   transaction: Transaction,
   { address }: Recipient,
   domain: Domain | undefined,
-  { destination }: Way,
+  { lane, destination }: Way,
 ): Reply | undefined {
   // Customers' mail waits here whatever the destination's own services are.
   const mayQueue = transaction.account !== undefined || domain?.services.has('fallback') === true;
-  if (!mayQueue && isDown(destination.key)) return replies.destinationDown();
+  if (!mayQueue && isClosed(lane, destination)) return replies.destinationDown();
   const isBeyondAscii = needsSmtpUtf8(transaction.reversePath) || needsSmtpUtf8(address);
   if (isBeyondAscii && lacksSmtpUtf8(destination.key)) return replies.smtpUtf8NotRelayable();
   return undefined;
@@ -128,7 +129,7 @@ async function byVerification(
   }
   // What must wait and has no room is put off now, rather than after the content.
   const { cutThrough, quota } = transaction.generation.settings.delivery;
-  const mustWait = held || !cutThrough || deps.isDown(way.destination.key);
+  const mustWait = held || !cutThrough || deps.isClosed(way.lane, way.destination);
   const { size = 0 } = transaction.parameters;
   const full = mustWait ? overQuota(deps.store, domain, quota, size) : undefined;
   if (full !== undefined) return full;

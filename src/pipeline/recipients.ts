@@ -8,7 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import { LeakyBuckets } from '../base/leaky-buckets.ts';
 import type { Log } from '../base/log.ts';
 import type { Courier, CalloutAnswer } from '../delivery/courier.ts';
-import type { Domain } from '../directory/domain.ts';
+import type { Destination, Domain } from '../directory/domain.ts';
 import { recipientKey } from '../directory/domain.ts';
 import type { Address, ReversePath } from '../mail/address.ts';
 import { isAscii } from '../mail/address.ts';
@@ -27,7 +27,8 @@ export type Verification =
 export interface VerificationDeps {
   readonly memory: RecipientMemory;
   readonly courier: Pick<Courier, 'callout'>;
-  readonly isDown: (destination: string) => boolean;
+  /** Nobody can be asked now: its destination is down, or an operator holds its mail. */
+  readonly isClosed: (lane: string, destination: Destination) => boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -91,7 +92,7 @@ export class RecipientVerifier {
     key: string,
     { address, reversePath, standing }: Question,
   ): Promise<Verification> {
-    const { memory, isDown } = this.#deps;
+    const { memory, isClosed } = this.#deps;
     const destination = domain.destination.key;
     const remembered = await memory.recall(destination, key);
     const text = `${address.local}@${address.domain}`;
@@ -100,7 +101,7 @@ export class RecipientVerifier {
       if (remembered.answer === 'known') return { kind: 'known', source: 'memory' };
       return refused('memory', replies.unknownRecipient(text));
     };
-    if (remembered?.fresh === true || isDown(destination)) {
+    if (remembered?.fresh === true || isClosed(domain.name, domain.destination)) {
       return recall() ?? outage(domain);
     }
     if (standing !== 'good' && this.#isOverBudget(destination)) return recall() ?? deferred();

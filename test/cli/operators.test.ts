@@ -103,6 +103,7 @@ test('domains and destinations are listed and shown', async (t) => {
       lastText: '192.0.2.10:25: connection timed out',
       lastAt: Date.now() - 12_500,
       nextProbeAt: Date.now() + 18_500,
+      holds: [],
       waiting: 12,
     },
   ];
@@ -135,6 +136,9 @@ test('a destination is shown with its history, answers and pace', async (t) => {
       since: now - 300_500,
       fails: 3,
       lastText: '451 4.7.1 not \x1b[31mnow',
+      holds: [
+        { domain: 'example.net', at: now, until: now + 7_205_000, by: 'root', text: 'new disk' },
+      ],
       waiting: 12,
       history: [
         { at: now - 7_200_000, state: 'down', text: '192.0.2.10:25: connection refused' },
@@ -159,6 +163,7 @@ test('a destination is shown with its history, answers and pace', async (t) => {
     /^last seen {4}1s ago: 451 4\.7\.1 not \\x1b\[31mnow$/m,
     'what it says is made harmless',
   );
+  assert.match(out, /^held {9}example\.net by root for 2h more: new disk$/m);
   assert.match(out, /^next probe {3}2[45]s$/m);
   assert.match(out, /^waiting {6}12 \(example\.org 10, example\.net 2\)$/m);
   assert.match(out, /^connections {2}2 at work, 1 kept, 0 wait for one; at most 20$/m);

@@ -131,7 +131,8 @@ test('a queue of any length is streamed whole', async (t) => {
 test('while its destination is down a message waits for the next probe, whatever its own time', async (t) => {
   const { gateway, client } = await running(t);
   const text = '192.0.2.10:25: connection refused';
-  gateway.outages = { 'example.org': { text, since: T0 - 60_000, nextProbeAt: T0 + 30_000 } };
+  const down = { kind: 'down', text, since: T0 - 60_000, nextProbeAt: T0 + 30_000 } as const;
+  gateway.outages = { 'example.org': down };
   const hold = { by: 'root', at: T0, reason: 'by_hand', text: '' } as const;
   gateway.messages = [
     queued('4K7QZ2M9XT.1'),

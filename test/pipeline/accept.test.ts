@@ -95,7 +95,7 @@ async function through({
     courier: { deliver: async () => report },
     // oxlint-disable-next-line require-await -- the reports' shape
     reports: { relayed: relayed ?? (async () => false) },
-    isDown: () => isDown,
+    isClosed: () => isDown,
     rates: { take: () => 0 },
     wake: () => undefined,
     lessons: { outcome: () => undefined },

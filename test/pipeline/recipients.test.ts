@@ -29,7 +29,7 @@ function rig() {
           : { kind: 'known', reply: { code: 250, lines: ['ok'] } };
       },
     },
-    isDown: () => false,
+    isClosed: () => false,
     clock,
     log: new RecordedLog(),
   });

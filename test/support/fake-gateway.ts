@@ -71,6 +71,11 @@ export class FakeGateway {
       domains: () => this.domains,
       destinations: () => this.destinations,
       destination: (name) => this.details.find(({ domains }) => domains.includes(name)),
+      holds: {
+        domains: () => [],
+        hold: async () => undefined,
+        resume: async () => false,
+      },
       queue: this.#queue(),
       recipients: this.#recipients(),
       trace: this.trace.book,

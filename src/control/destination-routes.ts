@@ -1,0 +1,59 @@
+/** The API about the customers' servers: how they are, and an operator's holds of their mail. */
+import type { FastifyInstance } from 'fastify';
+import type { ApiDeps } from './api.ts';
+import { RequestFault, holdRequest, requester } from './request.ts';
+import type { Row } from './rows.ts';
+import * as rows from './rows.ts';
+import { sendList } from './send-list.ts';
+
+interface ByDomain {
+  Params: { domain: string };
+}
+
+export function addDestinationRoutes(
+  server: FastifyInstance,
+  { gateway, clock, log }: ApiDeps,
+): void {
+  const { holds } = gateway;
+  const meant = (domain: string, alone: boolean) => {
+    const domains = holds.domains(domain, alone);
+    if (domains.length === 0) throw new RequestFault(404, `${domain} is not served here`);
+    return domains;
+  };
+  server.get('/api/v1/destinations', (_request, reply) =>
+    sendList(log, reply, gateway.destinations().map(rows.destinationRow)),
+  );
+  server.get<ByDomain>('/api/v1/destinations/:domain', async ({ params }) => {
+    const found = gateway.destination(params.domain);
+    if (found === undefined) throw new RequestFault(404, `${params.domain} is not served here`);
+    return rows.destinationDetailRow(found);
+  });
+  server.post<ByDomain>('/api/v1/destinations/:domain/hold', ({ params, body, headers }, reply) => {
+    const { alone, until, why } = holdRequest(body);
+    const hold = { at: clock.now(), until, by: requester(headers['x-sluice-user']), text: why };
+    const domains = meant(params.domain, alone);
+    const each = async (domain: string) => {
+      await holds.hold({ domain, ...hold });
+      return 'held';
+    };
+    return sendList(log, reply, results(domains, each));
+  });
+  server.post<ByDomain>(
+    '/api/v1/destinations/:domain/resume',
+    ({ params, body, headers }, reply) => {
+      const { alone } = holdRequest(body);
+      const by = requester(headers['x-sluice-user']);
+      const each = async (domain: string) =>
+        (await holds.resume(domain, by)) ? 'resumed' : 'not held';
+      return sendList(log, reply, results(meant(params.domain, alone), each));
+    },
+  );
+}
+
+async function* results(
+  domains: readonly string[],
+  each: (domain: string) => Promise<string>,
+): AsyncGenerator<Row> {
+  for (const domain of domains)
+    yield { v: 1, kind: 'result', id: domain, result: await each(domain) };
+}

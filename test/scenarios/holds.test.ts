@@ -1,0 +1,92 @@
+/** An operator holds a customer's mail: taken and kept, nothing tried, all delivered afterwards. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Destination } from '../support/destination.ts';
+import { domainFile } from '../support/domain-file.ts';
+import { Gateway } from '../support/gateway.ts';
+import { sendMail } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
+
+const QUICK = 'queue: { retry: [1s, 2s], probe: 1s }';
+const mail = (n: number) => `Subject: mail ${n}\r\n\r\nbody ${n}\r\n`;
+
+test('a held destination is not tried, over a restart, and drained when it is resumed', async () => {
+  const destination = await new Destination().start();
+  const { port } = destination;
+  const gateway = await Gateway.run({
+    node: QUICK,
+    domains: {
+      'example.org': domainFile(port, { recipients: 'callout' }),
+      'example.net': domainFile(port, {}, 'example.net'),
+    },
+  });
+  try {
+    const anna = ['anna@example.org'];
+    assert.match(await sendMail(gateway.port(), 'a@b.example', anna, mail(0)), / delivered/);
+    const held = await gateway.cli('destination', 'hold', 'example.org', '--why', 'new disk');
+    assert.deepEqual(
+      [held.code, held.stdout],
+      [0, 'example.net  held\nexample.org  held\n'],
+      'all domains of the server',
+    );
+    const { connections } = destination;
+    const asked = destination.rcptAsked.length;
+    assert.match(await sendMail(gateway.port(), 'a@b.example', anna, mail(1)), /^250 .* queued/);
+    const unknown = await sendMail(gateway.port(), 'a@b.example', ['new@example.org'], mail(2));
+    assert.match(unknown, /^451 4\.1\.1/, 'nobody is asked, so it is as in an outage');
+    await gateway.stop();
+    await gateway.start();
+    const list = await gateway.cli('queue', 'list');
+    assert.match(list.stdout, /destination held: by \S+: new disk/);
+    assert.match((await gateway.cli('destination', 'list')).stdout, /,held/);
+    const id = (await gateway.cli('queue', 'list', '-o', 'id', '-H')).stdout.trim();
+    const retry = await gateway.cli('queue', 'retry', id);
+    assert.deepEqual([retry.code, retry.stdout], [2, `${id}  destination held\n`]);
+    assert.equal(destination.arrived.length, 1);
+    assert.equal(destination.connections, connections);
+    assert.equal(destination.rcptAsked.length, asked);
+    const resumed = await gateway.cli('destination', 'resume', 'example.org', '--only');
+    assert.deepEqual([resumed.code, resumed.stdout], [0, 'example.org  resumed\n']);
+    await until('the mail delivered', () => destination.arrived.length === 2);
+    assert.equal((await gateway.cli('destination', 'resume', 'example.org', '--only')).code, 1);
+    assert.equal((await gateway.cli('destination', 'hold', 'nowhere.example')).code, 1);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('a pause ends by itself', async () => {
+  const destination = await new Destination().start();
+  const gateway = await Gateway.run({
+    node: QUICK,
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    const paused = await gateway.cli('queue', 'pause', 'example.org', '--for', '3s');
+    assert.deepEqual([paused.code, paused.stdout], [0, 'example.org  held\n']);
+    const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(1));
+    assert.match(reply, /^250 .* queued/);
+    await until('the mail delivered', () => destination.arrived.length === 1);
+    const end = await gateway.event('dest.resume');
+    assert.deepEqual([end['domain'], end['who']], ['example.org', 'gateway']);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('held and without the fallback service, mail is put off', async () => {
+  const destination = await new Destination().start();
+  const gateway = await Gateway.run({
+    domains: { 'example.org': domainFile(destination.port, { services: '[relay]' }) },
+  });
+  try {
+    assert.equal((await gateway.cli('queue', 'pause', 'example.org')).code, 0);
+    const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(1));
+    assert.match(reply, /^451 4\.4\.1/);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
