@@ -19,17 +19,17 @@ interface Mutant {
 
 const MUTANTS: readonly Mutant[] = [
   {
-    what: 'a delivery goes on when its lease has run out',
+    what: 'a delivery may end whatever became of its lease',
     file: 'delivery/lease-keeper.ts',
-    from: "abort.abort(new CodedError('DEADLINE', 'the lease ran out'));",
-    to: '',
+    from: 'return !abort.signal.aborted;',
+    to: 'return true;',
     engine: 'model',
   },
   {
-    what: 'leases are never renewed',
+    what: 'the time of a lease counts for nothing',
     file: 'delivery/lease-keeper.ts',
-    from: 'this.#renew().catch(() => undefined);',
-    to: '',
+    from: 'return askedAt + LEASE_MS - GUARD_MS;',
+    to: 'return askedAt + 1000 * LEASE_MS;',
     engine: 'model',
   },
   {
