@@ -1,11 +1,13 @@
 /** Outbound mail through the running program: who may send, where it goes, what becomes of it. */
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { createTransport } from 'nodemailer';
 import { formatPasswordHash, hashPassword } from '../../src/base/password-hash.ts';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
-import type { Gateway } from '../support/gateway.ts';
+import { Gateway } from '../support/gateway.ts';
 import { addressOf, Outside } from '../support/outside.ts';
 import { SmtpTalk } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
@@ -292,6 +294,83 @@ describe('outbound mail', () => {
     await done(idOf(reply), 'failed');
   });
 });
+
+test('killed after the 250 of a mail for several: everybody gets it after the restart', async () => {
+  const destination = await new Destination().start();
+  const outside = await Outside.start({ 'one.test': a(0), 'two.test': a(1) }, 2);
+  const gateway = await outside.gateway({
+    node: 'queue: { retry: [1s], probe: 100ms }',
+    domains: {
+      'example.org': domainFile(destination.port, {
+        outgoing: `{ enabled: true, accounts: [{ ip: ${CUSTOMER} }] }`,
+      }),
+    },
+  });
+  const greylist = { rcpt: () => '451 4.7.1 not yet' };
+  for (const server of outside.servers) server.behaviour = greylist;
+  try {
+    const talk = await SmtpTalk.greeted(gateway.port(), 'mail.example.org', CUSTOMER);
+    const to = ['eve@one.test', 'eve@two.test', 'anna@example.org'];
+    assert.match(await talk.send('anna@example.org', to, MAIL), /^250 .* queued/);
+    await gateway.kill();
+    outside.clear();
+    await gateway.start();
+    await until('everybody to have it', () =>
+      [...outside.servers, destination].every(({ arrived }) => arrived.length > 0),
+    );
+  } finally {
+    await gateway.remove();
+    await outside.stop();
+    await destination.stop();
+  }
+});
+
+test('the filters judge outbound mail, and see whose it is', async () => {
+  const destination = await new Destination().start();
+  const outside = await Outside.start({ 'one.test': a(0) }, 1);
+  const gateway = await Gateway.make(
+    outside.files({
+      plugins: '[{ watch: {} }]',
+      domains: {
+        'example.org': domainFile(destination.port, {
+          outgoing: `{ enabled: true, accounts: [{ ip: ${CUSTOMER} }] }`,
+        }),
+      },
+    }),
+  );
+  await mkdir(join(gateway.folder, 'plugins'));
+  await writeFile(join(gateway.folder, 'plugins', 'watch.js'), WATCH);
+  await gateway.start();
+  try {
+    const talk = await SmtpTalk.greeted(gateway.port(), 'mail.example.org', CUSTOMER);
+    const refused = await talk.send('anna@example.org', ['eve@one.test'], `${MAIL}secret\r\n`);
+    assert.match(refused, /^550 5\.7\.1 no secrets of 127\.0\.0\.80 \(policy\)$/);
+    assert.match(await talk.send('anna@example.org', ['eve@one.test'], MAIL), /^250 .* delivered/);
+    await talk.quit();
+    assert.equal(outside.server(0).arrived.length, 1);
+    assert.match(String(outside.server(0).arrived[0]?.content), /^X-Watched: out example\.org\r$/m);
+  } finally {
+    await gateway.remove();
+    await outside.stop();
+    await destination.stop();
+  }
+});
+
+const WATCH = `
+export default {
+  name: 'watch',
+  hooks: {
+    async content({ direction, account, domain, content }) {
+      let text = '';
+      for await (const chunk of content.read()) text += Buffer.from(chunk).toString();
+      if (direction === 'out' && text.includes('secret')) {
+        return { kind: 'refuse', reason: 'policy', text: 'no secrets of ' + account };
+      }
+      return { kind: 'pass', fields: [{ name: 'X-Watched', value: direction + ' ' + domain }] };
+    },
+  },
+};
+`;
 
 test('with a smarthost everything for the outside goes there, the DNS is not asked', async () => {
   const smarthost = await new Destination().start();

@@ -36,13 +36,19 @@ export class Outside {
     return server;
   }
 
+  /** A gateway that finds its way in this world. */
   gateway(files: GatewayFiles): Promise<Gateway> {
-    return Gateway.run({
+    return Gateway.run(this.files(files));
+  }
+
+  /** The same, not started yet. */
+  files(files: GatewayFiles): GatewayFiles {
+    return {
       ...files,
       node: `dns: { servers: ["${this.dns.address}"] }\n${files.node ?? ''}`,
       program: join(import.meta.dirname, 'remote-main.ts'),
       env: { ...files.env, SLUICE_TEST_REMOTE_PORT: String(this.#port) },
-    });
+    };
   }
 
   /** Forgets what has arrived; everybody behaves again. */
