@@ -19,6 +19,7 @@ import type { Courier, DeliveryReport } from './courier.ts';
 import type { HealthBook } from './destination-health.ts';
 import { partMessage } from './fan-out.ts';
 import type { Tenure } from './lease-keeper.ts';
+import type { RateLimits } from './rate-limits.ts';
 import type { Reports } from './reports.ts';
 import { fateOf, handedTo } from './reports.ts';
 import { nextDelayMs, nextDueAt } from './retry.ts';
@@ -36,6 +37,8 @@ export interface AttemptDeps {
   /** The hosted domain, by its own name, that mail for `domain` goes to. */
   readonly hosted?: (domain: string) => string | undefined;
   readonly health?: Pick<HealthBook, 'isDown'>;
+  /** Without it there is no bound to the rate of messages. */
+  readonly rates?: Pick<RateLimits, 'take'>;
   readonly policy: (dest: string) => {
     readonly retryMs: readonly number[];
     readonly finalReplyTimeoutMs: number;
@@ -160,7 +163,7 @@ function isDamage(error: unknown): boolean {
 }
 
 async function deliver(
-  { courier, policy, health }: AttemptDeps,
+  deps: AttemptDeps,
   entry: SpoolEntry,
   { lane, destination, recipients }: Group,
   content: Content,
@@ -168,19 +171,25 @@ async function deliver(
 ): Promise<Answer[]> {
   const { id, reversePath, parameters } = entry;
   const envelope = { reversePath, parameters, recipients };
-  const { finalReplyTimeoutMs } = policy(entry.dest);
+  const { finalReplyTimeoutMs } = deps.policy(entry.dest);
   const origin = 'queue' as const;
   const job = { id, destination, envelope, content, finalReplyTimeoutMs, mayFinish, origin };
-  // In a lane of its own nobody comes here while its destination is down.
-  const isDown = entry.dest === FAN_OUT && health?.isDown(destination.key) === true;
-  const report = isDown ? NOT_TRIED : await courier.deliver(job, signal);
+  const report = mustWait(deps, entry, destination)
+    ? NOT_TRIED
+    : await deps.courier.deliver(job, signal);
   return recipients.map((recipient, index) => {
-    const outcome = report.outcomes[index] ?? DOWN;
+    const outcome = report.outcomes[index] ?? WAITS;
     return { recipient, outcome, report, lane };
   });
 }
 
-const DOWN: Outcome = { kind: 'deferred', text: 'destination is down', unreachable: true };
+/** In a lane of its own nobody comes this far while the destination is down or has had its share. */
+function mustWait({ health, rates }: AttemptDeps, entry: SpoolEntry, to: Destination): boolean {
+  if (entry.dest !== FAN_OUT) return false;
+  return health?.isDown(to.key) === true || (rates?.take(to, 'queue') ?? 0) > 0;
+}
+
+const WAITS: Outcome = { kind: 'deferred', text: 'the destination cannot be had now' };
 const NOT_TRIED: DeliveryReport = {
   outcomes: [],
   tls: '-',

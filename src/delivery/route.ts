@@ -14,8 +14,8 @@ const REMOTE = 'mx:';
 export const FAN_OUT = `${REMOTE}*`;
 /** Connections at a time to one domain that is not ours. */
 const REMOTE_CONNECTIONS = 20;
-/** Messages at once that are parted. */
-const FAN_OUT_AT_ONCE = 20;
+/** Messages for several destinations at once: no server of its own puts a bound to them. */
+export const FAN_OUT_AT_ONCE = 50;
 
 export function remoteLane(domain: string): string {
   return REMOTE + asciiDomain(domain);

@@ -9,6 +9,7 @@ import type { Destination } from '../directory/domain.ts';
 import type { AttemptResult } from './attempt.ts';
 import { Pace } from './pace.ts';
 import type { RateLimits } from './rate-limits.ts';
+import { FAN_OUT, FAN_OUT_AT_ONCE } from './route.ts';
 
 export interface TurnsOptions {
   readonly clock: Clock;
@@ -33,6 +34,8 @@ export class Turns {
   readonly #options: TurnsOptions;
   readonly #places = new Places(MAX_DELIVERIES);
   readonly #paces = new Map<string, Pace>();
+  /** Of mail for several destinations: none of them sets the pace for the others. */
+  readonly #fanOut = new Places(FAN_OUT_AT_ONCE);
 
   constructor(options: TurnsOptions) {
     this.#options = options;
@@ -50,7 +53,8 @@ export class Turns {
 
   /** Deliveries of a domain that may be begun at once. */
   limit(domain: string): number {
-    return this.#options.isBarred(domain) ? 0 : this.#pace(domain).limit;
+    if (this.#options.isBarred(domain)) return 0;
+    return domain === FAN_OUT ? FAN_OUT_AT_ONCE : this.#pace(domain).limit;
   }
 
   /** The destination is back after an outage: few at first. */
@@ -72,17 +76,30 @@ export class Turns {
     signal: AbortSignal,
     work: () => Promise<AttemptResult>,
   ): Promise<AttemptResult> {
+    if (domain === FAN_OUT) {
+      return this.#fanOut.run(() => this.#inPlace(domain, signal, work));
+    }
     const pace = this.#pace(domain);
     return pace.run(async () => {
       await this.#waitForRate(domain, signal);
-      return this.#places.run(async () => {
-        // While it waited the destination may have gone down, or its lease been lost.
-        if (signal.aborted || this.#options.isBarred(domain)) return 'untried';
+      return this.#inPlace(domain, signal, async () => {
         const startedAt = this.#options.clock.mono();
         const result = await work();
         pace.took(this.#options.clock.mono() - startedAt, bytes);
         return result;
       });
+    });
+  }
+
+  #inPlace(
+    domain: string,
+    signal: AbortSignal,
+    work: () => Promise<AttemptResult>,
+  ): Promise<AttemptResult> {
+    return this.#places.run(async () => {
+      // While it waited the destination may have gone down, or its lease been lost.
+      if (signal.aborted || this.#options.isBarred(domain)) return 'untried';
+      return work();
     });
   }
 

@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { CodedError } from '../../src/base/errors.ts';
+import { attempt } from '../../src/delivery/attempt.ts';
 import { partMessage } from '../../src/delivery/fan-out.ts';
 import { FAN_OUT } from '../../src/delivery/route.ts';
 import { memoryContent } from '../../src/mail/content.ts';
 import type { SpoolEntry } from '../../src/mail/spool-entry.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 
 const CONTENT = memoryContent([Buffer.from('x\r\n')]);
@@ -116,4 +118,52 @@ test('a store that failed is nobody’s to hide', async () => {
   await assert.rejects(partMessage({ ...deps, store: failing }, entry, entry, CONTENT, 5), {
     code: 'STORE_FAILED',
   });
+});
+
+test('a destination that is down or has had its share is not tried, the others are', async () => {
+  const { stored, deps, log } = rig();
+  const entry = entryTo('a@a.test', 'b@b.test', 'c@c.test', 'd@d.test');
+  const tried: string[] = [];
+  const moved: SpoolEntry[] = [];
+  const result = await attempt(
+    {
+      ...deps,
+      store: {
+        ...deps.store,
+        readContent: () => CONTENT.read(),
+        complete: (held) => Promise.resolve(held.map(() => true)),
+        reschedule: (steps) => {
+          moved.push(...steps.map((step) => step.entry));
+          return Promise.resolve(steps.map(() => true));
+        },
+      },
+      courier: {
+        deliver: ({ destination, envelope }) => {
+          tried.push(destination.key);
+          const reply = { code: 250, lines: ['Ok'] };
+          const outcomes = envelope.recipients.map(() => ({ kind: 'delivered' as const, reply }));
+          return Promise.resolve({
+            outcomes,
+            tls: '-',
+            takesDsn: true,
+            connectMs: 0,
+            transferMs: 0,
+          });
+        },
+      },
+      health: { isDown: (key) => key === 'mx:b.test' },
+      rates: { take: ({ key }) => (key === 'mx:c.test' ? 500 : 0) },
+      clock: new FakeClock(0),
+      log,
+      policy: () => ({ retryMs: [1000], finalReplyTimeoutMs: 1000 }),
+    },
+    { id: entry.id, token: 1n, entry, dueAt: 0 },
+    { signal: new AbortController().signal, mayFinish: () => true },
+  );
+  assert.equal(result, 'delivered');
+  assert.deepEqual(tried, ['mx:a.test', 'mx:d.test']);
+  assert.deepEqual(
+    [...moved, ...stored].map(({ dest }) => dest),
+    ['mx:b.test', 'mx:c.test'],
+  );
 });
