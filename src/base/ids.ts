@@ -130,6 +130,12 @@ export function messageId(session: SessionId, transaction: number): MessageId {
   return `${session}.${transaction}` as MessageId; // brand constructor
 }
 
+/** The message that a part (`4K7QZ2M9XT.1-100002`) belongs to; any other id is its own. */
+export function messageOf(id: string): string {
+  const dash = id.indexOf('-');
+  return dash < 0 ? id : id.slice(0, dash);
+}
+
 /** When the session with this id, or the one of the message with it, was opened; `NaN` for no id. */
 export function openedAt(id: string): number {
   let value = 0;

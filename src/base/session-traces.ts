@@ -6,6 +6,7 @@
  */
 import type { Clock } from './clock.ts';
 import { boundedFields } from './bounded-fields.ts';
+import { messageOf } from './ids.ts';
 import type { EventName, Fields, Level } from './log.ts';
 
 export interface TraceEvent {
@@ -81,16 +82,21 @@ export class SessionTraces {
     }
   }
 
-  /** The session with this id, or the one that the message with this id came in. */
-  timeline(id: string): Timeline | undefined {
+  /** The session with this id, or the message with all its parts and the session it came in. */
+  timeline(wanted: string): Timeline | undefined {
+    const id = messageOf(wanted);
     const sid = id.split('.', 1)[0] ?? '';
     const session = this.#young.get(sid) ?? this.#old.get(sid);
     if (session === undefined) return undefined;
     const { events, dropped } = unrolled(session);
     if (sid === id) return { sid, events, dropped };
-    if (!events.some(({ fields }) => fields['id'] === id)) return undefined;
+    const isOwn = ({ fields }: TraceEvent) => {
+      const of = fields['id'];
+      return typeof of === 'string' && messageOf(of) === id;
+    };
+    if (!events.some(isOwn)) return undefined;
     // What belongs to the session as a whole (connection, TLS) belongs to each of its messages.
-    const own = events.filter(({ fields }) => (fields['id'] ?? id) === id);
+    const own = events.filter((event) => event.fields['id'] === undefined || isOwn(event));
     return { sid, events: own, dropped };
   }
 

@@ -42,7 +42,7 @@ const PAGE = 500;
 const SCREENFUL = 200;
 
 /** Session or message id, in any letter case. */
-const ID = /^[0-9A-HJKMNP-TV-Z]{10}(?:\.\d{1,6})?$/i;
+const ID = /^[0-9A-HJKMNP-TV-Z]{10}(?:\.\d{1,6}(?:-\d{1,12})?)?$/i;
 
 export function addTrace(program: Command, cli: Cli): void {
   const moment = (text: string) => {

@@ -179,9 +179,15 @@ export class Transaction {
       this.recipients.length > NAMED_RECIPIENTS
         ? this.recipients.slice(0, KEPT_RECIPIENTS).map(({ address }) => formatAddress(address))
         : undefined;
-    if (subject === undefined && recipients === undefined) return {};
+    // `dest` is where it goes; of outgoing mail that is no customer of ours.
+    const customer = this.direction === 'out' ? this.domain?.name : undefined;
+    if (subject === undefined && recipients === undefined && customer === undefined) return {};
     return {
-      kept: { ...(subject !== undefined && { subject }), ...(recipients && { recipients }) },
+      kept: {
+        ...(subject !== undefined && { subject }),
+        ...(recipients && { recipients }),
+        ...(customer !== undefined && { customer }),
+      },
     };
   }
 }

@@ -9,6 +9,7 @@
  */
 import { boundedFields } from '../base/bounded-fields.ts';
 import type { Clock, Timer } from '../base/clock.ts';
+import { messageOf, parseMessageId } from '../base/ids.ts';
 import type { EventName, Fields, Level } from '../base/log.ts';
 import type { TraceEvent } from '../base/session-traces.ts';
 import type { RecordSegment } from '../store/record-store.ts';
@@ -23,7 +24,6 @@ const MAX_SESSION_EVENTS = 50;
 /** Sessions that are remembered beyond all limits of listeners; more are not recorded. */
 const MAX_SESSIONS = 200_000;
 const SID = /^[0-9A-HJKMNP-TV-Z]{10}$/;
-const MESSAGE_ID = /^[0-9A-HJKMNP-TV-Z]{10}\.[0-9]{1,6}$/;
 /** What a session begins with; any other event of an unknown one is news of an old message. */
 const OPENING: ReadonlySet<EventName> = new Set(['smtp.open', 'smtp.reject.conn', 'dsn.out']);
 interface Pending {
@@ -64,7 +64,7 @@ export class Collector {
 
   see(evt: EventName, level: Level, fields: Fields, kept?: Fields['kept']): void {
     const { sid: ofSession, id } = fields as { sid?: unknown; id?: unknown };
-    const isMessage = typeof id === 'string' && MESSAGE_ID.test(id);
+    const isMessage = typeof id === 'string' && parseMessageId(id) !== undefined;
     const sid = isMessage ? id.slice(0, id.indexOf('.')) : ofSession;
     if (typeof sid !== 'string' || !SID.test(sid)) return;
     const session = this.#sessions.get(sid) ?? this.#begin(sid, evt);
@@ -76,7 +76,7 @@ export class Collector {
       evt,
       fields: kept === undefined ? bounded : { ...bounded, ...kept },
     };
-    if (isMessage) this.#addToMessage(session, id, event);
+    if (isMessage) this.#addToMessage(session, messageOf(id), event);
     else this.#addToSession(session, event);
     if (session.messages.size > 0 || session.state !== 'open') {
       this.#news.add(session);

@@ -25,7 +25,20 @@ const IPV6 =
 const WHOLE: ReadonlySet<string> = new Set(['ip', 'rdns', 'helo', 'acct', 'user', 'ident']);
 /** Not of people: servers of ours and of customers, words of closed lists, ids. */
 const PLAIN: ReadonlySet<string> = new Set([
-  ...['rip', 'rhost', 'dest', 'listener', 'why', 'res', 'how', 'enh', 'dir', 'tls', 'proto'],
+  ...[
+    'rip',
+    'rhost',
+    'dest',
+    'customer',
+    'listener',
+    'why',
+    'res',
+    'how',
+    'enh',
+    'dir',
+    'tls',
+    'proto',
+  ],
   ...['cipher', 'rcpts', 'next', 'engine', 'verdict', 'orig', 'state', 'end', 'plugin', 'hook'],
 ]);
 /** What no pseudonym can stand for. */

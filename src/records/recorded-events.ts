@@ -3,6 +3,7 @@
  * of each released version stays readable (test/records). Events that differ only in their recipient
  * are one in the stored form, for a message may have hundreds of recipients with one answer.
  */
+import { messageOf } from '../base/ids.ts';
 import type { EventName, Fields, Level } from '../base/log.ts';
 import { LEVEL_OF } from '../base/log.ts';
 import type { TraceEvent } from '../base/session-traces.ts';
@@ -19,7 +20,10 @@ export interface RecordedEvents {
   readonly isLater: boolean;
 }
 
-/** After the first one: time since it, name, fields, level when it is not the event's usual one. */
+/**
+ * After the first one: time since it, name, fields, level when it is not the event's usual one. The
+ * ids of the record are left out; that of a part stays.
+ */
 type Stored = [number, string, Record<string, unknown>, string?];
 
 export function encode({ session, own, dropped, isLater }: RecordedEvents): Buffer {
@@ -67,7 +71,9 @@ function stored(events: readonly TraceEvent[], from: number): Stored[] {
       else last[2]['to'] = [to, event.fields['to']];
     } else {
       const { at, evt, level, fields } = event;
-      const { sid: _sid, id: _id, ...own } = fields;
+      const { sid: _sid, id, ...rest } = fields;
+      const own: Record<string, unknown> = rest;
+      if (typeof id === 'string' && messageOf(id) !== id) own['id'] = id;
       const line: Stored = [at - from, evt, own];
       if (level !== LEVEL_OF[evt]) line.push(level);
       out.push(line);

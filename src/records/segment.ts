@@ -39,14 +39,17 @@ export function segmentOf(id: string, recorded: RecordedEvents): RecordSegment {
 
 function isFinal(events: readonly TraceEvent[]): boolean {
   let isAnswered = false;
-  let isOver = false;
+  let isRefused = false;
+  /** Ends that are still to come: one, and one for each part. */
+  let open = 1;
   for (const { evt, fields } of events) {
     if (evt === 'msg.in') {
       isAnswered = true;
-      isOver ||= FINAL.has(fields['res']);
-    } else if (evt === 'msg.done') isOver = true;
+      isRefused = FINAL.has(fields['res']);
+    } else if (evt === 'msg.part') open += 1;
+    else if (evt === 'msg.done') open -= 1;
   }
-  return isAnswered && isOver;
+  return isAnswered && (isRefused || open <= 0);
 }
 
 /** A later result takes the place of those that were only for the time being. */

@@ -30,9 +30,10 @@ export function termsOf(events: readonly TraceEvent[]): string[] {
   const terms = new Set<string>();
   for (const { evt, fields } of events) {
     if (terms.size >= MAX_TERMS) break;
-    const { from, to, dest, ip, msgid, acct, subject, recipients } = fields;
+    const { from, to, dest, customer, ip, msgid, acct, subject, recipients } = fields;
     if (typeof from === 'string') addAddress(terms, 'f', 'F', from || NULL_SENDER);
-    if (typeof dest === 'string' && isHosted(evt)) terms.add(term('d', `@${dest}`));
+    if (typeof customer === 'string') terms.add(term('d', `@${customer}`));
+    else if (typeof dest === 'string' && isHosted(evt, dest)) terms.add(term('d', `@${dest}`));
     if (Array.isArray(recipients)) addEach(terms, recipients);
     else if (typeof to === 'string' && to !== '') addEach(terms, to.split(','));
     if (typeof ip === 'string') terms.add(term('c', ip));
@@ -90,7 +91,7 @@ function addAddress(terms: Set<string>, kind: 'f' | 't', domain: 'F' | 'T', addr
   if (at >= 0) terms.add(term(domain, address.slice(at)));
 }
 
-/** In `dest.*` the member is the address of a server. */
-function isHosted(evt: string): boolean {
-  return evt.startsWith('msg.') || evt.startsWith('rcpt.');
+/** A hosted domain's own name; ways to everybody else (`mx:example.net`) are no customers. */
+function isHosted(evt: string, dest: string): boolean {
+  return (evt.startsWith('msg.') || evt.startsWith('rcpt.')) && !dest.includes(':');
 }

@@ -8,6 +8,7 @@
 import type { SessionTraces, Timeline, TraceEvent } from '../base/session-traces.ts';
 import { dayOf } from '../base/days.ts';
 import { CodedError } from '../base/errors.ts';
+import { messageOf } from '../base/ids.ts';
 import type { TraceRow } from './trace-summary.ts';
 import { summary } from './trace-summary.ts';
 import { remoteId } from '../mail/remote-id.ts';
@@ -19,7 +20,9 @@ import type { TraceQuery } from './trace-query.ts';
 import { conditionsOf, meets, pseudonymous } from './trace-query.ts';
 
 export interface FoundRow extends TraceRow {
-  /** The customer's domain. */
+  /** The customer's. */
+  readonly domain?: string;
+  /** Where it goes. */
   readonly dest?: string;
   readonly size?: number;
   readonly msgid?: string;
@@ -75,8 +78,9 @@ export class TraceBook implements Trace {
     }
   }
 
-  async timeline(id: string): Promise<Timeline | undefined> {
+  async timeline(wanted: string): Promise<Timeline | undefined> {
     const { traces, flush } = this.#options;
+    const id = messageOf(wanted);
     const recent = traces.timeline(id);
     if (recent !== undefined && recent.dropped === 0 && beginsThere(recent)) return recent;
     const sid = id.split('.', 1)[0] ?? id;
@@ -163,6 +167,7 @@ function rowOf(id: string, events: readonly TraceEvent[], own: readonly TraceEve
   const size = first('size');
   return {
     ...summary(id, events, own),
+    ...text('domain', first('customer') ?? first('dest')),
     ...text('dest', first('dest')),
     ...(typeof size === 'number' && { size }),
     ...text('msgid', first('msgid')),

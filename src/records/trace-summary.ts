@@ -77,7 +77,8 @@ interface Result {
 
 function resultOf(events: readonly TraceEvent[]): Result {
   let told = '';
-  let done = '';
+  const ends: string[] = [];
+  let parts = 1;
   let why = '';
   const outcomes = new Map<string, string>();
   for (const { evt, fields } of events) {
@@ -85,12 +86,14 @@ function resultOf(events: readonly TraceEvent[]): Result {
     const result = textOf(fields['res']);
     if (evt === 'msg.in') told = REFUSED[result] ?? 'accepted';
     else if (evt === 'dsn.out') told = 'accepted';
-    else if (evt === 'msg.done') done = result;
+    else if (evt === 'msg.done') ends.push(result);
+    else if (evt === 'msg.part') parts += 1;
     else if (evt in LATER) outcomes.set(textOf(fields['to']), LATER[evt] ?? '');
     else if (evt.startsWith('smtp.reject.') && told === '') told = refusedWith(fields['code']);
   }
   const counts = countsOf(outcomes.values());
   // Of several the one that a person must look at is the result.
+  const done = ends.length < parts ? '' : endOf(ends);
   const later = done || (WORST_FIRST.find((outcome) => outcome in counts) ?? '');
   if (told === '') told = later === '' ? 'open' : 'accepted';
   // Held is what a quarantine does; what became of it afterwards is news.
@@ -101,6 +104,12 @@ function resultOf(events: readonly TraceEvent[]): Result {
     why: later === 'delivered' ? '' : why,
     ...(Object.keys(counts).length > 1 && { outcomes: counts }),
   };
+}
+
+/** Of a message in parts each has its own. */
+function endOf(ends: readonly string[]): string {
+  const [first = ''] = ends;
+  return ends.every((end) => end === first) ? first : 'partial';
 }
 
 function countsOf(words: Iterable<string>): Record<string, number> {

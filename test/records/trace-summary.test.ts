@@ -33,6 +33,26 @@ test('a result says what the client was told and what became of it later', () =>
     [[['smtp.reject.conn', { code: 421 }]], 'tempfailed'],
     [[['smtp.open', {}]], 'open'],
     [[...told('accept'), ['rcpt.defer', {}], ['msg.done', { res: 'expired' }]], 'accepted/expired'],
+    // In parts: over when all of them are.
+    [
+      [
+        ...told('accept'),
+        ['msg.part', {}],
+        ['rcpt.sent', { to: 'a' }],
+        ['msg.done', { res: 'delivered' }],
+        ['rcpt.defer', { to: 'b' }],
+      ],
+      'accepted/deferred',
+    ],
+    [
+      [
+        ...told('accept'),
+        ['msg.part', {}],
+        ['msg.done', { res: 'delivered' }],
+        ['msg.done', { res: 'failed' }],
+      ],
+      'accepted/partial',
+    ],
     // A report of ours.
     [[['dsn.out', { to: 'a@b.example' }]], 'accepted/queued'],
     [

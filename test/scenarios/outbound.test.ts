@@ -293,6 +293,36 @@ describe('outbound mail', () => {
     assert.equal(outside.server(0).arrived.length, 1);
     await done(idOf(reply), 'failed');
   });
+
+  test('the trace has it under the customer and his account, in one piece', async () => {
+    const later = { rcpt: () => '450 4.2.0 later' };
+    outside.server(2).behaviour = later;
+    outside.server(3).behaviour = later;
+    const to = ['eve@one.test', 'eve@three.test', 'bob@four.test'];
+    const reply = await send('carl@example.org', to);
+    const id = idOf(reply);
+    await gateway.event('msg.part', (line) => line['orig'] === id);
+    const traced = async (...args: string[]) => {
+      const { stdout } = await gateway.cli('trace', ...args, '--json', '-n', '1');
+      return JSON.parse(stdout.split('\n')[0] ?? '') as Record<string, unknown>; // our own output
+    };
+    const row = await traced('--domain', 'example.org', '--to', 'eve@three.test');
+    assert.deepEqual(
+      [row['id'], row['dir'], row['domain'], row['account'], row['result']],
+      [id, 'out', 'example.org', CUSTOMER, 'accepted/deferred'],
+    );
+    assert.equal((await traced('--account', CUSTOMER, '--from', 'carl@example.org'))['id'], id);
+    outside.server(2).behaviour = {};
+    await until('one part is delivered', () => outside.server(2).arrived.length === 1);
+    assert.equal((await traced('--to', 'eve@three.test'))['result'], 'accepted/deferred');
+    outside.server(3).behaviour = {};
+    await until('all of it is delivered', async () => {
+      const now = await traced('--to', 'eve@three.test');
+      return now['result'] === 'accepted/delivered';
+    });
+    const { stdout } = await gateway.cli('trace', id);
+    for (const one of to) assert.match(stdout, new RegExp(`delivered +${one} `));
+  });
 });
 
 test('killed after the 250 of a mail for several: everybody gets it after the restart', async () => {
@@ -386,7 +416,7 @@ test('with a smarthost everything for the outside goes there, the DNS is not ask
   });
   try {
     const talk = await SmtpTalk.greeted(gateway.port(), 'mail.example.org', CUSTOMER);
-    const to = ['eve@one.test', 'eve@two.test'];
+    const to = ['eve@one.test', 'eve@three.test'];
     assert.match(await talk.send('anna@example.org', to, MAIL), /^250 .* delivered/);
     assert.deepEqual(smarthost.arrived[0]?.to, to);
     assert.match(await talk.send('anna@example.org', ['anna@example.org'], MAIL), /^250/);
