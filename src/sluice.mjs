@@ -2,8 +2,8 @@
 /**
  * The command `sluice`, startable with any Node from 20. Runs the TypeScript sources of a checkout,
  * or the JavaScript of a published package. When this Node is too old, it runs itself again with the
- * one that the checkout brings (devDependency "node"), handing on signals and the exit code; without
- * one it says what is needed.
+ * npm package "node" of the checkout, or the one that is installed beside this package, handing on
+ * signals and the exit code; without one it says what is needed.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -21,12 +21,15 @@ if (major > NEEDED[0] || (major === NEEDED[0] && minor >= NEEDED[1])) {
   const entry = existsSync(source) ? source : join(HERE, '..', 'dist', 'src', 'main.js');
   await import(pathToFileURL(entry).href);
 } else {
-  const node = join(HERE, '..', 'node_modules', '.bin', 'node');
-  if (existsSync(node)) runWith(node);
+  const modules = [join(HERE, '..', 'node_modules'), join(HERE, '..', '..')];
+  const node = modules
+    .map((folder) => join(folder, '.bin', 'node'))
+    .find((file) => existsSync(file));
+  if (node !== undefined) runWith(node);
   else {
     console.error(
       `sluice: needs Node ${NEEDED.join('.')} or newer; this is ${process.versions.node}. ` +
-        'In a checkout, "npm install" brings the right one.',
+        'In a checkout "npm install" brings the right one, elsewhere "npm install node@24" beside it.',
     );
     process.exit(64);
   }

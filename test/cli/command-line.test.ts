@@ -215,14 +215,19 @@ function oldNode(): string | undefined {
   });
 }
 
-function standIn(t: TestContext, withNode: boolean): string {
-  const folder = tempFolder(t);
-  mkdirSync(join(folder, 'src'));
+/** A launcher with a program of ours behind it, and a Node of today where it may be found. */
+function standIn(t: TestContext, kind: 'checkout' | 'package', withNode: boolean): string {
+  const root = tempFolder(t);
+  const folder = kind === 'checkout' ? root : join(root, 'node_modules/sluice-mx');
+  const program = kind === 'checkout' ? 'src/main.ts' : 'dist/src/main.js';
+  mkdirSync(join(folder, 'src'), { recursive: true });
+  mkdirSync(join(folder, program, '..'), { recursive: true });
   copyFileSync(LAUNCHER, join(folder, 'src/sluice.mjs'));
-  writeFileSync(join(folder, 'src/main.ts'), STAND_IN);
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  writeFileSync(join(folder, program), STAND_IN);
   if (withNode) {
-    mkdirSync(join(folder, 'node_modules/.bin'), { recursive: true });
-    symlinkSync(process.execPath, join(folder, 'node_modules/.bin/node'));
+    mkdirSync(join(root, 'node_modules/.bin'), { recursive: true });
+    symlinkSync(process.execPath, join(root, 'node_modules/.bin/node'));
   }
   return join(folder, 'src/sluice.mjs');
 }
@@ -230,11 +235,10 @@ function standIn(t: TestContext, withNode: boolean): string {
 const old = oldNode();
 const needsOld = { skip: old === undefined ? 'no Node older than 22.19 on this machine' : false };
 
-test(
-  'an old Node hands over to the one of the checkout, with exit code and signals',
-  needsOld,
-  async (t) => {
-    const launcher = standIn(t, true);
+for (const kind of ['checkout', 'package'] as const) {
+  const name = `an old Node hands over to the one of the ${kind}, with exit code and signals`;
+  test(name, needsOld, async (t) => {
+    const launcher = standIn(t, kind, true);
     const ran = spawnSync(old ?? '', [launcher, 'a', 'b'], { encoding: 'utf8' });
     assert.deepEqual([ran.status, ran.stdout], [5, `${process.versions.node} a b\n`]);
     const child = spawn(old ?? '', [launcher, 'wait'], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -244,11 +248,11 @@ test(
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
     assert.equal(await ended, 7);
-  },
-);
+  });
+}
 
 test('an old Node alone says what is needed', needsOld, (t) => {
-  const ran = spawnSync(old ?? '', [standIn(t, false)], { encoding: 'utf8' });
+  const ran = spawnSync(old ?? '', [standIn(t, 'package', false)], { encoding: 'utf8' });
   assert.equal(ran.status, 64);
   assert.match(ran.stderr, /needs Node 22\.19 or newer/);
 });
