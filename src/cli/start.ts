@@ -121,7 +121,6 @@ function advice(error: unknown): string {
 }
 
 const ADVICE: Partial<Record<ErrorCode, string>> = {
-  LISTEN_FAILED: '; free the port, or choose another one under "listeners"',
   STORE_LOCKED: '; is another gateway running on this data folder? ("sluice status" asks it)',
   STORE_DAMAGED:
     '; nothing was changed. "sluice store check" says what can be saved, "sluice queue export --all ' +

@@ -10,6 +10,7 @@ import Fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
+import { listenFault } from '../base/listen-fault.ts';
 import type { Log } from '../base/log.ts';
 import { addApi } from './api.ts';
 import type { GatewayView } from './gateway-view.ts';
@@ -56,11 +57,11 @@ export class ControlServer {
   async start(): Promise<{ readonly host: string; readonly port: number } | undefined> {
     const { socket, address } = this.#options;
     await makeRoom(socket);
-    await listen(this.#onSocket, { path: socket }, socket);
+    await listen(this.#onSocket, { path: socket });
     this.#isListening = true;
     chmodSync(socket, SOCKET_MODE);
     if (address === undefined) return undefined;
-    await listen(this.#onPort, address, `${address.host}:${address.port}`);
+    await listen(this.#onPort, address);
     const bound = this.#onPort.server.address();
     const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
     return { host: address.host, port };
@@ -107,12 +108,14 @@ function statusOf(error: unknown): number {
 async function listen(
   server: FastifyInstance,
   where: { path: string } | { host: string; port: number },
-  name: string,
 ): Promise<void> {
   try {
     await server.listen(where);
   } catch (cause) {
-    throw new CodedError('LISTEN_FAILED', `cannot listen on ${name}: ${errorText(cause)}`, {
+    if ('port' in where) {
+      throw listenFault('control', { address: where.host, port: where.port }, cause);
+    }
+    throw new CodedError('LISTEN_FAILED', `cannot listen on ${where.path}: ${errorText(cause)}`, {
       cause,
     });
   }

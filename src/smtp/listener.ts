@@ -6,7 +6,8 @@
 import { createServer, isIPv4 } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
-import { CodedError, errorText } from '../base/errors.ts';
+import { errorText } from '../base/errors.ts';
+import { listenFault } from '../base/listen-fault.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { formatReply, replies } from '../mail/reply.ts';
@@ -65,13 +66,7 @@ export class SmtpListener {
   async start(): Promise<{ readonly address: string; readonly port: number }> {
     const { address, port, name, log } = this.#options;
     await new Promise<void>((resolve, reject) => {
-      const onError = (cause: Error) => {
-        reject(
-          new CodedError('LISTEN_FAILED', `${name} on ${address}:${port}: ${cause.message}`, {
-            cause,
-          }),
-        );
-      };
+      const onError = (cause: Error) => reject(listenFault(name, { address, port }, cause));
       this.#server.once('error', onError);
       this.#server.listen({ host: address, port, backlog: BACKLOG }, () => {
         this.#server.off('error', onError);

@@ -53,7 +53,10 @@ test('a port that is taken is a telling error', async () => {
   await assert.rejects(second.start(), (error: unknown) => {
     assert.ok(error instanceof CodedError);
     assert.equal(error.code, 'LISTEN_FAILED');
-    assert.match(error.message, /^second on 127\.0\.0\.1:\d+: .*EADDRINUSE/);
+    assert.match(
+      error.message,
+      /^second cannot listen on 127\.0\.0\.1:\d+: the port is taken: "ss -ltnp 'sport = :\d+'" says by whom$/,
+    );
     return true;
   });
   await server.stop();
