@@ -37,6 +37,7 @@ export const LEVEL_OF = {
   'msg.in': 'info',
   'msg.part': 'info',
   'msg.done': 'info',
+  'msg.delay': 'info',
   'scan.result': 'debug',
   'scan.error': 'warn',
   'scanner.down': 'warn',

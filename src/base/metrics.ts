@@ -211,6 +211,14 @@ function createMeter(registry: Registry): Metrics['meter'] {
     ...['dest', 'state'],
   );
   const held = counter('recipients_held_total', 'Recipients put on hold.', 'reason');
+  const doubts = counter(
+    'maybe_delivered_total',
+    'Recipients whose destination took the content and gave no final reply.',
+  );
+  const again = counter(
+    'maybe_duplicates_total',
+    'Recipients delivered after such a doubt: they may have the message twice.',
+  );
   const reports = counter('dsn_sent_total', 'Delivery status notifications made.');
   const unproven = counter(
     'dsn_unproven_total',
@@ -266,8 +274,14 @@ function createMeter(registry: Registry): Metrics['meter'] {
     'scanner.down': (fields) => scannerUp.set(engine(fields), 0),
     'plugin.error': pluginFault,
     'plugin.timeout': pluginFault,
-    'rcpt.sent': (fields) => attempt(fields, 'sent'),
-    'rcpt.defer': (fields) => attempt(fields, 'deferred'),
+    'rcpt.sent': (fields) => {
+      attempt(fields, 'sent');
+      if (fields['again'] === true) again.inc();
+    },
+    'rcpt.defer': (fields) => {
+      attempt(fields, 'deferred');
+      if (fields['maybe'] === true) doubts.inc();
+    },
     'rcpt.fail': (fields) => attempt(fields, 'failed'),
     'rcpt.hold': (fields) => held.inc({ reason: reason(fields) }),
     'msg.done': (fields) =>

@@ -10,7 +10,8 @@ import type { DeliveryReport } from './courier.ts';
 import type { Settlement, Tried } from './settlement.ts';
 
 /** What of a message its lines speak of; one that was never in the spool has it as well. */
-export type LoggedMessage = Pick<SpoolEntry, 'id' | 'dest' | 'queuedAt' | 'attempts'>;
+export type LoggedMessage = Pick<SpoolEntry, 'id' | 'dest' | 'queuedAt' | 'attempts'> &
+  Partial<Pick<SpoolEntry, 'maybeDelivered'>>;
 
 export interface AttemptLines {
   readonly entry: LoggedMessage;
@@ -42,7 +43,12 @@ export function logAttempt(log: Log, lines: AttemptLines): void {
     };
     switch (outcome.kind) {
       case 'delivered':
-        log.emit('rcpt.sent', { ...fields, ...replyFields(outcome) });
+        // It may have been there before: see rcpt.defer with `maybe`.
+        log.emit('rcpt.sent', {
+          ...fields,
+          ...replyFields(outcome),
+          again: entry.maybeDelivered === true ? true : undefined,
+        });
         break;
       case 'deferred': {
         const next = nextDueAt === undefined ? undefined : new Date(nextDueAt).toISOString();

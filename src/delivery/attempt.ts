@@ -16,7 +16,9 @@ import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { Lease, SpoolStore } from '../store/spool-store.ts';
 import { logAttempt, logDone, logExpired, logHold } from './attempt-log.ts';
 import type { Courier, DeliveryReport } from './courier.ts';
+import { tellOfDelay } from './delays.ts';
 import type { HealthBook } from './destination-health.ts';
+import { markedIfDoubted } from './doubt.ts';
 import { partMessage } from './fan-out.ts';
 import type { Tenure } from './lease-keeper.ts';
 import type { RateLimits } from './rate-limits.ts';
@@ -41,6 +43,7 @@ export interface AttemptDeps {
   readonly rates?: Pick<RateLimits, 'take'>;
   readonly policy: (dest: string) => {
     readonly retryMs: readonly number[];
+    readonly delayWarningMs: number | null;
     readonly finalReplyTimeoutMs: number;
   };
   /** Without it nobody is told and everything undeliverable is held. */
@@ -171,9 +174,12 @@ async function deliver(
 ): Promise<Answer[]> {
   const { id, reversePath, parameters } = entry;
   const envelope = { reversePath, parameters, recipients };
+  const marked = markedIfDoubted(entry, content);
   const { finalReplyTimeoutMs } = deps.policy(entry.dest);
-  const origin = 'queue' as const;
-  const job = { id, destination, envelope, content, finalReplyTimeoutMs, mayFinish, origin };
+  const job = {
+    ...{ id, destination, envelope, content: marked },
+    ...{ finalReplyTimeoutMs, mayFinish, origin: 'queue' as const },
+  };
   const report = mustWait(deps, entry, destination)
     ? NOT_TRIED
     : await deps.courier.deliver(job, signal);
@@ -246,6 +252,7 @@ async function conclude(
   logAttempt(log, { entry, tried: answers, now, nextDueAt: dueAt, isReported });
   const late = gone.filter((recipient) => !isRefused(recipient));
   logExpired(log, entry, late, isReported, now);
+  if (next.kind === 'retry') next = { kind: 'retry', entry: await tellOfDelay(deps, next.entry) };
   if (next.kind === 'retry' && isRemote(entry.dest) && hosted !== undefined) {
     const parting = { store, log, hosted, route };
     const left = await partMessage(parting, entry, next.entry, content, dueAt ?? now);

@@ -1,49 +1,85 @@
 /**
- * Messages whose lifetime ends while their destination is down, so that no attempt notices. They end
- * as after a last attempt: reported to a proven sender, else held for a person.
+ * Messages whose lifetime ends while nothing of their destination is tried, so that no attempt
+ * notices. They end as after a last attempt: reported to a proven sender, else held for a person.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
-import type { SpoolStore, Summary } from '../store/spool-store.ts';
+import type { SpoolStore } from '../store/spool-store.ts';
 import { logDone, logExpired, logHold } from './attempt-log.ts';
 import type { Reports } from './reports.ts';
 import { fateOf } from './reports.ts';
 import { settle } from './settlement.ts';
 
 const PAGE = 200;
-/** Held messages are old as well and are passed over; more than this wait for the next look. */
+/** In one look, so that it does not keep the store busy; the next one goes on behind them. */
 const MAX_PAGES = 500;
 
 export interface ExpiryDeps {
-  readonly store: Pick<SpoolStore, 'scan' | 'administer'>;
+  readonly store: Pick<SpoolStore, 'scan' | 'administer' | 'backlog'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly policy: (dest: string) => { readonly lifetimeMs: number };
-  /** Mail of this hosted domain is not tried now: its destination is down or held. */
-  readonly isDown: (dest: string) => boolean;
+  /** Mail of this lane is not tried now: its destination is down or held. */
+  readonly isClosed: (lane: string) => boolean;
   readonly reports?: Reports;
 }
 
 /**
- * Ids sort by age, so the look ends when a whole page is too young to be over; not at the first such
- * message, for an id is as old as its session. One that a person gave a new lifetime is old and not
- * over; it is passed by.
+ * Looks through the queue from the oldest message on. Ids sort by age, so a round ends when a whole
+ * page is too young to be over; not at the first such message, for an id is as old as its session.
+ * What waits for a person, and what was given a new lifetime, is old and not over; it is passed by.
+ * A round knows when the next message can be over, and until then no other begins: a queue of any
+ * length costs one walk for each moment at which something ends, not one a minute.
  */
-export async function expireOverdue(deps: ExpiryDeps, signal: AbortSignal): Promise<void> {
-  const { store, clock, policy, isDown } = deps;
-  const isYoung = ({ entry: { expiresAt, queuedAt, dest } }: Summary, now: number) =>
-    expiresAt > now && queuedAt + policy(dest).lifetimeMs > now;
-  let after: string | undefined;
-  for (let pages = 0; pages < MAX_PAGES && !signal.aborted; pages++) {
-    const page = await store.scan({ limit: PAGE, ...(after !== undefined && { after }) });
-    const now = clock.now();
-    for (const { entry, active } of page) {
-      const isOver = entry.hold === undefined && !active && entry.expiresAt <= now;
-      if (isOver && isDown(entry.dest)) await expire(deps, entry);
+export class Expiry {
+  readonly #deps: ExpiryDeps;
+  /** Where a round that was too long for one look goes on. */
+  #after: string | undefined;
+  /** Of the present or last round: when it began, and the first end of a lifetime it has seen. */
+  #beganAt = -Infinity;
+  #nextEndAt = -Infinity;
+
+  constructor(deps: ExpiryDeps) {
+    this.#deps = deps;
+  }
+
+  async look(signal: AbortSignal): Promise<void> {
+    const { store, clock } = this.#deps;
+    const shortestMs = this.#shortestLifetimeMs();
+    if (this.#after === undefined) {
+      if (shortestMs === undefined) return;
+      // What came since the last round began cannot be over before the shortest lifetime.
+      if (clock.now() < Math.min(this.#nextEndAt, this.#beganAt + shortestMs)) return;
+      this.#beganAt = clock.now();
+      this.#nextEndAt = Infinity;
     }
-    after = page.at(-1)?.entry.id;
-    if (page.length < PAGE || page.every((one) => isYoung(one, now))) return;
+    for (let pages = 0; pages < MAX_PAGES && !signal.aborted; pages++) {
+      const after = this.#after;
+      const page = await store.scan({ limit: PAGE, ...(after !== undefined && { after }) });
+      const now = clock.now();
+      let areYoung = true;
+      for (const { entry, active } of page) {
+        areYoung &&= entry.expiresAt > now && entry.queuedAt + (shortestMs ?? Infinity) > now;
+        if (entry.hold !== undefined) continue;
+        const isOver = !active && entry.expiresAt <= now && this.#deps.isClosed(entry.dest);
+        if (isOver) await expire(this.#deps, entry);
+        else this.#nextEndAt = Math.min(this.#nextEndAt, entry.expiresAt);
+      }
+      this.#after = page.at(-1)?.entry.id;
+      if (page.length < PAGE || areYoung) {
+        this.#after = undefined;
+        return;
+      }
+    }
+  }
+
+  /** Of what waits; undefined when everything that waits is tried. */
+  #shortestLifetimeMs(): number | undefined {
+    const { store, isClosed, policy } = this.#deps;
+    const lanes = store.backlog().map(({ dest }) => dest);
+    if (!lanes.some(isClosed)) return undefined;
+    return lanes.reduce((least, lane) => Math.min(least, policy(lane).lifetimeMs), Infinity);
   }
 }
 

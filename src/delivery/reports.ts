@@ -34,7 +34,7 @@ export function fateOf(entry: ReportedMessage, recipient: SpooledRecipient): Fat
 }
 
 /**
- * RFC 3461 4.1: without NOTIFY a failure is reported, a delay and a success are not. `relayed` is for
+ * RFC 3461 4.1: without NOTIFY a failure is reported and a delay may be, a success is not. `relayed` is for
  * recipients handed to a host that sends no reports itself (5.2.2).
  */
 export function dsnOwed(
@@ -44,7 +44,7 @@ export function dsnOwed(
 ): boolean {
   if (!message.senderProven || message.reversePath === null) return false;
   const { notify } = parameters;
-  if (notify === undefined) return kind === 'failed';
+  if (notify === undefined) return kind !== 'relayed';
   return notify !== 'NEVER' && notify.includes(ASKED_BY[kind]);
 }
 
@@ -79,6 +79,8 @@ export interface Reports {
    * to store it. Rejects when the store failed.
    */
   failed(entry: SpoolEntry, recipients: readonly SpooledRecipient[]): Promise<boolean>;
+  /** The same of recipients who are still tried. */
+  delayed(entry: SpoolEntry, recipients: readonly SpooledRecipient[]): Promise<boolean>;
   /**
    * The same about those of `handed` whose sender wants to hear of it. `content` is that of a message
    * that is not in the spool.
@@ -116,13 +118,15 @@ export function createReports(options: ReportsOptions): Reports {
     message: ReportedMessage,
     recipients: readonly ReportedRecipient[],
     content: Pick<Content, 'read'>,
+    retryUntil?: number,
   ): Promise<boolean> {
     const to = message.reversePath;
     if (!message.senderProven || to === null) return false;
     const dest = hosted(to.domain);
     if (dest === undefined) return false;
     const returned = await returnedPart(content, message, kind);
-    const { report, bytes } = reportOf(options, message, { kind, recipients, to, dest, returned });
+    const contents = { kind, recipients, to, dest, returned, retryUntil };
+    const { report, bytes } = reportOf(options, message, contents);
     try {
       await store.commit(report, report.queuedAt, memoryContent([bytes]));
     } catch (error) {
@@ -146,6 +150,8 @@ export function createReports(options: ReportsOptions): Reports {
   const stored = ({ id }: ReportedMessage) => ({ read: () => store.readContent(id) });
   return {
     failed: (entry, recipients) => send('failed', entry, recipients.map(reported), stored(entry)),
+    delayed: (entry, recipients) =>
+      send('delayed', entry, recipients.map(waiting), stored(entry), entry.expiresAt),
     async relayed(message, handed, content = stored(message)) {
       const owed = handed.filter(({ recipient }) => dsnOwed(message, recipient, 'relayed'));
       if (owed.length === 0) return false;
@@ -166,12 +172,13 @@ interface Contents {
   readonly to: Address;
   readonly dest: string;
   readonly returned: Returned | undefined;
+  readonly retryUntil: number | undefined;
 }
 
 function reportOf(
   options: ReportsOptions,
   message: ReportedMessage,
-  { kind, recipients, to, dest, returned }: Contents,
+  { kind, recipients, to, dest, returned, retryUntil }: Contents,
 ): { readonly report: SpoolEntry; readonly bytes: Buffer } {
   const { ids, clock } = options;
   const hostname = options.hostname();
@@ -190,6 +197,7 @@ function reportOf(
     smtpUtf8: smtpUtf8 === true,
     recipients,
     returned,
+    ...(retryUntil !== undefined && { retryUntil }),
   });
   const report: SpoolEntry = {
     v: 1,
@@ -225,6 +233,13 @@ function reported({ address, parameters, last }: SpooledRecipient): ReportedReci
     host: last?.host,
     lastAttemptAt: last?.at,
   };
+}
+
+/** RFC 3463 3.5: nobody answered, as long as nobody has said anything else. */
+function waiting(recipient: SpooledRecipient): ReportedRecipient {
+  const { enhanced } = recipient.last ?? {};
+  const status = enhanced?.startsWith('4.') === true ? enhanced : '4.4.1';
+  return { ...reported(recipient), status };
 }
 
 function handedOn({ recipient, reply, host }: Handed, at: number): ReportedRecipient {

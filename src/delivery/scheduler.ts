@@ -16,10 +16,10 @@ import type { AttemptResult } from './attempt.ts';
 import { attempt, postpone } from './attempt.ts';
 import type { Courier } from './courier.ts';
 import type { HealthBook } from './destination-health.ts';
-import { expireOverdue } from './expiry.ts';
 import { Lane } from './lane.ts';
 import type { Tenure } from './lease-keeper.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
+import { Overdue } from './overdue.ts';
 import { Probes } from './probes.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { Reports } from './reports.ts';
@@ -29,6 +29,8 @@ export interface SchedulerPolicy {
   /** Waits before the second, third, ... attempt; the last one repeats. */
   readonly retryMs: readonly number[];
   readonly lifetimeMs: number;
+  /** A proven sender hears of a delay after so long; null for never. */
+  readonly delayWarningMs: number | null;
   readonly finalReplyTimeoutMs: number;
 }
 
@@ -61,7 +63,6 @@ export interface SchedulerOptions {
   readonly spread?: () => number;
 }
 
-const EXPIRY_EVERY_MS = 60_000;
 /** Lanes that end together are looked after together. */
 const SOON_MS = 20;
 /** After a surprise, so that it cannot spin. */
@@ -74,6 +75,7 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #keeper: LeaseKeeper;
   readonly #probes: Probes;
+  readonly #overdue: Overdue;
   readonly #turns: Turns;
   readonly #lanes = new Map<string, Lane>();
   readonly #work = new Set<Promise<void>>();
@@ -81,7 +83,6 @@ export class Scheduler {
   #timer: Timer | undefined;
   /** When it fires, by the monotonic clock. */
   #lookAt = Infinity;
-  #expiry: Timer | undefined;
   /** Nothing is begun before, by the monotonic clock; infinite once the store has failed. */
   #restUntil = 0;
 
@@ -95,6 +96,10 @@ export class Scheduler {
       isBarred: (dest) => this.#isBarred(dest),
       stopped: this.#stopped.signal,
     });
+    const isClosed = (lane: string) => this.#isHeld(lane) || this.#downNow(lane) !== undefined;
+    this.#overdue = new Overdue({ ...options, isClosed }, this.#stopped.signal, (work) =>
+      this.#supervise(work),
+    );
     this.#probes = new Probes({
       courier: options.courier,
       clock: options.clock,
@@ -115,9 +120,7 @@ export class Scheduler {
   }
 
   start(): void {
-    this.#expiry = this.#options.clock.timer(EXPIRY_EVERY_MS, () =>
-      this.#supervise(this.#expire()),
-    );
+    this.#overdue.start();
     // Those that were down when the gateway stopped may be back for long: ask at once.
     for (const destination of this.#options.destinations?.() ?? []) {
       if (this.#options.health.isDown(destination.key)) this.#probes.now(destination);
@@ -170,7 +173,7 @@ export class Scheduler {
   async stop(): Promise<void> {
     this.#stopped.abort(new CodedError('STOPPING', 'the gateway is going down'));
     this.#timer?.stop();
-    this.#expiry?.stop();
+    this.#overdue.stop();
     this.#probes.stop();
     const cut = this.#options.clock.timer(STOP_GRACE_MS, () => this.#keeper.abortAll());
     while (this.#work.size > 0) await Promise.allSettled(this.#work);
@@ -271,17 +274,6 @@ export class Scheduler {
       if (error instanceof CodedError) throw error;
       this.#logCrash(error, lease.id);
       return postpone(this.#options, lease);
-    }
-  }
-
-  /** Where mail is tried the last attempt notices that its time is over. One look at a time. */
-  async #expire(): Promise<void> {
-    const isDown = (dest: string) => this.#isHeld(dest) || this.#downNow(dest) !== undefined;
-    try {
-      if (!this.#options.store.backlog().some(({ dest }) => isDown(dest))) return;
-      await expireOverdue({ ...this.#options, isDown }, this.#stopped.signal);
-    } finally {
-      if (!this.#isStopped) this.#expiry?.restart();
     }
   }
 

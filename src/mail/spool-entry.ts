@@ -48,6 +48,8 @@ export interface SpoolEntry {
   readonly senderProven: boolean;
   /** An earlier attempt lost its final reply; the destination may have the message. */
   readonly maybeDelivered: boolean;
+  /** When its sender was told that it is late, or would have been. */
+  readonly delayToldAt?: number;
   readonly client: { readonly address: string; readonly hello: string };
   /** Present while it waits for a person, absent while it waits for its time. */
   readonly hold?: Hold;

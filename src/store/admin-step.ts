@@ -13,6 +13,8 @@ export function afterStep(before: Scheduled, step: AdminStep, now: number): Sche
   switch (step.kind) {
     case 'remove':
       return undefined;
+    case 'told':
+      return { ...before, entry: { ...before.entry, delayToldAt: step.delayToldAt } };
     case 'hold':
       return { entry: { ...before.entry, hold: step.hold }, dueAt: undefined };
     case 'due': {

@@ -87,7 +87,8 @@ export interface SpoolStore {
   /**
    * An operator's step on one message: `false` when it is gone or leased to somebody right now.
    * `due` makes it due at once, for `dest` if that is given (and drops a hold when `release`),
-   * `hold` takes it out of the schedule, `remove` deletes it without any notice.
+   * `hold` takes it out of the schedule, `told` notes that its sender knows of the delay, `remove`
+   * deletes it without any notice.
    */
   administer(id: string, step: AdminStep): Promise<boolean>;
   /**
@@ -118,4 +119,5 @@ export type AdminStep =
       readonly dest?: string;
     }
   | { readonly kind: 'hold'; readonly hold: NonNullable<SpoolEntry['hold']> }
+  | { readonly kind: 'told'; readonly delayToldAt: number }
   | { readonly kind: 'remove' };

@@ -37,6 +37,7 @@ function reportingRig(fault?: () => void): SchedulerRig {
     scheduler: {
       reports: {
         failed: (entry, recipients) => reports().failed(entry, recipients),
+        delayed: (entry, recipients) => reports().delayed(entry, recipients),
         relayed: (entry, handed) => reports().relayed(entry, handed),
       },
     },
@@ -47,7 +48,7 @@ function reportingRig(fault?: () => void): SchedulerRig {
 const ALL = ['SUCCESS', 'FAILURE', 'DELAY'] as const;
 const OWED: [why: string, entry: Partial<SpoolEntry>, parameters: RcptParameters, owed: string][] =
   [
-    ['proven, nothing said', { senderProven: true }, {}, 'failed'],
+    ['proven, nothing said', { senderProven: true }, {}, 'failed delayed'],
     ['not proven', { senderProven: false }, {}, ''],
     ['not proven, though asked for', { senderProven: false }, { notify: ALL }, ''],
     ['the null reverse-path', { senderProven: true, reversePath: null }, { notify: ALL }, ''],
@@ -327,4 +328,55 @@ test('a report that fails is never reported', async () => {
   assert.equal(rig.log.of('dsn.out').length, 1);
   const [report] = await rig.entries();
   assert.deepEqual([report?.reversePath, report?.hold?.reason], [null, 'undeliverable']);
+});
+
+test('a proven sender hears once of a delay, tried or waiting for a destination that is down', async () => {
+  for (const saying of ['450', 'unreachable'] as const) {
+    const rig = reportingRig();
+    rig.policy = { ...rig.policy, lifetimeMs: 600 * MINUTE, delayWarningMs: 60 * MINUTE };
+    rig.courier.says = (key) => (key === 'A' ? saying : '250');
+    rig.scheduler.start();
+    const proven = { reversePath: SENDER, senderProven: true };
+    const id = await rig.mail(['x@a.test'], proven);
+    const stranger = await rig.mail(['x@a.test']);
+    const quiet = await rig.mail(['x@a.test'], {
+      ...proven,
+      recipients: [{ ...recipient('x@a.test'), parameters: { notify: ['FAILURE'] } }],
+    });
+    await rig.clock.advance(50 * MINUTE);
+    assert.equal(rig.log.of('msg.delay').length, 0, saying);
+    await rig.clock.advance(200 * MINUTE);
+    const told = rig.log.of('msg.delay').map((line) => [line['id'], line['dsn']]);
+    const expected = [
+      [id, 'sent'],
+      [stranger, 'none'],
+      [quiet, 'none'],
+    ];
+    assert.deepEqual(told.map(String).toSorted(), expected.map(String).toSorted(), saying);
+    assert.deepEqual(
+      rig.log.of('dsn.out').map(({ kind, orig, to }) => [kind, orig, to]),
+      [['delayed', id, 'anna@own.test']],
+    );
+    assert.equal(typeof (await rig.spool.get(id))?.entry.delayToldAt, 'number');
+    assert.equal(rig.courier.taken.length, 1, 'the report itself');
+  }
+});
+
+test('after a restart nobody hears of the same delay again', async () => {
+  const rig = reportingRig();
+  rig.policy = { ...rig.policy, lifetimeMs: 600 * MINUTE, delayWarningMs: 60 * MINUTE };
+  rig.courier.says = (key) => (key === 'A' ? 'unreachable' : '250');
+  rig.scheduler.start();
+  await rig.mail(['x@a.test'], { reversePath: SENDER, senderProven: true });
+  await rig.clock.advance(90 * MINUTE);
+  assert.equal(rig.log.of('dsn.out').length, 1);
+  const again = new SchedulerRig({ disk: rig.disk, clock: rig.clock, log: rig.log });
+  again.policy = rig.policy;
+  again.courier.says = () => 'unreachable';
+  again.health.observe('A', { kind: 'unreachable', text: 'gone' });
+  await rig.scheduler.stop();
+  again.scheduler.start();
+  await rig.clock.advance(90 * MINUTE);
+  assert.equal(rig.log.of('dsn.out').length, 1);
+  assert.equal(rig.log.of('msg.delay').length, 1);
 });

@@ -276,7 +276,12 @@ test('a destination slow after the final dot: queued as maybe delivered, tried a
     assert.match(shown.stdout, /"maybe_delivered":true/);
     destination.behaviour = {};
     await until('second attempt', () => destination.arrived.length === 1);
-    assert.ok(destination.arrived[0]?.content.includes(` id ${id}`));
+    const again = destination.arrived[0]?.content.toString() ?? '';
+    assert.ok(again.startsWith(`X-Sluice-Maybe-Duplicate: ${id}\r\nReceived: `), again);
+    assert.ok(again.includes(` id ${id}`) && again.endsWith(MAIL), 'the same message below');
+    const doubt = await gateway.event('rcpt.defer', (line) => line['maybe'] === true);
+    const sent = await gateway.event('rcpt.sent');
+    assert.deepEqual([doubt['id'], sent['id'], sent['again']], [id, id, true]);
   } finally {
     await gateway.remove();
     await destination.stop();

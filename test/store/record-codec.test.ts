@@ -39,6 +39,7 @@ const FULL: Required<SpoolEntry> = {
   attempts: 7,
   senderProven: true,
   maybeDelivered: true,
+  delayToldAt: 1_795_100_000_000,
   client: { address: '2001:db8::1', hello: '[IPv6:2001:db8::1]' },
   hold: HOLD,
 };

@@ -123,7 +123,14 @@ export class FakeGateway {
             const next =
               step.kind === 'hold'
                 ? { ...found, dueAt: undefined, entry: { ...entry, hold: step.hold } }
-                : { ...found, dueAt: T0, entry: { ...entry, expiresAt: step.expiresAt ?? 0 } };
+                : {
+                    ...found,
+                    dueAt: T0,
+                    entry: {
+                      ...entry,
+                      expiresAt: (step.kind === 'due' ? step.expiresAt : undefined) ?? 0,
+                    },
+                  };
             this.messages = [...rest, next].sort((a, b) => (a.entry.id < b.entry.id ? -1 : 1));
           }
           return true;

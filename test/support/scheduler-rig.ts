@@ -42,6 +42,8 @@ export class SchedulerRig {
   readonly scheduler: Scheduler;
   storeFailures = 0;
   probeMs = 30_000;
+  /** Of domains that have their own. */
+  lifetimes: Readonly<Record<string, number>> = {};
   domains: Readonly<Record<string, string>>;
   policy: SchedulerPolicy;
   #mails = 0;
@@ -54,6 +56,7 @@ export class SchedulerRig {
     this.policy = {
       retryMs: [MINUTE, 5 * MINUTE, 10 * MINUTE],
       lifetimeMs: 5 * 24 * 60 * MINUTE,
+      delayWarningMs: null,
       finalReplyTimeoutMs: MINUTE,
       ...options.policy,
     };
@@ -77,7 +80,10 @@ export class SchedulerRig {
       clock,
       log: this.log,
       route: (domain) => destination(this.domains[domain], maxConnections),
-      policy: () => this.policy,
+      policy: (dest) => {
+        const lifetimeMs = this.lifetimes[dest] ?? this.policy.lifetimeMs;
+        return { ...this.policy, lifetimeMs };
+      },
       probeMs: () => this.probeMs,
       onStoreFailure: () => {
         this.storeFailures += 1;

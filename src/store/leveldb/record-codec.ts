@@ -72,6 +72,7 @@ function entryOf(json: read.Json): SpoolEntry {
     senderProven: read.flag(json['senderProven']),
     maybeDelivered: read.flag(json['maybeDelivered']),
     client: { address: read.text(client['address']), hello: read.text(client['hello']) },
+    ...read.defined({ delayToldAt: read.optional(json['delayToldAt'], read.number) }),
     ...(hold === undefined ? {} : { hold }),
   };
 }

@@ -1,0 +1,104 @@
+/**
+ * Mail that is late: its sender is told once that it is still being tried, if the sender is proven
+ * and did not ask for silence (RFC 3461 4.1); of everybody else's the log has a line. What is tried
+ * is told of at an attempt that did not work; what waits for a destination that is down, by looking.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { pathText } from '../mail/address.ts';
+import type { SpoolEntry } from '../mail/spool-entry.ts';
+import type { SpoolStore } from '../store/spool-store.ts';
+import type { Reports } from './reports.ts';
+import { dsnOwed } from './reports.ts';
+import { laneName } from './route.ts';
+import { isRefused } from './settlement.ts';
+
+export interface DelayDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly policy: (dest: string) => { readonly delayWarningMs: number | null };
+  readonly reports?: Reports;
+}
+
+/** The message as it is to be stored: marked when its delay was told of just now. */
+export async function tellOfDelay(deps: DelayDeps, entry: SpoolEntry): Promise<SpoolEntry> {
+  const { clock, log, reports } = deps;
+  const now = clock.now();
+  if (!isLate(deps, entry, now)) return entry;
+  const waiting = entry.recipients.filter((recipient) => !isRefused(recipient));
+  const owed = waiting.filter((recipient) => dsnOwed(entry, recipient, 'delayed'));
+  const isTold = owed.length > 0 && (await reports?.delayed(entry, owed)) === true;
+  log.emit('msg.delay', {
+    id: entry.id,
+    sid: entry.id.slice(0, entry.id.indexOf('.')),
+    from: pathText(entry.reversePath),
+    dest: laneName(entry.dest),
+    age: Math.round((now - entry.queuedAt) / 1000),
+    text: waiting.find(({ last }) => last !== undefined)?.last?.text,
+    dsn: isTold ? 'sent' : 'none',
+  });
+  return { ...entry, delayToldAt: now };
+}
+
+function isLate({ policy }: DelayDeps, entry: SpoolEntry, now: number): boolean {
+  if (entry.delayToldAt !== undefined || entry.hold !== undefined) return false;
+  const { delayWarningMs } = policy(entry.dest);
+  // Whoever is told at the end anyway need not be told of a delay a moment before.
+  return delayWarningMs !== null && now >= entry.queuedAt + delayWarningMs && now < entry.expiresAt;
+}
+
+const PAGE = 200;
+/** In one look; the next one goes on behind them. */
+const MAX_PAGES = 50;
+
+export interface DelayWatchDeps extends DelayDeps {
+  readonly store: Pick<SpoolStore, 'scan' | 'administer'>;
+  /** Mail of this lane is not tried now: its destination is down or held. */
+  readonly isClosed: (lane: string) => boolean;
+}
+
+/**
+ * Looks through the queue from the oldest message on, a bounded piece at each call, and remembers
+ * behind which message to go on: each is looked at when it has become late, not again and again.
+ */
+export class DelayWatch {
+  readonly #deps: DelayWatchDeps;
+  /** All before it have been looked at. */
+  #after: string | undefined;
+
+  constructor(deps: DelayWatchDeps) {
+    this.#deps = deps;
+  }
+
+  async look(signal: AbortSignal): Promise<void> {
+    const { store } = this.#deps;
+    let after = this.#after;
+    // Behind the first one that is not late yet nothing is passed by for good.
+    let isPassing = true;
+    for (let pages = 0; pages < MAX_PAGES && !signal.aborted; pages++) {
+      const page = await store.scan({ limit: PAGE, ...(after !== undefined && { after }) });
+      let anyLate = false;
+      for (const { entry, active } of page) {
+        const isOld = this.#isOld(entry);
+        anyLate ||= isOld;
+        isPassing &&= isOld;
+        if (isOld && !active) await this.#tell(entry);
+        if (isPassing) this.#after = entry.id;
+      }
+      after = page.at(-1)?.entry.id;
+      if (page.length < PAGE || !anyLate) return;
+    }
+  }
+
+  #isOld({ dest, queuedAt }: SpoolEntry): boolean {
+    const { delayWarningMs } = this.#deps.policy(dest);
+    return delayWarningMs === null || this.#deps.clock.now() >= queuedAt + delayWarningMs;
+  }
+
+  async #tell(entry: SpoolEntry): Promise<void> {
+    if (!this.#deps.isClosed(entry.dest)) return;
+    const { delayToldAt } = await tellOfDelay(this.#deps, entry);
+    if (delayToldAt === undefined || delayToldAt === entry.delayToldAt) return;
+    await this.#deps.store.administer(entry.id, { kind: 'told', delayToldAt });
+  }
+}
