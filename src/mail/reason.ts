@@ -1,28 +1,48 @@
 /**
  * Reason words: why something was refused, held or put off. One closed list; the word appears in the
- * SMTP reply, the log (`why`), the trace and the help page, and never changes its meaning.
+ * SMTP reply, the log (`why`), the trace and docs/reasons.md, and never changes its meaning.
  */
-export type Reason =
-  | 'unknown_rcpt'
-  | 'relay_denied'
-  | 'sender' // not one that this account may use
-  | 'rbl'
-  | 'spf'
-  | 'dmarc'
-  | 'spam'
-  | 'virus'
-  | 'policy'
-  | 'rate'
-  | 'auth' // a login that failed
-  | 'limit'
-  | 'locked'
-  | 'size'
-  | 'proto'
-  | 'tls'
-  | 'dns'
-  | 'scanner_down'
-  | 'spool_full'
-  | 'quota' // too much waits already, of this domain or of all
-  | 'dest_down'
-  | 'destination' // the destination itself refused it
-  | `plugin:${string}`;
+export const REASONS = [
+  'unknown_rcpt',
+  'relay_denied',
+  'sender', // not one that this account may use
+  'rbl',
+  'spf',
+  'dmarc',
+  'spam',
+  'virus',
+  'policy',
+  'rate',
+  'auth', // a login that failed
+  'limit',
+  'locked',
+  'size',
+  'proto',
+  'tls',
+  'dns',
+  'scanner_down',
+  'spool_full',
+  'quota', // too much waits already, of this domain or of all
+  'dest_down',
+  'destination', // the destination itself refused it
+] as const;
+
+export type Reason = (typeof REASONS)[number] | `plugin:${string}`;
+
+/** Why a message waits for a person, beside the reasons above. */
+export const HOLD_REASONS = [
+  'by_hand',
+  'expired',
+  'undeliverable',
+  'outage', // its recipient is not known, and nobody could be asked
+  'damaged',
+] as const;
+
+export type HoldReason = Reason | (typeof HOLD_REASONS)[number];
+
+const OF_A_PLUGIN = /^plugin:[a-z0-9-]{1,64}$/;
+
+export function isReason(word: unknown): word is Reason {
+  if (typeof word !== 'string') return false;
+  return REASONS.some((reason) => reason === word) || OF_A_PLUGIN.test(word);
+}

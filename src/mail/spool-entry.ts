@@ -4,7 +4,7 @@
  */
 import type { Address, ReversePath } from './address.ts';
 import type { MailParameters, RcptParameters } from './envelope.ts';
-import type { Reason } from './reason.ts';
+import type { HoldReason } from './reason.ts';
 
 /** What the destination last said about a recipient, or what kept us from asking it. */
 export interface LastAnswer {
@@ -26,7 +26,7 @@ export interface Hold {
   /** `gateway`, or who did it by hand. */
   readonly by: string;
   readonly at: number;
-  readonly reason: Reason | 'by_hand' | 'expired' | 'undeliverable' | 'outage' | 'damaged';
+  readonly reason: HoldReason;
   readonly text: string;
 }
 

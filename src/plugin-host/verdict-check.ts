@@ -4,38 +4,13 @@
  * plugin cannot change afterwards. All else throws, and becomes the plugin's `on_error`.
  */
 import { CodedError } from '../base/errors.ts';
-import type { Reason } from '../mail/reason.ts';
+import { isReason } from '../mail/reason.ts';
 import type { Evidence, Field, Refusal, Verdict } from '../mail/verdict.ts';
 import { PASS } from '../mail/verdict.ts';
 
 const KINDS: readonly string[] = ['pass', 'discard', 'quarantine', 'defer', 'refuse'];
 const EVIDENCE: readonly string[] = ['fields', 'score', 'tests', 'results'];
 const REFUSAL: readonly string[] = ['reason', 'text', 'detail'];
-
-const REASONS: Readonly<Record<Exclude<Reason, `plugin:${string}`>, true>> = {
-  unknown_rcpt: true,
-  relay_denied: true,
-  sender: true,
-  rbl: true,
-  spf: true,
-  dmarc: true,
-  spam: true,
-  virus: true,
-  policy: true,
-  rate: true,
-  auth: true,
-  limit: true,
-  locked: true,
-  size: true,
-  proto: true,
-  tls: true,
-  dns: true,
-  scanner_down: true,
-  spool_full: true,
-  quota: true,
-  dest_down: true,
-  destination: true,
-};
 
 const MAX_ENTRIES = 500;
 const MAX_SCORE = 1_000_000;
@@ -44,7 +19,6 @@ const MAX_FIELD_VALUE = 900; // keeps a field with its name below the 998 octets
 const FIELD_NAME = /^[\x21-\x39\x3b-\x7e]{1,76}$/; // RFC 5322 2.2
 const PRINTABLE = /^[\x20-\x7e]*$/;
 const DETAIL = /^\d{1,3}\.\d{1,3}$/; // RFC 3463 2
-const WORD = /^plugin:[a-z0-9-]{1,64}$/;
 
 type Members = Readonly<Record<string, unknown>>;
 
@@ -139,10 +113,6 @@ function list(given: unknown, what: string): readonly unknown[] {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value.length <= MAX_TEXT && PRINTABLE.test(value);
-}
-
-function isReason(value: unknown): value is Reason {
-  return typeof value === 'string' && (Object.hasOwn(REASONS, value) || WORD.test(value));
 }
 
 function nonsense(text: string): CodedError {
