@@ -24,6 +24,7 @@ import type { InForce, ReloadWish } from './gateway/reloads.ts';
 import { Reloads } from './gateway/reloads.ts';
 import { ScannerWatch } from './gateway/scanner-watch.ts';
 import { Logins } from './outbound/logins.ts';
+import { Watches } from './gateway/watches.ts';
 import { Accept } from './pipeline/accept.ts';
 import type { Generation } from './pipeline/generation.ts';
 import { HarvestGuard } from './pipeline/harvest-guard.ts';
@@ -117,8 +118,9 @@ export class Gateway {
       undo.push(() => parts.control.stop());
       await scanners.probe(parts.generation.filters);
       parts.delivery.scheduler.start();
-      undo.push(async () => parts.delivery.holds.stop());
       undo.push(() => parts.delivery.scheduler.stop());
+      parts.watches.start();
+      undo.push(() => parts.watches.stop());
       await parts.listeners.start();
       scanners.watch(() => this.#current().filters);
       recorder.metrics.watch(
@@ -167,6 +169,7 @@ export class Gateway {
       directory: () => this.#current().directory,
       onStoreFailure: () => this.#storeFailed(),
       remote: this.#options.remote,
+      onBack: () => this.#parts?.watches.back(),
     });
     const { courier, scheduler, memory, lessons, exchangers, isClosed } = delivery;
     const wake = (dest: string) => scheduler.wake(dest);
@@ -236,6 +239,11 @@ export class Gateway {
       scanners,
       generation,
       delivery,
+      watches: new Watches({
+        ...{ store, delivery, verifier, clock, log },
+        config: () => this.#config,
+        directory: () => this.#current().directory,
+      }),
       housekeeping: new Housekeeping({ ...store, memory, clock, log }),
       listeners,
       control,
@@ -274,7 +282,7 @@ export class Gateway {
     log.emit('srv.drain');
     this.#reloads.stop();
     await parts.listeners.stop(DRAIN_MS);
-    parts.delivery.holds.stop();
+    await parts.watches.stop();
     await parts.delivery.scheduler.stop();
     await parts.delivery.courier.stop();
     await parts.generation.filters.stop();
@@ -311,6 +319,7 @@ interface Parts {
   readonly scanners: ScannerWatch;
   generation: Generation;
   readonly delivery: DeliveryParts;
+  readonly watches: Watches;
   readonly housekeeping: Housekeeping;
   readonly listeners: Listeners;
   readonly control: ControlServer;

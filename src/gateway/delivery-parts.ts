@@ -40,6 +40,8 @@ export interface DeliveryOptions {
   readonly config: () => Config;
   readonly directory: () => Directory;
   readonly onStoreFailure: () => void;
+  /** A destination that was down answers again, or a hold is over. */
+  readonly onBack: () => void;
   readonly remote?: RemoteServers | undefined;
 }
 
@@ -73,7 +75,7 @@ const REMOTE_PROBES = 10;
 const NAMED_DOMAINS = 20;
 
 export function buildDelivery(options: DeliveryOptions): DeliveryParts {
-  const { store, ids, clock, log, config, directory } = options;
+  const { store, ids, clock, log, config, directory, onBack } = options;
   const hostname = () => config().hostname;
   const queueOf = (dest: string) => ({ ...config().queue, ...directory().find(dest)?.queue });
   const rates = new RateLimits(clock);
@@ -101,7 +103,10 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     remembered(change).catch((error: unknown) =>
       log.emit('store.error', { dest: key, err: errorText(error) }),
     );
-    if (before?.state === 'down') scheduler.recovered(key);
+    if (before?.state === 'down') {
+      scheduler.recovered(key);
+      onBack();
+    }
     // Its probes begin now, not when somebody happens to look.
     if (now.state === 'down') scheduler.wake();
   });
@@ -155,7 +160,10 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     store: store.spool,
     clock,
     log,
-    onEnd: (domain) => scheduler.resumed(domain),
+    onEnd: (domain) => {
+      scheduler.resumed(domain);
+      onBack();
+    },
     onFault: (error) => log.emit('store.error', { err: errorText(error) }),
   });
   const remember = async () => {

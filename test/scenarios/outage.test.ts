@@ -100,8 +100,8 @@ test('unknown recipients are refused by callout, known ones stay good through an
   }
 });
 
-test('outage: accept and hold let unverified recipients in, to be tried or to wait', async () => {
-  const down = await new Destination().start();
+test('outage: accept and hold let unverified recipients in, to be tried or asked about', async () => {
+  const down = await new Destination(knows('x', 'y')).start();
   await down.stop();
   const gateway = await Gateway.run({
     node: QUICK,
@@ -119,11 +119,21 @@ test('outage: accept and hold let unverified recipients in, to be tried or to wa
     assert.match(await sendMail(port, 'a@b.example', ['x@accept.test'], mail(1)), /^250 .* queued/);
     assert.match(await sendMail(port, 'a@b.example', ['x@hold.test'], mail(2)), /^250 .* queued/);
     const held = await gateway.event('rcpt.hold');
+    await sendMail(port, 'a@b.example', ['nobody@hold.test'], mail(3));
+    await sendMail(port, 'a@b.example', ['y@hold.test', 'stranger@hold.test'], mail(4));
     assert.deepEqual([held['to'], held['why']], ['x@hold.test', 'outage']);
     await down.start();
-    await until('the accepted one delivered', () => down.arrived.length === 1);
-    assert.equal((await gateway.cli('queue', 'release', String(held['id']))).code, 0);
-    await until('the released one delivered', () => down.arrived.length === 2);
+    await until('both delivered', () => down.arrived.length === 3);
+    const released = await gateway.event('queue.release', (line) => line['id'] === held['id']);
+    assert.equal(released['who'], 'gateway');
+    // Nobody known among its recipients: it waits for a person, and nobody is told.
+    const unknown = await gateway.event('queue.hold');
+    const row = await gateway.cli('queue', 'show', String(unknown['id']), '--json');
+    assert.match(row.stdout, /nobody@hold\.test.*"why":"unknown_rcpt"/);
+    // Known and unknown ones in one message: the destination refuses the unknown one itself.
+    const mixed = await gateway.event('rcpt.hold', (line) => line['why'] === 'undeliverable');
+    assert.equal(mixed['to'], 'stranger@hold.test');
+    assert.equal(gateway.events('dsn.out').length, 0);
   } finally {
     await gateway.remove();
     await down.stop();

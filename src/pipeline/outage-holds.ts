@@ -1,0 +1,132 @@
+/**
+ * Mail for recipients whom nobody could verify while their destination was down (`outage: hold`): it
+ * is looked at again when the destination is back. With a recipient who is known it is released; the
+ * destination refuses the others itself, and they wait for a person as any late refusal does. With
+ * none it stays held, as mail for unknown recipients, and nobody is ever told. Doubt is for later.
+ */
+import type { Clock, Timer } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Directory } from '../directory/domain.ts';
+import { isPermanent } from '../mail/reply.ts';
+import type { SpoolEntry } from '../mail/spool-entry.ts';
+import type { SpoolStore } from '../store/spool-store.ts';
+import type { RecipientVerifier } from './recipients.ts';
+
+export interface OutageHoldsDeps {
+  readonly store: Pick<SpoolStore, 'scan' | 'administer' | 'totals'>;
+  readonly verifier: Pick<RecipientVerifier, 'verify'>;
+  readonly directory: () => Directory;
+  /** Nobody can be asked now. */
+  readonly isClosed: (lane: string) => boolean;
+  /** How long delivery of a message that is released is tried. */
+  readonly lifetimeMs: (lane: string) => number;
+  readonly wake: (lane: string) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A promise that nobody waits for was rejected. */
+  readonly onFault: (error: unknown) => void;
+}
+
+const PAGE = 200;
+/** After a start, when it is not known what waits. */
+const FIRST_MS = 5000;
+/** A destination that is back may bring its recipients a little later. */
+const SOON_MS = 1000;
+/** While something could not be decided. */
+const AGAIN_MS = 5 * 60_000;
+
+export class OutageHolds {
+  readonly #deps: OutageHoldsDeps;
+  readonly #stopped = new AbortController();
+  #timer: Timer | undefined;
+  #round: Promise<void> | undefined;
+  /** Somebody asked for a look during a round. */
+  #wanted = false;
+
+  constructor(deps: OutageHoldsDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#in(FIRST_MS);
+  }
+
+  /** A destination is back. */
+  look(): void {
+    this.#wanted = true;
+    if (this.#round === undefined) this.#in(SOON_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#timer?.stop();
+    await this.#round;
+  }
+
+  #in(ms: number): void {
+    this.#timer?.stop();
+    if (this.#stopped.signal.aborted) return;
+    this.#timer = this.#deps.clock.timer(ms, () => {
+      this.#wanted = false;
+      this.#round = this.#look()
+        .catch((error: unknown) => {
+          this.#deps.onFault(error);
+          return true;
+        })
+        .then((isLeft) => {
+          this.#round = undefined;
+          if (this.#wanted) this.#in(SOON_MS);
+          else if (isLeft) this.#in(AGAIN_MS);
+        });
+    });
+  }
+
+  /** Whether something is left that a later look may decide. */
+  async #look(): Promise<boolean> {
+    const { store } = this.#deps;
+    let isLeft = false;
+    let after: string | undefined;
+    while (!this.#stopped.signal.aborted && store.totals().held > 0) {
+      const page = await store.scan({ limit: PAGE, ...(after !== undefined && { after }) });
+      for (const { entry } of page) {
+        if (entry.hold?.reason !== 'outage' || this.#stopped.signal.aborted) continue;
+        // The end of the outage brings the next look.
+        if (!this.#deps.isClosed(entry.dest)) isLeft = !(await this.#decide(entry)) || isLeft;
+      }
+      after = page.at(-1)?.entry.id;
+      if (page.length < PAGE) break;
+    }
+    return isLeft;
+  }
+
+  async #decide(entry: SpoolEntry): Promise<boolean> {
+    const { store, clock, log, lifetimeMs, wake } = this.#deps;
+    const { id, dest } = entry;
+    const sid = id.slice(0, id.indexOf('.'));
+    const answers = await Promise.all(entry.recipients.map(({ address }) => this.#ask(address)));
+    if (answers.includes('known')) {
+      // Nobody tried it so far: its time begins now.
+      const expiresAt = Math.max(entry.expiresAt, clock.now() + lifetimeMs(dest));
+      if (!(await store.administer(id, { kind: 'due', release: true, expiresAt }))) return false;
+      log.emit('queue.release', { sid, id, who: 'gateway', text: 'its recipient is known' });
+      wake(dest);
+      return true;
+    }
+    if (answers.includes('unsure')) return false;
+    const text = 'no recipient is known to the destination, which was down when it came';
+    const hold = { by: 'gateway', at: clock.now(), reason: 'unknown_rcpt', text } as const;
+    if (!(await store.administer(id, { kind: 'hold', hold }))) return false;
+    log.emit('queue.hold', { sid, id, who: 'gateway', text });
+    return true;
+  }
+
+  async #ask(address: SpoolEntry['recipients'][number]['address']): Promise<Answer> {
+    const domain = this.#deps.directory().find(address.domain);
+    if (domain === undefined) return 'unsure';
+    const found = await this.#deps.verifier.verify(domain, address, null, 'good');
+    if (found.kind === 'known') return 'known';
+    return found.kind === 'refused' && isPermanent(found.reply) ? 'unknown' : 'unsure';
+  }
+}
+
+type Answer = 'known' | 'unknown' | 'unsure';
