@@ -173,7 +173,7 @@ export class Gateway {
     });
     const { courier, scheduler, memory, lessons, exchangers, isClosed } = delivery;
     const wake = (dest: string) => scheduler.wake(dest);
-    const verifier = new RecipientVerifier({ memory, courier, isClosed, clock, log });
+    const verifier = new RecipientVerifier({ ...delivery, clock, log });
     const accept = new Accept({ ...delivery, store: store.spool, wake, clock, log });
     const staging = new StagingArea(folder);
     const stages = {

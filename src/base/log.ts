@@ -50,6 +50,7 @@ export const LEVEL_OF = {
   'rcpt.fail': 'info',
   'rcpt.hold': 'warn',
   'rcpt.expire': 'warn',
+  'dest.habit': 'warn',
   'dest.down': 'warn',
   'dest.up': 'info',
   'dest.hold': 'info',

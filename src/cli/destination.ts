@@ -142,6 +142,10 @@ function factLines(row: Row, now: number): string[] {
       `${textOf(row, 'state')}${since === undefined ? '' : ` for ${ageText(now - since)}`}`,
     ],
     ...rowsOf(row, 'holds').map((hold): [string, string] => ['held', holdText(hold, now)]),
+    ...rowsOf(row, 'habits').map((seen): [string, string] => [
+      'warning',
+      `${textOf(seen, 'domain')}: ${textOf(seen, 'advice')}`,
+    ]),
     ['good answer', ago('good_at')],
     ['last seen', `${ago('last_at')}: ${textOf(row, 'last') || '-'}`],
     ['next probe', untilText(now, timeOf(row, 'next_probe_at')) || '-'],
@@ -187,12 +191,19 @@ function lastText(row: Row): string {
   return last.startsWith(name) ? last.slice(name.length) : last;
 }
 
+/** `up,accepts_all`: what an operator should look at stands behind the state. */
+function stateText(row: Row): string {
+  const habits = rowsOf(row, 'habits').map((seen) => textOf(seen, 'habit'));
+  const held = rowsOf(row, 'holds').length > 0 ? ['held'] : [];
+  return [textOf(row, 'state'), ...held, ...new Set(habits)].join(',');
+}
+
 function destinationColumns(now: number): readonly Column[] {
   return [
     { name: 'DESTINATION', value: (row) => textOf(row, 'name'), max: 40, min: 20 },
     {
       name: 'STATE',
-      value: (row) => `${textOf(row, 'state')}${rowsOf(row, 'holds').length > 0 ? ',held' : ''}`,
+      value: stateText,
       colour: (state) =>
         state === 'up'
           ? 'green'

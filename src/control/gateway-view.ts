@@ -100,6 +100,13 @@ export interface DestinationView {
   readonly nextProbeAt: number | undefined;
   /** Of its domains, those whose mail an operator holds. */
   readonly holds: readonly HoldView[];
+  /** What makes its answers about recipients worth little, and what to do about it. */
+  readonly habits: readonly {
+    readonly domain: string;
+    readonly habit: 'accepts_all' | 'refuses_late';
+    readonly since: number;
+    readonly advice: string;
+  }[];
   /** Messages that wait for it. */
   readonly waiting: number;
 }

@@ -131,7 +131,7 @@ export function domainRow(domain: DomainView): Row {
 }
 
 export function destinationRow(destination: DestinationView): Row {
-  const { lastText, lastAt, since, nextProbeAt, holds, ...rest } = destination;
+  const { lastText, lastAt, since, nextProbeAt, holds, habits, ...rest } = destination;
   return {
     v: 1,
     kind: 'destination',
@@ -140,6 +140,7 @@ export function destinationRow(destination: DestinationView): Row {
     last: lastText,
     last_at: iso(lastAt),
     holds: holds.map(({ at, until, ...hold }) => ({ at: iso(at), until: iso(until), ...hold })),
+    habits: habits.map((seen) => ({ ...seen, since: iso(seen.since) })),
     next_probe_at: iso(nextProbeAt),
   };
 }

@@ -58,7 +58,8 @@ export async function runTransaction(client: SmtpClient, message: Message): Prom
     if (answers.data !== undefined && isPositive(answers.data)) await endWithout(client);
     return { ...judged.transaction, outcomes: merge(judged.transaction.outcomes) };
   }
-  const sent = await sendContent(client, message);
+  const taken = answers.rcpts.filter((reply) => reply !== undefined && isPositive(reply));
+  const sent = await sendContent(client, message, taken.length === 1 ? 'alone' : 'together');
   const outcomes = answers.rcpts.map((reply) =>
     reply === undefined || !isPositive(reply) ? rcptOutcome(reply, client) : sent.outcome,
   );
@@ -129,11 +130,12 @@ function rcptOutcome(reply: Reply | undefined, client: SmtpClient, silent = fals
 async function sendContent(
   client: SmtpClient,
   { content, finalReplyTimeoutMs, mayFinish }: Message,
+  company: 'alone' | 'together',
 ): Promise<{ outcome: Outcome; transaction: Omit<Transaction, 'outcomes'> }> {
   try {
     const reply = await client.content(content, finalReplyTimeoutMs, mayFinish);
     return {
-      outcome: finalOutcome(reply),
+      outcome: finalOutcome(reply, company),
       transaction: { reply, reached: 'content', ...putOff(reply), ...broken(client.lost) },
     };
   } catch {
@@ -151,9 +153,9 @@ async function sendContent(
   }
 }
 
-function finalOutcome(reply: Reply): Outcome {
+function finalOutcome(reply: Reply, company: 'alone' | 'together'): Outcome {
   const outcome = outcomeOf(reply);
-  return outcome.kind === 'failed' ? { ...outcome, afterContent: true } : outcome;
+  return outcome.kind === 'failed' ? { ...outcome, afterContent: company } : outcome;
 }
 
 /** Whether losing the connection says something about the destination, or only about us. */

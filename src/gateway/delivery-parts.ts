@@ -27,6 +27,7 @@ import { createCachedResolver } from '../dns/cached-resolver.ts';
 import { findExchangers } from '../dns/mail-exchangers.ts';
 import { createSystemResolver } from '../dns/system-resolver.ts';
 import { OutageClock } from '../pipeline/outage-clock.ts';
+import { DestinationHabits } from '../pipeline/destination-habits.ts';
 import { RecipientLessons } from '../pipeline/recipient-lessons.ts';
 import { RecipientMemory } from '../pipeline/recipient-memory.ts';
 import type { LevelStore } from '../store/leveldb/store.ts';
@@ -53,6 +54,7 @@ export interface RemoteServers {
 
 export interface DeliveryParts {
   readonly memory: RecipientMemory;
+  readonly habits: DestinationHabits;
   readonly lessons: RecipientLessons;
   readonly health: HealthBook;
   readonly courier: Courier;
@@ -88,7 +90,6 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     clock,
     onFull: (dest) => log.emit('rcpt.full', { dest, domains: domainsOf(directory(), dest) }),
   });
-  const lessons = new RecipientLessons(memory, log);
   const notes = new HealthNotes(store.ttl);
   const remembered = async ({ key, now }: HealthChange) => {
     // Nothing is remembered of servers that nobody configured: there is no end of them.
@@ -118,6 +119,8 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     exchangers,
     remotePort: options.remote?.port,
   });
+  const habits = new DestinationHabits({ map: store.ttl, courier, clock, log });
+  const lessons = new RecipientLessons({ memory, habits, log });
   const reports = createReports({
     store: store.spool,
     ids,
@@ -169,12 +172,14 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   const remember = async () => {
     holds.start();
     await outages.start();
+    await habits.start();
     health.restore(await notes.load());
   };
   const isClosed = (lane: string, { key }: Destination) =>
     holds.of(lane) !== undefined || health.isDown(key);
   return {
     memory,
+    habits,
     lessons,
     health,
     courier,

@@ -13,6 +13,8 @@ import type { HealthBook } from '../delivery/destination-health.ts';
 import type { Scheduler } from '../delivery/scheduler.ts';
 import type { Destination, Directory, Domain } from '../directory/domain.ts';
 import type { DestinationHold } from '../store/destination-hold.ts';
+import type { DestinationHabits } from '../pipeline/destination-habits.ts';
+import { adviceOn } from '../pipeline/destination-habits.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 
 export interface ViewedDestinations {
@@ -21,6 +23,7 @@ export interface ViewedDestinations {
   readonly courier: Pick<Courier, 'connections'>;
   readonly scheduler: Pick<Scheduler, 'paceOf' | 'nextProbeAt'>;
   readonly holds: DestinationHolds;
+  readonly habits: Pick<DestinationHabits, 'of'>;
   readonly spool: Pick<SpoolStore, 'backlog'>;
 }
 
@@ -63,7 +66,7 @@ export function destinationDetail(
 }
 
 function viewOf(
-  { health, scheduler, holds }: ViewedDestinations,
+  { health, scheduler, holds, habits }: ViewedDestinations,
   key: string,
   domains: readonly Domain[],
   waiting: ReadonlyMap<string, number>,
@@ -84,6 +87,9 @@ function viewOf(
       const hold = holds.of(name);
       return hold === undefined ? [] : [viewOfHold(hold)];
     }),
+    habits: domains.flatMap((domain) =>
+      habits.of(domain).map((seen) => ({ ...seen, advice: adviceOn(seen.habit) })),
+    ),
     waiting: domains.reduce((sum, domain) => sum + (waiting.get(domain.name) ?? 0), 0),
   };
 }

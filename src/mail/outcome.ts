@@ -21,8 +21,8 @@ export type Outcome =
   | {
       readonly kind: 'failed';
       readonly reply: Reply;
-      /** It was taken at RCPT, and refused after the final dot. */
-      readonly afterContent?: boolean;
+      /** It was taken at RCPT, and refused after the final dot: alone, or with others. */
+      readonly afterContent?: 'alone' | 'together';
     };
 
 /** The outcome that the destination's reply to MAIL, RCPT, DATA or the final dot means. */

@@ -10,15 +10,24 @@ import type { Domain } from '../directory/domain.ts';
 import { recipientKey } from '../directory/domain.ts';
 import type { Address } from '../mail/address.ts';
 import type { Outcome } from '../mail/outcome.ts';
+import type { DestinationHabits } from './destination-habits.ts';
 import type { RecipientMemory } from './recipient-memory.ts';
+
+export interface RecipientLessonsOptions {
+  readonly memory: Pick<RecipientMemory, 'remember' | 'learn'>;
+  readonly habits: Pick<DestinationHabits, 'refusedLate'>;
+  readonly log: Log;
+}
 
 export class RecipientLessons {
   readonly #memory: Pick<RecipientMemory, 'remember' | 'learn'>;
+  readonly #habits: Pick<DestinationHabits, 'refusedLate'>;
   readonly #log: Log;
 
-  constructor(memory: Pick<RecipientMemory, 'remember' | 'learn'>, log: Log) {
-    this.#memory = memory;
-    this.#log = log;
+  constructor(options: RecipientLessonsOptions) {
+    this.#memory = options.memory;
+    this.#habits = options.habits;
+    this.#log = options.log;
   }
 
   /** What became of one recipient in one attempt. */
@@ -28,9 +37,12 @@ export class RecipientLessons {
     const recipient = keyOf(domain, address);
     if (outcome.kind === 'delivered') {
       this.#note(this.#memory.remember(destination, recipient, 'known', 'delivered'));
-    } else if (outcome.kind === 'failed' && saysUnknown(outcome.reply)) {
-      this.#note(this.#memory.remember(destination, recipient, 'unknown', 'asked'));
     }
+    if (outcome.kind !== 'failed' || !saysUnknown(outcome.reply)) return;
+    if (outcome.afterContent !== undefined) this.#note(this.#habits.refusedLate(domain));
+    // One reply to the content of several does not say which of them it means.
+    if (outcome.afterContent === 'together') return;
+    this.#note(this.#memory.remember(destination, recipient, 'unknown', 'asked'));
   }
 
   /** An account of the domain sends under this address of it. */

@@ -14,6 +14,7 @@ import type { Address, ReversePath } from '../mail/address.ts';
 import { isAscii } from '../mail/address.ts';
 import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
+import type { DestinationHabits } from './destination-habits.ts';
 import { keyOf } from './recipient-lessons.ts';
 import type { Standing } from './harvest-guard.ts';
 import type { RecipientMemory } from './recipient-memory.ts';
@@ -27,6 +28,7 @@ export type Verification =
 export interface VerificationDeps {
   readonly memory: RecipientMemory;
   readonly courier: Pick<Courier, 'callout'>;
+  readonly habits: Pick<DestinationHabits, 'isBlind' | 'tookOne' | 'refusedOne'>;
   /** Nobody can be asked now: its destination is down, or an operator holds its mail. */
   readonly isClosed: (lane: string, destination: Destination) => boolean;
   readonly clock: Clock;
@@ -92,18 +94,22 @@ export class RecipientVerifier {
     key: string,
     { address, reversePath, standing }: Question,
   ): Promise<Verification> {
-    const { memory, isClosed } = this.#deps;
+    const { memory, habits, isClosed } = this.#deps;
     const destination = domain.destination.key;
     const remembered = await memory.recall(destination, key);
     const text = `${address.local}@${address.domain}`;
     const recall = (): Verification | undefined => {
       if (remembered === undefined) return undefined;
-      if (remembered.answer === 'known') return { kind: 'known', source: 'memory' };
+      if (remembered.answer === 'known') {
+        // Mail was taken, or a person says so: that counts. A word at RCPT that all get does not.
+        if (remembered.origin === 'asked' && habits.isBlind(domain)) return undefined;
+        return { kind: 'known', source: 'memory' };
+      }
       return refused('memory', replies.unknownRecipient(text));
     };
-    if (remembered?.fresh === true || isClosed(domain.name, domain.destination)) {
-      return recall() ?? outage(domain);
-    }
+    if (isClosed(domain.name, domain.destination)) return recall() ?? outage(domain);
+    const fresh = remembered?.fresh === true ? recall() : undefined;
+    if (fresh !== undefined) return fresh;
     if (standing !== 'good' && this.#isOverBudget(destination)) return recall() ?? deferred();
     const answer = await this.#ask(domain, key, address, reversePath);
     switch (answer.kind) {
@@ -144,16 +150,19 @@ export class RecipientVerifier {
     address: Address,
     reversePath: ReversePath,
   ): Promise<CalloutAnswer> {
-    const { courier, memory, log } = this.#deps;
+    const { courier, memory, habits, log } = this.#deps;
     const smtpUtf8 = !isAscii(address.local) || !isAscii(address.domain);
     const answer = await courier.callout(domain.destination, reversePath, address, smtpUtf8);
     log.emit('rcpt.check', { to: key, source: 'callout', result: answer.kind });
     if (answer.kind === 'unknown') {
       this.#guesses.add(domain.destination.key, GUESSES_PER_HOUR, GUESSES);
     }
-    if (answer.kind !== 'unsure') {
-      await memory.remember(domain.destination.key, key, answer.kind, 'asked');
-    }
+    if (answer.kind === 'unsure') return answer;
+    if (answer.kind === 'known') habits.tookOne(domain, reversePath);
+    else await habits.refusedOne(domain);
+    // What it says of everybody is not worth the space.
+    if (answer.kind === 'known' && habits.isBlind(domain)) return answer;
+    await memory.remember(domain.destination.key, key, answer.kind, 'asked');
     return answer;
   }
 }

@@ -104,6 +104,7 @@ test('domains and destinations are listed and shown', async (t) => {
       lastAt: Date.now() - 12_500,
       nextProbeAt: Date.now() + 18_500,
       holds: [],
+      habits: [],
       waiting: 12,
     },
   ];
@@ -136,6 +137,7 @@ test('a destination is shown with its history, answers and pace', async (t) => {
       since: now - 300_500,
       fails: 3,
       lastText: '451 4.7.1 not \x1b[31mnow',
+      habits: [{ domain: 'example.org', habit: 'refuses_late', since: now, advice: 'mend it' }],
       holds: [
         { domain: 'example.net', at: now, until: now + 7_205_000, by: 'root', text: 'new disk' },
       ],
@@ -165,6 +167,7 @@ test('a destination is shown with its history, answers and pace', async (t) => {
   );
   assert.match(out, /^held {9}example\.net by root for 2h more: new disk$/m);
   assert.match(out, /^next probe {3}2[45]s$/m);
+  assert.match(out, /^warning {6}example\.org: mend it$/m);
   assert.match(out, /^waiting {6}12 \(example\.org 10, example\.net 2\)$/m);
   assert.match(out, /^connections {2}2 at work, 1 kept, 0 wait for one; at most 20$/m);
   assert.match(out, /^pace {9}2 from the queue now, at most 4$/m);

@@ -29,6 +29,7 @@ function rig() {
           : { kind: 'known', reply: { code: 250, lines: ['ok'] } };
       },
     },
+    habits: { isBlind: () => false, tookOne: () => undefined, refusedOne: async () => undefined },
     isClosed: () => false,
     clock,
     log: new RecordedLog(),

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
-import { sendMail } from '../support/smtp-talk.ts';
+import { SmtpTalk, sendMail } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
 
 const QUICK = 'queue: { retry: [1s, 2s], probe: 1s }';
@@ -99,6 +99,65 @@ test('who guesses addresses over many sessions is sent away for now, unless exem
     });
     assert.equal((await gateway.cli('reload')).code, 0);
     assert.match(await send('anna@example.org'), /^250/);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('a destination that takes everybody is found out, and its word counts for nothing in an outage', async () => {
+  const destination = await new Destination().start();
+  const gateway = await Gateway.run({
+    node: QUICK,
+    domains: { 'example.org': domainFile(destination.port, { recipients: 'callout' }) },
+  });
+  const asked = async (to: string) => {
+    const talk = await SmtpTalk.greeted(gateway.port());
+    await talk.say('MAIL FROM:<a@b.example>');
+    const reply = await talk.say(`RCPT TO:<${to}>`);
+    await talk.quit();
+    return reply;
+  };
+  try {
+    assert.match(await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], MAIL), /^250/);
+    const found = await gateway.event('dest.habit');
+    assert.deepEqual([found['habit'], found['domains']], ['accepts_all', ['example.org']]);
+    assert.match(await asked('bert@example.org'), /^250/);
+    const shown = await gateway.cli('destination', 'show', 'example.org');
+    assert.match(shown.stdout, /^warning +example\.org: takes every recipient at RCPT/m);
+    assert.match((await gateway.cli('destination', 'list')).stdout, /up,accepts_all/);
+
+    await destination.stop();
+    assert.match(await asked('bert@example.org'), /^451 4\.1\.1/, 'nobody knows him');
+    assert.match(await asked('anna@example.org'), /^250/, 'her mail was taken');
+
+    await destination.start();
+    destination.behaviour = { rcpt: () => UNKNOWN };
+    assert.match(await asked('zoe@example.org'), /^550 5\.1\.1/);
+    await gateway.event('dest.habit', (line) => line.level === 'info');
+    assert.doesNotMatch((await gateway.cli('destination', 'list')).stdout, /accepts_all/);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('a destination that refuses recipients only after the content is found out', async () => {
+  const destination = await new Destination({
+    rcpt: (to) => (to.startsWith('check-') ? UNKNOWN : '250 2.1.5 Ok'),
+    final: ({ to }) => (to.includes('gone@example.org') ? UNKNOWN : '250 2.0.0 Ok'),
+  }).start();
+  const gateway = await Gateway.run({
+    domains: { 'example.org': domainFile(destination.port, { recipients: 'callout' }) },
+  });
+  const send = (...to: string[]) => sendMail(gateway.port(), 'a@b.example', to, MAIL);
+  try {
+    assert.match(await send('anna@example.org', 'gone@example.org'), /^550 5\.1\.1/);
+    const found = await gateway.event('dest.habit');
+    assert.equal(found['habit'], 'refuses_late');
+    assert.match(await send('anna@example.org'), /^250/, 'it was not about her');
+    assert.match(await send('gone@example.org'), /^550 5\.1\.1 .*said/);
+    assert.match(await send('gone@example.org'), /^550 5\.1\.1 .*unknown_rcpt/, 'remembered');
   } finally {
     await gateway.remove();
     await destination.stop();
