@@ -216,10 +216,11 @@ export class Gateway {
       feed: recorder.feed,
       destinations: {
         ...delivery,
+        ...store,
         directory: () => this.#current().directory,
-        spool: store.spool,
       },
       spool: store.spool,
+      clock,
       memory,
       verifier,
       wake: (dest) => scheduler.retryNow(dest),

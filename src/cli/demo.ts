@@ -16,7 +16,7 @@ import type { RunningSink } from './sink.ts';
 import { runSink } from './sink.ts';
 import type { DialogEnd } from './smtp-dialog.ts';
 import { sendTestMail } from './smtp-dialog.ts';
-import { EICAR, GTUBE } from './test-patterns.ts';
+import { EICAR, GTUBE } from '../mail/test-patterns.ts';
 
 interface Scene {
   readonly port: number;

@@ -4,6 +4,7 @@ import { InvalidArgumentError } from 'commander';
 import { ControlFault } from '../control/client.ts';
 import type { Row } from '../control/rows.ts';
 import type { Cli } from './cli.ts';
+import { addDestinationCheck } from './destination-check.ts';
 import { CliFault, EXIT } from './exit.ts';
 import type { ListingOptions } from './listing.ts';
 import { jsonLine, printListing, withListingOptions } from './listing.ts';
@@ -30,6 +31,7 @@ export function addDestination(program: Command, cli: Cli): void {
       const text = options.json === true ? jsonLine(row) : detailText(row, cli.terminal.now());
       await cli.terminal.out(text);
     });
+  addDestinationCheck(destination, cli);
   addHolds(destination, cli, 'hold', 'hold the server of a domain', false);
 }
 

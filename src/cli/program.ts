@@ -31,7 +31,6 @@ const LATER = [
   ...['queue shape', 'queue health', 'domain add', 'domain remove'],
   ...['account add', 'account show', 'account set', 'account lock', 'account unlock'],
   ...['account passwd', 'account remove'],
-  'destination check',
 ];
 
 /** Runs one command line (without node and script) and says the exit code. */

@@ -13,7 +13,7 @@ import { CliFault, EXIT } from './exit.ts';
 import { numberOf, rowsOf, textOf } from './row-reader.ts';
 import type { DialogEnd } from './smtp-dialog.ts';
 import { sendTestMail } from './smtp-dialog.ts';
-import { EICAR, GTUBE } from './test-patterns.ts';
+import { EICAR, GTUBE } from '../mail/test-patterns.ts';
 
 interface TestOptions {
   readonly to: readonly string[];

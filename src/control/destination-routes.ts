@@ -1,10 +1,12 @@
 /** The API about the customers' servers: how they are, and an operator's holds of their mail. */
 import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../base/clock.ts';
 import type { ApiDeps } from './api.ts';
-import { RequestFault, holdRequest, requester } from './request.ts';
+import type { StartedExamination } from './gateway-view.ts';
+import { RequestFault, examinationRequest, holdRequest, requester } from './request.ts';
 import type { Row } from './rows.ts';
 import * as rows from './rows.ts';
-import { sendList } from './send-list.ts';
+import { sendAtOnce, sendList } from './send-list.ts';
 
 interface ByDomain {
   Params: { domain: string };
@@ -27,6 +29,26 @@ export function addDestinationRoutes(
     const found = gateway.destination(params.domain);
     if (found === undefined) throw new RequestFault(404, `${params.domain} is not served here`);
     return rows.destinationDetailRow(found);
+  });
+  server.post<ByDomain>('/api/v1/destinations/:domain/check', ({ params, body }, reply) => {
+    const left = new AbortController();
+    reply.raw.once('close', () => left.abort());
+    const started = gateway.examine(
+      { domain: params.domain, ...examinationRequest(body) },
+      left.signal,
+    );
+    switch (started.kind) {
+      case 'not-hosted':
+        throw new RequestFault(404, `${params.domain} is not served here`);
+      case 'not-his':
+        throw new RequestFault(400, `the recipient must be of ${params.domain}`);
+      case 'too-soon': {
+        const seconds = Math.ceil(started.waitMs / 1000);
+        throw new RequestFault(429, `examined a moment ago: come again in ${seconds} s`);
+      }
+      case 'begun':
+        return sendAtOnce(log, reply, examinationRows(started, clock));
+    }
   });
   server.post<ByDomain>('/api/v1/destinations/:domain/hold', ({ params, body, headers }, reply) => {
     const { alone, until, why } = holdRequest(body);
@@ -56,4 +78,11 @@ async function* results(
 ): AsyncGenerator<Row> {
   for (const domain of domains)
     yield { v: 1, kind: 'result', id: domain, result: await each(domain) };
+}
+
+async function* examinationRows(
+  started: Extract<StartedExamination, { kind: 'begun' }>,
+  clock: Clock,
+): AsyncGenerator<Row> {
+  for await (const step of started.steps) yield rows.examinationRow(started, step, clock.now());
 }

@@ -19,6 +19,8 @@ export interface GatewayView {
   /** All about the destination of a domain, found by its name or an alias. */
   destination(domain: string): DestinationDetail | undefined;
   readonly holds: HoldsView;
+  /** Examines a domain's destination; the steps come as they are done. */
+  examine(wish: ExaminationWish, signal: AbortSignal): StartedExamination;
   readonly queue: QueueView;
   readonly recipients: RecipientsView;
   readonly trace: Trace;
@@ -110,6 +112,38 @@ export interface DestinationView {
   /** Messages that wait for it. */
   readonly waiting: number;
 }
+
+export interface ExaminationWish {
+  readonly domain: string;
+  /** Somebody who is there. */
+  readonly known: Address | undefined;
+  readonly sendTests: boolean;
+}
+
+export type StartedExamination =
+  | { readonly kind: 'not-hosted' }
+  /** The known recipient is of another domain. */
+  | { readonly kind: 'not-his' }
+  | { readonly kind: 'too-soon'; readonly waitMs: number }
+  | {
+      readonly kind: 'begun';
+      readonly domain: string;
+      readonly dest: string;
+      readonly steps: AsyncIterable<ExaminationStepView>;
+    };
+
+export type ExaminationStepView =
+  | { readonly kind: 'doing'; readonly text: string }
+  | {
+      readonly kind: 'row';
+      readonly row: {
+        readonly test: string;
+        readonly status: 'PASS' | 'WARN' | 'FAIL' | 'SKIP';
+        readonly detail: string;
+        readonly fix?: string;
+        readonly samplesMs?: Readonly<Record<string, readonly number[]>>;
+      };
+    };
 
 /** An operator's hold of one domain's mail. */
 export interface HoldView {

@@ -119,6 +119,15 @@ export function holdRequest(body: unknown): {
   return { alone, until: at, why: sentence(why) };
 }
 
+export function examinationRequest(body: unknown): {
+  known: Address | undefined;
+  sendTests: boolean;
+} {
+  const { rcpt, send_tests: sendTests = false } = record(body);
+  if (typeof sendTests !== 'boolean') throw fault('"send_tests" must be true or false');
+  return { known: rcpt === undefined ? undefined : mailbox(rcpt), sendTests };
+}
+
 export function pinRequest(body: unknown): { address: Address; answer: 'known' | 'unknown' } {
   const { address, answer } = record(body);
   if (answer !== 'known' && answer !== 'unknown') {

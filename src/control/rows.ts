@@ -12,6 +12,7 @@ import type {
   DestinationDetail,
   DestinationView,
   DomainView,
+  ExaminationStepView,
   GatewayStatus,
   Outage,
   RecipientTrial,
@@ -154,6 +155,17 @@ export function destinationDetailRow(detail: DestinationDetail): Row {
     history: history.map(({ at, ...rest }) => ({ at: iso(at), ...rest })),
     answers: answers.map(({ at, ...rest }) => ({ at: iso(at), ...rest })),
   };
+}
+
+export function examinationRow(
+  { domain, dest }: { readonly domain: string; readonly dest: string },
+  step: ExaminationStepView,
+  now: number,
+): Row {
+  if (step.kind === 'doing') return { v: 1, kind: 'check-progress', domain, text: step.text };
+  const { samplesMs, ...row } = step.row;
+  const samples = samplesMs && { samples: samplesMs };
+  return { v: 1, kind: 'check', domain, dest, ...row, ...samples, ts: iso(now) };
 }
 
 export function recipientRow(recipient: RecipientView): Row {

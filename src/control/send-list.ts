@@ -11,7 +11,24 @@ export function sendList(
   reply: FastifyReply,
   source: AsyncIterable<Row> | Iterable<Row>,
 ): FastifyReply {
-  const stream = Readable.from(asLines(source), { objectMode: false });
+  return sendLines(log, reply, asLines(source));
+}
+
+/** Likewise, each row as soon as it is there, for one who watches. */
+export function sendAtOnce(
+  log: Log,
+  reply: FastifyReply,
+  source: AsyncIterable<Row>,
+): FastifyReply {
+  return sendLines(log, reply, lines(source));
+}
+
+async function* lines(source: AsyncIterable<Row>): AsyncGenerator<string> {
+  for await (const row of source) yield `${JSON.stringify(row)}\n`;
+}
+
+function sendLines(log: Log, reply: FastifyReply, source: AsyncIterable<string>): FastifyReply {
+  const stream = Readable.from(source, { objectMode: false });
   stream.on('error', (error) => {
     // Too late for a 500: the connection breaks off, and only the log can say why.
     if (reply.raw.headersSent) log.emit('crash', { msg: errorText(error) }, 'error');

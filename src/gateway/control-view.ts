@@ -1,6 +1,7 @@
 /**
  * The running gateway as the control port sees it: a face on the parts, which does nothing itself.
  */
+import type { Clock } from '../base/clock.ts';
 import type { Rates } from '../base/message-rates.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Config } from '../config/config.ts';
@@ -29,6 +30,8 @@ import {
   hostTexts,
   outageOf,
 } from './destination-view.ts';
+import type { ExaminationsOptions } from './examinations.ts';
+import { Examinations } from './examinations.ts';
 import { recipientsView } from './recipients-view.ts';
 
 export interface ViewedParts {
@@ -46,8 +49,10 @@ export interface ViewedParts {
   readonly metrics: Metrics;
   readonly trace: Trace;
   readonly feed: LiveFeed;
-  readonly destinations: ViewedDestinations;
+  readonly destinations: ViewedDestinations &
+    Pick<ExaminationsOptions, 'habits' | 'resolver' | 'ttl'>;
   readonly spool: SpoolStore;
+  readonly clock: Clock;
   readonly memory: RecipientMemory;
   readonly verifier: RecipientVerifier;
   readonly wake: (dest: string) => void;
@@ -56,6 +61,7 @@ export interface ViewedParts {
 }
 
 export function controlView(parts: ViewedParts): GatewayView {
+  const examinations = new Examinations({ ...parts, ...parts.destinations });
   return {
     status: () => status(parts),
     checks: () => checks(parts),
@@ -67,6 +73,7 @@ export function controlView(parts: ViewedParts): GatewayView {
     destinations: () => destinationViews(parts.destinations),
     destination: (domain) => destinationDetail(parts.destinations, domain),
     holds: holdsView(parts.destinations),
+    examine: (wish, signal) => examinations.begin(wish, signal),
     queue: {
       spool: parts.spool,
       wake: parts.wake,

@@ -25,6 +25,7 @@ import type { Destination, Directory } from '../directory/domain.ts';
 import { probeMsOf } from '../directory/queue-policy.ts';
 import { createCachedResolver } from '../dns/cached-resolver.ts';
 import { findExchangers } from '../dns/mail-exchangers.ts';
+import type { Resolver } from '../dns/resolver.ts';
 import { createSystemResolver } from '../dns/system-resolver.ts';
 import { OutageClock } from '../pipeline/outage-clock.ts';
 import { DestinationHabits } from '../pipeline/destination-habits.ts';
@@ -63,6 +64,7 @@ export interface DeliveryParts {
   readonly rates: RateLimits;
   /** Who takes mail for a domain that is not hosted here. */
   readonly exchangers: FindExchangers;
+  readonly resolver: Resolver;
   readonly holds: DestinationHolds;
   /** Nothing can be handed over now: the destination is down, or an operator holds the lane. */
   readonly isClosed: (lane: string, destination: Destination) => boolean;
@@ -82,7 +84,9 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   const queueOf = (dest: string) => ({ ...config().queue, ...directory().find(dest)?.queue });
   const rates = new RateLimits(clock);
   const hosted = (domain: string) => directory().find(domain)?.name;
-  const exchangers = exchangersOf(options);
+  const servers = () => config().dnsServers?.map(formatEndpoint);
+  const resolver = createCachedResolver(createSystemResolver({ clock, servers }), clock);
+  const exchangers = exchangersOf(options, resolver);
   const outages = new OutageClock(store.ttl, clock);
   const memory = new RecipientMemory({
     map: store.ttl,
@@ -189,6 +193,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     holds,
     isClosed,
     exchangers,
+    resolver,
     remember,
   };
 }
@@ -211,9 +216,7 @@ function logHealth(
   }
 }
 
-function exchangersOf({ clock, config, remote }: DeliveryOptions): FindExchangers {
-  const servers = () => config().dnsServers?.map(formatEndpoint);
-  const resolver = createCachedResolver(createSystemResolver({ clock, servers }), clock);
+function exchangersOf({ config, remote }: DeliveryOptions, resolver: Resolver): FindExchangers {
   const port = remote?.port ?? SMTP_PORT;
   const isUs = (host: string) => {
     const { hostname, listeners } = config();

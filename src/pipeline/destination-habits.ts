@@ -55,7 +55,7 @@ const WORDS: Readonly<Record<Habit, { readonly text: string; readonly advice: st
     advice:
       'turn on recipient validation on that server (Postfix: relay_recipient_maps; Exchange: ' +
       'recipient filtering), or give the gateway a list (recipients: { file: ... }); if it is ' +
-      'meant, say so with "recipients: any"',
+      'meant, set "recipients" to "any"',
   },
   refuses_late: {
     text: 'takes recipients at RCPT and refuses them after the content: mail that is queued for them in an outage can neither be delivered nor returned',
@@ -133,7 +133,7 @@ export class DestinationHabits {
     const isNews = acceptsAllSince !== undefined;
     // A write for each refusal would be a gift to harvesters.
     if (!isNews && this.#options.clock.now() - checkedAt < HOUR_MS) return Promise.resolve();
-    return this.#checked(domain, false);
+    return this.found(domain, false);
   }
 
   /** Asks for a recipient that cannot be there. */
@@ -153,7 +153,7 @@ export class DestinationHabits {
       signal,
     );
     if (kind === 'unsure') return 'unsure';
-    await this.#checked(domain, kind === 'known');
+    await this.found(domain, kind === 'known');
     return kind === 'known' ? 'accepts-all' : 'refuses';
   }
 
@@ -168,7 +168,8 @@ export class DestinationHabits {
     if (isNew) this.#tell(domain, 'refuses_late', WORDS.refuses_late.text);
   }
 
-  async #checked(domain: Domain, acceptsAll: boolean): Promise<void> {
+  /** It was asked for one that cannot be there, and took him or refused him as unknown. */
+  async found(domain: Domain, acceptsAll: boolean): Promise<void> {
     const checkedAt = this.#options.clock.now();
     const { acceptsAllSince: before, ...rest } = this.#of(domain);
     const acceptsAllSince = acceptsAll ? (before ?? checkedAt) : undefined;

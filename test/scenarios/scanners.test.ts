@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { EICAR, GTUBE } from '../../src/cli/test-patterns.ts';
+import { EICAR, GTUBE } from '../../src/mail/test-patterns.ts';
 import { CORPUS, corpusFiles, hasCorpus } from '../support/corpus.ts';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';

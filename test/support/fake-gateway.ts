@@ -71,6 +71,7 @@ export class FakeGateway {
       domains: () => this.domains,
       destinations: () => this.destinations,
       destination: (name) => this.details.find(({ domains }) => domains.includes(name)),
+      examine: () => ({ kind: 'not-hosted' }),
       holds: {
         domains: () => [],
         hold: async () => undefined,

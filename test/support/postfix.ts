@@ -34,7 +34,8 @@ export class Postfix {
     this.port = port;
   }
 
-  static async start(domain: string): Promise<Postfix> {
+  /** Takes every address of the domain, or only these. */
+  static async start(domain: string, only?: readonly string[]): Promise<Postfix> {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-postfix-'));
     chmodSync(folder, 0o755);
     const port = await freePort();
@@ -67,7 +68,7 @@ message_size_limit = 104857600
 virtual_mailbox_limit = 0
 virtual_mailbox_domains = ${domain}
 virtual_mailbox_base = ${folder}/mail
-virtual_mailbox_maps = static:box/
+virtual_mailbox_maps = ${only === undefined ? 'static:box/' : `inline:{${only.map((address) => `{${address}=box/}`).join(', ')}}`}
 virtual_uid_maps = static:${nobody}
 virtual_gid_maps = static:${group}
 virtual_transport = virtual

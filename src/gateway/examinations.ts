@@ -1,0 +1,107 @@
+/**
+ * Examinations of destinations on request of an operator: of hosted domains only, and one in five
+ * minutes for each destination, so that nobody makes a harvester of it.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Config } from '../config/config.ts';
+import type { ExaminationWish, StartedExamination } from '../control/gateway-view.ts';
+import { AddressHistory } from '../delivery/address-history.ts';
+import type { HealthBook } from '../delivery/destination-health.ts';
+import { examine } from '../delivery/examination.ts';
+import type { ExaminationStep } from '../delivery/examination-row.ts';
+import type { Directory, Domain } from '../directory/domain.ts';
+import type { Resolver } from '../dns/resolver.ts';
+import type { DestinationHabits } from '../pipeline/destination-habits.ts';
+import type { TtlMap } from '../store/ttl-map.ts';
+
+export interface ExaminationsOptions {
+  readonly config: () => Config;
+  readonly directory: () => Directory;
+  readonly health: HealthBook;
+  readonly habits: DestinationHabits;
+  readonly resolver: Pick<Resolver, 'addresses'>;
+  readonly ttl: TtlMap;
+  readonly clock: Clock;
+  /** When the gateway began to watch. */
+  readonly startedAt: number;
+}
+
+const REST_MS = 5 * 60_000;
+/** Of destinations; the oldest is forgotten first. */
+const MAX_REMEMBERED = 10_000;
+
+export class Examinations {
+  readonly #options: ExaminationsOptions;
+  readonly #addresses: AddressHistory;
+  readonly #lastAt = new Map<string, number>();
+
+  constructor(options: ExaminationsOptions) {
+    this.#options = options;
+    const { ttl: map, resolver, clock } = options;
+    this.#addresses = new AddressHistory({ map, resolver, clock });
+  }
+
+  begin(
+    { domain: name, known, sendTests }: ExaminationWish,
+    signal: AbortSignal,
+  ): StartedExamination {
+    const { config, directory, health, habits, clock, startedAt } = this.#options;
+    const domain = directory().find(name);
+    if (domain === undefined) return { kind: 'not-hosted' };
+    if (known !== undefined && directory().find(known.domain) !== domain)
+      return { kind: 'not-his' };
+    const { destination } = domain;
+    const waitMs = this.#waitMs(destination.key);
+    if (waitMs > 0) return { kind: 'too-soon', waitMs };
+    const seen = habits.of(domain);
+    const options = {
+      hostname: config().hostname,
+      clock,
+      destination,
+      domain: domain.name,
+      known,
+      sendTests,
+      declared: {
+        takesAll: domain.recipients.kind === 'any',
+        refusesLate: seen.some(({ habit }) => habit === 'refuses_late'),
+      },
+      health: health.note(destination.key),
+      watchedSince: startedAt,
+      addresses: this.#addresses,
+    };
+    return {
+      kind: 'begun',
+      domain: domain.name,
+      dest: destination.key,
+      steps: this.#noting(domain, examine(options, signal)),
+    };
+  }
+
+  /** What it finds counts at once, not only at the next look of the day. */
+  async *#noting(
+    domain: Domain,
+    steps: AsyncIterable<ExaminationStep>,
+  ): AsyncGenerator<ExaminationStep> {
+    const { habits } = this.#options;
+    const isAsked = domain.recipients.kind === 'callout';
+    for await (const step of steps) {
+      if (isAsked && step.kind === 'row' && step.row.test === 'unknown-rcpt') {
+        const { status } = step.row;
+        if (status === 'PASS' || status === 'FAIL') await habits.found(domain, status === 'FAIL');
+      }
+      yield step;
+    }
+  }
+
+  #waitMs(key: string): number {
+    const now = this.#options.clock.mono();
+    const waitMs = (this.#lastAt.get(key) ?? -Infinity) + REST_MS - now;
+    if (waitMs > 0) return waitMs;
+    this.#lastAt.delete(key);
+    const oldest =
+      this.#lastAt.size < MAX_REMEMBERED ? undefined : this.#lastAt.keys().next().value;
+    if (oldest !== undefined) this.#lastAt.delete(oldest);
+    this.#lastAt.set(key, now);
+    return 0;
+  }
+}
