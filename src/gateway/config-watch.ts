@@ -34,6 +34,8 @@ export class ConfigWatch {
   readonly #watchers = new Map<string, FSWatcher>();
   #sources: ConfigSources;
   #timer: Timer | undefined;
+  /** When it looks next, by the monotonic clock. */
+  #dueAt = Infinity;
   /** Of the files that were read last; undefined until then. */
   #read: string | undefined;
   /** Of the last look. */
@@ -59,6 +61,7 @@ export class ConfigWatch {
   stop(): void {
     this.#isOn = false;
     this.#timer?.stop();
+    this.#dueAt = Infinity;
     this.#closeWatchers();
   }
 
@@ -89,12 +92,17 @@ export class ConfigWatch {
     this.#watchFolders();
   }
 
+  /** Never later than it would be anyway: a file that is written without end must not put it off. */
   #lookIn(ms: number): void {
+    const dueAt = this.#options.clock.mono() + ms;
+    if (!this.#isOn || dueAt >= this.#dueAt) return;
     this.#timer?.stop();
-    if (this.#isOn) this.#timer = this.#options.clock.timer(ms, () => this.#begin());
+    this.#dueAt = dueAt;
+    this.#timer = this.#options.clock.timer(ms, () => this.#begin());
   }
 
   #begin(): void {
+    this.#dueAt = Infinity;
     if (this.#look !== undefined) {
       this.#again = true;
       return;

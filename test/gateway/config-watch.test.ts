@@ -77,3 +77,18 @@ test('a folder that comes back is looked at again, and a stopped watch says noth
     watch.stop();
   }
 });
+
+test('a file beside it that is written without end does not put the look off', async (t) => {
+  const { folder, file, clock, watch, told } = await rig(t);
+  try {
+    await writeFile(file, 'changed');
+    // Its name is one that the watch hears of, but nothing of it counts.
+    await until('the change to be told', async () => {
+      await writeFile(join(folder, '..data'), 'more');
+      await clock.advance(250);
+      return told() === 1;
+    });
+  } finally {
+    watch.stop();
+  }
+});
