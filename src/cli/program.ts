@@ -14,6 +14,7 @@ import { CliFault, EXIT, exitOf } from './exit.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
 import { configFile, dataPath, socketPath } from './locate.ts';
 import { addMailq } from './mailq.ts';
+import { addPlugins } from './plugins.ts';
 import { addQueue } from './queue.ts';
 import { addRecipient } from './recipient.ts';
 import { addStore } from './store.ts';
@@ -83,6 +84,7 @@ function build(program: Command, cli: Cli): void {
   addTail(program, cli);
   addDomain(program, cli);
   addDestination(program, cli);
+  addPlugins(program, cli);
   addAccount(program, cli);
   addRecipient(program, cli);
   addTestMessage(program, cli);

@@ -71,6 +71,9 @@ function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiD
   server.get('/api/v1/domains', (_request, reply) =>
     sendList(log, reply, gateway.domains().map(rows.domainRow)),
   );
+  server.get('/api/v1/plugins', (_request, reply) =>
+    sendList(log, reply, gateway.plugins().map(rows.pluginRow)),
+  );
   server.post('/api/v1/reload', async (_request, reply) => {
     const { ok, problems, needsRestart } = await gateway.reload();
     const row = { v: 1, kind: 'reload', ok, problems, needs_restart: needsRestart };

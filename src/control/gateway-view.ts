@@ -15,6 +15,8 @@ export interface GatewayView {
   checks(): readonly HealthCheck[];
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   domains(): readonly DomainView[];
+  /** The filters in force, in the order of the configuration. */
+  plugins(): readonly PluginView[];
   destinations(): readonly DestinationView[];
   /** All about the destination of a domain, found by its name or an alias. */
   destination(domain: string): DestinationDetail | undefined;
@@ -63,6 +65,21 @@ export interface ScannerView {
   readonly name: string;
   readonly up: boolean;
   readonly text: string;
+}
+
+export interface PluginView {
+  readonly name: string;
+  /** Comes with Sluice, or is the operator's own. */
+  readonly source: 'shipped' | 'own';
+  readonly file: string;
+  /** Domains without this service are not filtered by it. */
+  readonly service: 'spam' | 'virus' | undefined;
+  /** `loaded`: there is no daemon behind it that could be down. */
+  readonly state: 'loaded' | 'up' | 'down';
+  readonly hooks: readonly string[];
+  readonly onError: 'defer' | 'accept' | 'reject';
+  readonly timeoutMs: number;
+  readonly maxConcurrent: number;
 }
 
 export interface HealthCheck {

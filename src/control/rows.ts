@@ -14,6 +14,7 @@ import type {
   DomainView,
   ExaminationStepView,
   GatewayStatus,
+  PluginView,
   Outage,
   RecipientTrial,
   RecipientView,
@@ -125,6 +126,12 @@ export function statusRow(
     },
     config: { file: config.file, loaded_at: iso(config.loadedAt), stale: config.stale },
   };
+}
+
+export function pluginRow(plugin: PluginView): Row {
+  const { onError, timeoutMs, maxConcurrent, ...rest } = plugin;
+  const limits = { timeout: seconds(timeoutMs), max_concurrent: maxConcurrent };
+  return { v: 1, kind: 'plugin', ...rest, on_error: onError, ...limits };
 }
 
 export function domainRow(domain: DomainView): Row {

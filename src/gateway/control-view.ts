@@ -32,6 +32,7 @@ import {
 } from './destination-view.ts';
 import type { ExaminationsOptions } from './examinations.ts';
 import { Examinations } from './examinations.ts';
+import { pluginViews } from './plugin-view.ts';
 import { recipientsView } from './recipients-view.ts';
 
 export interface ViewedParts {
@@ -70,6 +71,7 @@ export function controlView(parts: ViewedParts): GatewayView {
       text: await parts.metrics.text(),
     }),
     domains: () => parts.generation().directory.domains.map((domain) => domainView(domain)),
+    plugins: () => pluginViews(parts.generation().filters.plugins, parts.scanners()),
     destinations: () => destinationViews(parts.destinations),
     destination: (domain) => destinationDetail(parts.destinations, domain),
     holds: holdsView(parts.destinations),

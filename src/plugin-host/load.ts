@@ -57,7 +57,7 @@ export async function loadPlugins(
       tell([], found.problem);
       continue;
     }
-    const made = await LoadedPlugin.make(found.plugin, options, hostFor(name, environment), clock);
+    const made = await LoadedPlugin.make(found, options, hostFor(name, environment), clock);
     if (made instanceof LoadedPlugin) {
       plugins.push(made);
       log.emit('plugin.load', { plugin: name, file: found.file });

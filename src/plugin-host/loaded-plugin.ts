@@ -16,8 +16,15 @@ export interface PluginOptions {
   readonly common: CommonOptions;
 }
 
+export interface PluginSource {
+  readonly plugin: Plugin;
+  readonly file: string;
+}
+
 export class LoadedPlugin {
   readonly name: string;
+  /** The file it came from. */
+  readonly file: string;
   readonly service: Plugin['service'];
   readonly parts: PluginParts;
   readonly slots: Slots;
@@ -27,13 +34,14 @@ export class LoadedPlugin {
   readonly #overridden = new WeakMap<RawOptions, PluginOptions>();
 
   private constructor(
-    plugin: Plugin,
+    { plugin, file }: PluginSource,
     raw: RawOptions,
     own: Options,
     parts: PluginParts,
     clock: Clock,
   ) {
     this.name = plugin.name;
+    this.file = file;
     this.service = plugin.service;
     this.parts = parts;
     this.#schema = fullSchema(plugin.options);
@@ -43,18 +51,19 @@ export class LoadedPlugin {
   }
 
   static async make(
-    plugin: Plugin,
+    source: PluginSource,
     raw: RawOptions,
     host: PluginHost,
     clock: Clock,
   ): Promise<LoadedPlugin | readonly OptionProblem[]> {
+    const { plugin } = source;
     const { options, problems } = checkOptions(fullSchema(plugin.options), raw);
     if (problems.length > 0) return problems;
     try {
       const parts = (await plugin.setup?.(host, options)) ?? { hooks: plugin.hooks ?? {} };
       const fault = hooksFault(parts.hooks);
       if (fault !== undefined) return [{ path: [], text: `what setup returned ${fault}` }];
-      return new LoadedPlugin(plugin, raw, options, parts, clock);
+      return new LoadedPlugin(source, raw, options, parts, clock);
     } catch (error) {
       return [{ path: [], text: `setup failed: ${errorText(error)}` }];
     }

@@ -151,6 +151,11 @@ export class PluginHost {
     return Promise.all(probed.map((plugin) => this.#probe(plugin, signal)));
   }
 
+  /** In the order of the configuration. */
+  get plugins(): readonly LoadedPlugin[] {
+    return this.#plugins;
+  }
+
   /** What is wrong with a domain's overrides of plugin options; paths begin with the plugin's name. */
   checkOverrides(overrides: FilteredDomain['pluginOptions']): OptionProblem[] {
     return this.#plugins.flatMap((plugin) => {

@@ -34,7 +34,7 @@ async function hostOf(...given: readonly Given[]): Promise<{ host: PluginHost; l
       log: () => undefined,
       firstAnswer: book.firstAnswer.bind(book),
     };
-    const made = await LoadedPlugin.make(whole, raw ?? {}, api, systemClock);
+    const made = await LoadedPlugin.make({ plugin: whole, file: '' }, raw ?? {}, api, systemClock);
     assert.ok(made instanceof LoadedPlugin, JSON.stringify(made));
     plugins.push(made);
   }

@@ -11,6 +11,7 @@ import type {
   DomainView,
   GatewayState,
   GatewayView,
+  PluginView,
   HealthCheck,
   Outage,
   RecipientView,
@@ -32,6 +33,7 @@ export class FakeGateway {
   content = 'Subject: test\r\nX-Evil: \x1b[31mred\r\n\r\nbody\x07\r\n';
   memory: RecipientView[] = [];
   domains: DomainView[] = [];
+  plugins: PluginView[] = [];
   destinations: DestinationView[] = [];
   details: DestinationDetail[] = [];
   scanners = [{ name: 'clamav', up: true, text: 'ClamAV 1.4' }];
@@ -69,6 +71,7 @@ export class FakeGateway {
       checks: () => this.checks,
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'sluice_up 1\n' }),
       domains: () => this.domains,
+      plugins: () => this.plugins,
       destinations: () => this.destinations,
       destination: (name) => this.details.find(({ domains }) => domains.includes(name)),
       examine: () => ({ kind: 'not-hosted' }),

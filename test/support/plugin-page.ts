@@ -20,7 +20,7 @@ plugins:
 A domain file overrides options for its domain under the plugin's name. A plugin with a _service_ runs
 only for domains that have it among their \`services\`. [Writing one](../plugins/README.md) is another
 page; a file \`NAME.ts\` or \`NAME.js\` in the folder \`plugins/\` beside \`sluice.yaml\` comes before a
-shipped one of that name.
+shipped one of that name. \`sluice plugins list\` shows those that run.
 
 ## Options of every plugin
 `;
