@@ -119,7 +119,7 @@ export class Gateway {
       await scanners.probe(parts.generation.filters);
       parts.delivery.scheduler.start();
       undo.push(() => parts.delivery.scheduler.stop());
-      parts.watches.start();
+      await parts.watches.start();
       undo.push(() => parts.watches.stop());
       await parts.listeners.start();
       scanners.watch(() => this.#current().filters);
@@ -160,13 +160,10 @@ export class Gateway {
   ): Parts {
     const { clock, recorder } = this.#options;
     const { log } = recorder;
+    const config = () => this.#config;
+    const directory = () => this.#current().directory;
     const delivery = buildDelivery({
-      store,
-      ids,
-      clock,
-      log,
-      config: () => this.#config,
-      directory: () => this.#current().directory,
+      ...{ store, ids, clock, log, config, directory },
       onStoreFailure: () => this.#storeFailed(),
       remote: this.#options.remote,
       onBack: () => this.#parts?.watches.back(),
@@ -199,12 +196,16 @@ export class Gateway {
       log,
       begin: (session, signal) => new Stages(stages, session, signal),
     });
+    const watches = new Watches({
+      ...{ store, folder, ids, delivery, verifier, config, directory, clock, log },
+      scanners: () => scanners.views(),
+    });
     const view = controlView({
       version: this.#options.version,
       pid: process.pid,
       startedAt: this.#startedAt,
       state: () => this.#state,
-      config: () => this.#config,
+      config,
       configLoadedAt: () => this.#reloads.loadedAt,
       configStale: () => this.#reloads.isStale,
       generation: () => this.#current(),
@@ -217,8 +218,9 @@ export class Gateway {
       destinations: {
         ...delivery,
         ...store,
-        directory: () => this.#current().directory,
+        directory,
       },
+      alerts: watches.alerts,
       spool: store.spool,
       clock,
       memory,
@@ -240,11 +242,7 @@ export class Gateway {
       scanners,
       generation,
       delivery,
-      watches: new Watches({
-        ...{ store, delivery, verifier, clock, log },
-        config: () => this.#config,
-        directory: () => this.#current().directory,
-      }),
+      watches,
       housekeeping: new Housekeeping({ ...store, memory, clock, log }),
       listeners,
       control,

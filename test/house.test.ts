@@ -37,6 +37,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'mail',
     'base',
   ],
+  alerts: ['delivery', 'types:store', 'directory', 'mail', 'base'],
   control: ['types:store', 'types:records', 'mail', 'base'],
   'gateway.ts': ['*'],
   gateway: ['*'],
@@ -50,7 +51,7 @@ const FACES: Record<string, { readonly what: RegExp; readonly to: readonly strin
   // An engine is chosen in gateway.ts; everybody else knows the interfaces.
   store: {
     what: /^src\/store\/[a-z-]+\.ts$/,
-    to: ['delivery', 'pipeline', 'outbound', 'records', 'control'],
+    to: ['delivery', 'pipeline', 'outbound', 'records', 'alerts', 'control'],
   },
   smtp: { what: /^src\/smtp\/client[a-z-]*\.ts$/, to: ['delivery'] },
 };

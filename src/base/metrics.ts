@@ -219,6 +219,9 @@ function createMeter(registry: Registry): Metrics['meter'] {
     'maybe_duplicates_total',
     'Recipients delivered after such a doubt: they may have the message twice.',
   );
+  const alerts = counter('alerts_total', 'Alerts told.', 'alert', 'state');
+  const untold = counter('alert_failures_total', 'Alerts that a target did not take.', 'target');
+  const notices = counter('notices_sent_total', 'Notices of the gateway itself.');
   const reports = counter('dsn_sent_total', 'Delivery status notifications made.');
   const unproven = counter(
     'dsn_unproven_total',
@@ -288,6 +291,10 @@ function createMeter(registry: Registry): Metrics['meter'] {
       latency.observe({ result: word(fields['res']) }, amount(fields['delay'])),
     'dest.up': (fields) => changes.inc({ ...dest(fields), state: 'up' }),
     'dest.down': (fields) => changes.inc({ ...dest(fields), state: 'down' }),
+    'alert.raise': (fields) => alerts.inc({ alert: word(fields['alert']), state: 'raised' }),
+    'alert.clear': (fields) => alerts.inc({ alert: word(fields['alert']), state: 'cleared' }),
+    'alert.fail': (fields) => untold.inc({ target: word(fields['target']) }),
+    'notice.out': () => notices.inc(),
     'dsn.out': (fields) => {
       reports.inc();
       if (fields['proven'] === false) unproven.inc();

@@ -8,6 +8,7 @@ import { readVersion } from '../base/version.ts';
 import { ControlClient, ControlFault } from '../control/client.ts';
 import { addAccount } from './account.ts';
 import type { Cli } from './cli.ts';
+import { addAlert } from './alert.ts';
 import { addDestination } from './destination.ts';
 import { addDomain } from './domain.ts';
 import { CliFault, EXIT, exitOf } from './exit.ts';
@@ -29,7 +30,7 @@ import { expandWords } from './words.ts';
 /** Promised by the contract, not built yet. */
 const LATER = [
   ...['doctor', 'identity', 'limits', 'quarantine', 'dkim', 'user'],
-  ...['queue shape', 'queue health', 'domain add', 'domain remove'],
+  ...['domain add', 'domain remove'],
   ...['account add', 'account show', 'account set', 'account lock', 'account unlock'],
   ...['account passwd', 'account remove'],
 ];
@@ -85,6 +86,7 @@ function build(program: Command, cli: Cli): void {
   addDomain(program, cli);
   addDestination(program, cli);
   addPlugins(program, cli);
+  addAlert(program, cli);
   addAccount(program, cli);
   addRecipient(program, cli);
   addTestMessage(program, cli);

@@ -33,6 +33,7 @@ export interface Config {
   readonly plugins: readonly PluginConfig[];
   readonly limits: LimitsConfig;
   readonly queue: QueueConfig;
+  readonly alerts: AlertsConfig;
   readonly records: RecordsConfig;
   readonly delivery: { readonly cutThrough: boolean; readonly finalReplyTimeoutMs: number };
   /** Where mail for domains that are not hosted here goes; undefined: to their MX hosts. */
@@ -80,6 +81,21 @@ export interface LimitsConfig {
   readonly minFreeSpaceBytes: number;
 }
 
+export interface AlertsConfig {
+  /** A condition must last so long before somebody is told, and be over so long. */
+  readonly afterMs: number;
+  /** Null: nobody is reminded; likewise nobody is told for the thresholds below. */
+  readonly remindMs: number | null;
+  readonly queueAgeMs: number | null;
+  readonly queueMessages: number | null;
+  readonly heldAgeMs: number | null;
+  readonly freeSpaceBytes: number | null;
+  readonly webhook: string | undefined;
+  /** A program and its arguments. */
+  readonly command: readonly string[] | undefined;
+  readonly mail: string | undefined;
+}
+
 export interface QueueConfig {
   /** Waits before the second, third, ... attempt; the last one repeats. */
   readonly retryMs: readonly number[];
@@ -106,7 +122,7 @@ export function buildConfig(
   source: YamlSource,
   domainFiles: readonly DomainFile[],
 ): Config {
-  const { limits, queue, records, delivery, log, tls, control } = settings;
+  const { alerts, limits, queue, records, delivery, log, tls, control } = settings;
   const path = (text: string) => resolve(dirname(source.file), text);
   return {
     file: source.file,
@@ -147,6 +163,17 @@ export function buildConfig(
       unknownRecipientsPerHour: limits.unknown_recipients_per_hour,
       harvestExempt: limits.harvest_exempt,
       minFreeSpaceBytes: limits.min_free_space,
+    },
+    alerts: {
+      afterMs: alerts.after,
+      remindMs: alerts.remind,
+      queueAgeMs: alerts.queue_age,
+      queueMessages: alerts.queue_messages,
+      heldAgeMs: alerts.held_age,
+      freeSpaceBytes: alerts.free_space,
+      webhook: alerts.webhook,
+      command: alerts.command,
+      mail: alerts.mail,
     },
     queue: {
       retryMs: queue.retry,

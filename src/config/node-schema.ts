@@ -3,6 +3,7 @@
  * file's own names; `config.ts` is what the program sees. docs/configuration.md explains each key.
  */
 import * as z from 'zod';
+import { alertsSchema } from './alerts-schema.ts';
 import { destination, isSetting } from './domain-schema.ts';
 import { nodeQueue } from './queue-schema.ts';
 import {
@@ -102,6 +103,7 @@ export const nodeSchema = z.strictObject({
     })
     .prefault({}),
   queue: z.strictObject(nodeQueue).prefault({}),
+  alerts: alertsSchema,
   records: z
     .strictObject({
       keep: duration('1d', '3650d').prefault('30d'),

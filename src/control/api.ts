@@ -17,6 +17,7 @@ import { NDJSON } from './ndjson.ts';
 import { QueueActions } from './queue-actions.ts';
 import { filteredQueue, meansDamaged, readMessage } from './queue-filter.ts';
 import type { QueueFilter } from './queue-filter.ts';
+import { queueShape } from './queue-shape.ts';
 import {
   RequestFault,
   actionRequest,
@@ -26,6 +27,7 @@ import {
   pinRequest,
   queueFilter,
   requester,
+  shapeQuery,
   traceQuery,
 } from './request.ts';
 import type { Row } from './rows.ts';
@@ -74,6 +76,17 @@ function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiD
   server.get('/api/v1/plugins', (_request, reply) =>
     sendList(log, reply, gateway.plugins().map(rows.pluginRow)),
   );
+  server.get('/api/v1/alerts', (_request, reply) =>
+    sendList(log, reply, gateway.alerts.raised().map(rows.alertRow)),
+  );
+  server.post('/api/v1/alerts/test', async (_request, reply) => {
+    const results = await gateway.alerts.test();
+    return sendList(
+      log,
+      reply,
+      results.map((result): Row => ({ v: 1, kind: 'alert-test', ...result })),
+    );
+  });
   server.post('/api/v1/reload', async (_request, reply) => {
     const { ok, problems, needsRestart } = await gateway.reload();
     const row = { v: 1, kind: 'reload', ok, problems, needs_restart: needsRestart };
@@ -95,6 +108,14 @@ function addQueueRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDep
   server.get('/api/v1/queue/count', async () => {
     const { queued, held, bytes } = queue.spool.totals();
     return { v: 1, kind: 'count', count: queued + held, deferred: queued, hold: held, bytes };
+  });
+  server.get('/api/v1/queue/health', async () => {
+    const oldestAt = await queue.oldest();
+    return rows.queueHealthRow(queue.spool.totals(), oldestAt, clock.now());
+  });
+  server.get('/api/v1/queue/shape', async (request, reply) => {
+    const { by, filter } = shapeQuery(request.query);
+    return sendList(log, reply, await queueShape(queue.spool, filter, by, clock.now()));
   });
   server.get<ById>('/api/v1/queue/:id', async ({ params }) => {
     const id = messageId(params.id);

@@ -23,6 +23,7 @@ export interface GatewayView {
   readonly holds: HoldsView;
   /** Examines a domain's destination; the steps come as they are done. */
   examine(wish: ExaminationWish, signal: AbortSignal): StartedExamination;
+  readonly alerts: AlertsView;
   readonly queue: QueueView;
   readonly recipients: RecipientsView;
   readonly trace: Trace;
@@ -172,6 +173,22 @@ export interface HoldView {
   readonly text: string;
 }
 
+export interface AlertView {
+  readonly kind: string;
+  /** What it is about; empty for the gateway as a whole. */
+  readonly subject: string;
+  readonly since: number;
+  readonly text: string;
+  readonly raisedAt: number | undefined;
+}
+
+export interface AlertsView {
+  /** What people have been told of and is not over. */
+  raised(): readonly AlertView[];
+  /** Sends a test to each target, once. */
+  test(): Promise<readonly { readonly target: string; readonly problem: string | undefined }[]>;
+}
+
 export interface HoldsView {
   /**
    * The domains that are meant by one of them: all that share its destination, or it alone; none when
@@ -211,6 +228,8 @@ export interface DestinationDetail extends DestinationView {
 }
 
 export interface QueueView {
+  /** When the message came that has waited longest for its destination. */
+  oldest(): Promise<number | undefined>;
   readonly spool: Pick<
     SpoolStore,
     'scan' | 'get' | 'damaged' | 'totals' | 'readContent' | 'administer'

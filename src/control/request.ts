@@ -9,6 +9,8 @@ import type { TraceQuery } from '../records/trace-query.ts';
 import type { ActionRequest } from './queue-actions.ts';
 import { ACTIONS } from './queue-actions.ts';
 import type { QueueFilter } from './queue-filter.ts';
+import type { ShapeBy } from './queue-shape.ts';
+import { SHAPE_BY } from './queue-shape.ts';
 import type { QueueState } from './rows.ts';
 
 /** A request that cannot be served as it is; the text is for the person who made it. */
@@ -65,6 +67,14 @@ export function queueFilter(query: unknown): QueueFilter {
 
 /** Members of a trace query that are texts. */
 const TRACE_TEXTS = ['from', 'to', 'client', 'domain', 'account', 'subject', 'result'] as const;
+
+/** `by` and the filters of a listing. */
+export function shapeQuery(query: unknown): { by: ShapeBy; filter: QueueFilter } {
+  const { by = 'dest', ...filter } = record(query ?? {});
+  const wanted = SHAPE_BY.find((known) => known === by);
+  if (wanted === undefined) throw fault(`parameter "by" must be ${SHAPE_BY.join(', ')}`);
+  return { by: wanted, filter: queueFilter(filter) };
+}
 
 export function traceQuery(query: unknown): TraceQuery {
   const known = ['q', ...TRACE_TEXTS, 'since', 'until', 'dir', 'limit', 'cursor'];

@@ -9,6 +9,7 @@ import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { TracePage } from '../records/trace-book.ts';
 import type { Summary } from '../store/spool-store.ts';
 import type {
+  AlertView,
   DestinationDetail,
   DestinationView,
   DomainView,
@@ -173,6 +174,26 @@ export function examinationRow(
   const { samplesMs, ...row } = step.row;
   const samples = samplesMs && { samples: samplesMs };
   return { v: 1, kind: 'check', domain, dest, ...row, ...samples, ts: iso(now) };
+}
+
+export function alertRow({ kind, since, raisedAt, ...alert }: AlertView): Row {
+  return {
+    v: 1,
+    kind: 'alert',
+    alert: kind,
+    ...alert,
+    since: iso(since),
+    raised_at: iso(raisedAt),
+  };
+}
+
+export function queueHealthRow(
+  { queued, held }: { queued: number; held: number },
+  oldestAt: number | undefined,
+  now: number,
+): Row {
+  const oldest = oldestAt === undefined ? 0 : seconds(now - oldestAt);
+  return { v: 1, kind: 'queue-health', messages: queued, hold: held, oldest };
 }
 
 export function recipientRow(recipient: RecipientView): Row {

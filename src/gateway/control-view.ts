@@ -2,6 +2,7 @@
  * The running gateway as the control port sees it: a face on the parts, which does nothing itself.
  */
 import type { Clock } from '../base/clock.ts';
+import type { Alerts } from '../alerts/alerts.ts';
 import type { Rates } from '../base/message-rates.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Config } from '../config/config.ts';
@@ -16,6 +17,7 @@ import type {
   ScannerView,
 } from '../control/gateway-view.ts';
 import type { LiveFeed } from '../control/live-feed.ts';
+import { oldestWaiting } from '../delivery/queue-age.ts';
 import type { Domain } from '../directory/domain.ts';
 import type { Generation } from '../pipeline/generation.ts';
 import type { RecipientMemory } from '../pipeline/recipient-memory.ts';
@@ -52,6 +54,7 @@ export interface ViewedParts {
   readonly feed: LiveFeed;
   readonly destinations: ViewedDestinations &
     Pick<ExaminationsOptions, 'habits' | 'resolver' | 'ttl'>;
+  readonly alerts: Pick<Alerts, 'raised' | 'test'>;
   readonly spool: SpoolStore;
   readonly clock: Clock;
   readonly memory: RecipientMemory;
@@ -76,9 +79,11 @@ export function controlView(parts: ViewedParts): GatewayView {
     destination: (domain) => destinationDetail(parts.destinations, domain),
     holds: holdsView(parts.destinations),
     examine: (wish, signal) => examinations.begin(wish, signal),
+    alerts: parts.alerts,
     queue: {
       spool: parts.spool,
       wake: parts.wake,
+      oldest: async () => (await oldestWaiting(parts.spool))?.queuedAt,
       outage: (dest) => outageOf(parts.destinations, dest),
       lifetimeMs: (dest) => {
         const override = parts.generation().directory.find(dest)?.queue;

@@ -1,22 +1,37 @@
 /**
  * What the gateway looks after by itself beside the mail that comes and goes: holds of operators that
- * end, and held mail that may go when its destination is back.
+ * end, held mail that may go when its destination is back or is told of to its customer, and alerts.
  */
+import { Alerts } from '../alerts/alerts.ts';
+import type { Present } from '../alerts/conditions.ts';
+import { HeldMail } from '../alerts/held-mail.ts';
+import type { Target } from '../alerts/targets.ts';
+import { command, mail, webhook } from '../alerts/targets.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
+import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
-import { destinationOf } from '../delivery/route.ts';
-import type { Directory } from '../directory/domain.ts';
+import type { ScannerView } from '../control/gateway-view.ts';
+import { OwnMail } from '../delivery/own-mail.ts';
+import { oldestWaiting } from '../delivery/queue-age.ts';
+import { destinationOf, laneName } from '../delivery/route.ts';
+import type { Directory, Domain } from '../directory/domain.ts';
+import type { SpoolEntry } from '../mail/spool-entry.ts';
 import { OutageHolds } from '../pipeline/outage-holds.ts';
 import type { RecipientVerifier } from '../pipeline/recipients.ts';
 import type { LevelStore } from '../store/leveldb/store.ts';
+import { freeBytes } from './data-folder.ts';
 import type { DeliveryParts } from './delivery-parts.ts';
 
 export interface WatchedParts {
   readonly store: LevelStore;
+  /** The data folder. */
+  readonly folder: string;
+  readonly ids: Ids;
   readonly delivery: DeliveryParts;
   readonly verifier: RecipientVerifier;
+  readonly scanners: () => readonly ScannerView[];
   readonly config: () => Config;
   readonly directory: () => Directory;
   readonly clock: Clock;
@@ -24,12 +39,19 @@ export interface WatchedParts {
 }
 
 export class Watches {
-  readonly #delivery: DeliveryParts;
+  readonly #parts: WatchedParts;
   readonly #outageHolds: OutageHolds;
+  readonly #own: OwnMail;
+  readonly #heldMail: HeldMail;
+  readonly alerts: Alerts;
 
   constructor(parts: WatchedParts) {
-    const { store, delivery, verifier, config, directory, clock, log } = parts;
-    this.#delivery = delivery;
+    const { store, ids, delivery, verifier, config, directory, clock, log } = parts;
+    this.#parts = parts;
+    const hostname = () => config().hostname;
+    const lifetimeMs = (lane: string) =>
+      ({ ...config().queue, ...directory().find(lane)?.queue }).lifetimeMs;
+    const wake = (lane: string) => delivery.scheduler.wake(lane);
     this.#outageHolds = new OutageHolds({
       store: store.spool,
       verifier,
@@ -38,16 +60,35 @@ export class Watches {
         const destination = destinationOf(directory(), lane);
         return destination === undefined || delivery.isClosed(lane, destination);
       },
-      lifetimeMs: (lane) => ({ ...config().queue, ...directory().find(lane)?.queue }).lifetimeMs,
-      wake: (lane) => delivery.scheduler.wake(lane),
+      lifetimeMs,
+      wake,
       clock,
       log,
       onFault: (error) => log.emit('store.error', { err: errorText(error) }),
     });
+    this.#own = new OwnMail({
+      ...{ store: store.spool, ids, clock, log, hostname, lifetimeMs, wake },
+      hosted: (domain) => directory().find(domain)?.name,
+    });
+    this.#heldMail = new HeldMail({
+      ...{ store: store.spool, map: store.ttl, own: this.#own, hostname, clock, log },
+      domainOf: (entry) => this.#domainOf(entry),
+    });
+    this.alerts = new Alerts({
+      map: store.ttl,
+      present: () => this.#present(),
+      settings: () => config().alerts,
+      targets: () => this.#targets(),
+      node: hostname,
+      clock,
+      log,
+    });
   }
 
-  start(): void {
+  async start(): Promise<void> {
     this.#outageHolds.start();
+    this.#heldMail.start();
+    await this.alerts.start();
   }
 
   /** Mail of a destination that was down or held may go again. */
@@ -57,7 +98,49 @@ export class Watches {
 
   /** Before the deliveries stop, and the store closes. */
   async stop(): Promise<void> {
-    this.#delivery.holds.stop();
-    await this.#outageHolds.stop();
+    this.#parts.delivery.holds.stop();
+    await Promise.all([this.#outageHolds.stop(), this.#heldMail.stop(), this.alerts.stop()]);
+  }
+
+  /** Mail that a customer sends is his, wherever it goes. */
+  #domainOf({ dest, direction, reversePath }: SpoolEntry): Domain | undefined {
+    const directory = this.#parts.directory();
+    const sender = direction === 'out' && reversePath !== null ? reversePath.domain : undefined;
+    return (sender === undefined ? undefined : directory.find(sender)) ?? directory.find(dest);
+  }
+
+  #targets(): readonly Target[] {
+    const { config, clock } = this.#parts;
+    const { alerts } = config();
+    return [
+      ...(alerts.webhook === undefined ? [] : [webhook(alerts.webhook, clock)]),
+      ...(alerts.command === undefined ? [] : [command(alerts.command, clock)]),
+      ...(alerts.mail === undefined ? [] : [mail(alerts.mail, this.#own)]),
+    ];
+  }
+
+  async #present(): Promise<Present> {
+    const { store, folder, delivery, scanners, directory, clock } = this.#parts;
+    const waiting = new Map(store.spool.backlog().map(({ dest, messages }) => [dest, messages]));
+    const byKey = Map.groupBy(directory().domains, ({ destination }) => destination.key);
+    const oldest = await oldestWaiting(store.spool);
+    return {
+      now: clock.now(),
+      destinations: [...byKey].map(([key, domains]) => {
+        const health = delivery.health.view(key);
+        return {
+          key,
+          domains: domains.map(({ name }) => name),
+          downSince: health?.state === 'down' ? health.since : undefined,
+          text: health?.lastText ?? '',
+          waiting: domains.reduce((sum, { name }) => sum + (waiting.get(name) ?? 0), 0),
+        };
+      }),
+      waiting: store.spool.totals().queued,
+      oldest: oldest && { queuedAt: oldest.queuedAt, dest: laneName(oldest.dest) },
+      oldestHeld: this.#heldMail.oldest(),
+      freeBytes: freeBytes(folder),
+      scanners: scanners(),
+    };
   }
 }

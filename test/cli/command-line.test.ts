@@ -63,7 +63,6 @@ test('usage: 64, and what belongs to a later version is told apart', async () =>
     ['queue nosuch', /unknown command 'nosuch'/],
     ['queue list --colour', /unknown option '--colour'/],
     ['account lock anna', /"account lock" is not in this version/],
-    ['queue shape', /"queue shape" is not in this version/],
     ['identity list', /"identity" is not in this version/],
     ['doctor', /"doctor" is not in this version/],
   ] as const) {

@@ -105,6 +105,17 @@ test("the contract's example is read as it is meant", async () => {
       minFreeSpaceBytes: 512 * 1024 * 1024,
     },
     reload: 'watch',
+    alerts: {
+      afterMs: 120_000,
+      remindMs: 86_400_000,
+      queueAgeMs: 14_400_000,
+      queueMessages: 10_000,
+      heldAgeMs: 86_400_000,
+      freeSpaceBytes: 2 * 1024 ** 3,
+      webhook: undefined,
+      command: undefined,
+      mail: undefined,
+    },
     queue: {
       retryMs: [60_000, 300_000, 600_000, 1_200_000, 2_400_000, 3_600_000],
       lifetimeMs: 432_000_000,

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import type { EventName, Fields, Level } from '../../src/base/log.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type {
+  AlertView,
   DestinationDetail,
   DestinationView,
   DomainView,
@@ -36,6 +37,8 @@ export class FakeGateway {
   plugins: PluginView[] = [];
   destinations: DestinationView[] = [];
   details: DestinationDetail[] = [];
+  alerts: AlertView[] = [];
+  alertTests: { target: string; problem: string | undefined }[] = [];
   scanners = [{ name: 'clamav', up: true, text: 'ClamAV 1.4' }];
   checks: HealthCheck[] = [{ name: 'store', ok: true, required: true, text: 'leveldb' }];
   reloadResult: ReloadResult = { ok: true, problems: [], needsRestart: [] };
@@ -80,6 +83,7 @@ export class FakeGateway {
         hold: async () => undefined,
         resume: async () => false,
       },
+      alerts: { raised: () => this.alerts, test: async () => this.alertTests },
       queue: this.#queue(),
       recipients: this.#recipients(),
       trace: this.trace.book,
@@ -97,6 +101,7 @@ export class FakeGateway {
     };
     return {
       wake: (dest) => void this.woken.push(dest),
+      oldest: async () => this.messages[0]?.entry.queuedAt,
       outage: (dest) => this.outages[dest],
       lifetimeMs: () => 432_000_000,
       spool: {

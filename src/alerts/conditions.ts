@@ -1,0 +1,105 @@
+/** What is wrong now, from what the parts of the gateway say when they are asked. Pure. */
+import type { Condition } from './alert-book.ts';
+
+export interface Present {
+  readonly now: number;
+  readonly destinations: readonly {
+    readonly key: string;
+    readonly domains: readonly string[];
+    readonly downSince: number | undefined;
+    readonly text: string;
+    readonly waiting: number;
+  }[];
+  readonly waiting: number;
+  /** The message that has waited longest for its destination. */
+  readonly oldest: { readonly queuedAt: number; readonly dest: string } | undefined;
+  /** The message that has waited longest for a person. */
+  readonly oldestHeld: { readonly at: number; readonly count: number } | undefined;
+  readonly freeBytes: number | undefined;
+  readonly scanners: readonly {
+    readonly name: string;
+    readonly up: boolean;
+    readonly text: string;
+  }[];
+}
+
+export interface Thresholds {
+  readonly queueAgeMs: number | null;
+  readonly queueMessages: number | null;
+  readonly heldAgeMs: number | null;
+  readonly freeSpaceBytes: number | null;
+}
+
+/** A destination may serve thousands of domains. */
+const NAMED_DOMAINS = 5;
+
+export function conditionsOf(present: Present, thresholds: Thresholds): Condition[] {
+  return [
+    ...downDestinations(present),
+    ...queueConditions(present, thresholds),
+    ...heldConditions(present, thresholds),
+    ...diskConditions(present, thresholds),
+    ...scannerConditions(present),
+  ];
+}
+
+function downDestinations({ destinations }: Present): Condition[] {
+  return destinations.flatMap(({ key, domains, downSince, text, waiting }) => {
+    if (downSince === undefined) return [];
+    const more =
+      domains.length > NAMED_DOMAINS ? ` and ${domains.length - NAMED_DOMAINS} more` : '';
+    const whose = `${domains.slice(0, NAMED_DOMAINS).join(', ')}${more}`;
+    const what = `the server of ${whose} does not answer: ${text}; ${waiting} messages wait for it`;
+    return [{ kind: 'destination_down', subject: key, since: downSince, text: what }];
+  });
+}
+
+function queueConditions(
+  { now, waiting, oldest }: Present,
+  { queueAgeMs, queueMessages }: Thresholds,
+): Condition[] {
+  const found: Condition[] = [];
+  if (queueAgeMs !== null && oldest !== undefined && now - oldest.queuedAt >= queueAgeMs) {
+    const text = `the oldest of ${waiting} messages has waited for ${hours(now - oldest.queuedAt)}, for ${oldest.dest}`;
+    found.push({ kind: 'queue_old', subject: '', since: oldest.queuedAt + queueAgeMs, text });
+  }
+  if (queueMessages !== null && waiting >= queueMessages) {
+    const text = `${waiting} messages wait in the queue`;
+    found.push({ kind: 'queue_long', subject: '', since: now, text });
+  }
+  return found;
+}
+
+function heldConditions({ now, oldestHeld }: Present, { heldAgeMs }: Thresholds): Condition[] {
+  if (heldAgeMs === null || oldestHeld === undefined) return [];
+  const { at, count } = oldestHeld;
+  if (now - at < heldAgeMs) return [];
+  const text = `${count} messages are held for a person to decide, the first since ${hours(now - at)}: sluice queue list --state hold`;
+  return [{ kind: 'held_old', subject: '', since: at + heldAgeMs, text }];
+}
+
+function diskConditions({ now, freeBytes }: Present, { freeSpaceBytes }: Thresholds): Condition[] {
+  if (freeSpaceBytes === null || freeBytes === undefined || freeBytes >= freeSpaceBytes) return [];
+  const text = `${Math.floor(freeBytes / MIB)} MiB are free where the mail is stored`;
+  return [{ kind: 'disk_low', subject: '', since: now, text }];
+}
+
+function scannerConditions({ now, scanners }: Present): Condition[] {
+  return scanners
+    .filter(({ up }) => !up)
+    .map(({ name, text }) => ({
+      kind: 'scanner_down',
+      subject: name,
+      since: now,
+      text: `${name} does not answer: ${text}`,
+    }));
+}
+
+const MIB = 1024 * 1024;
+const MINUTE_MS = 60_000;
+
+/** `3 h 12 min` */
+function hours(ms: number): string {
+  const minutes = Math.floor(ms / MINUTE_MS);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

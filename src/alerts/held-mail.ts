@@ -1,0 +1,204 @@
+/**
+ * Mail that waits for a person: a survey of it now and then, and a notice to the contact of each
+ * customer whose mail has been held for good since the last one: in words, with ids and what to do,
+ * at most one an hour. The sender is never told. Mail held by hand, for an outage or by a filter is
+ * not in the notices, nor are notices that could not be delivered themselves.
+ */
+import type { Clock, Timer } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { OwnMail } from '../delivery/own-mail.ts';
+import { isOwnMail } from '../delivery/own-mail.ts';
+import type { Domain } from '../directory/domain.ts';
+import { formatAddress, parseAddress, pathText } from '../mail/address.ts';
+import type { Hold, SpoolEntry } from '../mail/spool-entry.ts';
+import type { SpoolStore } from '../store/spool-store.ts';
+import type { TtlMap } from '../store/ttl-map.ts';
+
+export interface HeldMailOptions {
+  readonly store: Pick<SpoolStore, 'scan' | 'totals'>;
+  readonly map: Pick<TtlMap, 'get' | 'put'>;
+  readonly own: Pick<OwnMail, 'send'>;
+  /** The customer's domain that a message belongs to. */
+  readonly domainOf: (entry: SpoolEntry) => Domain | undefined;
+  readonly hostname: () => string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Held {
+  readonly entry: SpoolEntry;
+  readonly hold: Hold;
+}
+
+interface Customer {
+  readonly domain: Domain;
+  count: number;
+  oldestAt: number;
+  /** Held since the last notice, oldest first; no more of them than are listed. */
+  readonly fresh: Held[];
+  freshCount: number;
+}
+
+const NAMESPACE = 'held-notice';
+const KEEP_MS = 400 * 24 * 3600 * 1000;
+const FIRST_MS = 60_000;
+/** Reads the whole queue while anything is held, so not more often. */
+const EVERY_MS = 10 * 60_000;
+const NOTICE_MS = 3600 * 1000;
+const PAGE = 500;
+const LISTED = 50;
+const LISTED_RECIPIENTS = 5;
+const FOR_GOOD: ReadonlySet<Hold['reason']> = new Set([
+  'undeliverable',
+  'expired',
+  'damaged',
+  'unknown_rcpt',
+]);
+
+export class HeldMail {
+  readonly #options: HeldMailOptions;
+  readonly #stopped = new AbortController();
+  #timer: Timer | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #oldest: { readonly at: number; readonly count: number } | undefined;
+
+  constructor(options: HeldMailOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#in(FIRST_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#timer?.stop();
+    await this.#round;
+  }
+
+  /** What has waited longest for a person, as of the last survey. */
+  oldest(): { readonly at: number; readonly count: number } | undefined {
+    return this.#options.store.totals().held === 0 ? undefined : this.#oldest;
+  }
+
+  #in(ms: number): void {
+    const { clock, log } = this.#options;
+    this.#timer = clock.timer(ms, () => {
+      this.#round = this.#survey()
+        .catch((error: unknown) => log.emit('alert.fail', { err: errorText(error) }))
+        .then(() => {
+          if (!this.#stopped.signal.aborted) this.#in(EVERY_MS);
+        });
+    });
+  }
+
+  async #survey(): Promise<void> {
+    const customers = new Map<string, Customer>();
+    const told = new Map<string, number>();
+    let oldestAt = Infinity;
+    let count = 0;
+    for await (const held of this.#heldMail()) {
+      count += 1;
+      oldestAt = Math.min(oldestAt, held.hold.at);
+      const domain = this.#owner(held);
+      if (domain === undefined) continue;
+      const known = told.get(domain.name);
+      const toldAt = known ?? (await this.#toldAt(domain));
+      if (known === undefined) told.set(domain.name, toldAt);
+      note(customers, domain, held, toldAt);
+    }
+    this.#oldest = count === 0 ? undefined : { at: oldestAt, count };
+    for (const customer of customers.values()) {
+      if (this.#stopped.signal.aborted) return;
+      await this.#tell(customer, told.get(customer.domain.name) ?? 0);
+    }
+  }
+
+  async *#heldMail(): AsyncGenerator<Held> {
+    const { store } = this.#options;
+    let after: string | undefined;
+    while (!this.#stopped.signal.aborted && store.totals().held > 0) {
+      const page = await store.scan({ limit: PAGE, ...(after !== undefined && { after }) });
+      for (const { entry } of page) {
+        if (entry.hold !== undefined) yield { entry, hold: entry.hold };
+      }
+      after = page.at(-1)?.entry.id;
+      if (page.length < PAGE) return;
+    }
+  }
+
+  /** Whose contact hears of it. */
+  #owner({ entry, hold }: Held): Domain | undefined {
+    if (!FOR_GOOD.has(hold.reason) || isOwnMail(entry)) return undefined;
+    const domain = this.#options.domainOf(entry);
+    return domain?.contact === undefined ? undefined : domain;
+  }
+
+  async #toldAt({ name }: Domain): Promise<number> {
+    const note = await this.#options.map.get(NAMESPACE, name);
+    const at = note === undefined ? 0 : Number(Buffer.from(note.value).toString());
+    return Number.isFinite(at) ? at : 0;
+  }
+
+  async #tell(customer: Customer, toldAt: number): Promise<void> {
+    const { clock, own, map, hostname } = this.#options;
+    const now = clock.now();
+    const { domain, fresh, freshCount } = customer;
+    const to = parseAddress(domain.contact ?? '');
+    if (fresh.length === 0 || now - toldAt < NOTICE_MS || !to.ok) return;
+    const messages = freshCount === 1 ? 'a message' : `${freshCount} messages`;
+    const subject = `Mail for ${domain.name} is held: ${messages}`;
+    const lines = noticeLines(customer, hostname());
+    if (!(await own.send({ to: to.value, subject, lines }))) return;
+    // What is held while the notice is written is in the next one.
+    const upTo = Math.max(...fresh.map(({ hold }) => hold.at));
+    await map.put(NAMESPACE, domain.name, Buffer.from(String(Math.max(upTo, toldAt))), KEEP_MS);
+  }
+}
+
+function note(customers: Map<string, Customer>, domain: Domain, held: Held, toldAt: number): void {
+  const known = customers.get(domain.name);
+  const { at } = held.hold;
+  const customer = known ?? { domain, count: 0, oldestAt: at, fresh: [], freshCount: 0 };
+  if (known === undefined) customers.set(domain.name, customer);
+  customer.count += 1;
+  customer.oldestAt = Math.min(customer.oldestAt, at);
+  if (at <= toldAt) return;
+  customer.freshCount += 1;
+  customer.fresh.push(held);
+  if (customer.fresh.length <= LISTED) return;
+  customer.fresh.sort((a, b) => a.hold.at - b.hold.at);
+  customer.fresh.shift();
+}
+
+function noticeLines({ domain, count, oldestAt, fresh, freshCount }: Customer, node: string) {
+  return [
+    `This is the mail gateway ${node}, which takes mail for ${domain.name}.`,
+    '',
+    'The following mail was accepted and could then not be delivered to your mail server. It is not',
+    'lost: it is kept at the gateway until somebody decides. The senders have not been told, for with',
+    'a forged sender such a notice would itself be spam.',
+    '',
+    'What to do: if your server should have taken it, mend that and ask the operator of the gateway to',
+    'release it ("sluice queue release ID"); if it is not wanted, ask to delete it.',
+    '',
+    ...(freshCount > fresh.length ? [`The newest ${fresh.length} of ${freshCount}:`, ''] : []),
+    ...fresh.flatMap(messageLines),
+    `In all ${count} held for ${domain.name}, the oldest since ${new Date(oldestAt).toISOString()}.`,
+  ];
+}
+
+function messageLines({ entry, hold }: Held): string[] {
+  const { recipients } = entry;
+  const named = recipients.slice(0, LISTED_RECIPIENTS).map(({ address }) => formatAddress(address));
+  const more =
+    recipients.length > named.length ? ` and ${recipients.length - named.length} more` : '';
+  return [
+    `${entry.id}  came ${new Date(entry.queuedAt).toISOString()}, ${entry.sizeBytes} bytes`,
+    `    from ${entry.reversePath === null ? '<>' : pathText(entry.reversePath)}`,
+    `    to   ${named.join(', ')}${more}`,
+    `    why  ${hold.reason}: ${hold.text}`,
+    '',
+  ];
+}

@@ -1,0 +1,88 @@
+/**
+ * Notices of the gateway itself on their way: durable in the spool before anybody counts on them,
+ * from the null reverse-path and never reported on, and by a route of their own: that of a hosted
+ * domain, else the smarthost or the MX of the address.
+ */
+import type { Clock } from '../base/clock.ts';
+import { CodedError, errorText } from '../base/errors.ts';
+import type { Ids } from '../base/ids.ts';
+import { messageId } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { Address } from '../mail/address.ts';
+import { pathText } from '../mail/address.ts';
+import { memoryContent } from '../mail/content.ts';
+import { buildNotice } from '../mail/notice.ts';
+import type { SpoolEntry } from '../mail/spool-entry.ts';
+import type { SpoolStore } from '../store/spool-store.ts';
+import { remoteLane } from './route.ts';
+
+export interface OwnMailOptions {
+  readonly store: Pick<SpoolStore, 'commit'>;
+  /** The one source of ids of the process. */
+  readonly ids: Ids;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly hostname: () => string;
+  readonly lifetimeMs: (lane: string) => number;
+  /** The hosted domain, by its own name, that mail for `domain` goes to; undefined: not ours. */
+  readonly hosted: (domain: string) => string | undefined;
+  readonly wake: (lane: string) => void;
+}
+
+export interface OwnNotice {
+  readonly to: Address;
+  readonly subject: string;
+  readonly lines: readonly string[];
+}
+
+/** Its client has no address: nobody sent it to us. */
+export function isOwnMail({ reversePath, client }: SpoolEntry): boolean {
+  return reversePath === null && client.address === '';
+}
+
+export class OwnMail {
+  readonly #options: OwnMailOptions;
+
+  constructor(options: OwnMailOptions) {
+    this.#options = options;
+  }
+
+  /** Whether it is in the spool; false when there is no room. Rejects when the store failed. */
+  async send({ to, subject, lines }: OwnNotice): Promise<boolean> {
+    const { store, ids, clock, log, hosted, wake } = this.#options;
+    const hostname = this.#options.hostname();
+    const dest = hosted(to.domain) ?? remoteLane(to.domain);
+    const now = clock.now();
+    const id = messageId(ids.session(), 1);
+    const notice = buildNotice({ hostname, id, at: now, to, subject, lines });
+    const entry: SpoolEntry = {
+      v: 1,
+      id,
+      dest,
+      direction: 'out',
+      reversePath: null,
+      parameters: {
+        ...(notice.isEightBit && { body: '8BITMIME' as const }),
+        ...(notice.isUtf8 && { smtpUtf8: true }),
+      },
+      recipients: [{ address: to, parameters: { notify: 'NEVER' } }],
+      sizeBytes: notice.bytes.length,
+      queuedAt: now,
+      expiresAt: now + this.#options.lifetimeMs(dest),
+      attempts: 0,
+      senderProven: false,
+      maybeDelivered: false,
+      client: { address: '', hello: hostname },
+    };
+    try {
+      await store.commit(entry, now, memoryContent([notice.bytes]));
+    } catch (error) {
+      if (!(error instanceof CodedError && error.code === 'STORE_FULL')) throw error;
+      log.emit('store.full', { id, err: errorText(error) });
+      return false;
+    }
+    log.emit('notice.out', { id, sid: id.slice(0, id.indexOf('.')), to: pathText(to), subject });
+    wake(dest);
+    return true;
+  }
+}

@@ -1,0 +1,85 @@
+/** Mail that waits for a person is not forgotten: its customer is told, and not too often. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { HeldMail } from '../../src/alerts/held-mail.ts';
+import type { OwnNotice } from '../../src/delivery/own-mail.ts';
+import type { Hold, SpoolEntry } from '../../src/mail/spool-entry.ts';
+import { MemoryTtlMap } from '../../src/store/memory/ttl-map.ts';
+import { CUSTOMER_DOMAIN } from '../support/customer-domain.ts';
+import { MINUTE, SchedulerRig } from '../support/scheduler-rig.ts';
+
+const HOUR = 60 * MINUTE;
+
+function watched() {
+  const rig = new SchedulerRig();
+  const notices: OwnNotice[] = [];
+  const domain = { ...CUSTOMER_DOMAIN, name: 'a.test', contact: 'postmaster@a.test' };
+  const map = new MemoryTtlMap(rig);
+  const make = () =>
+    new HeldMail({
+      store: rig.spool,
+      map,
+      own: {
+        send: async (notice) => {
+          notices.push(notice);
+          return true;
+        },
+      },
+      domainOf: ({ dest }) => (dest === 'a.test' ? domain : undefined),
+      hostname: () => 'mx1.example.net',
+      clock: rig.clock,
+      log: rig.log,
+    });
+  const hold = (reason: Hold['reason'], changes: Partial<SpoolEntry> = {}) =>
+    rig.mail(['anna@a.test'], {
+      hold: { by: 'gateway', at: rig.clock.now(), reason, text: '554 5.7.1 \u001b[1mno' },
+      ...changes,
+    });
+  return { rig, notices, make, hold };
+}
+
+test('the contact hears once an hour at most of what was held for good', async () => {
+  const { rig, notices, make, hold } = watched();
+  const held = make();
+  held.start();
+  const id = await hold('undeliverable');
+  await hold('by_hand');
+  await hold('outage');
+  await hold('spam');
+  await hold('undeliverable', { dest: 'b.test' });
+  await rig.clock.advance(2 * MINUTE);
+  assert.equal(notices.length, 1);
+  const [{ to, subject, lines } = { to: undefined, subject: '', lines: [] }] = notices;
+  assert.deepEqual(to, { local: 'postmaster', domain: 'a.test' });
+  assert.equal(subject, 'Mail for a.test is held: a message');
+  const text = lines.join('\n');
+  assert.match(text, new RegExp(`^${id} {2}came 2026-06-01T`, 'm'));
+  assert.match(text, /why {2}undeliverable: 554 5\.7\.1/);
+  assert.match(text, /In all 1 held for a\.test/);
+  for (let n = 0; n < 70; n++) await hold('expired');
+  await rig.clock.advance(30 * MINUTE);
+  assert.equal(notices.length, 1, 'not again within the hour');
+  await rig.clock.advance(HOUR);
+  assert.equal(notices.length, 2);
+  assert.equal(notices[1]?.subject, 'Mail for a.test is held: 70 messages');
+  assert.match(notices[1]?.lines.join('\n') ?? '', /The newest 50 of 70:[^]*In all 71 held/);
+  await rig.clock.advance(5 * HOUR);
+  assert.equal(notices.length, 2, 'nothing new, nothing said');
+  await held.stop();
+});
+
+test('a restart tells nobody anew, and a notice that is held itself makes no other', async () => {
+  const { rig, notices, make, hold } = watched();
+  const before = make();
+  before.start();
+  await hold('undeliverable');
+  await rig.clock.advance(2 * MINUTE);
+  await before.stop();
+  const after = make();
+  after.start();
+  await hold('undeliverable', { reversePath: null, client: { address: '', hello: 'mx1' } });
+  await rig.clock.advance(5 * HOUR);
+  assert.equal(notices.length, 1);
+  assert.deepEqual(after.oldest()?.count, 2, 'but the alert counts it');
+  await after.stop();
+});
