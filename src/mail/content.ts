@@ -1,6 +1,7 @@
 /**
  * The content of a message: the bytes between DATA and the final dot, dots un-stuffed, each line
- * ended by CRLF. Bytes stay bytes: content is never a string and is never written anew.
+ * ended by CRLF; only content that came by BDAT may end within a line. Bytes stay bytes: content is
+ * never a string and is never written anew.
  */
 export interface Content {
   readonly sizeBytes: number;

@@ -59,9 +59,11 @@ export class HeaderCollector {
   get isTooLarge(): boolean {
     return this.#state === 'too-large';
   }
-  /** The content begins with something else than a field or an empty line. */
+  /** The content begins with something else than a field or an empty line; known at its end. */
   get isMissing(): boolean {
-    return this.#state === 'none';
+    if (this.#state !== 'begin') return this.#state === 'none';
+    // A first line that never ended.
+    return this.#bytes.length > 0 && !isFieldLine(this.#bytes);
   }
   /** The header bytes with the CRLF of the last field, without the empty line. */
   get bytes(): Buffer {
@@ -142,6 +144,10 @@ function beginsWithField(bytes: Buffer): boolean | undefined {
   if (bytes[0] === CR) return true;
   const lf = bytes.indexOf(LF);
   if (lf < 0 && bytes.length < FIRST_LINE) return undefined;
-  const line = bytes.toString('latin1', 0, Math.min(lf < 0 ? bytes.length : lf, FIRST_LINE));
+  return isFieldLine(lf < 0 ? bytes : bytes.subarray(0, lf));
+}
+
+function isFieldLine(bytes: Buffer): boolean {
+  const line = bytes.toString('latin1', 0, Math.min(bytes.length, FIRST_LINE));
   return /^[\x21-\x39\x3b-\x7e]+[ \t]*:/.test(line) || line.startsWith('From ');
 }

@@ -102,6 +102,8 @@ export const replies = {
   senderOk: (): Reply => named(250, '2.1.0', 'Sender ok'),
   recipientOk: (): Reply => named(250, '2.1.5', 'Recipient ok'),
   startContent: (): Reply => ({ code: 354, lines: ['End data with <CR><LF>.<CR><LF>'] }),
+  /** Of content that comes in chunks; nothing is promised with it. */
+  chunkRead: (octets: number): Reply => named(250, '2.0.0', `${octets} octets read`),
   delivered: (id: string, text: string): Reply =>
     named(250, '2.0.0', `Ok: ${id} delivered${text === '' ? '' : `: ${foreignText(text)}`}`),
   queued: (id: string): Reply => named(250, '2.0.0', `Ok: ${id} queued`),
@@ -132,6 +134,7 @@ export const replies = {
   unknownCommand: (): Reply => named(500, '5.5.1', 'Command not recognized'),
   syntax: (text: string): Reply => named(501, '5.5.2', text),
   badArgument: (text: string): Reply => named(501, '5.5.4', text),
+  badChunk: (): Reply => closing(named(501, '5.5.4', 'Syntax: BDAT size [LAST]')),
   badAddress: (text: string): Reply => named(553, '5.1.3', text),
   badSenderAddress: (text: string): Reply => named(553, '5.1.7', text),
   notImplemented: (): Reply => named(502, '5.5.1', 'Command not implemented'),

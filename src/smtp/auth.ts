@@ -5,6 +5,7 @@
 import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
+import { faultReply } from './answer.ts';
 import type { Line } from './line-reader.ts';
 import type { SaslExchange, SaslStep } from './sasl.ts';
 import { beginExchange, isMechanism } from './sasl.ts';
@@ -40,8 +41,8 @@ export class Auth {
     return this.#keep(exchange, step);
   }
 
-  /** Takes a line within a login; `fault` answers one that is no line. */
-  respond(line: Line, fault: (line: Line) => Reply): SaslStep {
+  /** Takes a line within a login, which may be none. */
+  respond(line: Line): SaslStep {
     const exchange = this.#exchange;
     this.#exchange = undefined;
     if (line.kind === 'line' && exchange !== undefined) {
@@ -51,7 +52,7 @@ export class Auth {
       return failed(replies.authLineTooLong());
     }
     const isBareEnd = line.kind === 'fault' && line.fault.startsWith('bare');
-    return failed(isBareEnd ? fault(line) : replies.badAuthResponse());
+    return failed(isBareEnd ? faultReply(line.fault) : replies.badAuthResponse());
   }
 
   #keep(exchange: SaslExchange, step: SaslStep): SaslStep {

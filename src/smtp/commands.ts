@@ -44,7 +44,14 @@ export type Command =
   | { readonly verb: 'RCPT'; readonly recipient: Recipient }
   /** The mechanism in capitals, empty when it is no word; `initial` as sent, may be anything. */
   | { readonly verb: 'AUTH'; readonly mechanism: string; readonly initial: string | undefined }
-  | { readonly verb: Exclude<Verb, 'EHLO' | 'HELO' | 'MAIL' | 'RCPT' | 'AUTH'> };
+  | { readonly verb: 'BDAT'; readonly chunk: Chunk }
+  | { readonly verb: Exclude<Verb, 'EHLO' | 'HELO' | 'MAIL' | 'RCPT' | 'AUTH' | 'BDAT'> };
+
+/** The octets that follow a BDAT command, and whether they end the message (RFC 3030 2). */
+export interface Chunk {
+  readonly octets: number;
+  readonly isLast: boolean;
+}
 
 /** A line that is no command; `verb` is there when at least that could be read. */
 export interface Malformed {
@@ -65,6 +72,8 @@ const MAX_HELLO_NAME = 255;
 const MAX_VERB = 12;
 /** Names as real clients send them: single labels and underscores too. */
 const HELLO_NAME = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?$/;
+/** As many digits as a number holds exactly. */
+const CHUNK = /^(\d{1,15})( +LAST)?$/i;
 const MECHANISM = /^[A-Za-z0-9_-]{1,20}$/; // RFC 4422 3.1
 /** A request line, or the header field of one. */
 const HTTP = /^(?:[A-Z]{3,8} \S+ HTTP\/\d|[A-Z][A-Z-]{0,40}:(?: |$))/i;
@@ -85,7 +94,7 @@ const GRAMMARS: ReadonlyMap<string, readonly [Verb, Grammar]> = new Map(
     EXPN: () => ({ verb: 'EXPN' }),
     HELP: () => ({ verb: 'HELP' }),
     AUTH: auth,
-    BDAT: () => ({ verb: 'BDAT' }),
+    BDAT: bdat,
     ETRN: () => ({ verb: 'ETRN' }),
     XCLIENT: () => ({ verb: 'XCLIENT' }),
   } satisfies Record<Verb, Grammar>).map(([verb, grammar]) => [
@@ -112,6 +121,13 @@ function auth(argument: string): Command {
   const [word = '', initial, ...more] = argument.split(/ +/);
   const isPlain = more.length === 0 && MECHANISM.test(word);
   return { verb: 'AUTH', mechanism: isPlain ? word.toUpperCase() : '', initial };
+}
+
+/** Without the size nobody can tell what follows from commands: the refusal ends the session. */
+function bdat(argument: string): Command | Reply {
+  const [, octets, last] = CHUNK.exec(argument) ?? [];
+  if (octets === undefined) return replies.badChunk();
+  return { verb: 'BDAT', chunk: { octets: Number(octets), isLast: last !== undefined } };
 }
 
 function bare(verb: 'DATA' | 'RSET' | 'QUIT' | 'STARTTLS'): Grammar {

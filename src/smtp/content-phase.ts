@@ -9,23 +9,32 @@ import { ContentReader } from './content-reader.ts';
 import type { ContentSink } from './conversation.ts';
 import type { SessionSettings } from './session-settings.ts';
 
+/** Octets that are no commands, and what becomes of them. */
+export interface ContentInput {
+  /** Takes what came in, which it may change; times are of the monotonic clock. */
+  take(chunk: Buffer, at: number): ContentStep;
+  /** All of it was read: the answer to it. */
+  end(): Promise<Reply>;
+  /** The session is over before that. */
+  abort(): void;
+}
+
 /** Read in vain beyond twice the limit, so that a small limit still leaves room for a reply. */
-const OVERRUN_BYTES = 1024 * 1024;
+export const OVERRUN_BYTES = 1024 * 1024;
 
 export type ContentStep =
   | { readonly kind: 'more'; readonly busy: Promise<void> | undefined }
-  /** The final dot was read; `rest` is what follows it. */
+  /** All of it was read; `rest` is what follows. */
   | { readonly kind: 'end'; readonly busy: Promise<void> | undefined; readonly rest: Buffer }
   /** Enough: the session must be closed with this reply. */
   | { readonly kind: 'overrun'; readonly reply: Reply };
 
-export class ContentPhase {
+export class ContentPhase implements ContentInput {
   readonly #sink: ContentSink;
   readonly #settings: SessionSettings;
   readonly #reader: ContentReader;
   readonly #endAt: number;
 
-  /** `startedAt` and all other times are of the monotonic clock. */
   constructor(sink: ContentSink, settings: SessionSettings, startedAt: number) {
     this.#sink = sink;
     this.#settings = settings;

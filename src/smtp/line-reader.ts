@@ -103,6 +103,7 @@ export class LineReader {
 
   /** Gives back the end of a chunk that was taken: it comes before everything that is waiting. */
   giveBack(rest: Buffer): void {
+    if (rest.length === 0) return;
     this.#setHead(
       this.#at === this.#head.length ? rest : Buffer.concat([rest, this.#head.subarray(this.#at)]),
     );

@@ -5,7 +5,8 @@
  * taken wins all of it back but failed logins, so a long session that sends mail is never cut for a
  * few faults.
  */
-import type { Verb } from './commands.ts';
+import type { Chunk, Verb } from './commands.ts';
+import { OVERRUN_BYTES } from './content-phase.ts';
 import type { SessionLimits } from './session-settings.ts';
 
 /** What says nothing against a client once, and only keeps us busy a hundred times. */
@@ -20,6 +21,8 @@ export class Patience {
   #strikes = 0;
   #fruitless = 0;
   #notTaken = 0;
+  /** Of chunks that nobody wanted, since the last MAIL. */
+  #octetsInVain = 0;
 
   constructor(limits: SessionLimits) {
     this.#limits = limits;
@@ -29,7 +32,9 @@ export class Patience {
     return this.#errors;
   }
   get isOver(): boolean {
-    return this.#strikes + this.#failedLogins > this.#limits.errors;
+    const { errors, messageSize } = this.#limits;
+    if (this.#octetsInVain > 2 * messageSize + OVERRUN_BYTES) return true;
+    return this.#strikes + this.#failedLogins > errors;
   }
 
   error(): void {
@@ -45,9 +50,19 @@ export class Patience {
 
   /** A command that may be given now. RSET counts when it ends nothing: what it ends has counted. */
   command(verb: Verb, hasTransaction: boolean): void {
-    if (!FRUITLESS.has(verb) && (verb !== 'RSET' || hasTransaction)) return;
+    if (verb === 'MAIL') this.#octetsInVain = 0;
+    if (FRUITLESS.has(verb) || (verb === 'RSET' && !hasTransaction)) this.ledToNothing();
+  }
+
+  ledToNothing(): void {
     this.#fruitless += 1;
     if (this.#fruitless > this.#limits.fruitless) this.error();
+  }
+
+  /** Sent without waiting, as a recipient that is not taken: it has to be read all the same. */
+  chunkInVain({ octets }: Chunk): void {
+    this.#octetsInVain += octets;
+    this.recipientNotTaken();
   }
 
   recipientNotTaken(): void {
@@ -64,5 +79,6 @@ export class Patience {
     this.#strikes = 0;
     this.#fruitless = 0;
     this.#notTaken = 0;
+    this.#octetsInVain = 0;
   }
 }

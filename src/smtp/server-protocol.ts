@@ -9,41 +9,24 @@ import type { MailParameters, Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPositive, replies } from '../mail/reply.ts';
 import type { SessionView, TlsView } from '../mail/session-view.ts';
+import type { Answer, Said } from './answer.ts';
+import { answer, faultReply } from './answer.ts';
 import { Auth } from './auth.ts';
-import type { Command } from './commands.ts';
+import { ChunkedContent, ChunkInVain } from './chunk-phase.ts';
+import type { Chunk, Command } from './commands.ts';
 import { parseCommand } from './commands.ts';
-import type { ContentSink, Conversation, SessionSummary } from './conversation.ts';
-import type { Line, LineFault } from './line-reader.ts';
+import type { Conversation } from './conversation.ts';
+import type { Line } from './line-reader.ts';
 import { Patience } from './patience.ts';
 import type { SessionSettings } from './session-settings.ts';
 import type { Credentials, SaslStep } from './sasl.ts';
 import { MECHANISMS } from './sasl.ts';
 import type { SessionState } from './session-state.ts';
-import { denial, hasTransaction, stateAfter } from './session-state.ts';
-
-export interface Answer {
-  readonly reply: Reply;
-  /** Content follows, for this sink. */
-  readonly content?: ContentSink;
-  /** The TLS handshake follows. */
-  readonly startsTls?: boolean;
-  /** The session ends with this reply, and so. */
-  readonly end?: SessionSummary['end'];
-  /** What was wrong, when that ends the session: for the log. */
-  readonly what?: string;
-}
+import { denial, hasTransaction, stateAfter, stateAfterChunk } from './session-state.ts';
 
 const AUTH = /^AUTH(?: |$)/i;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-const FAULTS: Record<LineFault, Reply> = {
-  'bare-cr': replies.bareLineEnd('CR'),
-  'bare-lf': replies.bareLineEnd('LF'),
-  'too-long': replies.lineTooLong(),
-  control: replies.syntax('Control character in command'),
-  utf8: replies.syntax('Malformed UTF-8 in command'),
-};
 
 export class ServerProtocol {
   readonly #conversation: Conversation;
@@ -54,6 +37,8 @@ export class ServerProtocol {
   #state: SessionState = 'start';
   #recipients = 0;
   #smtpUtf8 = false;
+  /** Of a message that comes in chunks, from the first one that was taken. */
+  #chunks: ChunkedContent | undefined;
   readonly #patience: Patience;
   readonly #auth: Auth;
   /** From here on a line that is no command may be a secret. */
@@ -89,8 +74,8 @@ export class ServerProtocol {
 
   /** Obeys one line; a promise when the conversation has to be asked. */
   obey(line: Line): Promise<Answer> | Answer {
-    if (this.#auth.isOpen) return this.#login(this.#auth.respond(line, faultReply));
-    if (line.kind === 'fault') return this.#wrong(FAULTS[line.fault], line.fault);
+    if (this.#auth.isOpen) return this.#login(this.#auth.respond(line));
+    if (line.kind === 'fault') return this.#wrong(faultReply(line.fault), line.fault);
     if (AUTH.test(line.text)) this.#sawAuth = true;
     const command = parseCommand(line.text, {
       hostname: this.#settings.hostname,
@@ -99,18 +84,25 @@ export class ServerProtocol {
     // Out of sequence comes before malformed: the former is what the client must mend first.
     const denied = command.verb === undefined ? undefined : denial(this.#state, command.verb);
     const shown = this.#sawAuth ? (command.verb ?? 'after AUTH') : line.text;
-    if (denied !== undefined) return this.#wrong(denied, shown);
+    if ('chunk' in command) return this.#bdat(command.chunk, denied);
+    const isHopeless = 'reply' in command && command.reply.closes === true;
+    if (denied !== undefined && !isHopeless) return this.#wrong(denied, shown);
     if ('reply' in command) return this.#wrong(command.reply, shown);
     this.#patience.command(command.verb, this.hasTransaction);
     if (this.#patience.isOver) return this.#enough(`${command.verb} again and again`);
     return this.#serve(command);
   }
 
-  /** The content was read and judged. */
-  contentEnded(reply: Reply): Answer {
+  /** The content was read and judged, or a chunk of it was read. */
+  contentEnded(reply: Reply): Said {
+    if (this.#state !== 'content') return answer(reply); // to a chunk in vain
+    const isLast = this.#chunks?.isLast ?? true;
+    const goesOn = !isLast && isPositive(reply);
+    this.#setState(stateAfterChunk('content', isLast, goesOn));
+    if (goesOn) return answer(reply);
+    this.#chunks = undefined;
     if (isPositive(reply)) this.#patience.messageTaken();
     else this.#patience.messageRefused();
-    this.#setState('ready');
     return answer(reply);
   }
 
@@ -124,12 +116,13 @@ export class ServerProtocol {
 
   /** The transaction is over without content, if one is open. */
   endTransaction(): void {
-    if (!this.hasTransaction) return;
-    this.#conversation.reset();
-    this.#setState('ready');
+    if (this.#chunks !== undefined) this.#chunks.abort();
+    else if (this.hasTransaction) this.#conversation.reset();
+    this.#chunks = undefined;
+    if (this.#state !== 'start') this.#setState('ready');
   }
 
-  #serve(command: Command): Promise<Answer> | Answer {
+  #serve(command: Exclude<Command, { verb: 'BDAT' }>): Promise<Answer> | Answer {
     const { hostname, limits } = this.#settings;
     switch (command.verb) {
       case 'EHLO':
@@ -164,7 +157,6 @@ export class ServerProtocol {
       case 'AUTH':
         return this.#login(this.#auth.begin(command.mechanism, command.initial));
       case 'EXPN':
-      case 'BDAT':
       case 'ETRN':
       case 'XCLIENT':
         return this.#wrong(replies.notImplemented(), command.verb);
@@ -194,6 +186,7 @@ export class ServerProtocol {
       'SMTPUTF8',
       'ENHANCEDSTATUSCODES',
       'DSN',
+      'CHUNKING',
     ];
     if (this.#tls === 'starttls' && this.#view.tls === undefined) extensions.push('STARTTLS');
     if (this.#auth.isOffered) extensions.push(`AUTH ${MECHANISMS.join(' ')}`);
@@ -254,6 +247,44 @@ export class ServerProtocol {
     return answer(taken);
   }
 
+  /** RFC 3030 2: whatever becomes of a chunk, its octets are read before it is answered. */
+  #bdat(chunk: Chunk, denied: Reply | undefined): Promise<Answer> | Answer {
+    // Behind a chunk that failed, others may have been sent without waiting.
+    if (denied !== undefined && this.#state !== 'spoilt') this.#patience.error();
+    if (chunk.octets === 0 && !chunk.isLast) this.#patience.ledToNothing();
+    if (this.#patience.isOver) return this.#enough('BDAT');
+    if (denied !== undefined) return this.#inVain(chunk, denied);
+    return this.#chunks === undefined
+      ? this.#firstChunk(chunk)
+      : this.#nextChunk(this.#chunks, chunk);
+  }
+
+  async #firstChunk(chunk: Chunk): Promise<Answer> {
+    const taken = await this.#conversation.data();
+    if (!('write' in taken)) return this.#inVain(chunk, taken);
+    this.#chunks = new ChunkedContent(taken, this.#settings);
+    return this.#nextChunk(this.#chunks, chunk);
+  }
+
+  async #nextChunk(content: ChunkedContent, chunk: Chunk): Promise<Answer> {
+    this.#setState('content');
+    if (content.open(chunk)) return { chunk: content };
+    const refusal = await content.refuseSize();
+    this.#chunks = undefined;
+    this.#patience.messageRefused();
+    this.#setState('ready');
+    return this.#inVain(chunk, refusal);
+  }
+
+  /** The message has failed; what follows of it is read and thrown away, within bounds. */
+  #inVain(chunk: Chunk, refusal: Reply): Answer {
+    this.endTransaction();
+    this.#setState(stateAfterChunk(this.#state, chunk.isLast, false));
+    this.#patience.chunkInVain(chunk);
+    if (this.#patience.isOver) return { reply: refusal, end: 'errors', what: 'overrun' };
+    return { chunk: new ChunkInVain(chunk, refusal, this.#settings) };
+  }
+
   #startTls(): Answer {
     if (this.#view.tls !== undefined) {
       return this.#wrong(replies.badSequence('TLS is active already'), 'STARTTLS');
@@ -262,7 +293,7 @@ export class ServerProtocol {
     return { reply: replies.startTls(), startsTls: true };
   }
 
-  #done(verb: 'EHLO' | 'HELO' | 'MAIL' | 'RCPT' | 'DATA', reply: Reply): Answer {
+  #done(verb: 'EHLO' | 'HELO' | 'MAIL' | 'RCPT' | 'DATA', reply: Reply): Said {
     this.#setState(stateAfter(this.#state, verb, isPositive(reply)));
     return answer(reply);
   }
@@ -291,13 +322,4 @@ export class ServerProtocol {
   #setState(state: SessionState): void {
     this.#state = state;
   }
-}
-
-/** An answer of the conversation, which may want the session to end. */
-function answer(reply: Reply): Answer {
-  return reply.closes === true ? { reply, end: 'refused' } : { reply };
-}
-
-function faultReply(line: Line): Reply {
-  return line.kind === 'fault' ? FAULTS[line.fault] : replies.badAuthResponse();
 }

@@ -13,23 +13,41 @@ export type SessionState =
   | 'mail' // a reverse-path was taken
   | 'refused' // and all recipients so far were refused
   | 'rcpt' // and at least one recipient was taken
-  | 'content'; // the content is being read
+  | 'content' // the content, or a chunk of it, is being read
+  | 'chunks' // chunks of the content were taken, and more are to come
+  | 'spoilt'; // the message has failed with one of its chunks; more may be on their way
 
 const helloFirst = (): Reply => replies.badSequence('Send EHLO or HELO first');
 const mailFirst = (): Reply => replies.badSequence('Send MAIL first');
 const rcptFirst = (): Reply => replies.badSequence('Send RCPT first');
 const nested = (): Reply => replies.badSequence('A transaction is open already');
+const inChunks = (): Reply => replies.badSequence('Send BDAT or RSET');
+const failed = (): Reply => replies.badSequence('The message has failed');
 const notWithin = (): Reply => replies.badSequence('Not within a transaction');
 
 type Denials = Partial<Record<Verb, () => Reply>>;
 
 /** A verb that a row does not name is allowed in that state. */
 const DENIALS: Record<SessionState, Denials> = {
-  start: { AUTH: helloFirst, MAIL: helloFirst, RCPT: helloFirst, DATA: helloFirst },
-  ready: { RCPT: mailFirst, DATA: mailFirst },
-  mail: { MAIL: nested, DATA: rcptFirst, STARTTLS: notWithin, AUTH: notWithin },
-  refused: { MAIL: nested, DATA: replies.noValidRecipients, STARTTLS: notWithin, AUTH: notWithin },
+  start: {
+    AUTH: helloFirst,
+    MAIL: helloFirst,
+    RCPT: helloFirst,
+    DATA: helloFirst,
+    BDAT: helloFirst,
+  },
+  ready: { RCPT: mailFirst, DATA: mailFirst, BDAT: mailFirst },
+  mail: { MAIL: nested, DATA: rcptFirst, BDAT: rcptFirst, STARTTLS: notWithin, AUTH: notWithin },
+  refused: {
+    MAIL: nested,
+    DATA: replies.noValidRecipients,
+    BDAT: replies.noValidRecipients,
+    STARTTLS: notWithin,
+    AUTH: notWithin,
+  },
   rcpt: { MAIL: nested, STARTTLS: notWithin, AUTH: notWithin },
+  chunks: { MAIL: nested, RCPT: inChunks, DATA: inChunks, STARTTLS: notWithin, AUTH: notWithin },
+  spoilt: { RCPT: mailFirst, DATA: mailFirst, BDAT: failed },
   content: {},
 };
 
@@ -37,9 +55,20 @@ export function denial(state: SessionState, verb: Verb): Reply | undefined {
   return DENIALS[state][verb]?.();
 }
 
-/** A transaction is open from an accepted MAIL to its end. */
+/** A transaction is open from an accepted MAIL to its end; a message that has failed ends it. */
 export function hasTransaction(state: SessionState): boolean {
-  return state !== 'start' && state !== 'ready';
+  return state !== 'start' && state !== 'ready' && state !== 'spoilt';
+}
+
+/** The state behind a chunk: `goesOn` says whether the message is still to be had. */
+export function stateAfterChunk(
+  state: SessionState,
+  isLast: boolean,
+  goesOn: boolean,
+): SessionState {
+  if (state === 'start') return state;
+  if (goesOn) return 'chunks';
+  return isLast ? 'ready' : 'spoilt';
 }
 
 /** The state that an answered command leads to; `taken` says whether the answer was positive. */

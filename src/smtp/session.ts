@@ -9,10 +9,11 @@ import { CodedError } from '../base/errors.ts';
 import type { Reply } from '../mail/reply.ts';
 import { formatReply, isPositive, replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
+import type { Answer } from './answer.ts';
+import type { ContentInput } from './content-phase.ts';
 import { ContentPhase } from './content-phase.ts';
 import type { Conversation, SessionSummary } from './conversation.ts';
 import { LineReader } from './line-reader.ts';
-import type { Answer } from './server-protocol.ts';
 import { ServerProtocol } from './server-protocol.ts';
 import { SessionLog } from './session-log.ts';
 import type { SessionOptions } from './session-settings.ts';
@@ -41,7 +42,7 @@ export class Session implements WireListener {
   /** How it ends, from the moment that this is certain. */
   #end: End | undefined;
   #stopping = false;
-  #content: ContentPhase | undefined;
+  #content: ContentInput | undefined;
   #bytesRead = 0;
 
   constructor(socket: Socket, view: SessionView, options: SessionOptions) {
@@ -181,6 +182,11 @@ export class Session implements WireListener {
   }
 
   #give(answer: Answer): Promise<void> | undefined {
+    if ('chunk' in answer) {
+      this.#content = answer.chunk;
+      this.#arm('content');
+      return this.#takeContent(answer.chunk, Buffer.alloc(0)); // there are chunks without octets
+    }
     if (answer.end !== undefined) {
       if (answer.end === 'errors') this.#log.brokeProtocol(answer.what ?? '');
       this.#close(answer.end, answer.reply);
@@ -210,7 +216,7 @@ export class Session implements WireListener {
     this.#arm('command');
   }
 
-  #takeContent(content: ContentPhase, chunk: Buffer): Promise<void> | undefined {
+  #takeContent(content: ContentInput, chunk: Buffer): Promise<void> | undefined {
     this.#arm();
     const step = content.take(chunk, this.#options.clock.mono());
     switch (step.kind) {
@@ -228,13 +234,13 @@ export class Session implements WireListener {
     }
   }
 
-  async #endContent(content: ContentPhase, busy: Promise<void> | undefined): Promise<void> {
+  async #endContent(content: ContentInput, busy: Promise<void> | undefined): Promise<void> {
     if (busy !== undefined) await busy;
     if (this.#end !== undefined) return;
     // From here on the conversation knows that the content is whole: no abort any more.
     this.#content = undefined;
     const { reply, end } = this.#protocol.contentEnded(await content.end());
-    if (isPositive(reply)) this.#timer.messageTaken();
+    if (isPositive(reply) && !this.#protocol.hasTransaction) this.#timer.messageTaken();
     this.#arm('command');
     if (end === undefined) this.#say(reply);
     else this.#close(end, reply);

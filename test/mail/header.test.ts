@@ -54,6 +54,11 @@ test('content whose first line is no field has no header, however it is cut and 
       assert.equal(header.bytes.length, 0);
     }
   }
+  // A line that never ends: only content that came in chunks.
+  for (const begin of ['hello', ' folded', ':']) {
+    for (const sizes of [1, 5000]) assert.equal(collected(begin, sizes).isMissing, true, begin);
+  }
+  for (const begin of ['', 'Subject: x']) assert.equal(collected(begin, 1).isMissing, false, begin);
   for (const begin of ['Subject: x\r\n', '\r\nbody\r\n', 'From anna Mon\r\n', 'A : b\r\n']) {
     for (const sizes of [1, 7, 5000]) assert.equal(collected(begin, sizes).isMissing, false, begin);
   }

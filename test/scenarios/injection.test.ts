@@ -22,7 +22,7 @@ before(async () => {
   await destination.start();
   const list = '{ list: [anna@listed.example] }';
   gateway = await Gateway.run({
-    node: 'queue: { probe: 100ms }',
+    node: 'queue: { probe: 100ms, retry: [1s] }',
     listeners:
       '[{ name: mx, address: "127.0.0.1:0", tls: starttls }, { name: tls, address: "127.0.0.1:0", tls: implicit }]',
     domains: {
@@ -93,6 +93,47 @@ test('a header of a megabyte is refused once it is whole, and the session lives 
   const endless = `X-Long: ${'x'.repeat(1_000_000)}`;
   assert.match(await talk.send('', ['a@example.org'], endless), /^552 5\.3\.4 /);
   assert.match(await talk.send('', ['a@example.org'], MAIL), /^250 /);
+  await talk.quit();
+});
+
+test('content that came in chunks arrives as it was, with its dots and without an end of line', async () => {
+  const talk = await SmtpTalk.greeted(gateway.port());
+  /** The reply to each chunk, sent without waiting. */
+  const inChunks = async (...chunks: string[]): Promise<string[]> => {
+    talk.write('MAIL FROM:<>\r\nRCPT TO:<a@example.org>\r\n');
+    for (const [index, chunk] of chunks.entries()) {
+      const last = index === chunks.length - 1 ? ' LAST' : '';
+      talk.write(`BDAT ${chunk.length}${last}\r\n${chunk}`);
+    }
+    assert.match(await talk.reply(), /^250 2\.1\.0/);
+    assert.match(await talk.reply(), /^250 2\.1\.5/);
+    const replies: string[] = [];
+    for (const _ of chunks) replies.push(await talk.reply());
+    return replies;
+  };
+  const arrivedBelowOurs = () => {
+    const text = destination.arrived.at(-1)?.content.toString('latin1') ?? '';
+    return text.replace(/^Received: .*\r\n(?:\t.*\r\n)+/, '');
+  };
+  const dots = '\r\n.\r\n..\r\nMAIL FROM:<evil@client.example>\r\n.';
+  const replies = await inChunks('Subject: x\r', `\n${dots.slice(0, 3)}`, dots.slice(3));
+  assert.match(replies[2] ?? '', /^250 2\.0\.0 Ok: \S+ delivered/);
+  assert.equal(arrivedBelowOurs(), `Subject: x\r\n${dots}\r\n`);
+
+  // By way of the queue.
+  let refusals = 0;
+  destination.behaviour = { final: () => (refusals++ === 0 ? '451 4.3.0 Later' : '250 2.0.0 Ok') };
+  assert.match((await inChunks('Subject: y\r\n\r\n.', '')).at(-1) ?? '', /^250 \S+ Ok: \S+ queued/);
+  await until('delivery from the queue', () => destination.arrived.length === 2);
+  destination.behaviour = {};
+  assert.equal(arrivedBelowOurs(), 'Subject: y\r\n\r\n.\r\n');
+
+  // What is no field must not run into ours, even without an end of line.
+  await inChunks(' folded');
+  assert.equal(arrivedBelowOurs(), '\r\n folded\r\n');
+
+  const header = `X-Long: ${'x'.repeat(900)}\r\n`.repeat(300);
+  assert.match((await inChunks(header, header)).at(-1) ?? '', /^552 5\.3\.4 Message header/);
   await talk.quit();
 });
 

@@ -23,6 +23,10 @@ const STATES: Readonly<Record<string, string>> = {
   rcpt: 'EHLO client.test\r\nMAIL FROM:<a@client.test>\r\nRCPT TO:<b@example.test>\r\n',
   content:
     'EHLO client.test\r\nMAIL FROM:<a@client.test>\r\nRCPT TO:<slow@example.test>\r\nDATA\r\n',
+  chunks:
+    'EHLO client.test\r\nMAIL FROM:<a@client.test>\r\nRCPT TO:<slow@example.test>\r\nBDAT 3\r\nx\r\n',
+  spoilt:
+    'EHLO client.test\r\nMAIL FROM:<a@client.test>\r\nRCPT TO:<b@example.test>\r\nBDAT 2\r\n\rxBDAT 9\r\n',
 };
 
 const WORDS = [
@@ -34,11 +38,18 @@ const WORDS = [
   ...['\xff', '\xc3\xa4', '\x16\x03\x01\x02', 'GET / HTTP/1.1', 'x'.repeat(3000), '99999999999'],
 ];
 
-function noise(random: SeededRandom): Buffer {
+/** Chunks alone may make content that ends within a line, so they are tried apart. */
+const CHUNK_WORDS = [
+  ...['BDAT 5\r\n', 'BDAT 40\r\n', 'BDAT 9 LAST\r\n', 'BDAT 0 LAST\r\n', 'BDAT 3000\r\n'],
+  ...['MAIL FROM:<a@client.test>\r\n', 'RCPT TO:<b@example.test>\r\n', 'bdat 2 last\r\n'],
+];
+
+function noise(random: SeededRandom, inChunks: boolean): Buffer {
   const pick = (limit: number) => Math.floor(random() * limit);
   if (pick(8) === 0) return Buffer.from(Array.from({ length: 200 }, () => pick(256)));
   // Half of the rounds know no bare line end, which would end them early.
-  const words = pick(2) === 0 ? WORDS : WORDS.filter((word) => word !== '\r' && word !== '\n');
+  const known = inChunks ? [...WORDS, ...CHUNK_WORDS, ...CHUNK_WORDS] : WORDS;
+  const words = pick(2) === 0 ? known : known.filter((word) => word !== '\r' && word !== '\n');
   let text = '';
   for (let i = 0; i < 40; i++) text += words[pick(words.length)] ?? '';
   return Buffer.from(text, 'latin1');
@@ -61,10 +72,11 @@ const contexts = await loadTestContexts();
 for (const [state, prefix] of Object.entries(STATES)) {
   test(`noise from state ${state}, seed ${SEED}`, async () => {
     const random = seededRandom(SEED);
+    const inChunks = prefix.includes('BDAT');
     const server = await startServer(contexts);
     try {
       for (let round = 0; round < ROUNDS; round++) {
-        const bytes = Buffer.concat([Buffer.from(prefix, 'latin1'), noise(random)]);
+        const bytes = Buffer.concat([Buffer.from(prefix, 'latin1'), noise(random, inChunks)]);
         const told = `round ${round}: ${JSON.stringify(bytes.toString('latin1'))}`;
         const client = await DialogClient.open(server.port);
         await client.until(told, (received, closed) => closed || received.includes('\r\n'));
@@ -83,7 +95,7 @@ for (const [state, prefix] of Object.entries(STATES)) {
       }
       assert.equal(server.program.summaries.length, ROUNDS);
       for (const content of server.program.contents) {
-        assert.match(content.toString('latin1'), /^$|\r\n$/);
+        if (!inChunks) assert.match(content.toString('latin1'), /^$|\r\n$/);
         assert.doesNotMatch(content.toString('latin1'), /\r(?!\n)|(?<!\r)\n/);
       }
     } finally {

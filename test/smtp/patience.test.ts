@@ -24,6 +24,9 @@ const STEPS: readonly [what: string, step: (patience: Patience) => void, times: 
   ['RSET that ends nothing', (p) => p.command('RSET', false), 6],
   ['RSET that ends a transaction', (p) => p.command('RSET', true), Infinity],
   ['RCPT', (p) => p.command('RCPT', true), Infinity],
+  ['chunks of nothing', (p) => p.ledToNothing(), 6],
+  ['chunks in vain', (p) => p.chunkInVain({ octets: 1, isLast: false }), 7],
+  ['much in vain', (p) => p.chunkInVain({ octets: 50_000_000, isLast: true }), 3],
   ['recipients not taken', (p) => p.recipientNotTaken(), 7],
 ];
 

@@ -97,6 +97,38 @@ test('content that stops coming is given up, and nothing of it counts', async ()
   });
 });
 
+test('a chunk that stops coming is given up, wanted or not', async () => {
+  await withServer({ clock: hurried }, async (server) => {
+    const talk = await SmtpTalk.greeted(server.port);
+    await talk.say('MAIL FROM:<a@client.test>');
+    await talk.say('RCPT TO:<b@example.test>');
+    talk.write('BDAT 100 LAST\r\nhalf a message\r\n');
+    assert.match(await talk.reply(), /^421 4\.4\.2/);
+    await until('abort', () => server.program.calls.includes('abort'));
+    assert.deepEqual(server.program.contents, []);
+    const other = await SmtpTalk.greeted(server.port);
+    other.write('BDAT 100 LAST\r\nhalf of what nobody wants\r\n');
+    assert.match(await other.reply(), /^421 4\.4\.2/);
+  });
+});
+
+test('a message in very many chunks costs time linear in them', async () => {
+  await withServer({}, async (server) => {
+    const talk = await SmtpTalk.greeted(server.port);
+    await talk.say('MAIL FROM:<a@client.test>');
+    await talk.say('RCPT TO:<b@example.test>');
+    talk.socket.removeAllListeners('data').resume(); // its replies are not what is measured
+    const before = process.cpuUsage();
+    talk.write('BDAT 1\r\nx'.repeat(50_000));
+    talk.write('BDAT 0 LAST\r\n');
+    await until('message', () => server.program.contents.length === 1, 20_000);
+    assert.equal(server.program.contents[0]?.length, 50_000);
+    const ms = process.cpuUsage(before).user / 1000;
+    assert.ok(ms < 5_000, `${ms} ms`); // quadratic cost would take a minute
+    talk.socket.destroy();
+  });
+});
+
 test('content that drips for ever is given up as well', async () => {
   await withServer({ clock: hurried, timeouts: { contentInAll: 300_000 } }, async (server) => {
     const talk = await inContent(server);
