@@ -6,6 +6,7 @@
 
 export const ALERT_KINDS = [
   'destination_down',
+  'destination_hinders',
   'queue_old',
   'queue_long',
   'disk_low',

@@ -9,6 +9,8 @@ export interface Present {
     readonly downSince: number | undefined;
     readonly text: string;
     readonly waiting: number;
+    /** What it does against our mail, in words. */
+    readonly hindrances: readonly { readonly since: number; readonly text: string }[];
   }[];
   readonly waiting: number;
   /** The message that has waited longest for its destination. */
@@ -36,6 +38,7 @@ const NAMED_DOMAINS = 5;
 export function conditionsOf(present: Present, thresholds: Thresholds): Condition[] {
   return [
     ...downDestinations(present),
+    ...hinderingDestinations(present),
     ...queueConditions(present, thresholds),
     ...heldConditions(present, thresholds),
     ...diskConditions(present, thresholds),
@@ -46,12 +49,23 @@ export function conditionsOf(present: Present, thresholds: Thresholds): Conditio
 function downDestinations({ destinations }: Present): Condition[] {
   return destinations.flatMap(({ key, domains, downSince, text, waiting }) => {
     if (downSince === undefined) return [];
-    const more =
-      domains.length > NAMED_DOMAINS ? ` and ${domains.length - NAMED_DOMAINS} more` : '';
-    const whose = `${domains.slice(0, NAMED_DOMAINS).join(', ')}${more}`;
-    const what = `the server of ${whose} does not answer: ${text}; ${waiting} messages wait for it`;
+    const what = `the server of ${namesOf(domains)} does not answer: ${text}; ${waiting} messages wait for it`;
     return [{ kind: 'destination_down', subject: key, since: downSince, text: what }];
   });
+}
+
+function hinderingDestinations({ destinations }: Present): Condition[] {
+  return destinations.flatMap(({ key, domains, hindrances }) => {
+    if (hindrances.length === 0) return [];
+    const since = Math.min(...hindrances.map((one) => one.since));
+    const text = `the server of ${namesOf(domains)} ${hindrances.map((one) => one.text).join('; ')}`;
+    return [{ kind: 'destination_hinders', subject: key, since, text }];
+  });
+}
+
+function namesOf(domains: readonly string[]): string {
+  const more = domains.length > NAMED_DOMAINS ? ` and ${domains.length - NAMED_DOMAINS} more` : '';
+  return `${domains.slice(0, NAMED_DOMAINS).join(', ')}${more}`;
 }
 
 function queueConditions(

@@ -144,10 +144,7 @@ function factLines(row: Row, now: number): string[] {
       `${textOf(row, 'state')}${since === undefined ? '' : ` for ${ageText(now - since)}`}`,
     ],
     ...rowsOf(row, 'holds').map((hold): [string, string] => ['held', holdText(hold, now)]),
-    ...rowsOf(row, 'habits').map((seen): [string, string] => [
-      'warning',
-      `${textOf(seen, 'domain')}: ${textOf(seen, 'advice')}`,
-    ]),
+    ...rowsOf(row, 'habits').map((seen): [string, string] => ['warning', habitText(seen, now)]),
     ['good answer', ago('good_at')],
     ['last seen', `${ago('last_at')}: ${textOf(row, 'last') || '-'}`],
     ['next probe', untilText(now, timeOf(row, 'next_probe_at')) || '-'],
@@ -165,6 +162,14 @@ function factLines(row: Row, now: number): string[] {
     ],
   ];
   return facts.map(([name, value]) => `${name.padEnd(12)} ${value}`);
+}
+
+/** `since 3d: greylists this gateway: ...; what to do (last: 450 4.2.0 Greylisted)` */
+function habitText(seen: Row, now: number): string {
+  const domain = textOf(seen, 'domain');
+  const evidence = textOf(seen, 'evidence');
+  const whose = domain === '' ? `since ${sinceText(now, timeOf(seen, 'since'))}` : domain;
+  return `${whose}: ${textOf(seen, 'advice')}${evidence === '' ? '' : ` (last: ${evidence})`}`;
 }
 
 /** `example.org by root for 2h: maintenance` */

@@ -12,7 +12,7 @@ import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
 import { jsonLine } from './listing.ts';
 import { ageText, sinceText } from './quantity.ts';
-import { asRow, numberOf, rowOf, rowsOf, textOf, timeOf } from './row-reader.ts';
+import { asRow, numberOf, rowOf, rowsOf, textOf, timeOf, wordsOf } from './row-reader.ts';
 import { coloured, printable } from './terminal.ts';
 
 /** How long `stop` waits for open transactions to end. */
@@ -95,6 +95,7 @@ function statusParts(row: Row): readonly string[] {
     `queue ${textOf(queue, 'messages')}${oldest === undefined ? '' : ` (oldest ${hours(oldest)})`}`,
     ...(held > 0 ? [`held ${held}`] : []),
     ...downDestinations(row),
+    ...hinderingDestinations(row),
     ...(scanners.length > 0 ? [`scanners ${scanners.join(' ')}`] : []),
     `config loaded ${loadedAt === undefined ? '-' : new Date(loadedAt).toTimeString().slice(0, 5)}`,
     ...(config['stale'] === true ? ['(the newest one was refused: see the log)'] : []),
@@ -126,6 +127,17 @@ function downDestinations(row: Row): string[] {
     .map((one) => `${textOf(one, 'name')} for ${sinceText(now, timeOf(one, 'since'))}`);
   const more = down.length - named.length;
   return [`destinations down: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`];
+}
+
+/** `destinations to look at: 192.0.2.10:25 (greylists), ... and 3 more` */
+function hinderingDestinations(row: Row): string[] {
+  const all = rowsOf(rowOf(row, 'destinations'), 'hindering');
+  if (all.length === 0) return [];
+  const named = all
+    .slice(0, NAMED_DESTINATIONS)
+    .map((one) => `${textOf(one, 'name')} (${[...new Set(wordsOf(one, 'habits'))].join(', ')})`);
+  const more = all.length - named.length;
+  return [`destinations to look at: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`];
 }
 
 /** `00:12:40` */

@@ -106,6 +106,17 @@ export interface DomainView {
   readonly file: string;
 }
 
+export interface HabitView {
+  /** The domain it was seen with; undefined when it is the server's way with all of them. */
+  readonly domain?: string;
+  readonly habit: 'accepts_all' | 'refuses_late' | 'greylists' | 'limits' | 'tarpits';
+  readonly since: number;
+  readonly lastAt?: number;
+  /** What showed it last. */
+  readonly evidence?: string;
+  readonly advice: string;
+}
+
 export interface DestinationView {
   readonly name: string;
   readonly domains: readonly string[];
@@ -120,13 +131,8 @@ export interface DestinationView {
   readonly nextProbeAt: number | undefined;
   /** Of its domains, those whose mail an operator holds. */
   readonly holds: readonly HoldView[];
-  /** What makes its answers about recipients worth little, and what to do about it. */
-  readonly habits: readonly {
-    readonly domain: string;
-    readonly habit: 'accepts_all' | 'refuses_late';
-    readonly since: number;
-    readonly advice: string;
-  }[];
+  /** What it does that it ought not to, and what to do about it. */
+  readonly habits: readonly HabitView[];
   /** Messages that wait for it. */
   readonly waiting: number;
 }

@@ -124,6 +124,9 @@ export function statusRow(
         .map(({ name, domains, since, lastText, waiting }) => {
           return { name, domains, since: iso(since), last: lastText, waiting };
         }),
+      hindering: destinations
+        .map(({ name, habits }) => ({ name, habits: habits.map(({ habit }) => habit) }))
+        .filter(({ habits }) => habits.length > 0),
     },
     config: { file: config.file, loaded_at: iso(config.loadedAt), stale: config.stale },
   };
@@ -149,7 +152,11 @@ export function destinationRow(destination: DestinationView): Row {
     last: lastText,
     last_at: iso(lastAt),
     holds: holds.map(({ at, until, ...hold }) => ({ at: iso(at), until: iso(until), ...hold })),
-    habits: habits.map((seen) => ({ ...seen, since: iso(seen.since) })),
+    habits: habits.map(({ since: from, lastAt: seenAt, ...seen }) => ({
+      ...seen,
+      since: iso(from),
+      last_at: iso(seenAt),
+    })),
     next_probe_at: iso(nextProbeAt),
   };
 }

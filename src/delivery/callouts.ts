@@ -10,7 +10,9 @@ import type { SmtpClient } from '../smtp/client.ts';
 import type { CalloutAnswer, Question } from './callout.ts';
 import { askRecipient } from './callout.ts';
 import type { Connections } from './connections.ts';
+import { treatmentWithoutHost } from './treatment.ts';
 import type { Observation } from './destination-health.ts';
+import type { Treatment } from './hindrances.ts';
 import { nameOf } from './host-walk.ts';
 import { Permits } from './permits.ts';
 
@@ -25,6 +27,7 @@ export interface CalloutDeps {
   readonly clock: Clock;
   readonly connections: Connections;
   readonly observe: (key: string, observation: Observation) => void;
+  readonly noteTreatment: (key: string, seen: Treatment) => void;
 }
 
 export class Callouts {
@@ -69,12 +72,15 @@ export class Callouts {
     signal: AbortSignal,
     outer: AbortSignal | undefined,
   ): Promise<CalloutAnswer> {
-    const { clock, connections, observe } = this.#deps;
+    const { clock, connections, observe, noteTreatment } = this.#deps;
     const startedAt = clock.mono();
+    let envelopeMs: number | undefined;
     const attempt = await connections.use(
       destination,
       async (client) => {
+        const askedAt = clock.mono();
         const value = await askRecipient(client, question);
+        envelopeMs = value.lost ? undefined : clock.mono() - askedAt;
         return { value, gotNowhere: value.lost };
       },
       signal,
@@ -83,14 +89,20 @@ export class Callouts {
     const stopped = outer?.aborted === true;
     if (attempt.kind === 'no-host') {
       const { text, unreachable, reply } = attempt.why;
-      if (!stopped)
+      if (!stopped) {
         observe(destination.key, { kind: unreachable ? 'unreachable' : 'temporary', text });
+        noteTreatment(destination.key, treatmentWithoutHost(attempt));
+      }
       return { kind: 'unsure', text, unreachable, ...(reply && { reply }) };
     }
     const { answer, lost, putOff } = attempt.value;
     const ms = clock.mono() - startedAt;
-    if (!stopped)
+    if (!stopped) {
       observe(destination.key, observationOf(attempt.client, answer, lost || putOff, ms));
+      const isGood = answer.kind !== 'unsure';
+      const refusals = answer.kind === 'known' || answer.reply === undefined ? [] : [answer.reply];
+      noteTreatment(destination.key, { refusals, envelopeMs, isGood });
+    }
     return answer;
   }
 

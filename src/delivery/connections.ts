@@ -23,7 +23,8 @@ export type Attempt<T> =
       readonly value: T;
       readonly connectMs: number;
     }
-  | { readonly kind: 'no-host'; readonly why: NoHost }
+  /** `beside`: other connections to it that were at work. */
+  | { readonly kind: 'no-host'; readonly why: NoHost; readonly beside: number }
   /** No permit for a connection in time, or the gateway is stopping. */
   | { readonly kind: 'busy' };
 
@@ -34,7 +35,8 @@ export class Connections {
   readonly #clock: Clock;
   readonly #pool: ConnectionPool;
   readonly #walk: (destination: Destination) => HostWalk;
-  readonly #busy = new Set<SmtpClient>();
+  /** With the key of the destination. */
+  readonly #busy = new Map<SmtpClient, string>();
   #running = 0;
   #ended: (() => void) | undefined;
 
@@ -64,11 +66,14 @@ export class Connections {
         if (client === undefined) {
           hosts ??= this.#walk(destination);
           const dialed = await hosts.next(signal);
-          if (dialed.client === undefined) return last ?? { kind: 'no-host', why: dialed.why };
+          if (dialed.client === undefined) {
+            const beside = this.#atWork(destination.key);
+            return last ?? { kind: 'no-host', why: dialed.why, beside };
+          }
           client = dialed.client;
           if (signal?.aborted === true) onAbort();
         }
-        this.#busy.add(client);
+        this.#busy.set(client, destination.key);
         const connectMs = this.#clock.mono() - startedAt;
         const { value, gotNowhere } = await work(client);
         this.#busy.delete(client);
@@ -98,12 +103,16 @@ export class Connections {
     return this.#pool.view(key);
   }
 
+  #atWork(key: string): number {
+    return [...this.#busy.values()].filter((other) => other === key).length;
+  }
+
   /** No new work; what runs may end, within bounds. */
   async stop(): Promise<void> {
     this.#pool.stop();
     if (this.#running === 0) return;
     const timer = this.#clock.timer(STOP_MS, () => {
-      for (const client of this.#busy) client.close();
+      for (const client of this.#busy.keys()) client.close();
       this.#ended?.();
     });
     await new Promise<void>((resolve) => {

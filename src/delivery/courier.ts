@@ -19,12 +19,14 @@ import type { ConnectionCount } from './connection-pool.ts';
 import { Connections } from './connections.ts';
 import type { Attempt } from './connections.ts';
 import type { Observation } from './destination-health.ts';
+import type { Treatment } from './hindrances.ts';
 import type { NoHost } from './host-walk.ts';
 import { nameOf } from './host-walk.ts';
 import type { FindExchangers } from './remote-hosts.ts';
 import { KnownOffers } from './known-offers.ts';
 import type { Origin } from './rate-limits.ts';
 import { isPeerFault, runTransaction } from './transaction.ts';
+import { treatmentOf } from './treatment.ts';
 import type { Message, Transaction } from './transaction.ts';
 
 export type { CalloutAnswer } from './callout.ts';
@@ -78,6 +80,7 @@ export interface CourierOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly health: { observe(key: string, observation: Observation): void };
+  readonly hindrances?: { observe(key: string, seen: Treatment): void };
   readonly localAddress?: string;
   /** Who takes mail for domains whose hosts nobody configured. */
   readonly exchangers?: FindExchangers;
@@ -93,15 +96,19 @@ export function createCourier(options: CourierOptions): Courier {
   const connections = new Connections({ ...options, offers });
   const observe = (key: string, observation: Observation) =>
     options.health.observe(key, observation);
-  const callouts = new Callouts({ clock, connections, observe });
+  const noteTreatment = (key: string, seen: Treatment) => options.hindrances?.observe(key, seen);
+  const callouts = new Callouts({ clock, connections, observe, noteTreatment });
 
   async function deliver(job: DeliveryJob, signal?: AbortSignal): Promise<DeliveryReport> {
     const startedAt = clock.mono();
     const { destination, envelope } = job;
+    let envelopeMs: number | undefined;
     const attempt = await connections.use(
       destination,
       async (client) => {
-        const value = await runTransaction(client, job);
+        const askedAt = clock.mono();
+        const onAnswered = () => (envelopeMs = clock.mono() - askedAt);
+        const value = await runTransaction(client, { ...job, onAnswered });
         return { value, gotNowhere: gotNowhere(value) };
       },
       signal,
@@ -109,7 +116,10 @@ export function createCourier(options: CourierOptions): Courier {
     );
     const totalMs = clock.mono() - startedAt;
     const seen = signal?.aborted === true ? undefined : observationOf(attempt, totalMs);
-    if (seen !== undefined) observe(destination.key, seen);
+    if (seen !== undefined && attempt.kind !== 'busy') {
+      observe(destination.key, seen);
+      noteTreatment(destination.key, treatmentOf(attempt, envelopeMs));
+    }
     return reportOf(attempt, envelope, totalMs);
   }
 

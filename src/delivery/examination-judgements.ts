@@ -70,6 +70,13 @@ export function judgeUnknown(asked: readonly (Reply | undefined)[]): TestRow {
   return row('unknown-rcpt', 'PASS', `refused: ${replyText(said)}`);
 }
 
+/** What was seen while mail went there, in the last days. */
+export interface SeenAtWork {
+  readonly greylists?: string;
+  readonly limits?: string;
+  readonly tarpits?: string;
+}
+
 export interface Declared {
   /** `recipients: any` */
   readonly takesAll: boolean;
@@ -96,14 +103,21 @@ export function judgeAcceptAll(unknown: TestRow, { takesAll, refusesLate }: Decl
 }
 
 /** The answers for a known recipient, one after the other, until it was taken. */
-export function judgeGreylist(answers: readonly (Reply | undefined)[], recipient: string): TestRow {
+export function judgeGreylist(
+  answers: readonly (Reply | undefined)[],
+  recipient: string,
+  { greylists }: SeenAtWork = {},
+): TestRow {
   const last = answers.at(-1);
   const exempt =
     'exempt this gateway from greylisting (Postfix: postscreen_access_list, postgrey whitelist)';
   if (last === undefined) return row('greylist', 'SKIP', 'no answer: cannot tell');
   const text = `<${recipient}>: ${replyText(last)}`;
   if (isPositive(last)) {
-    if (answers.length === 1) return row('greylist', 'PASS', `taken at the first try: ${text}`);
+    const atOnce = `taken at the first try: ${text}`;
+    if (answers.length === 1 && greylists !== undefined)
+      return row('greylist', 'WARN', `${atOnce}; but mail was put off: ${greylists}`, exempt);
+    if (answers.length === 1) return row('greylist', 'PASS', atOnce);
     return row(
       'greylist',
       'WARN',
@@ -125,7 +139,11 @@ export function judgeGreylist(answers: readonly (Reply | undefined)[], recipient
 const SLOW_MS = 2_000;
 const TARPIT_MS = 10_000;
 
-export function judgeTimes(samples: Samples, cutOff: string | undefined): TestRow {
+export function judgeTimes(
+  samples: Samples,
+  cutOff: string | undefined,
+  { limits, tarpits }: SeenAtWork = {},
+): TestRow {
   const parts = Object.entries(samples).filter(([, all]) => all.length > 0);
   const worst = Math.max(0, ...parts.map(([, all]) => Math.max(...all)));
   const detail = parts
@@ -134,6 +152,7 @@ export function judgeTimes(samples: Samples, cutOff: string | undefined): TestRo
   const fix =
     'exempt this gateway from tarpitting, rate limits and error limits (Postfix: ' +
     'smtpd_client_event_limit_exceptions, smtpd_error_sleep_time; Exchange: TarpitInterval)';
+  const atWork = [limits, tarpits].filter((text) => text !== undefined).join('; ');
   const judged =
     cutOff !== undefined
       ? row('tarpit', 'FAIL', `${detail}; it hung up: ${cutOff}`, fix)
@@ -141,7 +160,9 @@ export function judgeTimes(samples: Samples, cutOff: string | undefined): TestRo
         ? row('tarpit', 'FAIL', detail, fix)
         : worst >= SLOW_MS
           ? row('tarpit', 'WARN', detail, fix)
-          : row('tarpit', 'PASS', detail);
+          : atWork !== ''
+            ? row('tarpit', 'WARN', `${detail}; but mail of late: ${atWork}`, fix)
+            : row('tarpit', 'PASS', detail);
   return { ...judged, samplesMs: samples };
 }
 

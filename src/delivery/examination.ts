@@ -33,6 +33,7 @@ export interface ExaminationOptions {
   /** Sends five mails to the known recipient, with the test patterns of filters among them. */
   readonly sendTests: boolean;
   readonly declared: judge.Declared;
+  readonly atWork: judge.SeenAtWork;
   readonly health: HealthNote | undefined;
   readonly watchedSince: number;
   readonly addresses: Pick<AddressHistory, 'look'>;
@@ -57,7 +58,7 @@ export async function* examine(
   options: ExaminationOptions,
   signal: AbortSignal,
 ): AsyncGenerator<ExaminationStep> {
-  const { clock, destination, declared } = options;
+  const { clock, destination, declared, atWork } = options;
   const samples: Samples = { banner: [], ehlo: [], mail: [], rcpt: [] };
   const session: SessionOptions = { ...options, tls: destination.tls, samples };
   const connect = (host: DestinationHost) => ExaminedSession.open(host, session, signal);
@@ -101,10 +102,10 @@ export async function* examine(
     const last = answers.at(-1);
     if (last === undefined || !isTemporary(last)) break;
   }
-  yield say(judge.judgeGreylist(answers, formatAddress(known)));
+  yield say(judge.judgeGreylist(answers, formatAddress(known), atWork));
 
   yield doing('taking times');
-  yield say(judge.judgeTimes(samples, await hurry(() => connect(host), options)));
+  yield say(judge.judgeTimes(samples, await hurry(() => connect(host), options), atWork));
   if (options.sendTests && options.known !== undefined) {
     yield doing(`sending test mails to ${formatAddress(options.known)}`);
     yield say(await contentRow(() => connect(host), options.known, options));

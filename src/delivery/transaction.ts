@@ -34,6 +34,8 @@ export interface Message {
   readonly finalReplyTimeoutMs: number;
   /** Asked right before the final dot: whether the message is still ours to deliver. */
   readonly mayFinish?: () => boolean;
+  /** Called when the answers to the envelope are there. */
+  readonly onAnswered?: () => void;
 }
 
 export async function runTransaction(client: SmtpClient, message: Message): Promise<Transaction> {
@@ -53,6 +55,7 @@ export async function runTransaction(client: SmtpClient, message: Message): Prom
     envelope: asked,
     contentBytes: content.sizeBytes,
   });
+  message.onAnswered?.();
   const judged = judge(answers, client);
   if (!judged.mayGoOn) {
     if (answers.data !== undefined && isPositive(answers.data)) await endWithout(client);

@@ -14,6 +14,7 @@ import type { HealthChange } from '../delivery/destination-health.ts';
 import { HealthBook } from '../delivery/destination-health.ts';
 import { DestinationHolds } from '../delivery/destination-holds.ts';
 import { HealthNotes } from '../delivery/health-notes.ts';
+import { Hindrances } from '../delivery/hindrances.ts';
 import { RateLimits } from '../delivery/rate-limits.ts';
 import type { FindExchangers } from '../delivery/remote-hosts.ts';
 import type { Reports } from '../delivery/reports.ts';
@@ -58,6 +59,7 @@ export interface DeliveryParts {
   readonly habits: DestinationHabits;
   readonly lessons: RecipientLessons;
   readonly health: HealthBook;
+  readonly hindrances: Hindrances;
   readonly courier: Courier;
   readonly reports: Reports;
   readonly scheduler: Scheduler;
@@ -115,11 +117,18 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     // Its probes begin now, not when somebody happens to look.
     if (now.state === 'down') scheduler.wake();
   });
+  const hindrances = new Hindrances({
+    map: store.ttl,
+    clock,
+    log,
+    domains: (key) => domainsOf(directory(), key).slice(0, NAMED_DOMAINS),
+  });
   const courier = createCourier({
     hostname,
     clock,
     log,
     health,
+    hindrances,
     exchangers,
     remotePort: options.remote?.port,
   });
@@ -177,6 +186,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     holds.start();
     await outages.start();
     await habits.start();
+    await hindrances.start();
     health.restore(await notes.load());
   };
   const isClosed = (lane: string, { key }: Destination) =>
@@ -186,6 +196,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     habits,
     lessons,
     health,
+    hindrances,
     courier,
     reports,
     scheduler,

@@ -10,6 +10,8 @@ import type {
 import type { Courier } from '../delivery/courier.ts';
 import type { DestinationHolds } from '../delivery/destination-holds.ts';
 import type { HealthBook } from '../delivery/destination-health.ts';
+import { hindranceAdvice } from '../delivery/hindrance-words.ts';
+import type { Hindrances } from '../delivery/hindrances.ts';
 import type { Scheduler } from '../delivery/scheduler.ts';
 import type { Destination, Directory, Domain } from '../directory/domain.ts';
 import type { DestinationHold } from '../store/destination-hold.ts';
@@ -24,6 +26,7 @@ export interface ViewedDestinations {
   readonly scheduler: Pick<Scheduler, 'paceOf' | 'nextProbeAt'>;
   readonly holds: DestinationHolds;
   readonly habits: Pick<DestinationHabits, 'of'>;
+  readonly hindrances: Pick<Hindrances, 'of'>;
   readonly spool: Pick<SpoolStore, 'backlog'>;
 }
 
@@ -66,7 +69,7 @@ export function destinationDetail(
 }
 
 function viewOf(
-  { health, scheduler, holds, habits }: ViewedDestinations,
+  { health, scheduler, holds, habits, hindrances }: ViewedDestinations,
   key: string,
   domains: readonly Domain[],
   waiting: ReadonlyMap<string, number>,
@@ -87,9 +90,14 @@ function viewOf(
       const hold = holds.of(name);
       return hold === undefined ? [] : [viewOfHold(hold)];
     }),
-    habits: domains.flatMap((domain) =>
-      habits.of(domain).map((seen) => ({ ...seen, advice: adviceOn(seen.habit) })),
-    ),
+    habits: [
+      ...domains.flatMap((domain) =>
+        habits.of(domain).map((seen) => ({ ...seen, advice: adviceOn(seen.habit) })),
+      ),
+      ...hindrances.of(key).map(({ habit, since, lastAt, evidence }) => {
+        return { habit, since, lastAt, evidence, advice: hindranceAdvice(habit) };
+      }),
+    ],
     waiting: domains.reduce((sum, domain) => sum + (waiting.get(domain.name) ?? 0), 0),
   };
 }

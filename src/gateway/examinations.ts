@@ -8,6 +8,7 @@ import type { ExaminationWish, StartedExamination } from '../control/gateway-vie
 import { AddressHistory } from '../delivery/address-history.ts';
 import type { HealthBook } from '../delivery/destination-health.ts';
 import { examine } from '../delivery/examination.ts';
+import type { Hindrances } from '../delivery/hindrances.ts';
 import type { ExaminationStep } from '../delivery/examination-row.ts';
 import type { Directory, Domain } from '../directory/domain.ts';
 import type { Resolver } from '../dns/resolver.ts';
@@ -19,6 +20,7 @@ export interface ExaminationsOptions {
   readonly directory: () => Directory;
   readonly health: HealthBook;
   readonly habits: DestinationHabits;
+  readonly hindrances: Pick<Hindrances, 'of'>;
   readonly resolver: Pick<Resolver, 'addresses'>;
   readonly ttl: TtlMap;
   readonly clock: Clock;
@@ -45,7 +47,7 @@ export class Examinations {
     { domain: name, known, sendTests }: ExaminationWish,
     signal: AbortSignal,
   ): StartedExamination {
-    const { config, directory, health, habits, clock, startedAt } = this.#options;
+    const { config, directory, health, habits, hindrances, clock, startedAt } = this.#options;
     const domain = directory().find(name);
     if (domain === undefined) return { kind: 'not-hosted' };
     if (known !== undefined && directory().find(known.domain) !== domain)
@@ -65,6 +67,9 @@ export class Examinations {
         takesAll: domain.recipients.kind === 'any',
         refusesLate: seen.some(({ habit }) => habit === 'refuses_late'),
       },
+      atWork: Object.fromEntries(
+        hindrances.of(destination.key).map(({ habit, evidence }) => [habit, evidence]),
+      ),
       health: health.note(destination.key),
       watchedSince: startedAt,
       addresses: this.#addresses,

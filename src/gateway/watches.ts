@@ -13,6 +13,7 @@ import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { ScannerView } from '../control/gateway-view.ts';
+import { hindranceAdvice } from '../delivery/hindrance-words.ts';
 import { OwnMail } from '../delivery/own-mail.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
 import { destinationOf, laneName } from '../delivery/route.ts';
@@ -134,6 +135,9 @@ export class Watches {
           downSince: health?.state === 'down' ? health.since : undefined,
           text: health?.lastText ?? '',
           waiting: domains.reduce((sum, { name }) => sum + (waiting.get(name) ?? 0), 0),
+          hindrances: delivery.hindrances.of(key).map(({ habit, since, evidence }) => {
+            return { since, text: `${hindranceAdvice(habit)} (last: ${evidence})` };
+          }),
         };
       }),
       waiting: store.spool.totals().queued,

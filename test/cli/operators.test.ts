@@ -104,7 +104,7 @@ test('domains and destinations are listed and shown', async (t) => {
       lastAt: Date.now() - 12_500,
       nextProbeAt: Date.now() + 18_500,
       holds: [],
-      habits: [],
+      habits: [{ habit: 'limits', since: Date.now(), advice: 'exempt us' }],
       waiting: 12,
     },
   ];
@@ -117,12 +117,13 @@ test('domains and destinations are listed and shown', async (t) => {
   assert.equal((await run('domain show elsewhere.example')).code, 1);
   assert.match(
     (await run('destination list')).out,
-    /^192\.0\.2\.10:25 {2}down {6}5m {7}12 {4}18s {3}12s {2}example\.org {2}connection timed out$/m,
+    /^192\.0\.2\.10:25 {2}down,limits +5m {7}12 {4}18s {3}12s {2}example\.org {2}connection timed out$/m,
   );
   const row = JSON.parse((await run('destination list --json')).out) as Record<string, unknown>;
   assert.deepEqual([row['kind'], row['state'], row['waiting']], ['destination', 'down', 12]);
   const status = await run('status');
   assert.match(status.out, / {2}destinations down: 192\.0\.2\.10:25 for 5m {2}/);
+  assert.match(status.out, / {2}destinations to look at: 192\.0\.2\.10:25 \(limits\) {2}/);
 });
 
 test('a destination is shown with its history, answers and pace', async (t) => {
@@ -137,7 +138,10 @@ test('a destination is shown with its history, answers and pace', async (t) => {
       since: now - 300_500,
       fails: 3,
       lastText: '451 4.7.1 not \x1b[31mnow',
-      habits: [{ domain: 'example.org', habit: 'refuses_late', since: now, advice: 'mend it' }],
+      habits: [
+        { domain: 'example.org', habit: 'refuses_late', since: now, advice: 'mend it' },
+        { habit: 'greylists', since: now - 60_500, evidence: '450 wait', advice: 'exempt us' },
+      ],
       holds: [
         { domain: 'example.net', at: now, until: now + 7_205_000, by: 'root', text: 'new disk' },
       ],
@@ -168,6 +172,7 @@ test('a destination is shown with its history, answers and pace', async (t) => {
   assert.match(out, /^held {9}example\.net by root for 2h more: new disk$/m);
   assert.match(out, /^next probe {3}2[45]s$/m);
   assert.match(out, /^warning {6}example\.org: mend it$/m);
+  assert.match(out, /^warning {6}since 1m: exempt us \(last: 450 wait\)$/m);
   assert.match(out, /^waiting {6}12 \(example\.org 10, example\.net 2\)$/m);
   assert.match(out, /^connections {2}2 at work, 1 kept, 0 wait for one; at most 20$/m);
   assert.match(out, /^pace {9}2 from the queue now, at most 4$/m);

@@ -46,6 +46,15 @@ test('who takes everybody must have said so', () => {
   assert.equal(judge.judgeAcceptAll(fine, of(false, true)).status, 'FAIL');
 });
 
+test('what mail met with of late counts although the examination finds nothing', () => {
+  const quick = { banner: [3], ehlo: [1], mail: [], rcpt: [2] };
+  const grey = judge.judgeGreylist([OK], 'a@b', { greylists: '450 4.2.0 Greylisted' });
+  assert.deepEqual([grey.status, /Greylisted/.test(grey.detail)], ['WARN', true]);
+  const slow = judge.judgeTimes(quick, undefined, { tarpits: 'answers after 5 s' });
+  assert.deepEqual([slow.status, /after 5 s/.test(slow.detail)], ['WARN', true]);
+  assert.equal(judge.judgeTimes(quick, undefined, { greylists: 'x' }).status, 'PASS');
+});
+
 test('slow answers are a tarpit, and being hung up on is one at once', () => {
   const times = (rcpt: number[]) => ({ banner: [3], ehlo: [1], mail: [], rcpt });
   assert.equal(judge.judgeTimes(times([5, 1999]), undefined).status, 'PASS');
@@ -134,6 +143,7 @@ test('a destination that greylists is tried again, and found out when it lets in
         known: undefined,
         sendTests: false,
         declared: { takesAll: false, refusesLate: false },
+        atWork: {},
         health: undefined,
         watchedSince: 0,
         addresses: { look: () => Promise.reject(new Error('no name to look up')) },

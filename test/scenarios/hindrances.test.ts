@@ -1,0 +1,43 @@
+/** A destination that hinders the gateway: told by log and alert, shown, with what to do about it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Destination } from '../support/destination.ts';
+import { domainFile } from '../support/domain-file.ts';
+import { Gateway } from '../support/gateway.ts';
+import { sendMail } from '../support/smtp-talk.ts';
+
+const MAIL = 'Subject: one\r\n\r\nbody\r\n';
+
+test('greylisting is told in words, by every way, and held against a later examination', async () => {
+  const destination = await new Destination({
+    rcpt: () => '450 4.2.0 Greylisted, see http://postgrey.example/',
+  }).start();
+  const gateway = await Gateway.run({
+    node: 'queue: { retry: [1h] }\nalerts: { after: 0s, free_space: null }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    for (const to of ['anna', 'bert'])
+      await sendMail(gateway.port(), 'a@b.example', [`${to}@example.org`], MAIL);
+    const found = await gateway.event('dest.habit');
+    assert.deepEqual([found['habit'], found['domains']], ['greylists', ['example.org']]);
+    assert.match(
+      (await gateway.cli('status')).stdout,
+      /destinations to look at: \S+ \(greylists\)/,
+    );
+    assert.match((await gateway.cli('destination', 'list')).stdout, /,greylists /);
+    const shown = await gateway.cli('destination', 'show', 'example.org');
+    assert.match(shown.stdout, /^warning +since .*exempt the address of this gateway.*Greylisted/m);
+    const raised = await gateway.event('alert.raise', () => true);
+    assert.equal(raised['alert'], 'destination_hinders');
+    destination.behaviour = {};
+    const check = await gateway.cli('destination', 'check', 'example.org', '--json');
+    assert.match(
+      check.stdout,
+      /"test":"greylist","status":"WARN","detail":"taken at the first try/,
+    );
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
