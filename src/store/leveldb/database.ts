@@ -113,9 +113,15 @@ function readError(error: unknown): never {
 function adapt(level: ClassicLevel<string, Buffer>): Database {
   const options = (range: Range) => ({ ...range, highWaterMarkBytes: PAGE_BYTES });
   return {
-    batch: (ops, { sync }) =>
-      // The driver's type wants a mutable array; it copies each operation and changes none.
-      level.batch<string, Uint8Array>(ops as WriteOp[], { sync, valueEncoding: 'view' }),
+    async batch(ops, { sync }) {
+      // Half the cost of handing the driver a list, of which it copies each operation.
+      const batch = level.batch();
+      for (const op of ops) {
+        if (op.type === 'put') batch.put(op.key, asBuffer(op.value));
+        else batch.del(op.key);
+      }
+      await batch.write({ sync });
+    },
     get: (key) => level.get(key).catch(readError),
     getMany: (keys) => level.getMany([...keys]).catch(readError),
     has(key) {
@@ -151,6 +157,12 @@ async function* skipping(
   } finally {
     await iterator.close();
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 async function* pages<T>(iterator: {

@@ -10,7 +10,7 @@ import * as keys from './record-keys.ts';
 import type { Places } from './record-keys.ts';
 import { mergedPlaces } from './record-places.ts';
 
-const NOTHING = new Uint8Array(0);
+const NOTHING = Buffer.alloc(0);
 const WHOLE = 1;
 const PART = 0;
 /** Matches up to here are all read before a search begins. */
