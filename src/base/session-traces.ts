@@ -65,10 +65,10 @@ export class SessionTraces {
     this.#newestEvents = bounds.eventsPerSession - this.#firstEvents;
   }
 
-  /** Takes one event; those that belong to no session are not for here. */
-  see(evt: EventName, level: Level, fields: Fields): void {
+  /** Takes one event and returns it, bounded; those that belong to no session are not for here. */
+  see(evt: EventName, level: Level, fields: Fields): TraceEvent | undefined {
     const sid = sessionOf(fields);
-    if (sid === undefined) return;
+    if (sid === undefined) return undefined;
     const session = this.#touch(sid);
     this.#youngEvents += 1;
     const event = { at: this.#clock.now(), level, evt, fields: boundedFields(fields) };
@@ -80,6 +80,7 @@ export class SessionTraces {
       session.next = (session.next + 1) % this.#newestEvents;
       session.dropped += 1;
     }
+    return event;
   }
 
   /** The session with this id, or the message with all its parts and the session it came in. */

@@ -6,8 +6,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import type { Log, Tap } from '../base/log.ts';
-import type { SessionTraces } from '../base/session-traces.ts';
+import type { Fields, Log } from '../base/log.ts';
+import type { SessionTraces, TraceEvent } from '../base/session-traces.ts';
 import type { Config } from '../config/config.ts';
 import { Collector } from '../records/collector.ts';
 import { Outbox } from '../records/outbox.ts';
@@ -42,7 +42,9 @@ export class RecordKeeping {
     this.#collector = new Collector({ clock, take: (segment) => this.#outbox.push(segment) });
   }
 
-  readonly see: Tap = (evt, level, fields, kept) => this.#collector.see(evt, level, fields, kept);
+  see(event: TraceEvent, kept: Fields['kept']): void {
+    this.#collector.see(event, kept);
+  }
 
   /** Opens `<data>/records` in the background: mail does not wait for it, whatever it says. */
   start(data: string, config: () => Config): void {

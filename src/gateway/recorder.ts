@@ -48,9 +48,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
     tap: (evt, level, fields, kept) => {
       metrics.meter(evt, fields);
       rates.see(evt, fields);
-      traces.see(evt, level, fields);
+      const event = traces.see(evt, level, fields);
       feed.publish(evt, level, fields);
-      records.see(evt, level, fields, kept);
+      if (event !== undefined) records.see(event, kept);
     },
   });
   const records = new RecordKeeping(clock, log);

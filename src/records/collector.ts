@@ -7,15 +7,15 @@
  * A segment is made when its message has been answered, or has not been for a while; whoever opens a
  * session and says nothing costs nothing but what is remembered here of open sessions.
  */
-import { boundedFields } from '../base/bounded-fields.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { messageOf, parseMessageId } from '../base/ids.ts';
-import type { EventName, Fields, Level } from '../base/log.ts';
+import type { EventName, Fields } from '../base/log.ts';
 import type { TraceEvent } from '../base/session-traces.ts';
 import type { RecordSegment } from '../store/record-store.ts';
 import { segmentOf } from './segment.ts';
 
-const TICK_MS = 250;
+/** Often, so that there is never much to be done at once. */
+const TICK_MS = 100;
 /** A message that has not been answered for so long is written as far as it is known. */
 const UNANSWERED_MS = 1000;
 /** Events of one message between two ticks, and of a session as a whole. */
@@ -62,22 +62,17 @@ export class Collector {
     this.#take = take;
   }
 
-  see(evt: EventName, level: Level, fields: Fields, kept?: Fields['kept']): void {
-    const { sid: ofSession, id } = fields as { sid?: unknown; id?: unknown };
-    const isMessage = typeof id === 'string' && parseMessageId(id) !== undefined;
-    const sid = isMessage ? id.slice(0, id.indexOf('.')) : ofSession;
-    if (typeof sid !== 'string' || !SID.test(sid)) return;
-    const session = this.#sessions.get(sid) ?? this.#begin(sid, evt);
+  /** Takes one event, bounded already, and what of it is for the record alone. */
+  see(event: TraceEvent, kept?: Fields['kept']): void {
+    const { sid: ofSession, id } = event.fields as { sid?: unknown; id?: unknown };
+    const isMessage = typeof id === 'string';
+    const sid = ofSession ?? (isMessage ? id.slice(0, Math.max(id.indexOf('.'), 0)) : undefined);
+    if (typeof sid !== 'string') return;
+    const session = this.#sessions.get(sid) ?? this.#begin(sid, event.evt);
     if (session === undefined) return;
-    const bounded = boundedFields(fields);
-    const event = {
-      at: this.#clock.now(),
-      level,
-      evt,
-      fields: kept === undefined ? bounded : { ...bounded, ...kept },
-    };
-    if (isMessage) this.#addToMessage(session, messageOf(id), event);
-    else this.#addToSession(session, event);
+    const whole = kept === undefined ? event : { ...event, fields: { ...event.fields, ...kept } };
+    if (!isMessage) this.#addToSession(session, whole);
+    else if (!this.#addToMessage(session, messageOf(id), whole)) return;
     if (session.messages.size > 0 || session.state !== 'open') {
       this.#news.add(session);
       this.#timer ??= this.#clock.timer(TICK_MS, () => this.#tick());
@@ -100,7 +95,7 @@ export class Collector {
   }
 
   #begin(sid: string, evt: EventName): Session | undefined {
-    if (this.#sessions.size >= MAX_SESSIONS) return undefined;
+    if (!SID.test(sid) || this.#sessions.size >= MAX_SESSIONS) return undefined;
     const session: Session = {
       sid,
       common: [],
@@ -114,9 +109,11 @@ export class Collector {
     return session;
   }
 
-  #addToMessage(session: Session, id: string, event: TraceEvent): void {
+  /** False when the id is none of this session's. */
+  #addToMessage(session: Session, id: string, event: TraceEvent): boolean {
     let pending = session.messages.get(id);
     if (pending === undefined) {
+      if (!id.startsWith(session.sid) || parseMessageId(id) === undefined) return false;
       pending = { events: [], since: event.at, dropped: 0, isAnswered: false };
       session.messages.set(id, pending);
     }
@@ -124,13 +121,13 @@ export class Collector {
     if (pending.events.length < MAX_EVENTS || event.evt.startsWith('msg.')) {
       pending.events.push(event);
     } else pending.dropped += 1;
+    return true;
   }
 
   #addToSession(session: Session, event: TraceEvent): void {
-    if (session.common.length < MAX_SESSION_EVENTS || event.evt === 'smtp.close') {
-      session.common.push(event);
-    }
+    // How a session ended is only told when it ended badly, by an event before this one.
     if (event.evt === 'smtp.close') session.state = 'closed';
+    else if (session.common.length < MAX_SESSION_EVENTS) session.common.push(event);
   }
 
   #tick(): void {

@@ -33,10 +33,10 @@ export function encode({ session, own, dropped, isLater }: RecordedEvents): Buff
     JSON.stringify({
       v: VERSION,
       at: from,
-      ...(session.length > 0 && { s: stored(session, from) }),
+      s: session.length > 0 ? stored(session, from) : undefined,
       e: stored(own, from),
-      ...(dropped > 0 && { n: dropped }),
-      ...(isLater && { l: true }),
+      n: dropped > 0 ? dropped : undefined,
+      l: isLater ? true : undefined,
     }),
   );
 }
@@ -70,13 +70,13 @@ function stored(events: readonly TraceEvent[], from: number): Stored[] {
       if (Array.isArray(to)) to.push(event.fields['to']);
       else last[2]['to'] = [to, event.fields['to']];
     } else {
-      const { at, evt, level, fields } = event;
-      const { sid: _sid, id, ...rest } = fields;
-      const own: Record<string, unknown> = rest;
-      if (typeof id === 'string' && messageOf(id) !== id) own['id'] = id;
-      const line: Stored = [at - from, evt, own];
-      if (level !== LEVEL_OF[evt]) line.push(level);
-      out.push(line);
+      const { at, evt, level } = event;
+      const { sid: _sid, id, ...rest } = event.fields;
+      const fields: Record<string, unknown> = rest;
+      if (typeof id === 'string' && messageOf(id) !== id) fields['id'] = id;
+      out.push(
+        level === LEVEL_OF[evt] ? [at - from, evt, fields] : [at - from, evt, fields, level],
+      );
     }
     before = event;
   }

@@ -5,7 +5,7 @@
  */
 import type { EventName } from '../base/log.ts';
 import type { TraceEvent } from '../base/session-traces.ts';
-import { summary } from './trace-summary.ts';
+import { resultOf } from './trace-summary.ts';
 import type { RecordSegment } from '../store/record-store.ts';
 import type { RecordedEvents } from './recorded-events.ts';
 import { encode } from './recorded-events.ts';
@@ -26,7 +26,7 @@ export function segmentOf(id: string, recorded: RecordedEvents): RecordSegment {
   const events = session.length === 0 ? own : [...session, ...own];
   // Nothing of its own: only told along with the messages of the session.
   const terms = own.length === 0 ? [] : termsOf(events);
-  const results = own.length === 0 ? [] : resultTerms(summary(id, events, own).result);
+  const results = own.length === 0 ? [] : resultTerms(resultOf(own).result);
   return {
     id,
     at: (own[0] ?? events[0])?.at ?? 0,

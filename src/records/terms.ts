@@ -62,12 +62,19 @@ export function resultTerms(result: string): string[] {
     .map((word) => term('s', word));
 }
 
+/** The words that results have terms for. */
+const RESULT_WORDS = [
+  ...['rejected', 'tempfailed', 'quarantined', 'discarded', 'aborted'],
+  ...['queued', 'deferred', 'held', 'failed', 'expired', 'partial', 'deleted'],
+];
+
 /** What finds a result that begins so; undefined when terms are of no help. */
-export function resultMatch(result: string): TermMatch | undefined {
+export function resultMatches(result: string): TermMatch[] | undefined {
   const [told = '', later = ''] = result.toLowerCase().split('/');
   const word = later !== '' && !'delivered'.startsWith(later) ? later : told;
   if (word === '' || [...COMMON_WORDS].some((common) => common.startsWith(word))) return undefined;
-  return { prefix: term('s', word) };
+  const words = RESULT_WORDS.filter((one) => one.startsWith(word));
+  return words.map((one) => ({ term: term('s', one) }));
 }
 
 export function bareMessageId(text: string): string {

@@ -8,7 +8,7 @@ import { isIP } from 'node:net';
 import type { Condition, TermMatch } from '../store/record-store.ts';
 import type { TermKind } from './terms.ts';
 import type { Pseudonym } from './pseudonyms.ts';
-import { bareMessageId, NULL_SENDER, resultMatch, term, wordsOf } from './terms.ts';
+import { bareMessageId, NULL_SENDER, resultMatches, term, wordsOf } from './terms.ts';
 
 export interface TraceQuery {
   /** An address, `@domain`, the beginning of an address, an IP address, Message-ID or remote id. */
@@ -38,7 +38,7 @@ export function conditionsOf(query: TraceQuery): Condition[] {
   if (from !== undefined) conditions.push(addresses('f', from));
   if (to !== undefined) conditions.push(addresses('t', to));
   if (client !== undefined) conditions.push([valued('c', client)]);
-  if (domain !== undefined) conditions.push([{ term: term('d', atDomain(domain)) }]);
+  if (domain !== undefined) conditions.push(addresses('t', atDomain(domain)));
   if (account !== undefined) conditions.push([valued('a', account)]);
   if (subject !== undefined) {
     // Nothing but signs: no subject has it as a word.
@@ -47,8 +47,8 @@ export function conditionsOf(query: TraceQuery): Condition[] {
       ...(words.length === 0 ? [[]] : words.map((word) => [{ term: term('w', word) }])),
     );
   }
-  const match = result === undefined ? undefined : resultMatch(result);
-  if (match !== undefined) conditions.push([match]);
+  const matches = result === undefined ? undefined : resultMatches(result);
+  if (matches !== undefined) conditions.push(matches);
   return conditions;
 }
 

@@ -75,7 +75,7 @@ interface Result {
   readonly outcomes?: Readonly<Record<string, number>>;
 }
 
-function resultOf(events: readonly TraceEvent[]): Result {
+export function resultOf(events: readonly TraceEvent[]): Result {
   let told = '';
   const ends: string[] = [];
   let parts = 1;

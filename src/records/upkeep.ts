@@ -78,6 +78,7 @@ export class Upkeep {
 
   /** A segment in the form that its day has. */
   formed(segment: RecordSegment): RecordSegment {
+    if (this.#hidden.size === 0) return segment;
     const day = dayOf(segment.id);
     const pseudonym = this.#hidden.has(day) ? this.pseudonyms(day) : undefined;
     return pseudonym === undefined ? segment : (changed(segment, pseudonym) ?? segment);

@@ -84,6 +84,7 @@ test('a message is found by everything people know of it, after a restart too', 
         ['--from', 'user3@example.org'],
         ['--domain', 'shop.example'],
         ['--subject', 'rechnung mai'],
+        ['--result', 'nonsense'],
         ['news@shop.example', '--until', '1h'],
         ['news@shop.example', '--dir', 'out'],
       ]) {
@@ -105,6 +106,8 @@ test('a message is found by everything people know of it, after a restart too', 
         ],
       );
       assert.deepEqual(idsOf(await rows(gateway, '--result', 'rejected')), idsOf(refused));
+      const ofCustomer = await rows(gateway, '--domain', 'example.org', '--result', 'rej');
+      assert.deepEqual(idsOf(ofCustomer), [refused[1]?.['id']]);
       const all = await rows(gateway, '127.0.0.1');
       assert.equal(all.length, 4, 'with the session that was no mail');
       assert.match(String(all[0]?.['id']), /^\w{10}$/);

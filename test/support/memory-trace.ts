@@ -31,8 +31,8 @@ export class MemoryTrace {
 
   see(evt: EventName, given: Fields, level: Level = LEVEL_OF[evt]): void {
     const { kept, ...fields } = given;
-    this.#traces.see(evt, level, fields);
-    this.#collector.see(evt, level, fields, kept);
+    const event = this.#traces.see(evt, level, fields);
+    if (event !== undefined) this.#collector.see(event, kept);
   }
 
   async flush(): Promise<MemoryRecords> {
