@@ -224,6 +224,7 @@ export class Gateway {
       spool: store.spool,
       clock,
       memory,
+      ldap: delivery.ldap,
       verifier,
       wake: (dest) => scheduler.retryNow(dest),
       reload: () => this.reload('command'),

@@ -67,6 +67,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   fastify: ['src/control/'],
   commander: ['src/cli/'],
   'smtp-server': ['src/cli/sink.ts'],
+  ldapts: ['src/directory/ldap/'],
 };
 
 /** 300 is long; a file that comes here holds two ideas. */

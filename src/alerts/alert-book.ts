@@ -11,6 +11,7 @@ export const ALERT_KINDS = [
   'queue_long',
   'disk_low',
   'scanner_down',
+  'ldap_down',
   'held_old',
 ] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];

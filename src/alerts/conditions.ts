@@ -1,4 +1,5 @@
 /** What is wrong now, from what the parts of the gateway say when they are asked. Pure. */
+import type { LdapState } from '../directory/ldap/recipients.ts';
 import type { Condition } from './alert-book.ts';
 
 export interface Present {
@@ -23,6 +24,7 @@ export interface Present {
     readonly up: boolean;
     readonly text: string;
   }[];
+  readonly ldap: readonly LdapState[];
 }
 
 export interface Thresholds {
@@ -43,6 +45,7 @@ export function conditionsOf(present: Present, thresholds: Thresholds): Conditio
     ...heldConditions(present, thresholds),
     ...diskConditions(present, thresholds),
     ...scannerConditions(present),
+    ...ldapConditions(present),
   ];
 }
 
@@ -107,6 +110,14 @@ function scannerConditions({ now, scanners }: Present): Condition[] {
       since: now,
       text: `${name} does not answer: ${text}`,
     }));
+}
+
+function ldapConditions({ ldap }: Present): Condition[] {
+  return ldap.flatMap(({ key, domains, down }) => {
+    if (down === undefined) return [];
+    const text = `the directory of ${namesOf(domains)} does not say who is there: ${down.text}; recipients who are not remembered are put off`;
+    return [{ kind: 'ldap_down', subject: key, since: down.since, text }];
+  });
 }
 
 const MIB = 1024 * 1024;

@@ -56,6 +56,8 @@ export const LEVEL_OF = {
   'dest.hold': 'info',
   'dest.resume': 'info',
   'dest.probe': 'debug',
+  'ldap.down': 'warn',
+  'ldap.up': 'info',
   'dsn.out': 'info',
   'notice.out': 'info',
   'alert.raise': 'warn',

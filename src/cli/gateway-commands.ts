@@ -68,7 +68,7 @@ async function status(cli: Cli, json: boolean): Promise<void> {
   const client = await cli.client();
   const row = await client.get('/api/v1/status');
   const isWell =
-    rowsOf(row, 'scanners').every(({ up }) => up === true) &&
+    [...rowsOf(row, 'scanners'), ...rowsOf(row, 'ldap')].every(({ up }) => up === true) &&
     rowOf(row, 'config')['stale'] !== true;
   cli.exit(row['ready'] !== true ? EXIT.failed : isWell ? EXIT.done : EXIT.nothing);
   const { terminal } = cli;
@@ -97,6 +97,7 @@ function statusParts(row: Row): readonly string[] {
     ...downDestinations(row),
     ...hinderingDestinations(row),
     ...(scanners.length > 0 ? [`scanners ${scanners.join(' ')}`] : []),
+    ...silentDirectories(row),
     `config loaded ${loadedAt === undefined ? '-' : new Date(loadedAt).toTimeString().slice(0, 5)}`,
     ...(config['stale'] === true ? ['(the newest one was refused: see the log)'] : []),
   ];
@@ -138,6 +139,16 @@ function hinderingDestinations(row: Row): string[] {
     .map((one) => `${textOf(one, 'name')} (${[...new Set(wordsOf(one, 'habits'))].join(', ')})`);
   const more = all.length - named.length;
   return [`destinations to look at: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`];
+}
+
+/** `ldap down: of example.org, example.net` */
+function silentDirectories(row: Row): string[] {
+  const down = rowsOf(row, 'ldap').filter(({ up }) => up !== true);
+  if (down.length === 0) return [];
+  const whose = down.flatMap((one) => wordsOf(one, 'domains'));
+  const more = whose.length - NAMED_DESTINATIONS;
+  const named = whose.slice(0, NAMED_DESTINATIONS).join(', ');
+  return [`ldap down: of ${named}${more > 0 ? ` and ${more} more` : ''}`];
 }
 
 /** `00:12:40` */

@@ -18,7 +18,7 @@ import { addRecipientImport } from './recipient-import.ts';
 import { printable } from './terminal.ts';
 
 /** How the gateway may have learnt of a recipient. */
-const ORIGINS = ['sent', 'asked', 'delivered', 'imported', 'pinned'];
+const ORIGINS = ['sent', 'asked', 'delivered', 'ldap', 'imported', 'pinned'];
 
 const COLUMNS: readonly Column[] = [
   { name: 'ADDRESS', value: (row) => textOf(row, 'address'), min: 20, isTelling: true },

@@ -27,7 +27,7 @@ const MAX_WAITING = 100;
  */
 const PATIENCE_MS = 2000;
 /** Events of level info that are shown as they are. */
-const NOTED = /^(?:srv|cfg|queue|scanner|plugin|dsn)\./;
+const NOTED = /^(?:srv|cfg|queue|scanner|ldap|plugin|dsn)\./;
 
 /** What is said of a message, per recipient. */
 const RECIPIENT_VERBS: Readonly<Record<string, string>> = {

@@ -4,6 +4,7 @@
  * are taken out before this schema sees the file (`domain-file.ts`).
  */
 import * as z from 'zod';
+import { ldapSource } from './ldap-schema.ts';
 import { outgoingSchema } from './outgoing-schema.ts';
 import { domainQueue } from './queue-schema.ts';
 import {
@@ -62,11 +63,11 @@ const recipients = z.union(
         // The addresses are checked where the domain's names are known.
         list: z.array(z.string(), { error: 'expected a list of addresses' }).optional(),
         file: path().optional(),
-        ldap: z.record(z.string(), z.unknown()).optional(),
+        ldap: ldapSource.optional(),
       })
       .refine((source) => Object.keys(source).length === 1, { error: SOURCE_FORM }),
   ],
-  { error: 'expected callout, any, { list: [...] } or { file: path }' },
+  { error: 'expected callout, any, { list: [...] }, { file: path } or { ldap: {...} }' },
 );
 
 export const SERVICES = ['relay', 'fallback', 'spam', 'virus'] as const;

@@ -105,10 +105,12 @@ function hint(issue: z.core.$ZodIssue): string {
 }
 
 const MAX_SHOWN = 60;
+const LOGIN_IN_URL = /:\/\/[^/]*@/;
 
 /** `, found "x"`; what was written is shown unless it is a secret. */
 function finding(input: unknown, path: Path): string {
   if (input === undefined || path.at(-1) === 'password') return '';
+  if (typeof input === 'string' && LOGIN_IN_URL.test(input)) return '';
   if (input === null) return ', found nothing';
   if (Array.isArray(input)) return `, found ${input.length === 0 ? 'an empty list' : 'a list'}`;
   if (typeof input === 'object') return ', found a group of settings';

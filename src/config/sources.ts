@@ -11,11 +11,12 @@ export interface ConfigSources {
 
 export function sourcesOf(config: Config): ConfigSources {
   const { tls } = config;
-  const lists = config.domainFiles.flatMap(({ file, settings: { recipients } }) =>
-    typeof recipients === 'string' || recipients.file === undefined
-      ? []
-      : [resolve(dirname(file), recipients.file)],
-  );
+  const lists = config.domainFiles.flatMap(({ file, settings: { recipients } }) => {
+    if (typeof recipients === 'string') return [];
+    const { file: list, ldap } = recipients;
+    const named = [list, ldap?.password_file, ldap?.ca].filter((name) => name !== undefined);
+    return named.map((name) => resolve(dirname(file), name));
+  });
   const certificate = tls === undefined ? [] : [tls.certFile, tls.keyFile];
   return { folder: config.domainsFolder, files: [config.file, ...certificate, ...lists] };
 }

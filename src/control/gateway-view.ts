@@ -47,6 +47,8 @@ export interface GatewayStatus {
   readonly listeners: readonly ListenerView[];
   readonly rates: Rates;
   readonly scanners: readonly ScannerView[];
+  /** Directories that are asked about recipients. */
+  readonly ldap: readonly LdapView[];
   readonly config: {
     readonly file: string;
     readonly loadedAt: number;
@@ -66,6 +68,13 @@ export interface ScannerView {
   readonly name: string;
   readonly up: boolean;
   readonly text: string;
+}
+
+export interface LdapView {
+  readonly name: string;
+  readonly domains: readonly string[];
+  /** Since when it does not say who is there, and why; undefined: it does, or nobody asked yet. */
+  readonly down: { readonly since: number; readonly text: string } | undefined;
 }
 
 export interface PluginView {

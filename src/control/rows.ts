@@ -117,6 +117,12 @@ export function statusRow(
       ...(queue.oldestAt !== undefined && { oldest: seconds(now - queue.oldestAt) }),
     },
     scanners: status.scanners,
+    ldap: status.ldap.map(({ name, domains, down }) => ({
+      name,
+      domains,
+      up: down === undefined,
+      ...(down && { since: iso(down.since), text: down.text }),
+    })),
     destinations: {
       all: destinations.length,
       down: destinations

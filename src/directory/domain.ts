@@ -2,6 +2,7 @@
 import type { Address } from '../mail/address.ts';
 import type { QueueOverride } from './queue-policy.ts';
 import type { Accounts, Outgoing } from './account.ts';
+import type { LdapSource } from './ldap/source.ts';
 
 export interface DestinationHost {
   readonly host: string;
@@ -30,7 +31,8 @@ export type RecipientSource =
   | { readonly kind: 'callout' }
   | { readonly kind: 'any' }
   /** Keys made by `recipientKey`. */
-  | { readonly kind: 'list'; readonly addresses: ReadonlySet<string> };
+  | { readonly kind: 'list'; readonly addresses: ReadonlySet<string> }
+  | LdapSource;
 
 export type Service = 'relay' | 'fallback' | 'spam' | 'virus';
 

@@ -1,6 +1,6 @@
 /**
  * Who the recipients of a domain are: the list in its file, or a file of one address per line, as
- * keys that are compared with addresses from the network. Every address must be of the domain or of
+ * keys that are compared with addresses from the network; or where they are asked for. Every address must be of the domain or of
  * one of its aliases, and is that address alone: an alias is listed in its own right.
  */
 import { dirname, resolve } from 'node:path';
@@ -12,6 +12,7 @@ import type { Address } from '../mail/address.ts';
 import { parseAddress } from '../mail/address.ts';
 import { domainForms } from './domain-name.ts';
 import type { RecipientSource } from './domain.ts';
+import { readLdapSource } from './ldap/source.ts';
 import { recipientKey } from './domain.ts';
 
 /** Two million addresses; more than one customer domain has. */
@@ -40,8 +41,12 @@ export async function readRecipients(
     );
   }
   if (settings.file !== undefined) return readRecipientFile(settings.file, domainFile, names);
-  // Taking another source in its place would refuse, or accept, other people's mail.
-  return failed(domainFile, ['recipients', 'ldap'], 'LDAP is not available in this version');
+  if (settings.ldap !== undefined) {
+    const { source, problems } = await readLdapSource(settings.ldap, domainFile);
+    return { recipients: source, problems };
+  }
+  // The schema lets none of them all be missing.
+  return failed(domainFile, ['recipients'], 'names no source');
 }
 
 async function readRecipientFile(

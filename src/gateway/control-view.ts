@@ -19,6 +19,7 @@ import type {
 import type { LiveFeed } from '../control/live-feed.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
 import type { Domain } from '../directory/domain.ts';
+import type { LdapRecipients } from '../directory/ldap/recipients.ts';
 import type { Generation } from '../pipeline/generation.ts';
 import type { RecipientMemory } from '../pipeline/recipient-memory.ts';
 import type { RecipientVerifier } from '../pipeline/recipients.ts';
@@ -58,6 +59,7 @@ export interface ViewedParts {
   readonly spool: SpoolStore;
   readonly clock: Clock;
   readonly memory: RecipientMemory;
+  readonly ldap: Pick<LdapRecipients, 'states'>;
   readonly verifier: RecipientVerifier;
   readonly wake: (dest: string) => void;
   readonly reload: () => Promise<ReloadResult>;
@@ -110,6 +112,7 @@ function status(parts: ViewedParts): GatewayStatus {
     listeners: parts.listeners(),
     rates: parts.rates(),
     scanners: parts.scanners(),
+    ldap: parts.ldap.states().map(({ key, ...state }) => ({ name: key, ...state })),
     config: {
       file: config.file,
       loadedAt: parts.configLoadedAt(),
@@ -131,6 +134,14 @@ function checks(parts: ViewedParts): HealthCheck[] {
     },
     // A scanner that is down degrades: its `on_error` decides what happens to mail.
     ...scanners.map(({ name, up, text }) => ({ name, ok: up, required: false, text })),
+    ...parts.ldap.states().map(({ key, down }) => {
+      return {
+        name: `ldap ${key}`,
+        ok: down === undefined,
+        required: false,
+        text: down?.text ?? '',
+      };
+    }),
   ];
 }
 

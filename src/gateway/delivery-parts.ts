@@ -22,6 +22,7 @@ import { createReports } from '../delivery/reports.ts';
 import { destinationOf, isRemote } from '../delivery/route.ts';
 import { Scheduler } from '../delivery/scheduler.ts';
 import { isOwn } from '../directory/destination.ts';
+import { LdapRecipients } from '../directory/ldap/recipients.ts';
 import type { Destination, Directory } from '../directory/domain.ts';
 import { probeMsOf } from '../directory/queue-policy.ts';
 import { createCachedResolver } from '../dns/cached-resolver.ts';
@@ -56,6 +57,7 @@ export interface RemoteServers {
 
 export interface DeliveryParts {
   readonly memory: RecipientMemory;
+  readonly ldap: LdapRecipients;
   readonly habits: DestinationHabits;
   readonly lessons: RecipientLessons;
   readonly health: HealthBook;
@@ -95,6 +97,16 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     outages,
     clock,
     onFull: (dest) => log.emit('rcpt.full', { dest, domains: domainsOf(directory(), dest) }),
+  });
+  const ldap = new LdapRecipients({
+    clock,
+    log,
+    directory,
+    onChange: (key, isDown) => {
+      const noted = isDown ? outages.down(key) : outages.up(key);
+      noted.catch((error: unknown) => log.emit('store.error', { err: errorText(error) }));
+      if (!isDown) onBack();
+    },
   });
   const notes = new HealthNotes(store.ttl);
   const remembered = async ({ key, now }: HealthChange) => {
@@ -193,6 +205,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     holds.of(lane) !== undefined || health.isDown(key);
   return {
     memory,
+    ldap,
     habits,
     lessons,
     health,

@@ -5,7 +5,7 @@ import type { Address } from '../mail/address.ts';
 import { formatAddress } from '../mail/address.ts';
 import { formatReply, isPermanent, replies } from '../mail/reply.ts';
 import type { Generation } from '../pipeline/generation.ts';
-import { keyOf } from '../pipeline/recipient-lessons.ts';
+import { authorityOf, keyOf } from '../pipeline/recipient-lessons.ts';
 import type { RecipientMemory } from '../pipeline/recipient-memory.ts';
 import type { RecipientVerifier } from '../pipeline/recipients.ts';
 import { routeInbound } from '../pipeline/relay-policy.ts';
@@ -21,13 +21,14 @@ export function recipientsView(parts: RecipientParts): RecipientsView {
   const { memory } = parts;
   const hosted = (address: Address): { domain: Domain; dest: string; key: string } | undefined => {
     const domain = parts.generation().directory.find(address.domain);
-    return domain && { domain, dest: domain.destination.key, key: keyOf(domain, address) };
+    return domain && { domain, dest: authorityOf(domain), key: keyOf(domain, address) };
   };
   /** Where the memory counts: other domains know their recipients from elsewhere. */
   const asked = (address: Address) => {
     const found = hosted(address);
     if (found === undefined) return 'not-hosted';
-    return found.domain.recipients.kind === 'callout' ? found : 'not-asked';
+    const { kind } = found.domain.recipients;
+    return kind === 'callout' || kind === 'ldap' ? found : 'not-asked';
   };
   return {
     async *list() {

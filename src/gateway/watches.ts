@@ -1,6 +1,6 @@
 /**
- * What the gateway looks after by itself beside the mail that comes and goes: holds of operators that
- * end, held mail that may go when its destination is back or is told of to its customer, and alerts.
+ * What the gateway looks after by itself beside the mail that comes and goes: directories of
+ * recipients, holds of operators that end, held mail that may go when its destination is back or is told of to its customer, and alerts.
  */
 import { Alerts } from '../alerts/alerts.ts';
 import type { Present } from '../alerts/conditions.ts';
@@ -87,6 +87,7 @@ export class Watches {
   }
 
   async start(): Promise<void> {
+    this.#parts.delivery.ldap.start();
     this.#outageHolds.start();
     this.#heldMail.start();
     await this.alerts.start();
@@ -99,7 +100,9 @@ export class Watches {
 
   /** Before the deliveries stop, and the store closes. */
   async stop(): Promise<void> {
-    this.#parts.delivery.holds.stop();
+    const { holds, ldap } = this.#parts.delivery;
+    holds.stop();
+    await ldap.stop();
     await Promise.all([this.#outageHolds.stop(), this.#heldMail.stop(), this.alerts.stop()]);
   }
 
@@ -145,6 +148,7 @@ export class Watches {
       oldestHeld: this.#heldMail.oldest(),
       freeBytes: freeBytes(folder),
       scanners: scanners(),
+      ldap: delivery.ldap.states(),
     };
   }
 }

@@ -24,6 +24,7 @@ export const REASONS = [
   'spool_full',
   'quota', // too much waits already, of this domain or of all
   'dest_down',
+  'ldap_down', // the directory of the recipients does not answer
   'destination', // the destination itself refused it
 ] as const;
 

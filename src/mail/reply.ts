@@ -171,7 +171,7 @@ export const replies = {
       ? named(550, enhanced, text, 'unknown_rcpt')
       : named(450, enhanced, text, 'dest_down'),
   /** `destination`: it answered, but not for now. */
-  recipientUnverified: (why: 'dest_down' | 'destination' = 'dest_down'): Reply =>
+  recipientUnverified: (why: 'dest_down' | 'destination' | 'ldap_down' = 'dest_down'): Reply =>
     named(451, '4.1.1', 'Recipient cannot be verified now, try again later', why),
   destinationDown: (): Reply =>
     named(451, '4.4.1', 'Destination not reachable now, try again later', 'dest_down'),

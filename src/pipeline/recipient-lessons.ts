@@ -6,6 +6,7 @@
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { saysUnknown } from '../delivery/callout.ts';
+import { asciiDomain } from '../directory/domain-name.ts';
 import type { Domain } from '../directory/domain.ts';
 import { recipientKey } from '../directory/domain.ts';
 import type { Address } from '../mail/address.ts';
@@ -57,8 +58,16 @@ export class RecipientLessons {
   }
 }
 
-/** Lists and memory know the domain's own name: an alias is the same mailbox. */
+/**
+ * The memory knows the domain's own name: to a destination an alias is the same mailbox. A directory
+ * has each address in its own right, as a list has.
+ */
 export function keyOf(domain: Domain, address: Address): string {
-  const own = { ...address, domain: domain.name };
-  return recipientKey(own, domain.caseSensitiveLocalParts);
+  const name = domain.recipients.kind === 'ldap' ? asciiDomain(address.domain) : domain.name;
+  return recipientKey({ ...address, domain: name }, domain.caseSensitiveLocalParts);
+}
+
+/** In whose name it is remembered who is there: the directory's, else the destination's. */
+export function authorityOf({ recipients, destination }: Domain): string {
+  return recipients.kind === 'ldap' ? recipients.key : destination.key;
 }

@@ -1,8 +1,8 @@
 /**
  * Recipient verification: is this address deliverable at its destination? Asks the configured list,
- * else the memory, else the destination by callout; callouts for the same address in flight are one.
- * While the destination is down, what was known stays known, what was unknown stays refused, and the
- * rest follows the domain's `outage` setting. Never accepts on doubt.
+ * else the memory, else the destination by callout or the directory by LDAP; questions about the same
+ * address in flight are one. While nobody can be asked, what was known stays known, what was unknown
+ * stays refused, and the rest follows the domain's `outage` setting. Never accepts on doubt.
  */
 import type { Clock } from '../base/clock.ts';
 import { LeakyBuckets } from '../base/leaky-buckets.ts';
@@ -10,6 +10,8 @@ import type { Log } from '../base/log.ts';
 import type { Courier, CalloutAnswer } from '../delivery/courier.ts';
 import type { Destination, Domain } from '../directory/domain.ts';
 import { recipientKey } from '../directory/domain.ts';
+import type { LdapAnswer, LdapRecipients } from '../directory/ldap/recipients.ts';
+import type { LdapSource } from '../directory/ldap/source.ts';
 import type { Address, ReversePath } from '../mail/address.ts';
 import { isAscii } from '../mail/address.ts';
 import type { Reply } from '../mail/reply.ts';
@@ -17,7 +19,7 @@ import { replies } from '../mail/reply.ts';
 import type { DestinationHabits } from './destination-habits.ts';
 import { keyOf } from './recipient-lessons.ts';
 import type { Standing } from './harvest-guard.ts';
-import type { RecipientMemory } from './recipient-memory.ts';
+import type { Remembered, RecipientMemory } from './recipient-memory.ts';
 
 export type Verification =
   | { readonly kind: 'known'; readonly source: string }
@@ -28,6 +30,7 @@ export type Verification =
 export interface VerificationDeps {
   readonly memory: RecipientMemory;
   readonly courier: Pick<Courier, 'callout'>;
+  readonly ldap: Pick<LdapRecipients, 'ask'>;
   readonly habits: Pick<DestinationHabits, 'isBlind' | 'tookOne' | 'refusedOne'>;
   /** Nobody can be asked now: its destination is down, or an operator holds its mail. */
   readonly isClosed: (lane: string, destination: Destination) => boolean;
@@ -56,6 +59,7 @@ export class RecipientVerifier {
   /** Unknown recipients that a destination was asked about. */
   readonly #guesses: LeakyBuckets;
   readonly #inFlight = new Map<string, Promise<CalloutAnswer>>();
+  readonly #asksInFlight = new Map<string, Promise<LdapAnswer>>();
 
   constructor(deps: VerificationDeps) {
     this.#deps = deps;
@@ -77,16 +81,49 @@ export class RecipientVerifier {
         return this.#fromList(domain, domain.recipients.addresses, address);
       case 'callout':
         return this.#byMemoryOrCallout(domain, key, { address, reversePath, standing });
+      case 'ldap':
+        return this.#byMemoryOrLdap(domain, domain.recipients, key, address);
     }
   }
 
   #fromList(domain: Domain, listed: ReadonlySet<string>, address: Address): Verification {
     const key = recipientKey(address, domain.caseSensitiveLocalParts);
-    // RFC 5321 4.5.1: postmaster is always there.
-    if (listed.has(key) || address.local.toLowerCase() === 'postmaster') {
-      return { kind: 'known', source: 'list' };
+    if (listed.has(key) || isPostmaster(address)) return { kind: 'known', source: 'list' };
+    return refused('list', replies.unknownRecipient(textOf(address)));
+  }
+
+  /** That the destination is down does not matter to a directory. */
+  async #byMemoryOrLdap(
+    domain: Domain,
+    source: LdapSource,
+    key: string,
+    address: Address,
+  ): Promise<Verification> {
+    if (isPostmaster(address)) return { kind: 'known', source: 'ldap' };
+    const remembered = await this.#deps.memory.recall(source.key, key);
+    const recalled = remembered && fromMemory(remembered, address);
+    if (remembered?.fresh === true && recalled !== undefined) return recalled;
+    const answer = await this.#askLdap(source, key, address);
+    switch (answer.kind) {
+      case 'known':
+        return { kind: 'known', source: 'ldap' };
+      case 'unknown':
+        return refused('ldap', replies.unknownRecipient(textOf(address)));
+      case 'unsure':
+        return recalled ?? outage(domain, replies.recipientUnverified('ldap_down'));
     }
-    return refused('list', replies.unknownRecipient(`${address.local}@${address.domain}`));
+  }
+
+  #askLdap(source: LdapSource, key: string, address: Address): Promise<LdapAnswer> {
+    return merged(this.#asksInFlight, key, async () => {
+      const { ldap, memory, log } = this.#deps;
+      const local = key.slice(0, key.lastIndexOf('@'));
+      const answer = await ldap.ask(source, { local, domain: address.domain });
+      const text = answer.kind === 'unsure' ? answer.text : undefined;
+      log.emit('rcpt.check', { to: key, source: 'ldap', result: answer.kind, text });
+      if (answer.kind !== 'unsure') await memory.remember(source.key, key, answer.kind, 'ldap');
+      return answer;
+    });
   }
 
   async #byMemoryOrCallout(
@@ -97,15 +134,12 @@ export class RecipientVerifier {
     const { memory, habits, isClosed } = this.#deps;
     const destination = domain.destination.key;
     const remembered = await memory.recall(destination, key);
-    const text = `${address.local}@${address.domain}`;
     const recall = (): Verification | undefined => {
       if (remembered === undefined) return undefined;
-      if (remembered.answer === 'known') {
-        // Mail was taken, or a person says so: that counts. A word at RCPT that all get does not.
-        if (remembered.origin === 'asked' && habits.isBlind(domain)) return undefined;
-        return { kind: 'known', source: 'memory' };
-      }
-      return refused('memory', replies.unknownRecipient(text));
+      // Mail was taken, or a person says so: that counts. A word at RCPT that all get does not.
+      const isWorthNothing = remembered.answer === 'known' && remembered.origin === 'asked';
+      if (isWorthNothing && habits.isBlind(domain)) return undefined;
+      return fromMemory(remembered, address);
     };
     if (isClosed(domain.name, domain.destination)) return recall() ?? outage(domain);
     const fresh = remembered?.fresh === true ? recall() : undefined;
@@ -116,7 +150,7 @@ export class RecipientVerifier {
       case 'known':
         return { kind: 'known', source: 'callout' };
       case 'unknown':
-        return refused('callout', replies.unknownRecipient(text));
+        return refused('callout', replies.unknownRecipient(textOf(address)));
       case 'unsure':
         return recall() ?? (answer.unreachable ? outage(domain) : deferred(answer.reply));
     }
@@ -132,16 +166,10 @@ export class RecipientVerifier {
     address: Address,
     reversePath: ReversePath,
   ): Promise<CalloutAnswer> {
-    const running = this.#inFlight.get(key);
-    if (running !== undefined) return running;
-    if (this.#inFlight.size >= MAX_CALLOUTS) {
+    if (!this.#inFlight.has(key) && this.#inFlight.size >= MAX_CALLOUTS) {
       return Promise.resolve({ kind: 'unsure', text: 'too many callouts', unreachable: false });
     }
-    const asked = this.#callout(domain, key, address, reversePath).finally(() => {
-      this.#inFlight.delete(key);
-    });
-    this.#inFlight.set(key, asked);
-    return asked;
+    return merged(this.#inFlight, key, () => this.#callout(domain, key, address, reversePath));
   }
 
   async #callout(
@@ -167,11 +195,44 @@ export class RecipientVerifier {
   }
 }
 
-function outage(domain: Domain): Verification {
-  if (!domain.services.has('fallback')) return refused('outage', replies.destinationDown());
+/** Who asks while the same question is under way gets the answer to that one. */
+function merged<T>(
+  inFlight: Map<string, Promise<T>>,
+  key: string,
+  ask: () => Promise<T>,
+): Promise<T> {
+  const running = inFlight.get(key);
+  if (running !== undefined) return running;
+  const asked = ask().finally(() => inFlight.delete(key));
+  inFlight.set(key, asked);
+  return asked;
+}
+
+function fromMemory({ answer }: Remembered, address: Address): Verification {
+  if (answer === 'known') return { kind: 'known', source: 'memory' };
+  return refused('memory', replies.unknownRecipient(textOf(address)));
+}
+
+/** RFC 5321 4.5.1: postmaster is always there. */
+function isPostmaster({ local }: Address): boolean {
+  return local.toLowerCase() === 'postmaster';
+}
+
+function textOf({ local, domain }: Address): string {
+  return `${local}@${domain}`;
+}
+
+/** Nobody can be asked. */
+function outage(domain: Domain, putOff: Reply = replies.recipientUnverified()): Verification {
+  if (!domain.services.has('fallback')) {
+    return refused(
+      'outage',
+      domain.recipients.kind === 'ldap' ? putOff : replies.destinationDown(),
+    );
+  }
   switch (domain.outage) {
     case 'defer':
-      return refused('outage', replies.recipientUnverified());
+      return refused('outage', putOff);
     case 'hold':
     case 'accept':
       return { kind: 'unverified', then: domain.outage };

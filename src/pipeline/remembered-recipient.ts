@@ -6,10 +6,10 @@
 
 /**
  * From weak to strong. `sent`: an account of the domain writes under this address; `asked`: at RCPT;
- * `delivered`: took real mail; `imported`: an operator brought it in; `pinned`: an operator says so,
- * whatever the destination says.
+ * `delivered`: took real mail; `ldap`: the directory has it; `imported`: an operator brought it in;
+ * `pinned`: an operator says so, whatever the destination says.
  */
-export const ORIGINS = ['sent', 'asked', 'delivered', 'imported', 'pinned'] as const;
+export const ORIGINS = ['sent', 'asked', 'delivered', 'ldap', 'imported', 'pinned'] as const;
 export type Origin = (typeof ORIGINS)[number];
 
 interface Moment {
@@ -32,8 +32,9 @@ export function isFromPerson(origin: Origin): boolean {
   return origin === 'imported' || origin === 'pinned';
 }
 
+/** Or from the directory that speaks for it. */
 export function isFromDestination(origin: Origin): boolean {
-  return origin === 'asked' || origin === 'delivered';
+  return origin === 'asked' || origin === 'delivered' || origin === 'ldap';
 }
 
 export function isAsStrong(origin: Origin, other: Origin): boolean {

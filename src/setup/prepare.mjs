@@ -12,16 +12,25 @@ import { delimiter, join } from 'node:path';
 
 const ROOT = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..', '..');
 
-/** What must be there, by purpose: an executable and the Debian package that brings it. */
+/**
+ * What must be there, by purpose: an executable, the Debian packages that bring it, and what to
+ * answer when they ask.
+ */
 const DAEMONS = {
   clamd: { program: 'clamd', packages: ['clamav-daemon'] },
   spamd: { program: 'spamd', packages: ['spamassassin', 'spamd'] },
   postfix: { program: 'postfix', packages: ['postfix'] },
+  // Without a configuration the package starts no server of its own.
+  slapd: {
+    program: 'slapd',
+    packages: ['slapd'],
+    answer: 'slapd slapd/no_configuration boolean true',
+  },
 };
 const NEEDED = {
   check: [],
   run: [DAEMONS.clamd, DAEMONS.spamd],
-  test: [DAEMONS.clamd, DAEMONS.spamd, DAEMONS.postfix],
+  test: [DAEMONS.clamd, DAEMONS.spamd, DAEMONS.postfix, DAEMONS.slapd],
 };
 
 const purpose = process.argv[2] ?? 'check';
@@ -70,6 +79,8 @@ function installDaemons(daemons) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const run = (args) =>
     spawnSync('apt-get', args, { env, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
+  const answers = missing.flatMap((daemon) => daemon.answer ?? []);
+  if (answers.length > 0) spawnSync('debconf-set-selections', { input: `${answers.join('\n')}\n` });
   const install = ['install', '-y', '--no-install-recommends', ...packages];
   // The package lists are fetched only when the ones at hand do not do.
   if (!run([...install, '-qq']) && !(run(['update', '-qq']) && run(install))) {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import * as z from 'zod';
 import { domainSchema } from '../../src/config/domain-schema.ts';
+import { ldapSource } from '../../src/config/ldap-schema.ts';
 import { nodeSchema } from '../../src/config/node-schema.ts';
 import { leavesOf } from '../support/schema-leaves.ts';
 
@@ -55,6 +56,7 @@ function writtenForm(value: unknown): string {
 const IN_WORDS: Readonly<Record<string, string>> = {
   listeners: 'one named `mx` on `0.0.0.0:25`',
   services: 'all four',
+  filter: '`mail` or `proxyAddresses`, see below',
 };
 
 const destination = domainSchema.shape.destination.options.find(
@@ -68,6 +70,7 @@ for (const [section, schema] of [
   ['### listeners', nodeSchema.shape.listeners.unwrap().element],
   ['## Domain files', domainSchema],
   ['### destination', destination],
+  ['### ldap', ldapSource],
 ] as const) {
   const rows = rowsOf(section);
   // A group with a section of its own is one row here.

@@ -29,6 +29,7 @@ function rig() {
           : { kind: 'known', reply: { code: 250, lines: ['ok'] } };
       },
     },
+    ldap: { ask: async () => ({ kind: 'unsure', text: 'not asked here' }) },
     habits: { isBlind: () => false, tookOne: () => undefined, refusedOne: async () => undefined },
     isClosed: () => false,
     clock,

@@ -69,6 +69,7 @@ export class FakeGateway {
         listeners: this.listeners,
         rates: { in: 3.2, out: 0.4 },
         scanners: this.scanners,
+        ldap: [],
         config: { file: '/etc/sluice/sluice.yaml', loadedAt: T0, stale: false },
       }),
       checks: () => this.checks,
