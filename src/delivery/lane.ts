@@ -2,7 +2,8 @@
  * The waiting mail of one hosted domain on its way out: claims what is due and starts as many
  * deliveries as the destination's pace allows. After an outage everything that waits is tried,
  * whatever its next time was, but each message once: what was put off in this drain is set aside,
- * still claimed, until the drain is over. Whatever ends the run, leases not used are given back.
+ * still claimed, until the drain is over. New mail and a long queue take turns. Whatever ends the
+ * run, leases not used are given back.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Lease, SpoolStore } from '../store/spool-store.ts';
@@ -40,6 +41,8 @@ export class Lane {
   /** Messages put off in this drain; undefined when there is no drain. */
   #putOff: Set<string> | undefined;
   #running = 0;
+  /** New mail comes first in every other claim: neither waits for all of the other. */
+  #freshTurn = false;
   /** A claim may find something. */
   #more = false;
   /** Told that there may be more, since the run last looked. */
@@ -119,8 +122,11 @@ export class Lane {
       this.#more = false;
       const n = Math.min(Math.max(mayRun() * CLAIM_AHEAD, 1), MAX_CLAIM);
       const early = this.#putOff !== undefined;
+      this.#freshTurn = !this.#freshTurn;
       const claimedAt = clock.mono();
-      const leases = await this.#guarded(store.claim({ dest, n, leaseMs: LEASE_MS, early }));
+      const leases = await this.#guarded(
+        store.claim({ dest, n, leaseMs: LEASE_MS, early, fresh: this.#freshTurn }),
+      );
       for (const lease of leases) {
         const tenure = keeper.keep(lease, claimedAt);
         if (this.#putOff?.has(lease.id) === true) this.#aside.push(lease);

@@ -50,6 +50,14 @@ export interface SpoolTotals {
   readonly bytes: number;
 }
 
+export interface ClaimOptions {
+  readonly dest: string;
+  readonly n: number;
+  readonly leaseMs: number;
+  readonly early?: boolean;
+  readonly fresh?: boolean;
+}
+
 export interface SpoolStore {
   /**
    * Makes the message durable, due at `dueAt`; an entry with a `hold` is never due. Idempotent by
@@ -59,10 +67,12 @@ export interface SpoolStore {
   commit(entry: SpoolEntry, dueAt: number, content: Content): Promise<void>;
   /**
    * Up to `n` messages of `dest` due by now, oldest due first, leased to the caller. With `early`
-   * also those whose time has not come, for a destination that is back. Nothing of a destination
-   * that is held.
+   * also those whose time has not come, for a destination that is back. With `fresh` those come
+   * first, the newest before the others, that were due when they were committed in this run and that
+   * nobody has claimed or changed since; the last thousand of a destination are known. Nothing of a
+   * destination that is held.
    */
-  claim(options: { dest: string; n: number; leaseMs: number; early?: boolean }): Promise<Lease[]>;
+  claim(options: ClaimOptions): Promise<Lease[]>;
   /** The stored content. Rejects with `STORE_DAMAGED` when length or digest differ. */
   readContent(id: string): AsyncIterable<Uint8Array>;
   renew(held: readonly Held[], leaseMs: number): Promise<boolean[]>;

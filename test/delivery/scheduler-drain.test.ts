@@ -116,6 +116,28 @@ test('new mail that keeps coming does not keep a drain, and what it set aside, f
   assert.ok((tries[1]?.at ?? 0) - from < 63_000);
 });
 
+test('new mail does not wait behind a long queue, nor the queue behind new mail', async () => {
+  const rig = await outage(1);
+  for (let i = 0; i < 2000; i++) await rig.mailDueIn([`mail${i}@a.test`], 0);
+  rig.courier.takesMs = 1000;
+  rig.courier.says = () => '250';
+  rig.health.observe('A', { kind: 'answered', ms: 3 });
+  await rig.clock.advance(6000);
+  // Four a second, with room for twenty.
+  for (let second = 0; second < 40; second++) {
+    for (let n = 0; n < 4; n++) await rig.mail([`new${second}.${n}@a.test`]);
+    await rig.clock.advance(1000);
+  }
+  const of = (what: string) => rig.courier.taken.filter(({ to }) => to.startsWith(what));
+  assert.ok(of('new').length >= 140, `${of('new').length} new ones are through`);
+  assert.ok(of('mail').length >= 600, `${of('mail').length} old ones are through`);
+  const firstOld = of('mail').slice(0, 200);
+  assert.ok(
+    firstOld.some(({ to }) => to === 'mail1@a.test'),
+    'the one that was due first is among the first',
+  );
+});
+
 test('a destination that goes down again in the drain gives everything back and is left alone', async () => {
   const rig = await outage(200);
   rig.courier.takesMs = 1000;

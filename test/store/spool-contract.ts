@@ -135,6 +135,39 @@ export function spoolContract(name: string, make: (clock: StillClock) => Promise
       assert.deepEqual(ids(await claim(store, 10, true)), ['B.1', 'A.1']);
     });
 
+    it('a claim of new mail gives the newest first, then what waits in its order', async (store, clock) => {
+      const now = clock.now();
+      const fresh = (n: number) => store.claim({ dest: DEST, n, leaseMs: 1000, fresh: true });
+      await store.commit(entry('T.1'), now + 5, SMALL);
+      await store.commit(entry('O.1'), now - 90, SMALL);
+      await store.commit(entry('O.2'), now - 80, SMALL);
+      const [changed] = await claim(store, 1);
+      assert.ok(changed !== undefined);
+      await store.reschedule([{ held: changed, entry: changed.entry, dueAt: now - 70 }]);
+      await store.commit(entry('N.1'), now - 60, SMALL);
+      await store.commit(held('H.1'), now, SMALL);
+      await store.commit(entry('N.2'), now - 65, SMALL);
+      const first = await fresh(2);
+      assert.deepEqual(ids(first), ['N.2', 'N.1']);
+      await store.release(first.slice(1));
+      await store.commit(entry('N.3'), now, SMALL);
+      assert.deepEqual(
+        ids(await fresh(9)),
+        ['N.3', 'O.2', 'O.1', 'N.1'],
+        'claimed once, new no more',
+      );
+      clock.move(5);
+      assert.deepEqual(ids(await fresh(9)), ['T.1']);
+    });
+
+    it('over a restart new mail waits like all other', async (_, clock, under) => {
+      await under.store.commit(entry('A.1'), clock.now() - 2, SMALL);
+      await under.store.commit(entry('A.2'), clock.now() - 1, SMALL);
+      const store = await under.restart();
+      const leases = await store.claim({ dest: DEST, n: 9, leaseMs: 1000, fresh: true });
+      assert.deepEqual(ids(leases), ['A.1', 'A.2']);
+    });
+
     it('a message has one holder at a time', async (store, clock) => {
       for (const n of [1, 2, 3, 4, 5, 6]) await store.commit(entry(`A.${n}`), clock.now(), SMALL);
       const claims = await Promise.all([claim(store, 4), claim(store, 4), claim(store, 4)]);

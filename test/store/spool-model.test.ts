@@ -36,6 +36,7 @@ const step = fc.oneof(
       n: fc.nat(4),
       leaseMs: fc.integer({ min: 1, max: 40 }),
       early: fc.boolean(),
+      fresh: fc.boolean(),
     }),
   },
   {

@@ -60,13 +60,27 @@ export class DueIndex {
     const window = this.#windows.get(dest);
     if (window === undefined) return;
     window.remove(place);
+    window.fresh.remove(place.id);
     window.messages--;
     if (window.messages <= 0) this.#windows.delete(dest);
   }
 
+  /** What has arrived at `place` is new mail. */
+  fresh(dest: string, place: Place): void {
+    this.#windows.get(dest)?.fresh.add(place);
+  }
+
   /** Takes the first place of `dest` that is due; it stays on disk, and counts, until it leaves. */
   take(dest: string, dueAt: number): Place | undefined {
-    return this.#windows.get(dest)?.take(dueAt);
+    const window = this.#windows.get(dest);
+    const place = window?.take(dueAt);
+    if (place !== undefined) window?.fresh.remove(place.id);
+    return place;
+  }
+
+  /** Takes the newest place of new mail; it stays in the order of the index too. */
+  takeFresh(dest: string, dueAt: number): Place | undefined {
+    return this.#windows.get(dest)?.fresh.take(dueAt);
   }
 
   /** A taken place may be taken again. */

@@ -4,6 +4,7 @@
  * what lies behind is on disk only and is loaded when the window runs out. So memory stays bounded
  * however long the queue, and a claim reads no key twice. Pure: who loads hands the places in.
  */
+import { FreshPlaces } from './fresh-places.ts';
 import type { Place } from './keys.ts';
 
 /** Places loaded at once: some claims' worth. */
@@ -14,6 +15,8 @@ const MAX_PLACES = 4 * LOAD_PLACES;
 export class DueWindow {
   /** Messages of this destination that are not held, claimed ones included. */
   messages = 0;
+  /** Those of them that came last. */
+  readonly fresh = new FreshPlaces();
   /** In order; those before `#head` have been taken. */
   #places: Place[] = [];
   #head = 0;

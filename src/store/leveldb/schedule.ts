@@ -5,7 +5,7 @@
  * of three places: free in the index, leased, or locked.
  */
 import type { Clock } from '../../base/clock.ts';
-import type { DestinationBacklog, Held } from '../spool-store.ts';
+import type { ClaimOptions, DestinationBacklog, Held } from '../spool-store.ts';
 import type { DueIndex } from './due-index.ts';
 import { Leases } from './leases.ts';
 import type { ActiveLease } from './leases.ts';
@@ -36,13 +36,20 @@ export class Schedule {
     if (dueAt !== undefined) this.#due.arrive(dest, { dueAt, id });
   }
 
+  /** A new message; one that is due at once is fresh. */
+  committed(standing: Standing): void {
+    this.arrived(standing);
+    const { id, dest, dueAt } = standing;
+    if (dueAt !== undefined && dueAt <= this.#clock.now()) this.#due.fresh(dest, { dueAt, id });
+  }
+
   left({ id, dest, dueAt }: Standing): void {
     if (dueAt !== undefined) this.#due.leave(dest, { dueAt, id });
   }
 
   /** Leases up to `n` messages; `load` runs the loading of more places while no batch is written. */
   async claim(
-    options: { dest: string; n: number; leaseMs: number; early?: boolean },
+    options: ClaimOptions,
     load: (work: () => Promise<void>) => Promise<void>,
   ): Promise<ActiveLease[]> {
     const { dest, n } = options;
@@ -51,7 +58,8 @@ export class Schedule {
     for (const lease of this.#leases.expired(dest, mono)) this.giveBack(lease);
     const granted: ActiveLease[] = [];
     while (granted.length < n) {
-      const place = this.#due.take(dest, dueBy);
+      const newest = options.fresh === true ? this.#due.takeFresh(dest, dueBy) : undefined;
+      const place = newest ?? this.#due.take(dest, dueBy);
       if (place !== undefined) {
         // A place that is not free comes back when whoever has it is done.
         if (this.#isFree(place.id))

@@ -14,6 +14,7 @@ import { backlogUnderHold } from '../destination-hold.ts';
 import type { DestinationHold } from '../destination-hold.ts';
 import type {
   AdminStep,
+  ClaimOptions,
   DestinationBacklog,
   Held,
   Lease,
@@ -79,7 +80,7 @@ export class LevelSpool implements SpoolStore {
     this.#database = database;
     this.#clock = clock;
     this.#pump = new GroupCommit(database, { sync: true });
-    const arrived = (standing: Standing) => this.#schedule.arrived(standing);
+    const arrived = (standing: Standing) => this.#schedule.committed(standing);
     this.#compaction = new Compaction({ ...options, liveBytes: () => this.totals().bytes });
     const folder = join(options.folder, 'content');
     const condemn = (error: unknown) => database.condemn(error);
@@ -137,12 +138,7 @@ export class LevelSpool implements SpoolStore {
     await this.#intake.commit(entry, dueAt, content);
   }
 
-  async claim(options: {
-    dest: string;
-    n: number;
-    leaseMs: number;
-    early?: boolean;
-  }): Promise<Lease[]> {
+  async claim(options: ClaimOptions): Promise<Lease[]> {
     this.#assertReady();
     if (this.#holds.of(options.dest) !== undefined) return [];
     const granted = await this.#schedule.claim(options, (work) => this.#pump.exclusive(work));

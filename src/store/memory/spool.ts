@@ -13,6 +13,7 @@ import { backlogUnderHold, isOver, MAX_HOLDS } from '../destination-hold.ts';
 import type { DestinationHold } from '../destination-hold.ts';
 import type {
   AdminStep,
+  ClaimOptions,
   DestinationBacklog,
   Held,
   Lease,
@@ -53,6 +54,9 @@ export class MemorySpool implements SpoolStore {
   readonly #disk: MemoryDisk;
   readonly #fault: NonNullable<MemorySpoolOptions['fault']>;
   readonly #leases = new Map<string, MemoryLease>();
+  /** New mail that nobody has touched, with a number that grows. */
+  readonly #fresh = new Map<string, number>();
+  #commits = 0;
 
   constructor(options: MemorySpoolOptions) {
     this.#clock = options.clock;
@@ -69,17 +73,16 @@ export class MemorySpool implements SpoolStore {
     const bytes = new Uint8Array(Buffer.concat(chunks));
     if (bytes.length !== content.sizeBytes) throw new Error('content of another length');
     await this.#fault('commit', 'before');
-    if (!this.#disk.messages.has(entry.id))
-      this.#disk.messages.set(entry.id, { ...scheduled(entry, dueAt), content: bytes });
+    if (!this.#disk.messages.has(entry.id)) {
+      const message = { ...scheduled(entry, dueAt), content: bytes };
+      this.#disk.messages.set(entry.id, message);
+      const isDue = message.dueAt !== undefined && message.dueAt <= this.#clock.now();
+      if (isDue) this.#fresh.set(entry.id, ++this.#commits);
+    }
     await this.#fault('commit', 'after');
   }
 
-  async claim(options: {
-    dest: string;
-    n: number;
-    leaseMs: number;
-    early?: boolean;
-  }): Promise<Lease[]> {
+  async claim(options: ClaimOptions): Promise<Lease[]> {
     await this.#fault('claim', 'before');
     const now = this.#clock.now();
     const waiting = this.#holdOf(options.dest) === undefined ? this.#waiting(options.dest) : [];
@@ -88,9 +91,11 @@ export class MemorySpool implements SpoolStore {
       .filter(({ entry }) => !this.#leases.has(entry.id))
       .filter(({ dueAt }) => options.early === true || dueAt <= now)
       .sort((a, b) => a.dueAt - b.dueAt || (a.entry.id < b.entry.id ? -1 : 1))
+      .sort((a, b) => (options.fresh === true ? this.#age(a) - this.#age(b) : 0))
       .slice(0, options.n)
       .map(({ entry, dueAt }) => {
         const token = ++this.#disk.lastToken;
+        this.#fresh.delete(entry.id);
         this.#leases.set(entry.id, { token, endsAt: this.#clock.mono() + options.leaseMs });
         return { id: entry.id, token, entry, dueAt };
       });
@@ -181,6 +186,7 @@ export class MemorySpool implements SpoolStore {
     const message = this.#disk.messages.get(id);
     if (message === undefined || this.#isActive(id)) return false;
     this.#leases.delete(id);
+    this.#fresh.delete(id);
     const after = afterStep(message, step, this.#clock.now());
     if (after === undefined) this.#disk.messages.delete(id);
     else this.#disk.messages.set(id, { ...message, ...after });
@@ -222,6 +228,11 @@ export class MemorySpool implements SpoolStore {
         ? [{ ...message, dueAt: message.dueAt }]
         : [],
     );
+  }
+
+  /** How many came after it; what is not new comes behind all that is. */
+  #age({ entry }: StoredMessage): number {
+    return this.#commits - (this.#fresh.get(entry.id) ?? 0);
   }
 
   #summary({ entry, dueAt }: StoredMessage): Summary {
