@@ -184,7 +184,7 @@ export class Gateway {
       isClosed,
       exchangers,
       lessons,
-      lacksSmtpUtf8: (destination: string) => courier.lacksSmtpUtf8(destination),
+      lacks: courier.lacks,
       clock,
       log,
     };

@@ -22,6 +22,8 @@ export type Attempt<T> =
       readonly client: SmtpClient;
       readonly value: T;
       readonly connectMs: number;
+      /** It got nowhere, and why there was no other host that might have done better. */
+      readonly elsewhere?: NoHost;
     }
   /** `beside`: other connections to it that were at work. */
   | { readonly kind: 'no-host'; readonly why: NoHost; readonly beside: number }
@@ -61,14 +63,17 @@ export class Connections {
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       let hosts: HostWalk | undefined;
-      let last: Attempt<T> | undefined;
+      let last: Extract<Attempt<T>, { kind: 'worked' }> | undefined;
       for (;;) {
         if (client === undefined) {
           hosts ??= this.#walk(destination);
           const dialed = await hosts.next(signal);
           if (dialed.client === undefined) {
+            const { why } = dialed;
             const beside = this.#atWork(destination.key);
-            return last ?? { kind: 'no-host', why: dialed.why, beside };
+            return last === undefined
+              ? { kind: 'no-host', why, beside }
+              : { ...last, elsewhere: why };
           }
           client = dialed.client;
           if (signal?.aborted === true) onAbort();
@@ -79,7 +84,7 @@ export class Connections {
         this.#busy.delete(client);
         last = { kind: 'worked', client, value, connectMs };
         if (!gotNowhere || signal?.aborted === true) return last;
-        client.close();
+        client.quit();
         client = undefined;
       }
     } finally {

@@ -21,10 +21,12 @@ import type { Attempt } from './connections.ts';
 import type { Observation } from './destination-health.ts';
 import type { Treatment } from './hindrances.ts';
 import type { NoHost } from './host-walk.ts';
-import { nameOf } from './host-walk.ts';
+import { nameOf, NO_HOST_LEFT } from './host-walk.ts';
 import type { FindExchangers } from './remote-hosts.ts';
+import type { Ability } from './known-offers.ts';
 import { KnownOffers } from './known-offers.ts';
 import type { Origin } from './rate-limits.ts';
+import { isBeyondRequireTls, requiresTls, UNMET, withoutRequiredTls } from './require-tls.ts';
 import { isPeerFault, runTransaction } from './transaction.ts';
 import { treatmentOf } from './treatment.ts';
 import type { Message, Transaction } from './transaction.ts';
@@ -64,10 +66,10 @@ export interface Courier {
     signal?: AbortSignal,
   ): Promise<CalloutAnswer>;
   /**
-   * Whether addresses beyond ASCII are known to be of no use there, from connections of the last
-   * hour. False when nobody knows.
+   * Whether mail that needs this is known to be of no use there, from connections of the last hour.
+   * False when nobody knows.
    */
-  lacksSmtpUtf8(destination: string): boolean;
+  readonly lacks: (ability: Ability, destination: string) => boolean;
   /** Whether any host of the destination speaks SMTP with us now. */
   probe(destination: Destination, signal?: AbortSignal): Promise<boolean>;
   /** Connections to a destination, by its key. */
@@ -102,10 +104,15 @@ export function createCourier(options: CourierOptions): Courier {
   async function deliver(job: DeliveryJob, signal?: AbortSignal): Promise<DeliveryReport> {
     const startedAt = clock.mono();
     const { destination, envelope } = job;
+    const needsTls = requiresTls(envelope);
+    if (needsTls && isBeyondRequireTls(destination)) return undelivered(envelope, UNMET, 0);
     let envelopeMs: number | undefined;
     const attempt = await connections.use(
       destination,
       async (client) => {
+        const unfit = needsTls ? withoutRequiredTls(client) : undefined;
+        // Another host may give what the message asks for (RFC 8689 4.2.1).
+        if (unfit !== undefined) return { value: unasked(envelope, unfit), gotNowhere: true };
         const askedAt = clock.mono();
         const onAnswered = () => (envelopeMs = clock.mono() - askedAt);
         const value = await runTransaction(client, { ...job, onAnswered });
@@ -181,7 +188,7 @@ export function createCourier(options: CourierOptions): Courier {
       ),
     probe: (destination, signal) => guarded(probe(destination, signal), 'probe', () => false),
     connections: (key) => connections.count(key),
-    lacksSmtpUtf8: (destination) => offers.lacksSmtpUtf8(destination),
+    lacks: (ability, destination) => offers.lacks(ability, destination),
     async stop() {
       callouts.stop();
       await connections.stop();
@@ -235,9 +242,10 @@ function reportOf(
   totalMs: number,
 ): DeliveryReport {
   if (attempt.kind === 'worked') {
-    const { client, value, connectMs } = attempt;
+    const { client, value, connectMs, elsewhere } = attempt;
+    const isSure = elsewhere === undefined || elsewhere === NO_HOST_LEFT;
     return {
-      outcomes: value.outcomes,
+      outcomes: isSure ? value.outcomes : value.outcomes.map((each) => unlessMet(each, elsewhere)),
       host: client.host,
       ...(client.address !== undefined && { address: client.address }),
       tls: client.tls,
@@ -251,6 +259,10 @@ function reportOf(
     attempt.kind === 'busy'
       ? { kind: 'deferred', text: 'no free connection to the destination' }
       : outcomeWithoutHost(attempt.why);
+  return undelivered(envelope, outcome, totalMs);
+}
+
+function undelivered(envelope: Envelope, outcome: Outcome, totalMs: number): DeliveryReport {
   return {
     outcomes: envelope.recipients.map(() => outcome),
     tls: '-',
@@ -258,4 +270,13 @@ function reportOf(
     connectMs: totalMs,
     transferMs: 0,
   };
+}
+
+function unasked(envelope: Envelope, outcome: Outcome): Transaction {
+  return { outcomes: envelope.recipients.map(() => outcome), reached: 'nothing' };
+}
+
+/** A host that could not be reached may have what those that were reached lack. */
+function unlessMet(outcome: Outcome, { text }: NoHost): Outcome {
+  return outcome === UNMET ? { kind: 'deferred', text } : outcome;
 }

@@ -11,11 +11,12 @@ import type { Destination, DestinationHost } from '../directory/domain.ts';
 import { replyText } from '../mail/outcome.ts';
 import type { Reply } from '../mail/reply.ts';
 import type { SmtpClient } from '../smtp/client.ts';
-import type { Offers } from '../smtp/client-commands.ts';
 import { CLIENT_DEADLINES } from '../smtp/client-deadlines.ts';
 import { openClient } from '../smtp/client-opening.ts';
+import type { KnownOffers } from './known-offers.ts';
 import type { FindExchangers, FoundHosts } from './remote-hosts.ts';
 import { hostsOf } from './remote-hosts.ts';
+import { givesRequireTls } from './require-tls.ts';
 
 /** How long a host that could not be reached comes last. */
 const AVOID_MS = 60_000;
@@ -37,6 +38,9 @@ export interface NoHost {
   readonly isFinal?: boolean;
 }
 
+/** There was none, or none that was not tried before. */
+export const NO_HOST_LEFT: NoHost = { text: 'no host to try', unreachable: true };
+
 export type Dialed =
   { readonly client: SmtpClient } | { readonly client: undefined; readonly why: NoHost };
 
@@ -48,7 +52,7 @@ export interface HostWalkOptions {
   readonly exchangers?: FindExchangers | undefined;
   /** The port of such hosts: 25, but for tests. */
   readonly remotePort?: number | undefined;
-  readonly offers: { observe(destination: string, offers: Offers): void };
+  readonly offers: Pick<KnownOffers, 'observe'>;
 }
 
 export interface HostWalk {
@@ -83,7 +87,7 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
 
   return (destination) => {
     let left: DestinationHost[] | undefined;
-    let why: NoHost = { text: 'no host to try', unreachable: true };
+    let why = NO_HOST_LEFT;
     return {
       async next(signal) {
         if (left === undefined) {
@@ -107,8 +111,11 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
           );
           if (opening.kind === 'open') {
             avoided.delete(placeOf(host));
-            options.offers.observe(destination.key, opening.client.offers);
-            return { client: opening.client };
+            const { client } = opening;
+            const { smtpUtf8 } = client.offers;
+            const requireTls = givesRequireTls(client);
+            options.offers.observe(destination.key, { smtpUtf8, requireTls });
+            return { client };
           }
           const stoppedByUs = opening.kind === 'failed' && opening.error.code === 'STOPPING';
           if (!stoppedByUs) avoid(host);

@@ -184,7 +184,7 @@ function reportOf(
   const hostname = options.hostname();
   const now = clock.now();
   const id = messageId(ids.session(), 1);
-  const { envid, smtpUtf8 } = message.parameters;
+  const { envid, smtpUtf8, requireTls } = message.parameters;
   const { bytes, isUtf8, isEightBit } = buildDsn({
     kind,
     hostname,
@@ -208,6 +208,7 @@ function reportOf(
     parameters: {
       ...(isEightBit && { body: '8BITMIME' as const }),
       ...(isUtf8 && { smtpUtf8: true }),
+      ...(requireTls === true && { requireTls }),
     },
     // RFC 3461 6.1: nobody is told of a report that fails.
     recipients: [{ address: to, parameters: { notify: 'NEVER' } }],
@@ -262,8 +263,9 @@ async function returnedPart(
   kind: DsnFacts['kind'],
 ): Promise<Returned | undefined> {
   // RFC 3461 4.3: RET speaks of failures; who is told of anything else has the message.
-  const wantsAll =
-    kind === 'failed' && parameters.ret === 'FULL' && sizeBytes <= MAX_RETURNED_BYTES;
+  // RFC 8689 5: never all of what had to be protected.
+  const mayHaveAll = parameters.ret === 'FULL' && parameters.requireTls !== true;
+  const wantsAll = kind === 'failed' && mayHaveAll && sizeBytes <= MAX_RETURNED_BYTES;
   const chunks: Uint8Array[] = [];
   const header = new HeaderCollector(MAX_RETURNED_BYTES);
   let seenBytes = 0;

@@ -15,6 +15,8 @@ export interface MailParameters {
   /** RFC 3461 4.3 and 4.4; `envid` in xtext as received. */
   readonly ret?: 'FULL' | 'HDRS';
   readonly envid?: string;
+  /** Never without verified TLS, on no hop (RFC 8689). */
+  readonly requireTls?: boolean;
 }
 
 export type Notify = 'NEVER' | readonly ('SUCCESS' | 'FAILURE' | 'DELAY')[];

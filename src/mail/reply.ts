@@ -178,6 +178,9 @@ export const replies = {
   /** RFC 6531 3.5. */
   smtpUtf8NotRelayable: (): Reply =>
     named(550, '5.6.7', 'Destination does not take addresses beyond ASCII', 'policy'),
+  /** RFC 8689 6. */
+  requireTlsUnmet: (): Reply =>
+    named(550, '5.7.30', 'Destination does not offer REQUIRETLS over verified TLS', 'tls'),
   senderNotOfAccount: (): Reply =>
     named(550, '5.7.1', 'Sender address is not of a domain of this account', 'sender'),
   nullSenderRefused: (): Reply =>

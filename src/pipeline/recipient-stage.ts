@@ -3,8 +3,10 @@
  * recipient fixes the policy group of the transaction; a customer's transaction has the policy of
  * the customer from the start and takes recipients of any destination.
  */
+import type { Courier } from '../delivery/courier.ts';
 import type { FindExchangers } from '../delivery/remote-hosts.ts';
 import { nobodyReply } from '../delivery/remote-hosts.ts';
+import { isBeyondRequireTls, requiresTls } from '../delivery/require-tls.ts';
 import type { Destination, Domain } from '../directory/domain.ts';
 import { needsSmtpUtf8 } from '../mail/address.ts';
 import type { Recipient } from '../mail/envelope.ts';
@@ -24,8 +26,8 @@ export interface RecipientDeps {
   readonly store: Pick<SpoolStore, 'totals'>;
   /** Nothing can be handed over now: the destination is down, or an operator holds the lane. */
   readonly isClosed: (lane: string, destination: Destination) => boolean;
-  /** The destination is known not to take addresses beyond ASCII. */
-  readonly lacksSmtpUtf8: (destination: string) => boolean;
+  /** The destination is known not to be of use for mail that needs this. */
+  readonly lacks: Courier['lacks'];
   /** Who takes mail for a domain that is not hosted here. */
   readonly exchangers: FindExchangers;
 }
@@ -71,7 +73,7 @@ function wayTo(domain: Domain): Way {
 
 /** What is known already is refused now rather than after the content. */
 function cannotTake(
-  { isClosed, lacksSmtpUtf8 }: RecipientDeps,
+  { isClosed, lacks }: RecipientDeps,
   transaction: Transaction,
   { address }: Recipient,
   domain: Domain | undefined,
@@ -81,7 +83,9 @@ function cannotTake(
   const mayQueue = transaction.account !== undefined || domain?.services.has('fallback') === true;
   if (!mayQueue && isClosed(lane, destination)) return replies.destinationDown();
   const isBeyondAscii = needsSmtpUtf8(transaction.reversePath) || needsSmtpUtf8(address);
-  if (isBeyondAscii && lacksSmtpUtf8(destination.key)) return replies.smtpUtf8NotRelayable();
+  if (isBeyondAscii && lacks('smtpUtf8', destination.key)) return replies.smtpUtf8NotRelayable();
+  const isUnmet = isBeyondRequireTls(destination) || lacks('requireTls', destination.key);
+  if (requiresTls(transaction) && isUnmet) return replies.requireTlsUnmet();
   return undefined;
 }
 

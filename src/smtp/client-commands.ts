@@ -15,6 +15,7 @@ export interface Offers {
   readonly eightBitMime: boolean;
   readonly smtpUtf8: boolean;
   readonly dsn: boolean;
+  readonly requireTls: boolean;
 }
 
 export const NO_OFFERS: Offers = {
@@ -24,6 +25,7 @@ export const NO_OFFERS: Offers = {
   eightBitMime: false,
   smtpUtf8: false,
   dsn: false,
+  requireTls: false,
 };
 
 export function offersOf(ehlo: Reply): Offers {
@@ -38,6 +40,7 @@ export function offersOf(ehlo: Reply): Offers {
     eightBitMime: words.has('8BITMIME'),
     smtpUtf8: words.has('SMTPUTF8'),
     dsn: words.has('DSN'),
+    requireTls: words.has('REQUIRETLS'),
   };
 }
 
@@ -54,6 +57,7 @@ export function mailCommand(
   if (offers.smtpUtf8 && (parameters.smtpUtf8 === true || needsSmtpUtf8(reversePath))) {
     command += ' SMTPUTF8';
   }
+  if (offers.requireTls && parameters.requireTls === true) command += ' REQUIRETLS';
   if (offers.dsn && parameters.ret !== undefined) command += ` RET=${parameters.ret}`;
   if (offers.dsn && parameters.envid !== undefined) command += ` ENVID=${parameters.envid}`;
   return command;

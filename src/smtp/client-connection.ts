@@ -6,7 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import { connect as connectSocket, isIP } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { checkServerIdentity, connect as connectTls } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { CodedError, errorText } from '../base/errors.ts';
@@ -50,6 +50,8 @@ export class ClientConnection {
   address: string | undefined;
   /** `TLSv1.3`, or `-` for plaintext. */
   tls = '-';
+  /** An authority that the system trusts says that the peer is `host`. */
+  isVerified = false;
   /** Why it is of no use any more. */
   lost: CodedError | undefined;
   /** Called once when it is lost or closed. */
@@ -151,11 +153,14 @@ export class ClientConnection {
       socket: this.#socket,
       // What a certificate must say is policy of others; encryption alone is the aim here.
       rejectUnauthorized: false,
+      // Of an address too, which is no server name (RFC 6066 3).
+      checkServerIdentity: (_, certificate) => checkServerIdentity(this.#host, certificate),
       ...(isIP(this.#host) === 0 && { servername: this.#host }),
     });
     secure.once('secureConnect', () => {
       this.#stage = 'open';
       this.tls = secure.getProtocol() ?? '-';
+      this.isVerified = secure.authorized;
       this.#deadline.clear();
       this.#waiters.shift()?.resolve(reply);
     });

@@ -61,6 +61,11 @@ export class SmtpClient {
     return this.#connection.tls;
   }
 
+  /** The peer is the host that was meant; said by an authority that the system trusts. */
+  get isVerified(): boolean {
+    return this.#connection.isVerified;
+  }
+
   /** Why the connection is of no use any more, or undefined while it is. */
   get lost(): CodedError | undefined {
     return this.#connection.lost;
@@ -85,7 +90,7 @@ export class SmtpClient {
     return this.#command(`HELO ${name}`, this.#deadlines.helloMs);
   }
 
-  /** Asks for TLS and shakes hands; certificates are not judged. EHLO must be said anew. */
+  /** Asks for TLS and shakes hands; the certificate is looked at (`isVerified`), never refused. EHLO must be said anew. */
   async startTls(): Promise<Reply> {
     const reply = await this.#command('STARTTLS', this.#deadlines.helloMs, 'handshake');
     if (!isPositive(reply)) return reply;

@@ -1,5 +1,6 @@
 /**
- * Parameters of MAIL and RCPT (RFC 5321 4.1.2; RFC 1870, 6152, 6531, 3461): one table per verb, from
+ * Parameters of MAIL and RCPT (RFC 5321 4.1.2; RFC 1870, 6152, 6531, 3461,
+ * 8689): one table per verb, from
  * keyword to the check of its value. Unknown keywords are refused, a keyword given twice as well,
  * for nobody can know which one was meant. Values that go on with the message are kept as received
  * and are checked down to what their xtext stands for.
@@ -46,6 +47,14 @@ const MAIL: ReadonlyMap<string, Taker<MailParameters>> = new Map<string, Taker<M
     (value, draft) => {
       if (value !== undefined) return bad('SMTPUTF8');
       draft.smtpUtf8 = true;
+      return undefined;
+    },
+  ],
+  [
+    'REQUIRETLS',
+    (value, draft) => {
+      if (value !== undefined) return bad('REQUIRETLS');
+      draft.requireTls = true;
       return undefined;
     },
   ],

@@ -16,11 +16,11 @@ import { ChunkedContent, ChunkInVain } from './chunk-phase.ts';
 import type { Chunk, Command } from './commands.ts';
 import { parseCommand } from './commands.ts';
 import type { Conversation } from './conversation.ts';
+import { extensionsOf } from './extensions.ts';
 import type { Line } from './line-reader.ts';
 import { Patience } from './patience.ts';
 import type { SessionSettings } from './session-settings.ts';
 import type { Credentials, SaslStep } from './sasl.ts';
-import { MECHANISMS } from './sasl.ts';
 import type { SessionState } from './session-state.ts';
 import { denial, hasTransaction, stateAfter, stateAfterChunk } from './session-state.ts';
 
@@ -133,6 +133,10 @@ export class ServerProtocol {
         if ((command.parameters.size ?? 0) > limits.messageSize) {
           return answer(replies.sizeExceeded(limits.messageSize));
         }
+        // RFC 8689 4.1: it is offered within TLS alone.
+        if (command.parameters.requireTls === true && this.#view.tls === undefined) {
+          return this.#wrong(replies.tlsRequired(), 'REQUIRETLS');
+        }
         return this.#mail(command.reversePath, command.parameters);
       case 'RCPT':
         if (this.#recipients >= limits.recipients) {
@@ -179,18 +183,10 @@ export class ServerProtocol {
   }
 
   #extensions(): string[] {
-    const extensions = [
-      'PIPELINING',
-      `SIZE ${this.#settings.limits.messageSize}`,
-      '8BITMIME',
-      'SMTPUTF8',
-      'ENHANCEDSTATUSCODES',
-      'DSN',
-      'CHUNKING',
-    ];
-    if (this.#tls === 'starttls' && this.#view.tls === undefined) extensions.push('STARTTLS');
-    if (this.#auth.isOffered) extensions.push(`AUTH ${MECHANISMS.join(' ')}`);
-    return extensions;
+    const { messageSize } = this.#settings.limits;
+    const isPossible = this.#tls === 'starttls';
+    const tls = this.#view.tls !== undefined ? 'on' : isPossible ? 'possible' : 'off';
+    return extensionsOf({ messageSize, tls, auth: this.#auth.isOffered });
   }
 
   #login(step: SaslStep): Promise<Answer> | Answer {

@@ -6,7 +6,17 @@ import { mailCommand, NO_OFFERS, offersOf, rcptCommand } from '../../src/smtp/cl
 
 const ALL = offersOf({
   code: 250,
-  lines: ['peer', 'pipelining', 'SIZE 1000', '8BITMIME', 'SMTPUTF8', 'DSN', 'STARTTLS', 'X-OTHER'],
+  lines: [
+    'peer',
+    'pipelining',
+    'SIZE 1000',
+    '8BITMIME',
+    'SMTPUTF8',
+    'DSN',
+    'STARTTLS',
+    'X-OTHER',
+    'RequireTLS',
+  ],
 });
 const FULL: MailParameters = {
   size: 1,
@@ -14,6 +24,7 @@ const FULL: MailParameters = {
   smtpUtf8: true,
   ret: 'HDRS',
   envid: 'a+3D',
+  requireTls: true,
 };
 const ANNA = { local: 'anna', domain: 'example.org' };
 const GRETE = { local: 'gréte', domain: 'example.org' };
@@ -26,6 +37,7 @@ test('EHLO keywords are read in any letter case, the peer name is none', () => {
     eightBitMime: true,
     smtpUtf8: true,
     dsn: true,
+    requireTls: true,
   });
   assert.deepEqual(offersOf({ code: 250, lines: ['PIPELINING'] }), NO_OFFERS);
 });
@@ -38,7 +50,7 @@ const MAILS = [
     FULL,
     77,
     ALL,
-    'MAIL FROM:<anna@example.org> SIZE=77 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+3D',
+    'MAIL FROM:<anna@example.org> SIZE=77 BODY=8BITMIME SMTPUTF8 REQUIRETLS RET=HDRS ENVID=a+3D',
   ],
   [ANNA, {}, undefined, ALL, 'MAIL FROM:<anna@example.org>'],
   [ANNA, { body: '7BIT' }, 5, ALL, 'MAIL FROM:<anna@example.org> SIZE=5'],

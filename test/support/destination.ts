@@ -4,6 +4,7 @@
  */
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 export interface Arrived {
   readonly from: string;
@@ -18,8 +19,10 @@ export interface Arrived {
 /** What it answers: a reply line, `hang` for silence, `close` for a cut connection. */
 export interface Behaviour {
   greeting?: () => string;
-  /** What it offers beside PIPELINING. */
+  /** What it offers beside PIPELINING; REQUIRETLS within TLS alone. */
   offers?: readonly string[];
+  /** Offers STARTTLS with this certificate. */
+  tls?: { readonly key: string; readonly cert: string };
   mail?: (line: string) => string;
   rcpt?: (address: string) => string;
   data?: () => string;
@@ -85,9 +88,18 @@ export class Destination {
     let from = '';
     let to: string[] = [];
     let rcptLines: string[] = [];
+    /** The connection itself, then TLS over it. */
+    let stream = socket;
     const say = (reply: string) => {
       if (reply === 'close') socket.destroy();
-      else if (reply !== 'hang') socket.write(`${reply}\r\n`);
+      else if (reply !== 'hang') stream.write(`${reply}\r\n`);
+    };
+    const startTls = (certificate: object) => {
+      say('220 2.0.0 Ready');
+      socket.removeAllListeners('data');
+      stream = new TLSSocket(socket, { isServer: true, ...certificate });
+      stream.on('error', () => socket.destroy());
+      stream.on('data', onData);
     };
     say(this.behaviour.greeting?.() ?? '220 destination.test ESMTP');
     const onContent = async (bytes: Buffer) => {
@@ -102,7 +114,10 @@ export class Destination {
       const verb = line.slice(0, 4).toUpperCase();
       const path = /<([^>]*)>/.exec(line)?.[1] ?? '';
       if (verb === 'EHLO') {
-        const offers = this.behaviour.offers ?? OFFERS;
+        const inTls = stream !== socket;
+        const all = this.behaviour.offers ?? OFFERS;
+        const offers = all.filter((word) => inTls || word !== 'REQUIRETLS');
+        if (this.behaviour.tls !== undefined && !inTls) offers.push('STARTTLS');
         say(
           `250-destination.test\r\n${offers.map((word) => `250-${word}\r\n`).join('')}250 PIPELINING`,
         );
@@ -127,12 +142,14 @@ export class Destination {
             : (this.behaviour.data?.() ?? '354 Go on');
         if (reply.startsWith('354')) content = [];
         say(reply);
+      } else if (verb === 'STAR' && this.behaviour.tls !== undefined) {
+        startTls(this.behaviour.tls);
       } else if (verb === 'QUIT') {
         say('221 2.0.0 Bye');
-        socket.end();
+        stream.end();
       } else say('250 2.0.0 Ok');
     };
-    socket.on('data', (chunk) => {
+    const onData = (chunk: Buffer) => {
       input = Buffer.concat([input, chunk]);
       while (input.length > 0) {
         if (content !== undefined) {
@@ -158,7 +175,8 @@ export class Destination {
         input = input.subarray(end + 2);
         onLine(line);
       }
-    });
+    };
+    socket.on('data', onData);
   }
 }
 

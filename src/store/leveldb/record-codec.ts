@@ -89,6 +89,7 @@ function mailParametersOf(json: read.Json): MailParameters {
     smtpUtf8: read.optional(json['smtpUtf8'], read.flag),
     ret: read.optional(json['ret'], (value) => read.oneOf(value, ['FULL', 'HDRS'])),
     envid: read.optional(json['envid'], read.text),
+    requireTls: read.optional(json['requireTls'], read.flag),
   });
 }
 

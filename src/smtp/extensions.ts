@@ -1,0 +1,25 @@
+/** What EHLO offers (RFC 5321 4.1.1.1): the extensions of this moment of a session. Pure. */
+import { MECHANISMS } from './sasl.ts';
+
+export interface Offering {
+  /** Bytes of a message. */
+  readonly messageSize: number;
+  readonly tls: 'on' | 'possible' | 'off';
+  /** A login may follow. */
+  readonly auth: boolean;
+}
+
+export function extensionsOf({ messageSize, tls, auth }: Offering): string[] {
+  return [
+    'PIPELINING',
+    `SIZE ${messageSize}`,
+    '8BITMIME',
+    'SMTPUTF8',
+    'ENHANCEDSTATUSCODES',
+    'DSN',
+    'CHUNKING',
+    ...(tls === 'possible' ? ['STARTTLS'] : []),
+    ...(tls === 'on' ? ['REQUIRETLS'] : []), // RFC 8689 4.1
+    ...(auth ? [`AUTH ${MECHANISMS.join(' ')}`] : []),
+  ];
+}
