@@ -68,6 +68,7 @@ export const LEVEL_OF = {
   'queue.release': 'info',
   'queue.retry': 'info',
   'queue.delete': 'info',
+  'queue.requeue': 'info',
   'records.down': 'warn',
   'records.up': 'info',
   'records.lost': 'warn',

@@ -1,9 +1,12 @@
 /**
- * `sluice queue retry|hold|release|delete`. Explicit ids are done at once; filters and `ALL` ask on a
+ * `sluice queue retry|hold|release|delete|requeue`. Explicit ids are done at once; filters and `ALL` ask on a
  * terminal and need `--yes` elsewhere; `--dry-run` shows what would be hit. Deleting tells nobody:
  * with forged senders any notice would be backscatter.
  */
 import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import type { Endpoint } from '../config/endpoint.ts';
+import { parseEndpoint } from '../config/endpoint.ts';
 import type { ControlClient } from '../control/client.ts';
 import { ControlFault } from '../control/client.ts';
 import type { Row } from '../control/rows.ts';
@@ -21,6 +24,8 @@ interface ActionOptions extends FilterOptions {
   readonly yes?: boolean;
   readonly dryRun?: boolean;
   readonly why?: string;
+  readonly toHost?: Endpoint;
+  readonly back?: boolean;
 }
 
 interface Verb {
@@ -29,6 +34,14 @@ interface Verb {
   /** What the gateway answers when it was done. */
   readonly done: string;
   readonly takesReason?: boolean;
+  readonly takesHost?: boolean;
+}
+
+interface Wish {
+  readonly json: boolean;
+  readonly yes: boolean;
+  readonly why: string;
+  readonly toHost: Endpoint | undefined;
 }
 
 const VERBS: readonly Verb[] = [
@@ -41,10 +54,18 @@ const VERBS: readonly Verb[] = [
     done: 'deleted',
     takesReason: true,
   },
+  {
+    name: 'requeue',
+    description: 'give to another host, or back to its own destination',
+    done: 'requeued',
+    takesReason: true,
+    takesHost: true,
+  },
 ];
 
 /** Ids in one request; the gateway takes no more than 1000. */
 const BATCH = 500;
+const SMTP_PORT = 25;
 
 export function addQueueActions(queue: Command, cli: Cli): void {
   for (const verb of VERBS) {
@@ -55,13 +76,38 @@ export function addQueueActions(queue: Command, cli: Cli): void {
       .option('-y, --yes', 'do not ask')
       .option('--dry-run', 'only show what would be hit');
     if (verb.takesReason === true) command.option('--why <text>', 'reason, for log and listing');
+    if (verb.takesHost === true) {
+      command
+        .option(
+          '--to-host <host:port>',
+          'the host that gets them; port 25 when not given',
+          endpoint,
+        )
+        .option('--back', 'back to where they belong');
+    }
     command.action(async (words: readonly string[], options: ActionOptions) => {
-      const { json = false, yes = false, dryRun = false, why = '', ...filter } = options;
+      const {
+        json = false,
+        yes = false,
+        dryRun = false,
+        why = '',
+        toHost,
+        back,
+        ...filter
+      } = options;
+      if (verb.takesHost === true && (toHost === undefined) === (back === undefined))
+        throw new CliFault(EXIT.usage, 'say either --to-host HOST[:PORT] or --back');
       const selection = await selectionOf(words, filter);
       if (dryRun) await preview(cli, selection, json);
-      else await act(cli, verb, selection, { json, yes, why });
+      else await act(cli, verb, selection, { json, yes, why, toHost });
     });
   }
+}
+
+function endpoint(text: string): Endpoint {
+  const parsed = parseEndpoint(text, SMTP_PORT);
+  if (!parsed.ok) throw new InvalidArgumentError(parsed.problem);
+  return parsed.value;
 }
 
 async function preview(cli: Cli, selection: Selection, json: boolean): Promise<void> {
@@ -84,7 +130,7 @@ async function act(
   cli: Cli,
   verb: Verb,
   selection: Selection,
-  { json, yes, why }: { json: boolean; yes: boolean; why: string },
+  { json, yes, why, toHost }: Wish,
 ): Promise<void> {
   const client = await cli.client();
   const ids = selection.kind === 'ids' ? selection.ids : await listed(cli, client, selection);
@@ -92,7 +138,7 @@ async function act(
   let done = 0;
   let failed = 0;
   for (let start = 0; start < ids.length; start += BATCH) {
-    const body: Row = { ids: ids.slice(start, start + BATCH), why };
+    const body: Row = { ids: ids.slice(start, start + BATCH), why, to: toHost };
     for await (const row of client.rows(`/api/v1/queue/actions/${verb.name}`, { body })) {
       const result = textOf(row, 'result');
       if (result === verb.done) done += 1;

@@ -71,7 +71,7 @@ function envelopeText(row: Row, now: number): string {
     ['attempts', textOf(row, 'attempts')],
     ['size', sizeText(numberOf(row, 'size') ?? 0)],
     ['client', `${textOf(client, 'ip')} ${textOf(client, 'helo')}`],
-    ['destination', textOf(row, 'dest')],
+    ['destination', destinationText(row)],
     ['from', textOf(row, 'from') || '<>'],
   ];
   for (const rcpt of rowsOf(row, 'rcpts')) {
@@ -82,6 +82,11 @@ function envelopeText(row: Row, now: number): string {
     lines.push(['', `${textOf(rcpt, 'last_at')} ${host === '' ? '' : `${host}: `}${last}`]);
   }
   return lines.map(([name, value]) => `${name.padEnd(12)} ${printable(value)}\n`).join('');
+}
+
+function destinationText(row: Row): string {
+  const via = textOf(row, 'via');
+  return `${textOf(row, 'dest')}${via === '' ? '' : `, given to ${via}`}`;
 }
 
 function nextTryText(row: Row, now: number): string {

@@ -135,6 +135,8 @@ function addQueueRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDep
   server.post<{ Params: { action: string } }>('/api/v1/queue/actions/:action', (request, reply) => {
     const by = requester(request.headers['x-sluice-user']);
     const wanted = actionRequest(request.params.action, request.body, by);
+    if (wanted.to !== undefined && queue.isOwn(wanted.to))
+      throw new RequestFault(400, 'that host is this gateway itself (mail loop)');
     return sendList(log, reply, resultRows(actions.run(wanted)));
   });
 }

@@ -6,6 +6,7 @@
 import type { Rates } from '../base/message-rates.ts';
 import type { Trace } from '../records/trace-book.ts';
 import type { Address } from '../mail/address.ts';
+import type { OtherHost } from '../mail/redirection.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { LiveFeed } from './live-feed.ts';
 
@@ -253,6 +254,8 @@ export interface QueueView {
   wake(dest: string): void;
   /** What keeps all mail of a domain back, as long as its destination is down or held. */
   outage(dest: string): Outage | undefined;
+  /** It leads back to one of our own ports. */
+  isOwn(host: OtherHost): boolean;
   /** How long a message that was released may be tried once more. */
   lifetimeMs(dest: string): number;
 }

@@ -1,14 +1,17 @@
 /**
- * An operator's steps on messages of the queue: retry, hold, release, delete. Each step is one
+ * An operator's steps on messages of the queue: retry, hold, release, delete, requeue. Each step is one
  * atomic step of the store and one line in the log with who did it. Deleting never makes a report to
  * the sender: with a forged sender that would be backscatter.
  */
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/clock.ts';
+import type { OtherHost } from '../mail/redirection.ts';
+import { homeLane, redirected, redirectionOf } from '../mail/redirection.ts';
+import type { SpoolEntry } from '../mail/spool-entry.ts';
 import type { QueueView } from './gateway-view.ts';
 import { readMessage } from './queue-filter.ts';
 
-export const ACTIONS = ['retry', 'hold', 'release', 'delete'] as const;
+export const ACTIONS = ['retry', 'hold', 'release', 'delete', 'requeue'] as const;
 export type QueueAction = (typeof ACTIONS)[number];
 
 export type ActionResult =
@@ -16,6 +19,8 @@ export type ActionResult =
   | 'held'
   | 'released'
   | 'deleted'
+  | 'requeued'
+  | 'not requeued before'
   | 'not found'
   | 'on hold'
   | 'not on hold'
@@ -28,6 +33,8 @@ export interface ActionRequest {
   readonly ids: readonly string[];
   readonly why: string;
   readonly by: string;
+  /** With `requeue`: the host that gets it; without it goes back to its own destination. */
+  readonly to?: OtherHost;
 }
 
 export class QueueActions {
@@ -45,7 +52,8 @@ export class QueueActions {
     for (const id of request.ids) yield { id, result: await this.#one(id, request) };
   }
 
-  async #one(id: string, { action, why, by }: ActionRequest): Promise<ActionResult> {
+  async #one(id: string, request: ActionRequest): Promise<ActionResult> {
+    const { action, why, by } = request;
     const { spool } = this.#queue;
     const found = await readMessage(spool, id);
     if (found === undefined) return 'not found';
@@ -78,6 +86,8 @@ export class QueueActions {
         this.#note('queue.hold', id, by, why);
         return 'held';
       }
+      case 'requeue':
+        return this.#requeue(entry, request);
       case 'delete': {
         if (!(await spool.administer(id, { kind: 'remove' }))) return 'busy';
         this.#note('queue.delete', id, by, why);
@@ -92,6 +102,23 @@ export class QueueActions {
         return 'deleted';
       }
     }
+  }
+
+  /** Due at once, for another host or again for its own; its id and its lifetime stay. */
+  async #requeue(
+    { id, dest: before, hold }: SpoolEntry,
+    { to, by, why }: ActionRequest,
+  ): Promise<ActionResult> {
+    if (hold !== undefined) return 'on hold';
+    if (to === undefined && redirectionOf(before) === undefined) return 'not requeued before';
+    const dest = to === undefined ? homeLane(before) : redirected(before, to);
+    const step = { kind: 'due', release: false, dest } as const;
+    if (!(await this.#queue.spool.administer(id, step))) return 'busy';
+    const via = redirectionOf(dest)?.place ?? dest;
+    const text = why === '' ? undefined : why;
+    this.#log.emit('queue.requeue', { sid: sessionOf(id), id, who: by, via, text });
+    this.#queue.wake(dest);
+    return 'requeued';
   }
 
   /** Nothing is known of it but its id: it can be removed and nothing else. */

@@ -4,6 +4,7 @@
  */
 import type { Address } from '../mail/address.ts';
 import { domainKey, formatAddress } from '../mail/address.ts';
+import { homeLane } from '../mail/redirection.ts';
 import { CodedError } from '../base/errors.ts';
 import type { SpoolStore, Summary } from '../store/spool-store.ts';
 import type { QueueState } from './rows.ts';
@@ -49,7 +50,7 @@ export function isMeant(summary: Summary, filter: QueueFilter): boolean {
   return (
     (from === undefined || isAddressed(entry.reversePath, from)) &&
     (to === undefined || entry.recipients.some(({ address }) => isAddressed(address, to))) &&
-    (dest === undefined || entry.dest === domainKey(dest)) &&
+    (dest === undefined || homeLane(entry.dest) === domainKey(dest)) &&
     (state === undefined || stateOf(summary) === state) &&
     (before === undefined || entry.queuedAt < before) &&
     (since === undefined || entry.queuedAt >= since) &&

@@ -3,6 +3,7 @@
  * common, as Postfix's qshape does it. One walk through the queue, in memory as long as the answer.
  */
 import { pathText } from '../mail/address.ts';
+import { homeLane } from '../mail/redirection.ts';
 import type { SpoolStore, Summary } from '../store/spool-store.ts';
 import type { QueueFilter } from './queue-filter.ts';
 import { filteredQueue } from './queue-filter.ts';
@@ -58,7 +59,7 @@ function classOf(ageMs: number): number {
 function kindOf({ entry }: Summary, by: ShapeBy): string {
   switch (by) {
     case 'dest':
-      return entry.dest;
+      return homeLane(entry.dest);
     case 'from':
       return entry.reversePath === null ? '<>' : pathText(entry.reversePath).replace(/^.*@/, '@');
     case 'reason': {

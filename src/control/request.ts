@@ -2,9 +2,11 @@
  * Reads what a request asks for: query strings and bodies, strictly and within bounds. An unknown
  * member is an error, so that a misspelt filter never means "everything".
  */
+import { isIP } from 'node:net';
 import { parseMessageId } from '../base/ids.ts';
 import type { Address } from '../mail/address.ts';
-import { parseAddress } from '../mail/address.ts';
+import { isDomain, parseAddress } from '../mail/address.ts';
+import type { OtherHost } from '../mail/redirection.ts';
 import type { TraceQuery } from '../records/trace-query.ts';
 import type { ActionRequest } from './queue-actions.ts';
 import { ACTIONS } from './queue-actions.ts';
@@ -109,11 +111,22 @@ export function requester(header: unknown): string {
 export function actionRequest(action: string, body: unknown, by: string): ActionRequest {
   const known = ACTIONS.find((name) => name === action);
   if (known === undefined) throw new RequestFault(404, 'no such action');
-  const { ids, why } = record(body);
+  const { ids, why, to } = record(body);
+  if (to !== undefined && known !== 'requeue') throw fault('"to" is for requeue only');
   if (!Array.isArray(ids) || ids.length > MAX_IDS) {
     throw fault(`"ids" must be a list of at most ${MAX_IDS} message ids`);
   }
-  return { action: known, ids: ids.map(messageId), why: sentence(why), by };
+  const place = to === undefined ? {} : { to: otherHost(to) };
+  return { action: known, ids: ids.map(messageId), why: sentence(why), by, ...place };
+}
+
+function otherHost(given: unknown): OtherHost {
+  const { host, port } = record(given);
+  if (typeof host !== 'string' || (isIP(host) === 0 && (host.startsWith('[') || !isDomain(host))))
+    throw fault('"to.host" must be a name or an address');
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535)
+    throw fault('"to.port" must be a port');
+  return { host: host.toLowerCase(), port };
 }
 
 /** `alone`: only this domain, not all that share its destination. */

@@ -5,6 +5,7 @@
  */
 import type { TraceEvent } from '../base/session-traces.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
+import { homeLane, redirectionOf } from '../mail/redirection.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { TracePage } from '../records/trace-book.ts';
 import type { Summary } from '../store/spool-store.ts';
@@ -51,7 +52,8 @@ export function messageRow(summary: Summary, outage: Outage | undefined): Row {
     size: entry.sizeBytes,
     from: pathText(entry.reversePath),
     rcpts: entry.recipients.map(recipientOf),
-    dest: entry.dest,
+    dest: homeLane(entry.dest),
+    via: redirectionOf(entry.dest)?.place,
     maybe_delivered: entry.maybeDelivered,
     sender_proven: entry.senderProven,
     client: { ip: client.address, helo: client.hello },

@@ -3,6 +3,7 @@ import type { EventName, Log } from '../base/log.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { replyText } from '../mail/outcome.ts';
+import { homeLane, redirectionOf } from '../mail/redirection.ts';
 import type { Reason } from '../mail/reason.ts';
 import type { Reply } from '../mail/reply.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
@@ -34,7 +35,8 @@ export function logAttempt(log: Log, lines: AttemptLines): void {
     const fields = {
       ...idFields(entry),
       to: formatAddress(recipient.address),
-      dest: lane,
+      dest: homeLane(lane),
+      via: redirectionOf(lane)?.place,
       rhost: report.host,
       rip: report.address,
       tls: report.tls,
@@ -117,7 +119,7 @@ function logGivenUp(
   for (const { address, last } of recipients) {
     const to = formatAddress(address);
     const text = last?.text ?? fields.text;
-    log.emit(evt, { ...idFields(entry), to, dest: entry.dest, ...fields, text, age });
+    log.emit(evt, { ...idFields(entry), to, dest: homeLane(entry.dest), ...fields, text, age });
   }
 }
 

@@ -12,6 +12,7 @@ import type { Destination } from '../directory/domain.ts';
 import type { Address } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
 import type { Outcome } from '../mail/outcome.ts';
+import { isRedirected } from '../mail/redirection.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { Lease, SpoolStore } from '../store/spool-store.ts';
 import { logAttempt, logDone, logExpired, logHold } from './attempt-log.ts';
@@ -119,7 +120,8 @@ function groupByDestination(
   const groups = new Map<string, Group & { recipients: SpooledRecipient[] }>();
   for (const recipient of recipientsToTry(entry)) {
     const lane = laneOf(hosted, entry, recipient);
-    const byDomain = isRemote(lane) ? undefined : route(recipient.address.domain);
+    const isElsewhere = isRemote(lane) || isRedirected(lane);
+    const byDomain = isElsewhere ? undefined : route(recipient.address.domain);
     const destination = byDomain ?? route(lane);
     if (destination === undefined) return undefined;
     const group = groups.get(destination.key);
@@ -247,7 +249,8 @@ async function conclude(
   const isReported = ({ address }: SpooledRecipient) => told.has(address);
   // What the destination said is so, whatever the store does with it next.
   for (const { recipient, outcome, lane } of answers) {
-    deps.learn?.(lane, recipient.address, outcome);
+    // What another host says is no word of the destination.
+    if (!isRedirected(lane)) deps.learn?.(lane, recipient.address, outcome);
   }
   logAttempt(log, { entry, tried: answers, now, nextDueAt: dueAt, isReported });
   const late = gone.filter((recipient) => !isRefused(recipient));

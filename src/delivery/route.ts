@@ -2,17 +2,20 @@
  * Where mail goes: the lanes of the spool and the destinations behind them. Mail for a hosted domain
  * lies in the lane of that name; mail of our customers for everybody else in a lane `mx:` of its own
  * per domain, which leads to the smarthost if there is one, else to the domain's MX hosts; mail for
- * several destinations in the lane `mx:*` until the first attempt has parted it. Looked up at each
- * attempt, so a change of the configuration counts for mail that waits.
+ * several destinations in the lane `mx:*` until the first attempt has parted it; mail that an operator
+ * has given to another host in a lane `to:` of that host. Looked up at each attempt, so a change of the
+ * configuration counts for mail that waits.
  */
 import type { Destination, Directory } from '../directory/domain.ts';
 import { asciiDomain } from '../directory/domain-name.ts';
+import type { Redirection } from '../mail/redirection.ts';
+import { homeLane, redirectionKey, redirectionOf } from '../mail/redirection.ts';
 import type { SpoolEntry, SpooledRecipient } from '../mail/spool-entry.ts';
 
 const REMOTE = 'mx:';
 /** The lane of mail for several destinations. */
 export const FAN_OUT = `${REMOTE}*`;
-/** Connections at a time to one domain that is not ours. */
+/** Connections at a time to one server that nobody configured. */
 const REMOTE_CONNECTIONS = 20;
 /** Messages for several destinations at once: no server of its own puts a bound to them. */
 export const FAN_OUT_AT_ONCE = 50;
@@ -28,11 +31,14 @@ export function isRemote(laneOrKey: string): boolean {
 
 /** As people know it. */
 export function laneName(lane: string): string {
-  return isRemote(lane) ? lane.slice(REMOTE.length) : lane;
+  const home = homeLane(lane);
+  return isRemote(home) ? home.slice(REMOTE.length) : home;
 }
 
 /** Undefined when the lane leads nowhere any more. */
 export function destinationOf(directory: Directory, lane: string): Destination | undefined {
+  const other = redirectionOf(lane);
+  if (other !== undefined) return otherHost(other);
   if (!isRemote(lane)) return directory.find(lane)?.destination;
   if (lane === FAN_OUT) return destination(FAN_OUT, undefined, FAN_OUT_AT_ONCE);
   const domain = laneName(lane);
@@ -52,6 +58,12 @@ export function laneOf(
 ): string {
   if (!isRemote(dest)) return dest;
   return hosted(address.domain) ?? remoteLane(address.domain);
+}
+
+function otherHost(redirection: Redirection): Destination {
+  const { host, port } = redirection;
+  const hosts = [{ host, port, priority: 0 }];
+  return { ...destination(redirectionKey(redirection), undefined, REMOTE_CONNECTIONS), hosts };
 }
 
 function destination(key: string, mx: string | undefined, maxConnections: number): Destination {

@@ -18,9 +18,11 @@ import type {
 } from '../control/gateway-view.ts';
 import type { LiveFeed } from '../control/live-feed.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
+import { isOwn } from '../directory/destination.ts';
 import type { Domain } from '../directory/domain.ts';
 import type { LdapRecipients } from '../directory/ldap/recipients.ts';
 import type { Generation } from '../pipeline/generation.ts';
+import { homeLane } from '../mail/redirection.ts';
 import type { RecipientMemory } from '../pipeline/recipient-memory.ts';
 import type { RecipientVerifier } from '../pipeline/recipients.ts';
 import type { Trace } from '../records/trace-book.ts';
@@ -86,9 +88,13 @@ export function controlView(parts: ViewedParts): GatewayView {
       spool: parts.spool,
       wake: parts.wake,
       oldest: async () => (await oldestWaiting(parts.spool))?.queuedAt,
-      outage: (dest) => outageOf(parts.destinations, dest),
+      outage: (lane) => outageOf(parts.destinations, lane),
+      isOwn: ({ host, port }) => {
+        const { listeners, hostname } = parts.config();
+        return listeners.some((own) => isOwn(host, port, own, hostname));
+      },
       lifetimeMs: (dest) => {
-        const override = parts.generation().directory.find(dest)?.queue;
+        const override = parts.generation().directory.find(homeLane(dest))?.queue;
         return { ...parts.config().queue, ...override }.lifetimeMs;
       },
     },

@@ -29,6 +29,7 @@ import { createCachedResolver } from '../dns/cached-resolver.ts';
 import { findExchangers } from '../dns/mail-exchangers.ts';
 import type { Resolver } from '../dns/resolver.ts';
 import { createSystemResolver } from '../dns/system-resolver.ts';
+import { homeLane, isRedirected } from '../mail/redirection.ts';
 import { OutageClock } from '../pipeline/outage-clock.ts';
 import { DestinationHabits } from '../pipeline/destination-habits.ts';
 import { RecipientLessons } from '../pipeline/recipient-lessons.ts';
@@ -85,7 +86,9 @@ const NAMED_DOMAINS = 20;
 export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   const { store, ids, clock, log, config, directory, onBack } = options;
   const hostname = () => config().hostname;
-  const queueOf = (dest: string) => ({ ...config().queue, ...directory().find(dest)?.queue });
+  const queueOf = (lane: string) => {
+    return { ...config().queue, ...directory().find(homeLane(lane))?.queue };
+  };
   const rates = new RateLimits(clock);
   const hosted = (domain: string) => directory().find(domain)?.name;
   const servers = () => config().dnsServers?.map(formatEndpoint);
@@ -111,7 +114,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   const notes = new HealthNotes(store.ttl);
   const remembered = async ({ key, now }: HealthChange) => {
     // Nothing is remembered of servers that nobody configured: there is no end of them.
-    if (isRemote(key)) return;
+    if (isRemote(key) || isRedirected(key)) return;
     const outage = now.state === 'down' ? outages.down(key) : outages.up(key);
     const note = health.note(key);
     await Promise.all([outage, note === undefined ? undefined : notes.keep(note)]);

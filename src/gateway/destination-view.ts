@@ -12,6 +12,7 @@ import type { DestinationHolds } from '../delivery/destination-holds.ts';
 import type { HealthBook } from '../delivery/destination-health.ts';
 import { hindranceAdvice } from '../delivery/hindrance-words.ts';
 import type { Hindrances } from '../delivery/hindrances.ts';
+import { destinationOf } from '../delivery/route.ts';
 import type { Scheduler } from '../delivery/scheduler.ts';
 import type { Destination, Directory, Domain } from '../directory/domain.ts';
 import type { DestinationHold } from '../store/destination-hold.ts';
@@ -122,14 +123,14 @@ export function holdsView({ directory, holds }: ViewedDestinations): HoldsView {
   };
 }
 
-/** What keeps the mail of a hosted domain back: its destination is down, or somebody holds it. */
+/** What keeps the mail of a lane back: its destination is down, or somebody holds it. */
 export function outageOf(parts: ViewedDestinations, domain: string): Outage | undefined {
   const hold = parts.holds.of(domain);
   if (hold !== undefined) {
     const text = `by ${hold.by}${hold.text === '' ? '' : `: ${hold.text}`}`;
     return { kind: 'held', text, since: hold.at, nextProbeAt: hold.until };
   }
-  const key = parts.directory().find(domain)?.destination.key;
+  const key = destinationOf(parts.directory(), domain)?.key;
   const seen = key === undefined ? undefined : parts.health.view(key);
   if (key === undefined || seen?.state !== 'down') return undefined;
   const nextProbeAt = parts.scheduler.nextProbeAt(key);

@@ -18,6 +18,7 @@ import { OwnMail } from '../delivery/own-mail.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
 import { destinationOf, laneName } from '../delivery/route.ts';
 import type { Directory, Domain } from '../directory/domain.ts';
+import { homeLane } from '../mail/redirection.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
 import { OutageHolds } from '../pipeline/outage-holds.ts';
 import type { RecipientVerifier } from '../pipeline/recipients.ts';
@@ -51,7 +52,7 @@ export class Watches {
     this.#parts = parts;
     const hostname = () => config().hostname;
     const lifetimeMs = (lane: string) =>
-      ({ ...config().queue, ...directory().find(lane)?.queue }).lifetimeMs;
+      ({ ...config().queue, ...directory().find(homeLane(lane))?.queue }).lifetimeMs;
     const wake = (lane: string) => delivery.scheduler.wake(lane);
     this.#outageHolds = new OutageHolds({
       store: store.spool,
@@ -110,7 +111,9 @@ export class Watches {
   #domainOf({ dest, direction, reversePath }: SpoolEntry): Domain | undefined {
     const directory = this.#parts.directory();
     const sender = direction === 'out' && reversePath !== null ? reversePath.domain : undefined;
-    return (sender === undefined ? undefined : directory.find(sender)) ?? directory.find(dest);
+    return (
+      (sender === undefined ? undefined : directory.find(sender)) ?? directory.find(homeLane(dest))
+    );
   }
 
   #targets(): readonly Target[] {

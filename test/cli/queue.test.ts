@@ -229,6 +229,22 @@ test('--dry-run shows what would be hit and touches nothing', async (t) => {
   assert.equal(gateway.messages.length, 3);
 });
 
+test('mail is given to another host, never to this gateway', async (t) => {
+  const { gateway, log, run } = await running(t);
+  gateway.messages = sampleQueue();
+  const loop = await run(`queue requeue ${A} --to-host 127.0.0.1:25`);
+  assert.match(loop.err, /this gateway itself/);
+  for (const words of ['', ' --to-host', ' --to-host h:x', ' --back --to-host spare.example'])
+    assert.equal((await run(`queue requeue ${A}${words}`)).code, 64, words);
+  assert.match((await run(`queue requeue ${A} --back`)).out, /not requeued before/);
+  assert.match((await run(`queue requeue ${C} --to-host spare.example`)).out, /on hold/);
+  const done = await run(`queue requeue ${A} --to-host [2001:db8::1] --why moved`);
+  assert.deepEqual([done.code, done.out], [0, `${A}  requeued\n`]);
+  const row = JSON.parse((await run(`queue show ${A} --json`)).out) as Record<string, unknown>;
+  assert.deepEqual([row['dest'], row['via']], ['example.org', '[2001:db8::1]:25']);
+  assert.equal(log.of('queue.requeue')[0]?.['via'], '[2001:db8::1]:25');
+});
+
 test('a message is shown escaped, raw only when asked', async (t) => {
   const { gateway, run } = await running(t);
   gateway.messages = sampleQueue();

@@ -104,6 +104,7 @@ export class FakeGateway {
       wake: (dest) => void this.woken.push(dest),
       oldest: async () => this.messages[0]?.entry.queuedAt,
       outage: (dest) => this.outages[dest],
+      isOwn: ({ host }) => host === '127.0.0.1',
       lifetimeMs: () => 432_000_000,
       spool: {
         scan: async ({ after = '', limit }) => {
@@ -138,6 +139,7 @@ export class FakeGateway {
                     dueAt: T0,
                     entry: {
                       ...entry,
+                      dest: (step.kind === 'due' ? step.dest : undefined) ?? entry.dest,
                       expiresAt: (step.kind === 'due' ? step.expiresAt : undefined) ?? 0,
                     },
                   };
