@@ -14,10 +14,6 @@ export interface Feature {
 }
 
 export const NODE_FEATURES: readonly Feature[] = [
-  {
-    path: ['listeners', '*', 'proxy_protocol'],
-    text: 'the PROXY protocol is not in effect in this version',
-  },
   { path: ['listeners', '*', 'xclient'], text: 'XCLIENT is not in effect in this version' },
 ];
 

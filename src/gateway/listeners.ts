@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Config, ListenerConfig } from '../config/config.ts';
+import { networkTest } from '../config/endpoint.ts';
 import type { ListenerView } from '../control/gateway-view.ts';
 import type { StartConversation } from '../smtp/conversation.ts';
 import type { ListenerSettings } from '../smtp/listener.ts';
@@ -105,7 +106,7 @@ export class Listeners {
   }
 }
 
-function settingsOf(config: Config, { auth }: ListenerConfig): ListenerSettings {
+function settingsOf(config: Config, { auth, proxyProtocol }: ListenerConfig): ListenerSettings {
   const { limits } = config;
   return {
     hostname: config.hostname,
@@ -118,5 +119,6 @@ function settingsOf(config: Config, { auth }: ListenerConfig): ListenerSettings 
     timeouts: DEFAULT_TIMEOUTS,
     connections: limits.connections,
     connectionsPerClient: limits.connectionsPerClient,
+    isProxy: networkTest(proxyProtocol),
   };
 }

@@ -4,6 +4,8 @@ export interface SessionView {
   /** Name of the listener in the configuration. */
   readonly listener: string;
   readonly remote: { readonly address: string; readonly port: number };
+  /** The proxy that brings the connection; `remote` is the client behind it. */
+  readonly via?: string;
   readonly local: { readonly address: string; readonly port: number };
   readonly openedAt: number;
   readonly tls: TlsView | undefined;

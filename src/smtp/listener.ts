@@ -1,9 +1,10 @@
 /**
  * One listening port and its sessions. Bounds connections in all and per client; beyond that a
- * client hears 421 at once. `reconfigure` gives new settings to new sessions. `stop` closes the port
+ * client hears 421 at once. Connections of load balancers are introduced by their PROXY header first
+ * and count for the client behind it. `reconfigure` gives new settings to new sessions. `stop` closes the port
  * first: idle sessions hear 421, open transactions may finish within the grace, the rest is cut.
  */
-import { createServer, isIPv4 } from 'node:net';
+import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
@@ -13,6 +14,9 @@ import type { Log } from '../base/log.ts';
 import { formatReply, replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import type { StartConversation } from './conversation.ts';
+import { readIntroduction } from './proxied-socket.ts';
+import type { Ends } from './proxy-header.ts';
+import { plainAddress } from './proxy-header.ts';
 import { Session } from './session.ts';
 import type { SessionOptions, SessionSettings } from './session-settings.ts';
 import type { TlsContexts } from './tls-contexts.ts';
@@ -35,6 +39,8 @@ export interface ListenerOptions {
 export interface ListenerSettings extends SessionSettings {
   readonly connections: number;
   readonly connectionsPerClient: number;
+  /** Whether connections from an address begin with a PROXY header. */
+  readonly isProxy: (address: string) => boolean;
 }
 
 const BACKLOG = 1024;
@@ -47,6 +53,8 @@ export class SmtpListener {
   #settings: ListenerSettings;
   #sessionOptions: SessionOptions;
   #onEmpty: (() => void) | undefined;
+  /** Connections whose PROXY header is still to come. */
+  readonly #unintroduced = new Set<Socket>();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -94,6 +102,7 @@ export class SmtpListener {
       if (this.#server.listening) this.#server.close(() => resolve());
       else resolve();
     });
+    for (const socket of this.#unintroduced) socket.destroy();
     for (const session of this.#sessions) session.stop();
     const timer = this.#options.clock.timer(graceMs, () => {
       for (const session of this.#sessions) session.destroy();
@@ -127,10 +136,51 @@ export class SmtpListener {
       socket.destroy();
       return;
     }
-    const client = plainAddress(remoteAddress);
+    const ends: Ends = {
+      remote: { address: plainAddress(remoteAddress), port: remotePort ?? 0 },
+      local: { address: plainAddress(localAddress), port: localPort ?? 0 },
+    };
+    if (this.#settings.isProxy(ends.remote.address)) void this.#introduce(socket, ends);
+    else this.#begin(socket, ends);
+  }
+
+  /** Never rejects. */
+  async #introduce(socket: Socket, proxy: Ends): Promise<void> {
+    const { name, clock, ids, log } = this.#options;
+    const via = proxy.remote.address;
+    if (this.#isFull) {
+      this.#turnAway(socket, via);
+      return;
+    }
+    this.#unintroduced.add(socket);
+    const introduction = await readIntroduction(socket, clock);
+    this.#unintroduced.delete(socket);
+    switch (introduction.kind) {
+      case 'header':
+        this.#begin(socket, introduction.ends ?? proxy, via);
+        break;
+      case 'bad': {
+        const fields = { listener: name, why: 'proto', msg: introduction.what };
+        log.emit('smtp.reject.conn', { ip: via, sid: ids.session(), ...fields });
+        socket.destroy();
+        break;
+      }
+      case 'gone':
+        socket.destroy();
+        break;
+      default:
+        introduction satisfies never;
+    }
+  }
+
+  get #isFull(): boolean {
+    return this.#sessions.size + this.#unintroduced.size >= this.#settings.connections;
+  }
+
+  #begin(socket: Socket, ends: Ends, via?: string): void {
+    const client = ends.remote.address;
     const ofClient = this.#perClient.get(client) ?? 0;
-    const { connections, connectionsPerClient } = this.#settings;
-    if (this.#sessions.size >= connections || ofClient >= connectionsPerClient) {
+    if (this.#isFull || ofClient >= this.#settings.connectionsPerClient) {
       this.#turnAway(socket, client);
       return;
     }
@@ -138,8 +188,8 @@ export class SmtpListener {
     const view: SessionView = {
       sid: ids.session(),
       listener: name,
-      remote: { address: client, port: remotePort ?? 0 },
-      local: { address: plainAddress(localAddress), port: localPort ?? 0 },
+      ...ends,
+      ...(via !== undefined && { via }),
       openedAt: clock.now(),
       tls: undefined,
       login: undefined,
@@ -148,6 +198,7 @@ export class SmtpListener {
     const session = new Session(socket, view, this.#sessionOptions);
     this.#sessions.add(session);
     this.#perClient.set(client, ofClient + 1);
+    if (via !== undefined) socket.resume();
     void session.open(); // never rejects
   }
 
@@ -172,10 +223,4 @@ export class SmtpListener {
     else this.#perClient.delete(client);
     if (this.#sessions.size === 0) this.#onEmpty?.();
   }
-}
-
-/** IPv4 clients of a dual-stack port appear as `::ffff:192.0.2.1`. */
-function plainAddress(address: string): string {
-  const mapped = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : '';
-  return isIPv4(mapped) ? mapped : address;
 }

@@ -20,8 +20,8 @@ export class SessionLog {
   }
 
   opened(): void {
-    const { listener, remote } = this.#view;
-    this.#emit('smtp.open', { listener, port: remote.port });
+    const { listener, remote, via } = this.#view;
+    this.#emit('smtp.open', { listener, port: remote.port, via });
   }
 
   secured({ protocol, cipher }: TlsView): void {

@@ -21,6 +21,8 @@ export interface ServerSpec {
   readonly timeouts?: Partial<SessionTimeouts>;
   readonly connections?: number;
   readonly connectionsPerClient?: number;
+  /** Connections begin with a PROXY header. */
+  readonly proxied?: boolean;
   readonly clock?: Clock;
 }
 
@@ -61,6 +63,7 @@ export async function startServer(
     timeouts: { ...DEFAULT_TIMEOUTS, ...spec.timeouts },
     connections: spec.connections ?? 100,
     connectionsPerClient: spec.connectionsPerClient ?? 100,
+    isProxy: () => spec.proxied ?? false,
   };
   const listener = new SmtpListener({
     name: 'mx',

@@ -1,0 +1,141 @@
+/** Connections that a load balancer brings: introduced by a PROXY header, or not served at all. */
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import test from 'node:test';
+import { hurriedClock } from '../support/hurried-clock.ts';
+import { proxyV2 } from '../support/proxy-v2.ts';
+import { loadTestContexts, startServer } from '../support/smtp-server.ts';
+import type { RunningServer, ServerSpec } from '../support/smtp-server.ts';
+import { SmtpTalk } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
+
+const contexts = await loadTestContexts();
+const V1 = 'PROXY TCP4 192.0.2.1 198.51.100.9 56324 25\r\n';
+const V2 = proxyV2('PROXY', 0x11, 'c0000202c6336409dc040019', '04000400000000');
+
+async function withProxied(
+  spec: ServerSpec,
+  work: (server: RunningServer) => Promise<void>,
+): Promise<void> {
+  const server = await startServer(contexts, { proxied: true, ...spec });
+  try {
+    await work(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+test('the client behind the proxy is the client, however the header is cut', async () => {
+  await withProxied({}, async (server) => {
+    for (const [header, address] of [
+      [Buffer.from(V1), '192.0.2.1'],
+      [V2, '192.0.2.2'],
+    ] as const) {
+      for (const size of [1, 7, 500]) {
+        const talk = await SmtpTalk.open(server.port);
+        for (let at = 0; at < header.length; at += size) {
+          talk.write(header.subarray(at, at + size));
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        assert.equal(await talk.reply(), '220 mx.test ESMTP Sluice');
+        assert.match(await talk.say('EHLO client.example'), /^250-mx\.test/);
+        const view = server.program.views.at(-1);
+        assert.deepEqual(view?.remote, { address, port: 56324 });
+        assert.deepEqual(view.local, { address: '198.51.100.9', port: 25 });
+        assert.equal(view.via, '127.0.0.1');
+        const opened = server.log.of('smtp.open').at(-1);
+        assert.deepEqual([opened?.ip, opened?.['via']], [address, '127.0.0.1']);
+        await talk.quit();
+      }
+    }
+  });
+});
+
+test('a connection of the proxy itself is its own', async () => {
+  await withProxied({}, async (server) => {
+    const talk = await SmtpTalk.open(server.port);
+    talk.write(proxyV2('LOCAL', 0x00, ''));
+    assert.match(await talk.reply(), /^220/);
+    assert.equal(server.program.views[0]?.remote.address, '127.0.0.1');
+    await talk.quit();
+  });
+});
+
+test('what stands behind the header is the client speaking before its time', async () => {
+  await withProxied({}, async (server) => {
+    server.program.meets = 'hold';
+    const talk = await SmtpTalk.open(server.port);
+    talk.write(`${V1}EHLO client.example\r\n`);
+    assert.match(await talk.reply(), /^554 5\.5\.1 Client must wait/);
+    assert.equal(server.log.of('smtp.early')[0]?.ip, '192.0.2.1');
+  });
+});
+
+test('TLS from the first byte begins behind the header, in the same packet too', async () => {
+  await withProxied({ tls: 'implicit' }, async (server) => {
+    const socket = connect({ port: server.port, host: '127.0.0.1' });
+    socket.cork();
+    socket.write(V2);
+    const secure = connectTls({ socket, rejectUnauthorized: false });
+    setImmediate(() => socket.uncork());
+    const talk = SmtpTalk.on(secure);
+    assert.match(await talk.reply(), /^220/);
+    assert.match(await talk.say('EHLO client.example'), /REQUIRETLS/);
+    assert.equal(server.program.views[0]?.remote.address, '192.0.2.2');
+    await talk.quit();
+  });
+});
+
+test('without a sound header nobody is served, and no byte is answered', async () => {
+  await withProxied({ clock: hurriedClock(1000) }, async (server) => {
+    for (const [bytes, what] of [
+      ['EHLO client.example\r\n', 'no PROXY header'],
+      ['PROXY TCP4 192.0.2.1\r\n', 'malformed PROXY line'],
+      ['PROXY TCP4 192.', 'late PROXY header'],
+    ] as const) {
+      const talk = await SmtpTalk.open(server.port);
+      talk.write(bytes);
+      assert.equal(await talk.reply(), '');
+      const refused = server.log.of('smtp.reject.conn').at(-1);
+      assert.deepEqual(
+        [refused?.ip, refused?.['why'], refused?.['msg']],
+        ['127.0.0.1', 'proto', what],
+      );
+    }
+    assert.deepEqual(server.program.views, []);
+    // A health check that only looks whether the port is open is nothing to speak of.
+    const look = await SmtpTalk.open(server.port);
+    look.socket.end();
+    await until('it to be closed', () => look.isClosed);
+    assert.equal(server.log.of('smtp.reject.conn').length, 3);
+  });
+});
+
+test('clients are counted, not their proxy; in all both are', async () => {
+  await withProxied({ connectionsPerClient: 1, connections: 3 }, async (server) => {
+    const talks: SmtpTalk[] = [];
+    const open = async (header: string): Promise<string> => {
+      const talk = await SmtpTalk.open(server.port);
+      talks.push(talk);
+      talk.write(header);
+      return talk.reply();
+    };
+    assert.match(await open(V1), /^220/);
+    assert.match(await open(V1), /^421 4\.7\.0/);
+    assert.match(await open(V1.replace('192.0.2.1', '192.0.2.3')), /^220/);
+    const silent = await SmtpTalk.open(server.port);
+    const beyond = await SmtpTalk.open(server.port);
+    assert.match(await beyond.reply(), /^421 4\.7\.0/);
+    for (const { socket } of [...talks, silent]) socket.destroy();
+    await until('all to be forgotten', () => server.listener.sessions === 0);
+  });
+});
+
+test('a stop does not wait for headers that are still to come', async () => {
+  const server = await startServer(contexts, { proxied: true });
+  const talk = await SmtpTalk.open(server.port);
+  talk.write('PROXY ');
+  await server.stop(60_000);
+  await until('it to be closed', () => talk.isClosed);
+});
