@@ -215,12 +215,8 @@ export class Gateway {
       metrics: recorder.metrics,
       trace: recorder.records.trace(recorder.traces),
       feed: recorder.feed,
-      destinations: {
-        ...delivery,
-        ...store,
-        directory,
-      },
-      alerts: watches.alerts,
+      destinations: { ...delivery, ...store, directory },
+      ...watches.views,
       spool: store.spool,
       clock,
       memory,
@@ -233,9 +229,7 @@ export class Gateway {
     const control = new ControlServer({
       socket: join(folder, 'control.sock'),
       address: { host: this.#config.control.address, port: this.#config.control.port },
-      gateway: view,
-      clock,
-      log,
+      ...{ gateway: view, clock, log },
     });
     return {
       store,
@@ -244,7 +238,13 @@ export class Gateway {
       generation,
       delivery,
       watches,
-      housekeeping: new Housekeeping({ ...store, memory, clock, log }),
+      housekeeping: new Housekeeping({
+        ...store,
+        ...watches.views,
+        memory,
+        clock,
+        log,
+      }),
       listeners,
       control,
       controlAt: undefined,

@@ -25,6 +25,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   records: ['types:store', 'mail', 'base'],
   delivery: ['smtp', 'dns', 'types:store', 'directory', 'mail', 'base'],
   outbound: ['types:store', 'directory', 'mail', 'base'],
+  quarantine: ['types:store', 'mail', 'base'],
   pipeline: [
     'plugin-host',
     'plugin.ts',
@@ -51,7 +52,7 @@ const FACES: Record<string, { readonly what: RegExp; readonly to: readonly strin
   // An engine is chosen in gateway.ts; everybody else knows the interfaces.
   store: {
     what: /^src\/store\/[a-z-]+\.ts$/,
-    to: ['delivery', 'pipeline', 'outbound', 'records', 'alerts', 'control'],
+    to: ['delivery', 'pipeline', 'outbound', 'quarantine', 'records', 'alerts', 'control'],
   },
   smtp: { what: /^src\/smtp\/client[a-z-]*\.ts$/, to: ['delivery'] },
 };

@@ -12,6 +12,7 @@ import { isOwnMail } from '../delivery/own-mail.ts';
 import type { Domain } from '../directory/domain.ts';
 import { formatAddress, parseAddress, pathText } from '../mail/address.ts';
 import type { Hold, SpoolEntry } from '../mail/spool-entry.ts';
+import { isQuarantined } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
 
@@ -43,7 +44,7 @@ interface Customer {
 const NAMESPACE = 'held-notice';
 const KEEP_MS = 400 * 24 * 3600 * 1000;
 const FIRST_MS = 60_000;
-/** Reads the whole queue while anything is held, so not more often. */
+/** Reads all that is held, so not more often. */
 const EVERY_MS = 10 * 60_000;
 const NOTICE_MS = 3600 * 1000;
 const PAGE = 500;
@@ -119,9 +120,13 @@ export class HeldMail {
     const { store } = this.#options;
     let after: string | undefined;
     while (!this.#stopped.signal.aborted && store.totals().held > 0) {
-      const page = await store.scan({ limit: PAGE, ...(after !== undefined && { after }) });
+      const page = await store.scan({
+        limit: PAGE,
+        only: 'held',
+        ...(after !== undefined && { after }),
+      });
       for (const { entry } of page) {
-        if (entry.hold !== undefined) yield { entry, hold: entry.hold };
+        if (entry.hold !== undefined && !isQuarantined(entry)) yield { entry, hold: entry.hold };
       }
       after = page.at(-1)?.entry.id;
       if (page.length < PAGE) return;

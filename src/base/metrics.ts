@@ -12,6 +12,8 @@ export interface MetricSources {
   /** Open connections by listener. */
   connections(): Readonly<Record<string, number>>;
   queue(): { readonly deferred: number; readonly hold: number; readonly bytes: number };
+  /** What filters keep. */
+  kept(): { readonly messages: number; readonly bytes: number };
   /** Hosted destinations and whether they answer. */
   destinations(): readonly { readonly dest: string; readonly up: boolean }[];
   store(): {
@@ -107,6 +109,8 @@ function declareLevels(registry: Registry, sources: () => MetricSources | undefi
   level('queue_bytes', 'Bytes of the messages in the queue.', [], (from) => [
     [{}, from.queue().bytes],
   ]);
+  level('quarantine_messages', 'Kept by filters.', [], (from) => [[{}, from.kept().messages]]);
+  level('quarantine_bytes', 'Bytes of it.', [], (from) => [[{}, from.kept().bytes]]);
   level('destination_up', 'The destination answers.', ['dest'], (from) =>
     from.destinations().map(({ dest, up }) => [{ dest: name(dest) }, up ? 1 : 0]),
   );

@@ -84,6 +84,7 @@ function statusParts(row: Row): readonly string[] {
     (scanner) => `${textOf(scanner, 'name')}=${scanner['up'] === true ? 'ok' : 'down'}`,
   );
   const held = numberOf(queue, 'hold') ?? 0;
+  const quarantine = numberOf(queue, 'quarantine') ?? 0;
   const loadedAt = timeOf(config, 'loaded_at');
   return [
     `sluice ${textOf(row, 'version')}`,
@@ -94,6 +95,7 @@ function statusParts(row: Row): readonly string[] {
     `out ${textOf(rates, 'out')}/s`,
     `queue ${textOf(queue, 'messages')}${oldest === undefined ? '' : ` (oldest ${hours(oldest)})`}`,
     ...(held > 0 ? [`held ${held}`] : []),
+    ...(quarantine > 0 ? [`quarantine ${quarantine}`] : []),
     ...downDestinations(row),
     ...hinderingDestinations(row),
     ...(scanners.length > 0 ? [`scanners ${scanners.join(' ')}`] : []),

@@ -16,6 +16,7 @@ import { addGatewayCommands } from './gateway-commands.ts';
 import { configFile, dataPath, socketPath } from './locate.ts';
 import { addMailq } from './mailq.ts';
 import { addPlugins } from './plugins.ts';
+import { addQuarantine } from './quarantine.ts';
 import { addQueue } from './queue.ts';
 import { addRecipient } from './recipient.ts';
 import { addStore } from './store.ts';
@@ -29,7 +30,7 @@ import { expandWords } from './words.ts';
 
 /** Promised by the contract, not built yet. */
 const LATER = [
-  ...['doctor', 'identity', 'limits', 'quarantine', 'dkim', 'user'],
+  ...['doctor', 'identity', 'limits', 'dkim', 'user'],
   ...['domain add', 'domain remove'],
   ...['account add', 'account show', 'account set', 'account lock', 'account unlock'],
   ...['account passwd', 'account remove'],
@@ -80,6 +81,7 @@ function build(program: Command, cli: Cli): void {
   addSink(program, cli);
   addStore(program, cli);
   addQueue(program, cli);
+  addQuarantine(program, cli);
   addMailq(program, cli);
   addTrace(program, cli);
   addTail(program, cli);

@@ -10,6 +10,7 @@ import { parseEndpoint } from '../config/endpoint.ts';
 import type { ControlClient } from '../control/client.ts';
 import { ControlFault } from '../control/client.ts';
 import type { Row } from '../control/rows.ts';
+import { confirm, countText, takeSteps } from './bulk-steps.ts';
 import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
 import { jsonLine } from './listing.ts';
@@ -17,7 +18,7 @@ import { printQueue } from './queue-list.ts';
 import type { FilterOptions, Selection } from './queue-selection.ts';
 import { listQueue, selectionOf, withFilterOptions } from './queue-selection.ts';
 import { textOf } from './row-reader.ts';
-import { coloured, printable } from './terminal.ts';
+import { printable } from './terminal.ts';
 
 interface ActionOptions extends FilterOptions {
   readonly json?: boolean;
@@ -63,8 +64,6 @@ const VERBS: readonly Verb[] = [
   },
 ];
 
-/** Ids in one request; the gateway takes no more than 1000. */
-const BATCH = 500;
 const SMTP_PORT = 25;
 
 export function addQueueActions(queue: Command, cli: Cli): void {
@@ -134,20 +133,10 @@ async function act(
 ): Promise<void> {
   const client = await cli.client();
   const ids = selection.kind === 'ids' ? selection.ids : await listed(cli, client, selection);
-  if (selection.kind === 'filter' && ids.length > 0 && !yes) await confirm(cli, verb, ids.length);
-  let done = 0;
-  let failed = 0;
-  for (let start = 0; start < ids.length; start += BATCH) {
-    const body: Row = { ids: ids.slice(start, start + BATCH), why, to: toHost };
-    for await (const row of client.rows(`/api/v1/queue/actions/${verb.name}`, { body })) {
-      const result = textOf(row, 'result');
-      if (result === verb.done) done += 1;
-      else if (result !== 'not found') failed += 1;
-      await cli.terminal.out(json ? jsonLine(row) : resultLine(cli, row, result === verb.done));
-    }
-  }
-  if (failed > 0) cli.exit(EXIT.failed);
-  else if (done === 0) cli.exit(EXIT.nothing);
+  if (selection.kind === 'filter' && ids.length > 0 && !yes)
+    await confirm(cli, verb.name, countText(ids.length));
+  const path = `/api/v1/queue/actions/${verb.name}`;
+  await takeSteps(cli, client, { ...verb, path, more: { why, to: toHost } }, { ids, json });
 }
 
 async function listed(
@@ -160,16 +149,6 @@ async function listed(
   return ids;
 }
 
-async function confirm(cli: Cli, verb: Verb, count: number): Promise<void> {
-  const messages = `${count} message${count === 1 ? '' : 's'}`;
-  const answer = await cli.terminal.ask(`${verb.name} ${messages}? [y/N] `);
-  if (answer === undefined) {
-    const text = `this would ${verb.name} ${messages}; say --yes, or --dry-run to see which`;
-    throw new CliFault(EXIT.usage, text);
-  }
-  if (!/^y(es)?$/i.test(answer)) throw new CliFault(EXIT.nothing, 'nothing was done');
-}
-
 async function findMessage(client: ControlClient, id: string): Promise<Row | undefined> {
   try {
     return await client.get(`/api/v1/queue/${encodeURIComponent(id)}`);
@@ -177,10 +156,4 @@ async function findMessage(client: ControlClient, id: string): Promise<Row | und
     if (error instanceof ControlFault && error.status === 404) return undefined;
     throw error;
   }
-}
-
-function resultLine(cli: Cli, row: Row, isDone: boolean): string {
-  const result = printable(textOf(row, 'result'));
-  const colour = isDone ? 'green' : 'yellow';
-  return `${printable(textOf(row, 'id'))}  ${coloured(cli.terminal, colour, result)}\n`;
 }

@@ -45,9 +45,19 @@ export function listQueue(
   client: ControlClient,
   filter: FilterOptions,
 ): AsyncIterable<Row> {
+  const { reason } = filter;
+  const query = filterQuery(cli, filter);
+  const rows = client.rows(`/api/v1/queue?${query.toString()}`);
+  return reason === undefined
+    ? rows
+    : only(rows, (row) => reasonsOf(row).some((text) => reason.test(text)));
+}
+
+/** What of the filters the gateway itself looks at. */
+export function filterQuery(cli: Cli, filter: FilterOptions): URLSearchParams {
   const query = new URLSearchParams();
   const now = cli.terminal.now();
-  const { reason, older, younger, larger } = filter;
+  const { older, younger, larger } = filter;
   for (const name of ['from', 'to', 'dest', 'state'] as const) {
     const value = filter[name];
     if (value !== undefined) query.set(name, value);
@@ -55,10 +65,7 @@ export function listQueue(
   if (older !== undefined) query.set('before', new Date(now - older).toISOString());
   if (younger !== undefined) query.set('since', new Date(now - younger).toISOString());
   if (larger !== undefined) query.set('larger', String(larger));
-  const rows = client.rows(`/api/v1/queue?${query.toString()}`);
-  return reason === undefined
-    ? rows
-    : only(rows, (row) => reasonsOf(row).some((text) => reason.test(text)));
+  return query;
 }
 
 /** What keeps a message here, in the words of the destination or of who holds it. */
@@ -68,6 +75,7 @@ export function reasonOf(row: Row): string {
   const hold = rowOf(row, 'hold');
   if (textOf(hold, 'why') !== '') {
     const text = textOf(hold, 'text') || textOf(hold, 'why').replace('by_hand', '');
+    if (textOf(row, 'state') === 'quarantine') return `${textOf(hold, 'why')}: ${text}`;
     return `held by ${textOf(hold, 'by')}${text === '' ? '' : `: ${text}`}`;
   }
   const reason = textOf(row, 'reason');
@@ -111,7 +119,7 @@ async function idsFromInput(): Promise<string[]> {
   return ids;
 }
 
-function age(text: string): number {
+export function age(text: string): number {
   const ms = parseAge(text);
   if (ms === undefined) throw new InvalidArgumentError('must be an age such as 90s, 10m, 4h, 5d');
   return ms;
@@ -123,7 +131,7 @@ function size(text: string): number {
   return bytes;
 }
 
-function pattern(text: string): RegExp {
+export function pattern(text: string): RegExp {
   try {
     return new RegExp(text, 'i');
   } catch {

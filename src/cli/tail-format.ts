@@ -26,8 +26,8 @@ const MAX_WAITING = 100;
  * not come, the message came in before we looked: then it is shown with what is known.
  */
 const PATIENCE_MS = 2000;
-/** Events of level info that are shown as they are. */
-const NOTED = /^(?:srv|cfg|queue|scanner|ldap|plugin|dsn)\./;
+/** Events of level info that are shown as they are; what comes into the quarantine has its QUAR line. */
+const NOTED = /^(?:srv|cfg|queue|quar|scanner|ldap|plugin|dsn)\.(?!add$)/;
 
 /** What is said of a message, per recipient. */
 const RECIPIENT_VERBS: Readonly<Record<string, string>> = {
@@ -132,9 +132,7 @@ export class TailFormat {
     const waiting = message.waiting.splice(0);
     if (textOf(came, 'how') === 'queued') return this.#queued(message, came, waiting);
     const isQuarantined = textOf(came, 'res') === 'quarantine';
-    // The line of a message in quarantine says that it is held.
-    const telling = isQuarantined ? waiting.filter(({ evt }) => evt !== 'rcpt.hold') : waiting;
-    const lines = telling.flatMap((event) => this.#happened(id, message, event));
+    const lines = waiting.flatMap((event) => this.#happened(id, message, event));
     return isQuarantined ? [...this.#mail('QUAR', came, refusalText(came)), ...lines] : lines;
   }
 

@@ -33,6 +33,7 @@ export interface Config {
   readonly plugins: readonly PluginConfig[];
   readonly limits: LimitsConfig;
   readonly queue: QueueConfig;
+  readonly quarantine: QuarantineConfig;
   readonly alerts: AlertsConfig;
   readonly records: RecordsConfig;
   readonly delivery: { readonly cutThrough: boolean; readonly finalReplyTimeoutMs: number };
@@ -108,6 +109,13 @@ export interface QueueConfig {
   readonly maxBytes: number | undefined;
 }
 
+export interface QuarantineConfig {
+  /** What nobody released is deleted after so long. */
+  readonly keepMs: number;
+  readonly maxMessages: number;
+  readonly maxBytes: number;
+}
+
 export interface RecordsConfig {
   readonly keepMs: number;
   readonly maxBytes: number;
@@ -122,7 +130,7 @@ export function buildConfig(
   source: YamlSource,
   domainFiles: readonly DomainFile[],
 ): Config {
-  const { alerts, limits, queue, records, delivery, log, tls, control } = settings;
+  const { alerts, limits, queue, quarantine, records, delivery, log, tls, control } = settings;
   const path = (text: string) => resolve(dirname(source.file), text);
   return {
     file: source.file,
@@ -182,6 +190,11 @@ export function buildConfig(
       probeMs: queue.probe,
       maxMessages: queue.max_messages ?? undefined,
       maxBytes: queue.max_bytes ?? undefined,
+    },
+    quarantine: {
+      keepMs: quarantine.keep,
+      maxMessages: quarantine.max_messages,
+      maxBytes: quarantine.max_bytes,
     },
     records: {
       keepMs: records.keep,

@@ -14,6 +14,7 @@ import { addDestinationRoutes } from './destination-routes.ts';
 import { followEvents } from './event-stream.ts';
 import type { GatewayView } from './gateway-view.ts';
 import { NDJSON } from './ndjson.ts';
+import { addQuarantineRoutes } from './quarantine-routes.ts';
 import { QueueActions } from './queue-actions.ts';
 import { filteredQueue, meansDamaged, readMessage } from './queue-filter.ts';
 import type { QueueFilter } from './queue-filter.ts';
@@ -58,16 +59,17 @@ export function addApi(server: FastifyInstance, deps: ApiDeps): void {
   addGatewayRoutes(server, deps);
   addDestinationRoutes(server, deps);
   addQueueRoutes(server, deps);
+  addQuarantineRoutes(server, deps);
   addRecipientRoutes(server, deps);
   addTraceRoutes(server, deps);
 }
 
 function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDeps): void {
   server.get('/api/v1/status', async () => {
-    const { spool } = gateway.queue;
-    // Ids sort by time: the first one is the oldest. A store that failed must not hide the status.
-    const [oldest] = await spool.scan({ limit: 1 }).catch(() => []);
-    const queue = { ...spool.totals(), oldestAt: oldest?.entry.queuedAt };
+    // A store that failed must not hide the status.
+    const oldestAt = await gateway.queue.oldest().catch(() => undefined);
+    const quarantined = gateway.quarantine.totals().messages;
+    const queue = { ...gateway.queue.spool.totals(), quarantined, oldestAt };
     return rows.statusRow(gateway.status(), queue, gateway.destinations(), clock.now());
   });
   server.get('/api/v1/domains', (_request, reply) =>
@@ -107,7 +109,8 @@ function addQueueRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDep
   );
   server.get('/api/v1/queue/count', async () => {
     const { queued, held, bytes } = queue.spool.totals();
-    return { v: 1, kind: 'count', count: queued + held, deferred: queued, hold: held, bytes };
+    const count = { count: queued + held, deferred: queued, hold: held, bytes };
+    return { v: 1, kind: 'count', ...count, quarantine: gateway.quarantine.totals().messages };
   });
   server.get('/api/v1/queue/health', async () => {
     const oldestAt = await queue.oldest();

@@ -9,6 +9,7 @@ import type { Address } from '../mail/address.ts';
 import type { OtherHost } from '../mail/redirection.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { LiveFeed } from './live-feed.ts';
+import type { QuarantineView } from './quarantine-view.ts';
 
 export interface GatewayView {
   status(): GatewayStatus;
@@ -26,6 +27,7 @@ export interface GatewayView {
   examine(wish: ExaminationWish, signal: AbortSignal): StartedExamination;
   readonly alerts: AlertsView;
   readonly queue: QueueView;
+  readonly quarantine: QuarantineView;
   readonly recipients: RecipientsView;
   readonly trace: Trace;
   readonly events: Pick<LiveFeed, 'subscribe'>;

@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import type { OtherHost } from '../mail/redirection.ts';
 import { homeLane, redirected, redirectionOf } from '../mail/redirection.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
+import { isQuarantined } from '../mail/spool-entry.ts';
 import type { QueueView } from './gateway-view.ts';
 import { readMessage } from './queue-filter.ts';
 
@@ -26,7 +27,8 @@ export type ActionResult =
   | 'not on hold'
   | 'busy'
   | 'destination held'
-  | 'damaged';
+  | 'damaged'
+  | 'in quarantine';
 
 export interface ActionRequest {
   readonly action: QueueAction;
@@ -59,6 +61,8 @@ export class QueueActions {
     if (found === undefined) return 'not found';
     if (found === 'damaged') return this.#damaged(id, action, by, why);
     const { entry } = found;
+    // Not ours to let go: a filter that names everything must not free what was kept back.
+    if (isQuarantined(entry)) return 'in quarantine';
     const isHeld = entry.hold !== undefined;
     const now = this.#clock.now();
     switch (action) {

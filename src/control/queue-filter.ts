@@ -2,6 +2,7 @@
  * Which messages of the queue an operator means: a pure test on one message, and the walk over all
  * of them in pages, so that a queue of any length is listed in little memory.
  */
+import type { SpoolEntry } from '../mail/spool-entry.ts';
 import type { Address } from '../mail/address.ts';
 import { domainKey, formatAddress } from '../mail/address.ts';
 import { homeLane } from '../mail/redirection.ts';
@@ -51,10 +52,29 @@ export function isMeant(summary: Summary, filter: QueueFilter): boolean {
     (from === undefined || isAddressed(entry.reversePath, from)) &&
     (to === undefined || entry.recipients.some(({ address }) => isAddressed(address, to))) &&
     (dest === undefined || homeLane(entry.dest) === domainKey(dest)) &&
-    (state === undefined || stateOf(summary) === state) &&
+    isInState(stateOf(summary), state) &&
     (before === undefined || entry.queuedAt < before) &&
     (since === undefined || entry.queuedAt >= since) &&
     (largerBytes === undefined || entry.sizeBytes > largerBytes)
+  );
+}
+
+/** The quarantine is no part of the queue: only who names it is shown it. */
+function isInState(state: QueueState, wanted: QueueState | undefined): boolean {
+  return wanted === undefined ? state !== 'quarantine' : state === wanted;
+}
+
+export interface QuarantineFilter extends Omit<QueueFilter, 'state'> {
+  readonly dir?: 'in' | 'out';
+}
+
+/** Of the time since when it is kept. */
+export function isKept(entry: SpoolEntry, { dir, ...filter }: QuarantineFilter): boolean {
+  const queuedAt = entry.hold?.at ?? entry.queuedAt;
+  const summary = { entry: { ...entry, queuedAt }, dueAt: undefined, active: false };
+  return (
+    (dir ?? entry.direction) === entry.direction &&
+    isMeant(summary, { ...filter, state: 'quarantine' })
   );
 }
 

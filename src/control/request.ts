@@ -10,7 +10,7 @@ import type { OtherHost } from '../mail/redirection.ts';
 import type { TraceQuery } from '../records/trace-query.ts';
 import type { ActionRequest } from './queue-actions.ts';
 import { ACTIONS } from './queue-actions.ts';
-import type { QueueFilter } from './queue-filter.ts';
+import type { QuarantineFilter, QueueFilter } from './queue-filter.ts';
 import type { ShapeBy } from './queue-shape.ts';
 import { SHAPE_BY } from './queue-shape.ts';
 import type { QueueState } from './rows.ts';
@@ -30,7 +30,7 @@ const MAX_PARAMETER = 320;
 const MAX_WHY = 200;
 const MAX_TRACES = 1000;
 const DEFAULT_TRACES = 100;
-const STATES: readonly QueueState[] = ['active', 'deferred', 'hold', 'damaged'];
+const STATES: readonly QueueState[] = ['active', 'deferred', 'hold', 'damaged', 'quarantine'];
 
 type Members = ReadonlyMap<string, string>;
 
@@ -65,6 +65,15 @@ export function queueFilter(query: unknown): QueueFilter {
     ...(since !== undefined && { since }),
     ...(largerBytes !== undefined && { largerBytes }),
   };
+}
+
+export function quarantineFilter(query: unknown): QuarantineFilter {
+  const { dir, ...others } = record(query ?? {});
+  const given = members(dir === undefined ? {} : { dir }, ['dir']);
+  const wanted = oneOf(given, 'dir', ['in', 'out'] as const);
+  const { state, ...filter } = queueFilter(others);
+  if (state !== undefined) throw fault('unknown parameter "state"');
+  return { ...filter, ...(wanted !== undefined && { dir: wanted }) };
 }
 
 /** Members of a trace query that are texts. */
@@ -113,11 +122,8 @@ export function actionRequest(action: string, body: unknown, by: string): Action
   if (known === undefined) throw new RequestFault(404, 'no such action');
   const { ids, why, to } = record(body);
   if (to !== undefined && known !== 'requeue') throw fault('"to" is for requeue only');
-  if (!Array.isArray(ids) || ids.length > MAX_IDS) {
-    throw fault(`"ids" must be a list of at most ${MAX_IDS} message ids`);
-  }
   const place = to === undefined ? {} : { to: otherHost(to) };
-  return { action: known, ids: ids.map(messageId), why: sentence(why), by, ...place };
+  return { action: known, ids: messageIds(ids), why: sentence(why), by, ...place };
 }
 
 function otherHost(given: unknown): OtherHost {
@@ -127,6 +133,33 @@ function otherHost(given: unknown): OtherHost {
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535)
     throw fault('"to.port" must be a port');
   return { host: host.toLowerCase(), port };
+}
+
+export interface QuarantineStep {
+  readonly step: 'release' | 'delete';
+  readonly ids: readonly string[];
+  /** The only one it is released to. */
+  readonly to: Address | undefined;
+  readonly why: string;
+}
+
+export function quarantineStep(step: string, body: unknown): QuarantineStep {
+  if (step !== 'release' && step !== 'delete') throw new RequestFault(404, 'no such action');
+  const { ids, to, why } = record(body);
+  if (to !== undefined && step === 'delete') throw fault('"to" goes with release');
+  return {
+    step,
+    ids: messageIds(ids),
+    to: to === undefined ? undefined : mailbox(to),
+    why: sentence(why),
+  };
+}
+
+function messageIds(ids: unknown): string[] {
+  if (!Array.isArray(ids) || ids.length > MAX_IDS) {
+    throw fault(`"ids" must be a list of at most ${MAX_IDS} message ids`);
+  }
+  return ids.map(messageId);
 }
 
 /** `alone`: only this domain, not all that share its destination. */

@@ -7,6 +7,7 @@ import type { TraceEvent } from '../base/session-traces.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
 import { homeLane, redirectionOf } from '../mail/redirection.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
+import { isQuarantined } from '../mail/spool-entry.ts';
 import type { TracePage } from '../records/trace-book.ts';
 import type { Summary } from '../store/spool-store.ts';
 import type {
@@ -24,10 +25,11 @@ import type {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-export type QueueState = 'active' | 'deferred' | 'hold' | 'damaged';
+/** `quarantine` is told of a message that is asked for; listings of the queue leave it out. */
+export type QueueState = 'active' | 'deferred' | 'hold' | 'damaged' | 'quarantine';
 
 export function stateOf({ entry, active }: Summary): QueueState {
-  if (entry.hold !== undefined) return 'hold';
+  if (entry.hold !== undefined) return isQuarantined(entry) ? 'quarantine' : 'hold';
   return active ? 'active' : 'deferred';
 }
 
@@ -93,7 +95,13 @@ function recipientOf({ address, last }: SpooledRecipient): Row {
 
 export function statusRow(
   status: GatewayStatus,
-  queue: { queued: number; held: number; bytes: number; oldestAt: number | undefined },
+  queue: {
+    queued: number;
+    held: number;
+    bytes: number;
+    quarantined: number;
+    oldestAt: number | undefined;
+  },
   destinations: readonly DestinationView[],
   now: number,
 ): Row {
@@ -115,6 +123,7 @@ export function statusRow(
       messages: queue.queued + queue.held,
       deferred: queue.queued,
       hold: queue.held,
+      quarantine: queue.quarantined,
       bytes: queue.bytes,
       ...(queue.oldestAt !== undefined && { oldest: seconds(now - queue.oldestAt) }),
     },

@@ -76,7 +76,11 @@ export class DelayWatch {
     // Behind the first one that is not late yet nothing is passed by for good.
     let isPassing = true;
     for (let pages = 0; pages < MAX_PAGES && !signal.aborted; pages++) {
-      const page = await store.scan({ limit: PAGE, ...(after !== undefined && { after }) });
+      const page = await store.scan({
+        limit: PAGE,
+        only: 'waiting',
+        ...(after !== undefined && { after }),
+      });
       let anyLate = false;
       for (const { entry, active } of page) {
         const isOld = this.#isOld(entry);

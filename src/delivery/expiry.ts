@@ -56,7 +56,11 @@ export class Expiry {
     }
     for (let pages = 0; pages < MAX_PAGES && !signal.aborted; pages++) {
       const after = this.#after;
-      const page = await store.scan({ limit: PAGE, ...(after !== undefined && { after }) });
+      const page = await store.scan({
+        limit: PAGE,
+        only: 'waiting',
+        ...(after !== undefined && { after }),
+      });
       const now = clock.now();
       let areYoung = true;
       for (const { entry, active } of page) {

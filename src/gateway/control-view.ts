@@ -17,6 +17,7 @@ import type {
   ScannerView,
 } from '../control/gateway-view.ts';
 import type { LiveFeed } from '../control/live-feed.ts';
+import type { QuarantineView } from '../control/quarantine-view.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
 import { isOwn } from '../directory/destination.ts';
 import type { Domain } from '../directory/domain.ts';
@@ -58,6 +59,7 @@ export interface ViewedParts {
   readonly destinations: ViewedDestinations &
     Pick<ExaminationsOptions, 'habits' | 'resolver' | 'ttl'>;
   readonly alerts: Pick<Alerts, 'raised' | 'test'>;
+  readonly quarantine: QuarantineView;
   readonly spool: SpoolStore;
   readonly clock: Clock;
   readonly memory: RecipientMemory;
@@ -84,6 +86,7 @@ export function controlView(parts: ViewedParts): GatewayView {
     holds: holdsView(parts.destinations),
     examine: (wish, signal) => examinations.begin(wish, signal),
     alerts: parts.alerts,
+    quarantine: parts.quarantine,
     queue: {
       spool: parts.spool,
       wake: parts.wake,

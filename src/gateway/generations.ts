@@ -101,7 +101,7 @@ function overrideProblems(config: Config, filters: PluginHost): Problem[] {
 }
 
 function settingsOf(config: Config): Settings {
-  const { limits, queue, delivery } = config;
+  const { limits, queue, quarantine, delivery } = config;
   return {
     hostname: config.hostname,
     headerBytes: limits.headerBytes,
@@ -118,6 +118,7 @@ function settingsOf(config: Config): Settings {
       retryMs: queue.retryMs,
       lifetimeMs: queue.lifetimeMs,
       quota: { messages: queue.maxMessages ?? Infinity, bytes: queue.maxBytes ?? Infinity },
+      quarantine: { messages: quarantine.maxMessages, bytes: quarantine.maxBytes },
     },
     recordsSubject: config.records.subject,
     authenticatedListeners: new Set(

@@ -1,12 +1,13 @@
 /**
- * What must be looked after now and then, without hurry: values and counters whose time is over leave the
- * store,
- * and the recipient memory counts itself. Holds up nobody; trouble is logged and tried again.
+ * What must be looked after now and then, without hurry: values, counters and quarantined mail
+ * whose time is over leave the store, and the recipient memory counts itself. Holds up nobody; trouble
+ * is logged and tried again.
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { RecipientMemory } from '../pipeline/recipient-memory.ts';
+import type { Quarantine } from '../quarantine/quarantine.ts';
 import type { CounterStore } from '../store/counter-store.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
 
@@ -18,6 +19,7 @@ export interface HousekeepingOptions {
   readonly ttl: TtlMap;
   readonly counters: Pick<CounterStore, 'sweep'>;
   readonly memory: RecipientMemory;
+  readonly quarantine: Pick<Quarantine, 'expire'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -54,9 +56,10 @@ export class Housekeeping {
   }
 
   async #clean(): Promise<void> {
-    const { ttl, counters, memory } = this.#options;
+    const { ttl, counters, memory, quarantine } = this.#options;
     await memory.count(this.#stopped.signal);
     if (!this.#stopped.signal.aborted) await ttl.sweep(MAX_SWEPT);
     if (!this.#stopped.signal.aborted) await counters.sweep(MAX_SWEPT);
+    if (!this.#stopped.signal.aborted) await quarantine.expire(this.#stopped.signal);
   }
 }

@@ -8,7 +8,7 @@ import type { Listeners } from './listeners.ts';
 
 export interface MeasuredParts {
   readonly listeners: Pick<Listeners, 'connections'>;
-  readonly spool: Pick<SpoolStore, 'totals'>;
+  readonly spool: Pick<SpoolStore, 'totals' | 'quarantined'>;
   readonly health: Pick<HealthBook, 'isDown'>;
   readonly directory: () => Directory;
   readonly isStoreUp: () => boolean;
@@ -25,6 +25,7 @@ export function metricSources(parts: MeasuredParts): MetricSources {
       const { queued, held, bytes } = spool.totals();
       return { deferred: queued, hold: held, bytes };
     },
+    kept: () => spool.quarantined(),
     destinations: () => {
       const keys = new Set(directory().domains.map(({ destination }) => destination.key));
       return [...keys].map((dest) => ({ dest, up: !health.isDown(dest) }));

@@ -1,6 +1,7 @@
 /**
  * What the gateway looks after by itself beside the mail that comes and goes: directories of
- * recipients, holds of operators that end, held mail that may go when its destination is back or is told of to its customer, and alerts.
+ * recipients, holds of operators that end, held mail that may go when its destination is back or is
+ * told of to its customer, what filters keep, and alerts.
  */
 import { Alerts } from '../alerts/alerts.ts';
 import type { Present } from '../alerts/conditions.ts';
@@ -22,6 +23,7 @@ import { homeLane } from '../mail/redirection.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
 import { OutageHolds } from '../pipeline/outage-holds.ts';
 import type { RecipientVerifier } from '../pipeline/recipients.ts';
+import { Quarantine } from '../quarantine/quarantine.ts';
 import type { LevelStore } from '../store/leveldb/store.ts';
 import { freeBytes } from './data-folder.ts';
 import type { DeliveryParts } from './delivery-parts.ts';
@@ -45,7 +47,8 @@ export class Watches {
   readonly #outageHolds: OutageHolds;
   readonly #own: OwnMail;
   readonly #heldMail: HeldMail;
-  readonly alerts: Alerts;
+  /** What people look at. */
+  readonly views: { readonly alerts: Alerts; readonly quarantine: Quarantine };
 
   constructor(parts: WatchedParts) {
     const { store, ids, delivery, verifier, config, directory, clock, log } = parts;
@@ -68,6 +71,9 @@ export class Watches {
       log,
       onFault: (error) => log.emit('store.error', { err: errorText(error) }),
     });
+    const keepMs = () => config().quarantine.keepMs;
+    const kept = { store: store.spool, keepMs, lifetimeMs, wake, clock, log };
+    const quarantine = new Quarantine(kept);
     this.#own = new OwnMail({
       ...{ store: store.spool, ids, clock, log, hostname, lifetimeMs, wake },
       hosted: (domain) => directory().find(domain)?.name,
@@ -76,7 +82,7 @@ export class Watches {
       ...{ store: store.spool, map: store.ttl, own: this.#own, hostname, clock, log },
       domainOf: (entry) => this.#domainOf(entry),
     });
-    this.alerts = new Alerts({
+    const alerts = new Alerts({
       map: store.ttl,
       present: () => this.#present(),
       settings: () => config().alerts,
@@ -85,13 +91,14 @@ export class Watches {
       clock,
       log,
     });
+    this.views = { alerts, quarantine };
   }
 
   async start(): Promise<void> {
     this.#parts.delivery.ldap.start();
     this.#outageHolds.start();
     this.#heldMail.start();
-    await this.alerts.start();
+    await this.views.alerts.start();
   }
 
   /** Mail of a destination that was down or held may go again. */
@@ -104,7 +111,7 @@ export class Watches {
     const { holds, ldap } = this.#parts.delivery;
     holds.stop();
     await ldap.stop();
-    await Promise.all([this.#outageHolds.stop(), this.#heldMail.stop(), this.alerts.stop()]);
+    await Promise.all([this.#outageHolds.stop(), this.#heldMail.stop(), this.views.alerts.stop()]);
   }
 
   /** Mail that a customer sends is his, wherever it goes. */

@@ -28,6 +28,19 @@ export interface Hold {
   readonly at: number;
   readonly reason: HoldReason;
   readonly text: string;
+  /** Present when a filter keeps it back: then it is in the quarantine and no part of the queue. */
+  readonly quarantine?: Quarantined;
+}
+
+/** What a person must know to decide about a message in quarantine, as far as it was there. */
+export interface Quarantined {
+  readonly score?: number;
+  readonly account?: string;
+  /** Fields of the header as a person reads them, cut. */
+  readonly headerFrom?: string;
+  readonly subject?: string;
+  /** Recipients who have got it. */
+  readonly released?: readonly string[];
 }
 
 export interface SpoolEntry {
@@ -53,4 +66,8 @@ export interface SpoolEntry {
   readonly client: { readonly address: string; readonly hello: string };
   /** Present while it waits for a person, absent while it waits for its time. */
   readonly hold?: Hold;
+}
+
+export function isQuarantined({ hold }: Pick<SpoolEntry, 'hold'>): boolean {
+  return hold?.quarantine !== undefined;
 }

@@ -28,7 +28,7 @@ import type { Reply } from '../mail/reply.ts';
 import { passOn, replies } from '../mail/reply.ts';
 import type { Hold, SpoolEntry, SpooledRecipient } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
-import { overQuota } from './quota.ts';
+import { overQuarantine, overQuota } from './quota.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
 import type { Way } from './relay-policy.ts';
 
@@ -49,7 +49,7 @@ export interface JudgedMessage {
   /** When it came, milliseconds since the epoch. */
   readonly arrivedAt: number;
   /** Present when it must wait for a person. */
-  readonly hold: { readonly reason: Hold['reason']; readonly text: string } | undefined;
+  readonly hold: Pick<Hold, 'reason' | 'text' | 'quarantine'> | undefined;
 }
 
 export interface DeliverySettings {
@@ -59,6 +59,8 @@ export interface DeliverySettings {
   readonly lifetimeMs: number;
   /** How much may wait, all domains together. */
   readonly quota: Quota;
+  /** How much filters may keep. */
+  readonly quarantine: Quota;
 }
 
 export interface Acceptance {
@@ -69,7 +71,7 @@ export interface Acceptance {
 }
 
 export interface AcceptDeps {
-  readonly store: Pick<SpoolStore, 'commit' | 'totals'>;
+  readonly store: Pick<SpoolStore, 'commit' | 'totals' | 'quarantined'>;
   readonly courier: Pick<Courier, 'deliver'>;
   readonly reports: Pick<Reports, 'relayed'>;
   /** Nothing can be handed over now: its destination is down, or an operator holds its mail. */
@@ -181,7 +183,12 @@ export class Accept {
     const { id, envelope, way, direction } = message;
     const isTaken = outcomes?.some(mayHaveTaken) ?? false;
     const { sizeBytes } = message.content;
-    const full = isTaken ? undefined : overQuota(store, way.domain, settings.quota, sizeBytes);
+    const full =
+      message.hold?.quarantine !== undefined
+        ? overQuarantine(store, settings.quarantine, sizeBytes)
+        : isTaken
+          ? undefined
+          : overQuota(store, way.domain, settings.quota, sizeBytes);
     if (full !== undefined) return { reply: full, how: 'deferred' };
     const now = clock.now();
     const queue = { ...settings, ...way.domain?.queue };
@@ -222,18 +229,13 @@ export class Accept {
       return { reply: replies.storageTrouble(), how: 'deferred' };
     }
     if (entry.hold !== undefined) {
-      for (const recipient of recipients) {
-        const { reason, text } = entry.hold;
-        log.emit('rcpt.hold', {
-          id,
-          sid: sidOf(id),
-          to: formatAddress(recipient.address),
-          dest: way.lane,
-          why: reason,
-          text,
-        });
-      }
-      return { reply: replies.quarantined(id), how: 'held', why: entry.hold.reason };
+      const { reason, text, quarantine } = entry.hold;
+      const facts = { id, sid: sidOf(id), dest: way.lane, why: reason, text };
+      if (quarantine !== undefined) log.emit('quar.add', { ...facts, score: quarantine.score });
+      else
+        for (const { address } of recipients)
+          log.emit('rcpt.hold', { ...facts, to: formatAddress(address) });
+      return { reply: replies.quarantined(id), how: 'held', why: reason };
     }
     wake(way.lane);
     const isClosed = this.#deps.isClosed(way.lane, way.destination);

@@ -14,10 +14,11 @@ import { fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
 import { outgoingContent } from '../mail/outgoing-content.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, isPositive, replies } from '../mail/reply.ts';
+import type { Quarantined } from '../mail/spool-entry.ts';
 import { forgedFields, formatField, receivedField } from '../mail/trace-fields.ts';
 import type { Verdict } from '../mail/verdict.ts';
 import type { ContentFault, ContentSink } from '../smtp/conversation.ts';
-import type { Accept, Acceptance } from './accept.ts';
+import type { Accept, Acceptance, JudgedMessage } from './accept.ts';
 import type { Judgement } from './judge.ts';
 import { judge } from './judge.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
@@ -136,7 +137,7 @@ export class ContentStage implements ContentSink {
     });
     if (settings.recordsSubject) {
       const subject = fields.find((field) => field.name === 'subject');
-      if (subject) transaction.keepSubject(subjectText(fieldValue(header, subject, MAX_SUBJECT)));
+      if (subject) transaction.keepSubject(personText(fieldValue(header, subject, MAX_SUBJECT)));
     }
     const hops = fields.filter((field) => field.name === 'received').length;
     if (hops > settings.hops) return this.#refuse(replies.mailLoop());
@@ -165,10 +166,15 @@ export class ContentStage implements ContentSink {
     }
     const top = received + this.#fields(judgement) + (this.#header.isMissing ? EMPTY_LINE : '');
     const cuts = forgedFields(header, fields, settings.hostname);
-    return this.#take(judgement, outgoingContent(Buffer.from(top), content, cuts));
+    const outgoing = outgoingContent(Buffer.from(top), content, cuts);
+    return this.#take(judgement, outgoing, verdict.score);
   }
 
-  async #take(judgement: Exclude<Judgement, { kind: 'refuse' }>, content: Content): Promise<Reply> {
+  async #take(
+    judgement: Exclude<Judgement, { kind: 'refuse' }>,
+    content: Content,
+    score: number | undefined,
+  ): Promise<Reply> {
     const transaction = this.#transaction;
     const { accept } = this.#deps;
     let acceptance: Acceptance;
@@ -189,7 +195,7 @@ export class ContentStage implements ContentSink {
           arrivedAt: transaction.openedAt,
           // Who sends as an account is who it says; a stranger's sender nothing proves yet.
           senderProven: direction === 'out',
-          hold: this.#hold(judgement),
+          hold: this.#hold(judgement, score),
         },
         generation.settings.delivery,
       );
@@ -207,18 +213,33 @@ export class ContentStage implements ContentSink {
     this.#deps.lessons.sender(this.#domain, reversePath);
   }
 
-  #hold(
-    judgement: Judgement,
-  ): { reason: 'outage' | 'spam' | 'virus' | 'policy'; text: string } | undefined {
+  #hold(judgement: Judgement, score: number | undefined): JudgedMessage['hold'] {
     if (judgement.kind === 'quarantine') {
       const { reason, text } = judgement;
-      return { reason: reason === 'spam' || reason === 'virus' ? reason : 'policy', text };
+      return { reason, text, quarantine: this.#quarantined(score) };
     }
     if (!this.#transaction.holdsUnverified) return undefined;
     return {
       reason: 'outage',
       text: 'recipient could not be verified while its destination was down',
     };
+  }
+
+  /** For whoever looks through the quarantine. */
+  #quarantined(score: number | undefined): Quarantined {
+    const header = this.#header.bytes;
+    const fields = headerFields(header);
+    const textOf = (name: string) => {
+      const field = fields.find((one) => one.name === name);
+      return field && personText(fieldValue(header, field, MAX_SUBJECT));
+    };
+    const facts = {
+      score: score === undefined || !Number.isFinite(score) ? undefined : score,
+      account: this.#transaction.account?.name,
+      headerFrom: textOf('from'),
+      subject: textOf('subject'),
+    };
+    return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
   }
 
   #received(): string {
@@ -258,6 +279,6 @@ export class ContentStage implements ContentSink {
 }
 
 /** As a person reads it, and no longer than any other value that is kept. */
-function subjectText(value: string): string {
+function personText(value: string): string {
   return decodeWords(value).slice(0, 256);
 }

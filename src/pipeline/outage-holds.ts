@@ -87,7 +87,11 @@ export class OutageHolds {
     let isLeft = false;
     let after: string | undefined;
     while (!this.#stopped.signal.aborted && store.totals().held > 0) {
-      const page = await store.scan({ limit: PAGE, ...(after !== undefined && { after }) });
+      const page = await store.scan({
+        limit: PAGE,
+        only: 'held',
+        ...(after !== undefined && { after }),
+      });
       for (const { entry } of page) {
         if (entry.hold?.reason !== 'outage' || this.#stopped.signal.aborted) continue;
         // The end of the outage brings the next look.

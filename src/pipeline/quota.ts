@@ -1,6 +1,6 @@
 /**
  * Quotas of the queue: how many messages and bytes may wait, of one domain and of the node together,
- * held ones included. Over them mail is put off, never refused for good, and only mail that would
+ * held ones included, and how many filters may keep. Over them mail is put off, never refused for good, and only mail that would
  * have to wait: what its destination takes at once needs no place. What is being stored at the same
  * moment may go a little over. Mail that was taken for some of its recipients is never turned back.
  */
@@ -23,6 +23,17 @@ export function overQuota(
     return replies.domainQueueFull();
   }
   return hasRoom(store.totals(), node, bytes) ? undefined : replies.queueFull();
+}
+
+/** Likewise of one more message in quarantine, which is no part of the queue. */
+export function overQuarantine(
+  store: Pick<SpoolStore, 'quarantined'>,
+  quota: Quota,
+  more: number,
+): Reply | undefined {
+  const { messages, bytes } = store.quarantined();
+  const isRoom = messages < quota.messages && bytes + more <= quota.bytes;
+  return isRoom ? undefined : replies.queueFull();
 }
 
 function hasRoom({ queued, held, bytes }: SpoolTotals, quota: Quota, more: number): boolean {

@@ -1,5 +1,7 @@
 /** What an operator's step makes of a message: pure, the same for every engine. */
-import type { SpoolEntry } from '../mail/spool-entry.ts';
+import type { Address } from '../mail/address.ts';
+import { formatAddress } from '../mail/address.ts';
+import type { SpoolEntry, SpooledRecipient } from '../mail/spool-entry.ts';
 import type { AdminStep } from './spool-store.ts';
 
 export interface Scheduled {
@@ -15,6 +17,10 @@ export function afterStep(before: Scheduled, step: AdminStep, now: number): Sche
       return undefined;
     case 'told':
       return { ...before, entry: { ...before.entry, delayToldAt: step.delayToldAt } };
+    case 'part': {
+      const entry = withoutRecipients(before.entry, step.recipients);
+      return entry.recipients.length === 0 ? undefined : { ...before, entry };
+    }
     case 'hold':
       return { entry: { ...before.entry, hold: step.hold }, dueAt: undefined };
     case 'due': {
@@ -29,4 +35,15 @@ export function afterStep(before: Scheduled, step: AdminStep, now: number): Sche
     default:
       return step satisfies never;
   }
+}
+
+function withoutRecipients(entry: SpoolEntry, gone: readonly Address[]): SpoolEntry {
+  const { hold, ...rest } = entry;
+  const names = new Set(gone.map(formatAddress));
+  const isGone = ({ address }: SpooledRecipient) => names.has(formatAddress(address));
+  const recipients = entry.recipients.filter((recipient) => !isGone(recipient));
+  if (hold?.quarantine === undefined) return { ...entry, recipients };
+  const parted = entry.recipients.filter(isGone).map(({ address }) => formatAddress(address));
+  const released = [...(hold.quarantine.released ?? []), ...parted];
+  return { ...rest, recipients, hold: { ...hold, quarantine: { ...hold.quarantine, released } } };
 }

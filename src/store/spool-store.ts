@@ -9,6 +9,7 @@
  * 4. A step with a stale token changes nothing and says so (`false`).
  * 5. A failed write makes the store suspect: everything later rejects with `STORE_FAILED`.
  */
+import type { Address } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
 import type { DestinationHold } from './destination-hold.ts';
@@ -58,6 +59,18 @@ export interface ClaimOptions {
   readonly fresh?: boolean;
 }
 
+export interface QuarantineTotals {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+export interface ScanOptions {
+  readonly after?: string;
+  readonly limit: number;
+  /** What waits for its time, or what is held or in quarantine; the others are not even read. */
+  readonly only?: 'waiting' | 'held';
+}
+
 export interface SpoolStore {
   /**
    * Makes the message durable, due at `dueAt`; an entry with a `hold` is never due. Idempotent by
@@ -91,13 +104,16 @@ export interface SpoolStore {
   backlog(): DestinationBacklog[];
   /** Of one destination, or of all; what is being written counts already. */
   totals(dest?: string): SpoolTotals;
+  /** What filters keep; it counts in nothing else. */
+  quarantined(dest?: string): QuarantineTotals;
   get(id: string): Promise<Summary | undefined>;
-  /** All entries in id order, in pages: start behind `after`. */
-  scan(options: { after?: string; limit: number }): Promise<Summary[]>;
+  /** Entries in id order, in pages: start behind `after`. */
+  scan(options: ScanOptions): Promise<Summary[]>;
   /**
    * An operator's step on one message: `false` when it is gone or leased to somebody right now.
    * `due` makes it due at once, for `dest` if that is given (and drops a hold when `release`),
-   * `hold` takes it out of the schedule, `told` notes that its sender knows of the delay, `remove`
+   * `hold` takes it out of the schedule, `told` notes that its sender knows of the delay, `part` ends
+   * it for recipients who got it in a message of their own (without one left it is removed), `remove`
    * deletes it without any notice.
    */
   administer(id: string, step: AdminStep): Promise<boolean>;
@@ -130,4 +146,5 @@ export type AdminStep =
     }
   | { readonly kind: 'hold'; readonly hold: NonNullable<SpoolEntry['hold']> }
   | { readonly kind: 'told'; readonly delayToldAt: number }
+  | { readonly kind: 'part'; readonly recipients: readonly Address[] }
   | { readonly kind: 'remove' };

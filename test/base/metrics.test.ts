@@ -138,6 +138,7 @@ test('levels are read when somebody asks, and gone when their source is', async 
   metrics.watch({
     connections: () => connections,
     queue: () => queue,
+    kept: () => ({ messages: 3, bytes: 2048 }),
     destinations: () => [
       { dest: '192.0.2.10:25', up: true },
       { dest: '192.0.2.11:25', up: false },
@@ -153,6 +154,8 @@ test('levels are read when somebody asks, and gone when their source is', async 
   assert.equal(valueOf(lines, 'sluice_records_bytes'), 9000);
   assert.equal(valueOf(lines, 'sluice_destination_up{dest="192.0.2.11:25"}'), 0);
   assert.equal(valueOf(lines, 'sluice_queue_bytes'), 4096);
+  assert.equal(valueOf(lines, 'sluice_quarantine_messages'), 3);
+  assert.equal(valueOf(lines, 'sluice_quarantine_bytes'), 2048);
   assert.equal(valueOf(lines, 'sluice_smtp_connections{listener="mx"}'), 5);
   assert.equal(valueOf(lines, 'sluice_store_up{engine="leveldb"}'), 1);
   assert.equal(valueOf(lines, 'sluice_spool_free_bytes'), 5e9);

@@ -183,10 +183,11 @@ test('of a message that some have and others not, each is told', () => {
 });
 
 test('mail that a filter holds is one line, mail held for an outage says so', () => {
-  const held = { ...SENT, evt: 'rcpt.hold', code: undefined, rip: '', why: 'spam', text: '15.1' };
+  const held = { ...SENT, evt: 'rcpt.hold', code: undefined, rip: '' };
+  const added = { ...SENT, evt: 'quar.add', why: 'spam', text: '15.1', level: 'info' };
   const quarantined = { ...CAME, res: 'quarantine', how: 'held', why: 'spam' };
   const verbs = (...events: Row[]) => linesOf(...events).map((line) => line.slice(13, 19).trim());
-  assert.deepEqual(verbs(held, quarantined), ['QUAR']);
+  assert.deepEqual(verbs(added, quarantined), ['QUAR']);
   const waits = { ...held, why: 'outage', text: 'nobody could be asked' };
   const [line, ...more] = linesOf(waits, { ...CAME, how: 'held', why: 'outage' });
   assert.match(line ?? '', / HOLD .* outage: nobody could be asked$/);

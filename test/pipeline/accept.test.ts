@@ -11,7 +11,7 @@ import { formatReply } from '../../src/mail/reply.ts';
 import type { SpoolEntry } from '../../src/mail/spool-entry.ts';
 import type { JudgedMessage } from '../../src/pipeline/accept.ts';
 import { Accept } from '../../src/pipeline/accept.ts';
-import type { SpoolTotals } from '../../src/store/spool-store.ts';
+import type { QuarantineTotals, SpoolTotals } from '../../src/store/spool-store.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 
@@ -21,6 +21,7 @@ const SETTINGS = {
   retryMs: [60_000],
   lifetimeMs: 1e9,
   quota: { messages: 5, bytes: 1000 },
+  quarantine: { messages: 2, bytes: 1000 },
 };
 const NOTHING: SpoolTotals = { queued: 0, held: 0, bytes: 0 };
 const OK: Outcome = { kind: 'delivered', reply: { code: 250, lines: ['taken'] } };
@@ -65,6 +66,9 @@ interface Door {
   readonly services?: Domain['services'];
   /** What waits already: of the domain, and of all. */
   readonly waiting?: { readonly own: SpoolTotals; readonly all: SpoolTotals };
+  /** What filters keep already. */
+  readonly quarantined?: QuarantineTotals;
+  readonly hold?: JudgedMessage['hold'];
 }
 
 async function through({
@@ -75,8 +79,11 @@ async function through({
   relayed,
   services = DOMAIN.services,
   waiting = { own: NOTHING, all: NOTHING },
+  quarantined = { messages: 0, bytes: 0 },
+  hold,
 }: Door) {
   const clock = new FakeClock();
+  const log = new RecordedLog();
   const stored: SpoolEntry[] = [];
   const report: DeliveryReport = {
     outcomes,
@@ -90,6 +97,7 @@ async function through({
       // oxlint-disable-next-line require-await -- the store's shape
       commit: commit ?? (async (entry) => void stored.push(entry)),
       totals: (dest) => (dest === undefined ? waiting.all : waiting.own),
+      quarantined: () => quarantined,
     },
     // oxlint-disable-next-line require-await -- the courier's shape
     courier: { deliver: async () => report },
@@ -100,7 +108,7 @@ async function through({
     wake: () => undefined,
     lessons: { outcome: () => undefined },
     clock,
-    log: new RecordedLog(),
+    log,
   });
   const message: JudgedMessage = {
     id: '0123456789.1',
@@ -120,10 +128,10 @@ async function through({
     client: { address: '192.0.2.1', hello: 'c' },
     arrivedAt: clock.now(),
     senderProven: true,
-    hold: undefined,
+    hold,
   };
   const { reply, how } = await accept.accept(message, SETTINGS);
-  return { reply: formatReply(reply).trimEnd(), how, entry: stored[0] };
+  return { reply: formatReply(reply).trimEnd(), how, entry: stored[0], log };
 }
 
 test('all delivered: the destination is quoted and nothing is stored', async () => {
@@ -225,4 +233,23 @@ test('a message that was taken for some is stored for the others over any quota'
   assert.equal(entry?.recipients.length, 1);
   const maybe: Outcome = { ...PUT_OFF, maybeDelivered: true };
   assert.match((await through({ outcomes: [maybe], waiting })).reply, /^250 .* queued/);
+});
+
+test('what a filter keeps has a quota of its own, and takes no room from the queue', async () => {
+  const hold = { reason: 'spam', text: 'looks like spam', quarantine: { score: 8 } } as const;
+  const full: SpoolTotals = { queued: 5, held: 0, bytes: 1000 };
+  const waiting = { own: full, all: full };
+  const taken = await through({ hold, waiting, quarantined: { messages: 1, bytes: 3 } });
+  assert.deepEqual([taken.how, taken.entry?.hold?.quarantine], ['held', { score: 8 }]);
+  const [added] = taken.log.of('quar.add');
+  assert.deepEqual([added?.['why'], added?.['score']], ['spam', 8]);
+  assert.equal(taken.log.of('rcpt.hold').length, 0);
+  for (const quarantined of [
+    { messages: 2, bytes: 3 },
+    { messages: 1, bytes: 998 },
+  ]) {
+    const { reply, entry } = await through({ hold, quarantined });
+    assert.match(reply, /^452 4\.3\.1 .*\(quota\)$/);
+    assert.equal(entry, undefined);
+  }
 });

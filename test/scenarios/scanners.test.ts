@@ -61,8 +61,8 @@ test('real clamd and spamd: virus and spam are refused, ham passes with its fiel
     assert.equal(gateway.events('dsn.out').length, 0, 'nothing refused made a bounce');
 
     assert.match(await send(withBody(EICAR), 'x@quarantine.test'), /^250 .* queued/);
-    const held = await gateway.event('rcpt.hold');
-    assert.deepEqual([held['to'], held['why']], ['x@quarantine.test', 'virus']);
+    const kept = await gateway.event('quar.add');
+    assert.deepEqual([kept['dest'], kept['why']], ['quarantine.test', 'virus']);
     assert.match(
       await send(withBody(GTUBE), 'x@plain.test'),
       /^250 .* delivered/,

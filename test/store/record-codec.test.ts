@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { crc32 } from 'node:zlib';
-import type { Hold, LastAnswer, SpoolEntry } from '../../src/mail/spool-entry.ts';
+import type { Hold, LastAnswer, Quarantined, SpoolEntry } from '../../src/mail/spool-entry.ts';
 import { decodeRecord, encodeRecord } from '../../src/store/leveldb/record-codec.ts';
 import type { StoredRecord } from '../../src/store/leveldb/record-codec.ts';
 import { entry } from './sample-mail.ts';
@@ -17,7 +17,20 @@ const LAST: Required<LastAnswer> = {
   enhanced: '4.2.0',
   host: 'mx.example.com',
 };
-const HOLD: Required<Hold> = { by: 'gateway', at: 4, reason: 'expired', text: 'too old' };
+const QUARANTINE: Required<Quarantined> = {
+  score: 8.25,
+  account: 'anna@example.com',
+  headerFrom: 'Anna <anna@example.com>',
+  subject: 'schöne Grüße',
+  released: ['b@example.com'],
+};
+const HOLD: Required<Hold> = {
+  by: 'gateway',
+  at: 4,
+  reason: 'expired',
+  text: 'too old',
+  quarantine: QUARANTINE,
+};
 const FULL: Required<SpoolEntry> = {
   v: 1,
   id: '0123456789.1',

@@ -392,6 +392,45 @@ export function spoolContract(name: string, make: (clock: StillClock) => Promise
       assert.deepEqual(store.totals(), { queued: 0, held: 0, bytes: 0 });
     });
 
+    it('what is in quarantine counts for itself, and waits for no time', async (_, clock, under) => {
+      const kept = entry('A.1', { hold: { ...HOLD, quarantine: { score: 8 } } });
+      await under.store.commit(kept, clock.now(), SMALL);
+      await under.store.commit(held('B.1'), clock.now(), SMALL);
+      await under.store.commit(entry('C.1'), clock.now(), SMALL);
+      const store = await under.restart();
+      assert.deepEqual(store.quarantined(), { messages: 1, bytes: 1000 });
+      assert.deepEqual(store.quarantined(DEST), { messages: 1, bytes: 1000 });
+      assert.deepEqual(store.quarantined('example.net'), { messages: 0, bytes: 0 });
+      assert.deepEqual(store.totals(), { queued: 1, held: 1, bytes: 2000 });
+      const [first] = await store.scan({ limit: 1, only: 'held' });
+      const [second, third] = await store.scan({ after: 'A.1', limit: 9, only: 'held' });
+      assert.deepEqual([first?.entry, second?.entry.id, third], [kept, 'B.1', undefined]);
+      const waiting = await store.scan({ limit: 9, only: 'waiting' });
+      assert.deepEqual(
+        waiting.map(({ entry: one }) => one.id),
+        ['C.1'],
+      );
+      assert.deepEqual(ids(await claim(store, 9, true)), ['C.1']);
+      assert.equal(await store.administer('A.1', { kind: 'due', release: true }), true);
+      assert.deepEqual(store.quarantined(), { messages: 0, bytes: 0 });
+      assert.deepEqual(store.totals().queued, 2);
+    });
+
+    it('who got a message of his own leaves it, and the last one ends it', async (store, clock) => {
+      const [anna, bob] = ['anna', 'bob'].map((local) => ({ local, domain: DEST }));
+      assert.ok(anna && bob);
+      const recipients = [anna, bob].map((address) => ({ address, parameters: {} }));
+      const hold = { ...HOLD, quarantine: {} };
+      await store.commit(entry('A.1', { recipients, hold }), clock.now(), SMALL);
+      assert.equal(await store.administer('A.1', { kind: 'part', recipients: [anna] }), true);
+      const left = (await store.get('A.1'))?.entry;
+      assert.deepEqual(left?.recipients, recipients.slice(1));
+      assert.deepEqual(left?.hold?.quarantine, { released: [`anna@${DEST}`] });
+      assert.equal(await store.administer('A.1', { kind: 'part', recipients: [bob] }), true);
+      assert.equal(await store.get('A.1'), undefined);
+      assert.deepEqual(store.quarantined(), { messages: 0, bytes: 0 });
+    });
+
     it('an operator cannot touch what somebody works on, but what he left', async (store, clock) => {
       await store.commit(entry('A.1'), clock.now(), SMALL);
       const lease = await one(store);

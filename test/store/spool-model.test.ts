@@ -15,6 +15,7 @@ const dest = fc.constantFrom('a.example', 'b.example');
 const id = fc.integer({ min: 0, max: 7 }).map((n) => `ID.${n}`);
 const leaseIndex = fc.nat(20);
 const HOLD = { by: 'admin', at: 5, reason: 'by_hand', text: '' } as const;
+const QUARANTINE = { ...HOLD, reason: 'spam', quarantine: { score: 8 } } as const;
 
 const step = fc.oneof(
   {
@@ -80,6 +81,8 @@ const step = fc.oneof(
         fc.record({ kind: fc.constant('due' as const), release: fc.boolean() }),
         fc.record({ kind: fc.constant('due' as const), release: fc.boolean(), dest }),
         fc.record({ kind: fc.constant('hold' as const), hold: fc.constant(HOLD) }),
+        fc.record({ kind: fc.constant('hold' as const), hold: fc.constant(QUARANTINE) }),
+        fc.record({ kind: fc.constant('part' as const), recipients: fc.constant([]) }),
         fc.record({ kind: fc.constant('remove' as const) }),
       ),
     }),
@@ -156,7 +159,9 @@ async function picture(store: SpoolStore) {
   const counts = store.backlog().map(({ dest: name, messages }) => `${name} ${messages}`);
   const each = ['a.example', 'b.example'].map((name) => store.totals(name));
   const holds = store.heldDests().toSorted((a, b) => a.dest.localeCompare(b.dest));
-  return { all, lengths, totals: store.totals(), each, counts: counts.toSorted(), holds };
+  const kept = await store.scan({ limit: 100, only: 'held' });
+  const totals = [store.totals(), store.quarantined(), store.quarantined('a.example')];
+  return { all, kept, lengths, totals, each, counts: counts.toSorted(), holds };
 }
 
 test('random steps give the same results in LevelDB as in the model', async () => {

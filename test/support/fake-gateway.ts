@@ -18,6 +18,7 @@ import type {
   RecipientView,
   ReloadResult,
 } from '../../src/control/gateway-view.ts';
+import type { QuarantinedMail, QuarantineView } from '../../src/control/quarantine-view.ts';
 import { LiveFeed } from '../../src/control/live-feed.ts';
 import { formatAddress } from '../../src/mail/address.ts';
 import type { Address } from '../../src/mail/address.ts';
@@ -38,6 +39,7 @@ export class FakeGateway {
   destinations: DestinationView[] = [];
   details: DestinationDetail[] = [];
   alerts: AlertView[] = [];
+  kept: QuarantinedMail[] = [];
   alertTests: { target: string; problem: string | undefined }[] = [];
   scanners = [{ name: 'clamav', up: true, text: 'ClamAV 1.4' }];
   checks: HealthCheck[] = [{ name: 'store', ok: true, required: true, text: 'leveldb' }];
@@ -86,6 +88,7 @@ export class FakeGateway {
       },
       alerts: { raised: () => this.alerts, test: async () => this.alertTests },
       queue: this.#queue(),
+      quarantine: this.#quarantine(),
       recipients: this.#recipients(),
       trace: this.trace.book,
       events: this.feed,
@@ -148,6 +151,27 @@ export class FakeGateway {
           return true;
         },
       },
+    };
+  }
+
+  #quarantine(): QuarantineView {
+    const find = (id: string) => this.kept.find(({ entry }) => entry.id === id);
+    const content = this.content;
+    const end = async (id: string, done: string) => {
+      const found = find(id);
+      this.kept = this.kept.filter((other) => other !== found);
+      return found === undefined ? 'not found' : done;
+    };
+    return {
+      totals: () => ({ messages: this.kept.length, bytes: 4096 }),
+      list: () => Readable.from([...this.kept]),
+      find: async (id) => find(id),
+      content: async function* () {
+        yield Buffer.from(content);
+      },
+      release: async (id, _by, to) =>
+        to === undefined ? end(id, 'released') : 'no such recipient',
+      delete: async (id) => end(id, 'deleted'),
     };
   }
 

@@ -9,7 +9,7 @@ import { indexKey, standingOf } from './message-ops.ts';
 import { decodeRecord } from './record-codec.ts';
 import type { StoredRecord } from './record-codec.ts';
 import type { StoredContents } from './stored-contents.ts';
-import { Tallies } from './tallies.ts';
+import { areSame, Tallies } from './tallies.ts';
 import { recountAll } from './recount.ts';
 
 export type Finding =
@@ -110,12 +110,6 @@ async function* inspectTallies(database: Database): AsyncGenerator<Finding> {
   for (const dest of damaged) yield { kind: 'wrong-tally', dest };
   for (const dest of new Set([...stored.dests(), ...counted.dests()])) {
     if (damaged.includes(dest)) continue;
-    const [a, b] = [stored.of(dest), counted.of(dest)];
-    const isSame =
-      a.queued === b.queued &&
-      a.queuedBytes === b.queuedBytes &&
-      a.held === b.held &&
-      a.heldBytes === b.heldBytes;
-    if (!isSame) yield { kind: 'wrong-tally', dest };
+    if (!areSame(stored.of(dest), counted.of(dest))) yield { kind: 'wrong-tally', dest };
   }
 }

@@ -1,5 +1,6 @@
 /** What a message is in the database, as batch operations: its record, its index entry, its parts. */
 import type { SpoolEntry } from '../../mail/spool-entry.ts';
+import { isQuarantined } from '../../mail/spool-entry.ts';
 import { partDeletions } from './content-parts.ts';
 import type { WriteOp } from './database.ts';
 import { dueKey, heldKey, recordKey, storedDue } from './keys.ts';
@@ -12,7 +13,8 @@ export function newRecord(entry: SpoolEntry, dueAt: number, content: StoredConte
 }
 
 export function standingOf({ entry, dueAt, content }: StoredRecord): Standing {
-  return { id: entry.id, dest: entry.dest, dueAt, bytes: content.bytes };
+  const { id, dest } = entry;
+  return { id, dest, dueAt, bytes: content.bytes, isQuarantined: isQuarantined(entry) };
 }
 
 /** Record and index entry of a message that is new, or whose old index entry goes in the same batch. */

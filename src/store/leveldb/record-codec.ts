@@ -6,7 +6,13 @@
  */
 import type { Address } from '../../mail/address.ts';
 import type { MailParameters, RcptParameters } from '../../mail/envelope.ts';
-import type { Hold, LastAnswer, SpooledRecipient, SpoolEntry } from '../../mail/spool-entry.ts';
+import type {
+  Hold,
+  LastAnswer,
+  Quarantined,
+  SpooledRecipient,
+  SpoolEntry,
+} from '../../mail/spool-entry.ts';
 import * as read from './json-shape.ts';
 import { decodeProven, encodeProven } from './proven-json.ts';
 
@@ -131,5 +137,18 @@ function holdOf(json: read.Json): Hold {
     // Reason words grow in number; a stored one is a word that was in the list when it was written.
     reason: read.text(json['reason']) as Hold['reason'],
     text: read.text(json['text']),
+    ...read.defined({
+      quarantine: read.optional(json['quarantine'], (value) => quarantinedOf(read.object(value))),
+    }),
   };
+}
+
+function quarantinedOf(json: read.Json): Quarantined {
+  return read.defined({
+    score: read.optional(json['score'], read.number),
+    account: read.optional(json['account'], read.text),
+    headerFrom: read.optional(json['headerFrom'], read.text),
+    subject: read.optional(json['subject'], read.text),
+    released: read.optional(json['released'], (value) => read.list(value, read.text)),
+  });
 }

@@ -3,12 +3,14 @@
  * where it is, and passed by where several are read.
  */
 import { CodedError } from '../../base/errors.ts';
+import type { ScanOptions } from '../spool-store.ts';
 import type { Database } from './database.ts';
-import { endOf, recordKey } from './keys.ts';
+import { endOf, heldKey, recordKey } from './keys.ts';
 import { decodeRecord } from './record-codec.ts';
 import type { StoredRecord } from './record-codec.ts';
 
 const PREFIX = recordKey('');
+const READ_AT_ONCE = 200;
 
 export class Records {
   readonly #database: Database;
@@ -54,9 +56,10 @@ export class Records {
   }
 
   /** Up to `limit` records in id order behind `after`. */
-  async page({ after = '', limit }: { after?: string; limit: number }): Promise<StoredRecord[]> {
+  async page({ after = '', limit, only }: ScanOptions): Promise<StoredRecord[]> {
+    if (limit <= 0) return [];
+    if (only !== undefined) return this.#pageOf(only, after, limit);
     const found: StoredRecord[] = [];
-    if (limit <= 0) return found;
     for await (const page of this.#database.entries({ gt: recordKey(after), lt: endOf(PREFIX) })) {
       for (const [key, value] of page) {
         const record = this.#decode(key.slice(PREFIX.length), value);
@@ -65,6 +68,32 @@ export class Records {
       }
     }
     return found;
+  }
+
+  async #pageOf(only: 'waiting' | 'held', after: string, limit: number): Promise<StoredRecord[]> {
+    const found: StoredRecord[] = [];
+    for await (const ids of this.#idsOf(only, after))
+      for (const record of await this.getMany(ids)) {
+        if (record === undefined || record === 'damaged') continue;
+        // It may have become the other since its key was read.
+        if ((record.dueAt === undefined) === (only === 'held')) found.push(record);
+        if (found.length === limit) return found;
+      }
+    return found;
+  }
+
+  /** From the indexes, so that records nobody asked for are not read. */
+  async *#idsOf(only: 'waiting' | 'held', after: string): AsyncGenerator<string[]> {
+    const prefix = only === 'held' ? heldKey('') : PREFIX;
+    for await (const page of this.#database.keys({ gt: prefix + after, lt: endOf(prefix) }))
+      for (let at = 0; at < page.length; at += READ_AT_ONCE) {
+        const ids = page.slice(at, at + READ_AT_ONCE).map((key) => key.slice(prefix.length));
+        if (only === 'held') yield ids;
+        else {
+          const held = await this.#database.getMany(ids.map(heldKey));
+          yield ids.filter((_, index) => held[index] === undefined);
+        }
+      }
   }
 
   #decode(id: string, value: Uint8Array): StoredRecord | undefined {

@@ -4,9 +4,11 @@
  * whose they are.
  */
 import type { Database, WriteOp } from './database.ts';
+import { isQuarantined } from '../../mail/spool-entry.ts';
 import { storedSize } from './due-index.ts';
 import { duePrefix, endOf, heldKey, parseDueKey, recordKey } from './keys.ts';
 import { decodeRecord } from './record-codec.ts';
+import { countOne, noTally } from './tallies.ts';
 import type { Tallies, Tally } from './tallies.ts';
 
 const HELD = heldKey('');
@@ -19,16 +21,16 @@ export async function recountAll(database: Database, tallies: Tallies): Promise<
   const of = (dest: string): Tally => {
     const known = counted.get(dest);
     if (known !== undefined) return known;
-    const tally = { queued: 0, queuedBytes: 0, held: 0, heldBytes: 0 };
+    const tally = noTally();
     counted.set(dest, tally);
     return tally;
   };
   for await (const page of database.entries({ gte: 'd!', lt: endOf('d!') }))
     for (const [key, value] of page) {
       const place = parseDueKey(key);
-      if (place !== undefined) countQueued(of(place.dest), value);
+      if (place !== undefined) countOne(of(place.dest), 'queued', storedSize(value));
     }
-  for await (const [dest, value] of heldMessages(database)) countHeld(of(dest), value);
+  for await (const held of heldMessages(database)) countOne(of(held.dest), held.kind, held.bytes);
   const dests = new Set([...tallies.dests(), ...counted.keys()]);
   return [...dests].map((dest) => tallies.set(dest, of(dest)));
 }
@@ -39,31 +41,34 @@ export async function recount(
   tallies: Tallies,
   dest: string,
 ): Promise<WriteOp> {
-  const tally = { queued: 0, queuedBytes: 0, held: 0, heldBytes: 0 };
+  const tally = noTally();
   const prefix = duePrefix(dest);
   for await (const page of database.entries({ gte: prefix, lt: endOf(prefix) }))
-    for (const [key, value] of page) if (parseDueKey(key) !== undefined) countQueued(tally, value);
-  for await (const [of, value] of heldMessages(database)) if (of === dest) countHeld(tally, value);
+    for (const [key, value] of page)
+      if (parseDueKey(key) !== undefined) countOne(tally, 'queued', storedSize(value));
+  for await (const held of heldMessages(database))
+    if (held.dest === dest) countOne(tally, held.kind, held.bytes);
   return tallies.set(dest, tally);
 }
 
-async function* heldMessages(database: Database): AsyncGenerator<[dest: string, size: Uint8Array]> {
+interface HeldMessage {
+  readonly dest: string;
+  readonly kind: 'held' | 'quarantined';
+  readonly bytes: number;
+}
+
+async function* heldMessages(database: Database): AsyncGenerator<HeldMessage> {
   for await (const page of database.entries({ gte: HELD, lt: endOf(HELD) })) {
     const ids = page.map(([key]) => key.slice(HELD.length));
     const records = await database.getMany(ids.map(recordKey));
     for (const [index, [, value]] of page.entries()) {
-      const record = records[index];
-      yield [(record && decodeRecord(record)?.entry.dest) ?? UNKNOWN_DEST, value];
+      const stored = records[index];
+      const entry = stored && decodeRecord(stored)?.entry;
+      yield {
+        dest: entry?.dest ?? UNKNOWN_DEST,
+        kind: entry !== undefined && isQuarantined(entry) ? 'quarantined' : 'held',
+        bytes: storedSize(value),
+      };
     }
   }
-}
-
-function countQueued(tally: Tally, size: Uint8Array): void {
-  tally.queued++;
-  tally.queuedBytes += storedSize(size);
-}
-
-function countHeld(tally: Tally, size: Uint8Array): void {
-  tally.held++;
-  tally.heldBytes += storedSize(size);
 }

@@ -18,6 +18,8 @@ export interface Standing {
   /** Undefined while held. */
   readonly dueAt: number | undefined;
   readonly bytes: number;
+  /** Held by a filter. */
+  readonly isQuarantined?: boolean;
 }
 
 export class Schedule {

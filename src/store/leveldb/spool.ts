@@ -18,6 +18,8 @@ import type {
   DestinationBacklog,
   Held,
   Lease,
+  QuarantineTotals,
+  ScanOptions,
   SpoolStore,
   SpoolTotals,
   Summary,
@@ -264,13 +266,17 @@ export class LevelSpool implements SpoolStore {
     return this.#tallies.totals(dest);
   }
 
+  quarantined(dest?: string): QuarantineTotals {
+    return this.#tallies.quarantined(dest);
+  }
+
   async get(id: string): Promise<Summary | undefined> {
     this.#assertReady();
     const record = await this.#records.get(id);
     return record && this.#summary(record);
   }
 
-  async scan(options: { after?: string; limit: number }): Promise<Summary[]> {
+  async scan(options: ScanOptions): Promise<Summary[]> {
     this.#assertReady();
     const records = await this.#records.page(options);
     return records.map((record) => this.#summary(record));

@@ -1,10 +1,10 @@
 /**
- * How many messages each destination has, waiting and held, and how many bytes. A tally is written in
+ * How many messages each destination has, waiting, held and quarantined, and how many bytes. A tally is written in
  * the batch that changes it, so it is as durable and as true as the index, and the store opens
  * without reading the index. `change` counts at once: totals are ahead of the disk by what is being
  * written.
  */
-import type { SpoolTotals } from '../spool-store.ts';
+import type { QuarantineTotals, SpoolTotals } from '../spool-store.ts';
 import type { Database, WriteOp } from './database.ts';
 import * as read from './json-shape.ts';
 import { destOf, endOf, tallyKey } from './keys.ts';
@@ -16,14 +16,49 @@ export interface Tally {
   queuedBytes: number;
   held: number;
   heldBytes: number;
+  quarantined: number;
+  quarantinedBytes: number;
 }
 
 const PREFIX = 'n!';
-const NOTHING: Readonly<Tally> = { queued: 0, queuedBytes: 0, held: 0, heldBytes: 0 };
+const MEMBERS = [
+  'queued',
+  'queuedBytes',
+  'held',
+  'heldBytes',
+  'quarantined',
+  'quarantinedBytes',
+] as const;
+
+export function noTally(): Tally {
+  return {
+    queued: 0,
+    queuedBytes: 0,
+    held: 0,
+    heldBytes: 0,
+    quarantined: 0,
+    quarantinedBytes: 0,
+  };
+}
+
+/** One message more, or less, of so many bytes. */
+export function countOne(
+  tally: Tally,
+  kind: 'queued' | 'held' | 'quarantined',
+  bytes: number,
+  sign: 1 | -1 = 1,
+): void {
+  tally[kind] = Math.max(0, tally[kind] + sign);
+  tally[`${kind}Bytes`] = Math.max(0, tally[`${kind}Bytes`] + sign * bytes);
+}
+
+export function areSame(a: Readonly<Tally>, b: Readonly<Tally>): boolean {
+  return MEMBERS.every((name) => a[name] === b[name]);
+}
 
 export class Tallies {
   readonly #byDest = new Map<string, Tally>();
-  readonly #all: Tally = { ...NOTHING };
+  readonly #all: Tally = noTally();
 
   /** Destinations whose tally is damaged; they are counted anew. */
   async load(database: Database): Promise<string[]> {
@@ -47,18 +82,15 @@ export class Tallies {
   }
 
   set(dest: string, tally: Tally): WriteOp {
-    const before = this.#byDest.get(dest) ?? NOTHING;
-    this.#all.queued += tally.queued - before.queued;
-    this.#all.queuedBytes += tally.queuedBytes - before.queuedBytes;
-    this.#all.held += tally.held - before.held;
-    this.#all.heldBytes += tally.heldBytes - before.heldBytes;
-    if (isNothing(tally)) this.#byDest.delete(dest);
+    const before = this.of(dest);
+    for (const name of MEMBERS) this.#all[name] += tally[name] - before[name];
+    if (areSame(tally, noTally())) this.#byDest.delete(dest);
     else this.#byDest.set(dest, tally);
     return this.#op(dest);
   }
 
   of(dest: string): Readonly<Tally> {
-    return this.#byDest.get(dest) ?? NOTHING;
+    return this.#byDest.get(dest) ?? noTally();
   }
 
   dests(): string[] {
@@ -72,15 +104,16 @@ export class Tallies {
     return { queued, held, bytes: queuedBytes + heldBytes };
   }
 
-  #add({ dest, dueAt, bytes }: Standing, sign: 1 | -1): void {
-    const { queued, queuedBytes, held, heldBytes } = this.of(dest);
-    const isHeld = dueAt === undefined;
-    this.set(dest, {
-      queued: Math.max(0, queued + (isHeld ? 0 : sign)),
-      queuedBytes: Math.max(0, queuedBytes + (isHeld ? 0 : sign * bytes)),
-      held: Math.max(0, held + (isHeld ? sign : 0)),
-      heldBytes: Math.max(0, heldBytes + (isHeld ? sign * bytes : 0)),
-    });
+  quarantined(dest?: string): QuarantineTotals {
+    const { quarantined, quarantinedBytes } = dest === undefined ? this.#all : this.of(dest);
+    return { messages: quarantined, bytes: quarantinedBytes };
+  }
+
+  #add({ dest, dueAt, bytes, isQuarantined = false }: Standing, sign: 1 | -1): void {
+    const tally = { ...this.of(dest) };
+    const kind = dueAt !== undefined ? 'queued' : isQuarantined ? 'quarantined' : 'held';
+    countOne(tally, kind, bytes, sign);
+    this.set(dest, tally);
   }
 
   #op(dest: string): WriteOp {
@@ -91,10 +124,6 @@ export class Tallies {
   }
 }
 
-function isNothing({ queued, queuedBytes, held, heldBytes }: Tally): boolean {
-  return queued === 0 && queuedBytes === 0 && held === 0 && heldBytes === 0;
-}
-
 function tallyOf(json: read.Json): Tally {
   read.oneOf(json['v'], [1]);
   return {
@@ -102,5 +131,8 @@ function tallyOf(json: read.Json): Tally {
     queuedBytes: read.count(json['queuedBytes']),
     held: read.count(json['held']),
     heldBytes: read.count(json['heldBytes']),
+    // Not in a tally that was written before there was a quarantine.
+    quarantined: read.optional(json['quarantined'], read.count) ?? 0,
+    quarantinedBytes: read.optional(json['quarantinedBytes'], read.count) ?? 0,
   };
 }

@@ -7,6 +7,7 @@ import type { Clock } from '../../base/clock.ts';
 import { CodedError } from '../../base/errors.ts';
 import type { Content } from '../../mail/content.ts';
 import type { SpoolEntry } from '../../mail/spool-entry.ts';
+import { isQuarantined } from '../../mail/spool-entry.ts';
 import { afterStep } from '../admin-step.ts';
 import type { Scheduled } from '../admin-step.ts';
 import { backlogUnderHold, isOver, MAX_HOLDS } from '../destination-hold.ts';
@@ -17,6 +18,8 @@ import type {
   DestinationBacklog,
   Held,
   Lease,
+  QuarantineTotals,
+  ScanOptions,
   SpoolStore,
   SpoolTotals,
   Summary,
@@ -160,12 +163,19 @@ export class MemorySpool implements SpoolStore {
   }
 
   totals(dest?: string): SpoolTotals {
-    const messages = [...this.#disk.messages.values()].filter(
-      ({ entry }) => dest === undefined || entry.dest === dest,
-    );
+    const messages = this.#of(dest).filter(({ entry }) => !isQuarantined(entry));
     const held = messages.filter(({ dueAt }) => dueAt === undefined).length;
-    const bytes = messages.reduce((sum, { content }) => sum + content.length, 0);
-    return { queued: messages.length - held, held, bytes };
+    return { queued: messages.length - held, held, bytes: bytesOf(messages) };
+  }
+
+  quarantined(dest?: string): QuarantineTotals {
+    const messages = this.#of(dest).filter(({ entry }) => isQuarantined(entry));
+    return { messages: messages.length, bytes: bytesOf(messages) };
+  }
+
+  #of(dest: string | undefined): StoredMessage[] {
+    const all = [...this.#disk.messages.values()];
+    return dest === undefined ? all : all.filter(({ entry }) => entry.dest === dest);
   }
 
   async get(id: string): Promise<Summary | undefined> {
@@ -173,9 +183,11 @@ export class MemorySpool implements SpoolStore {
     return message && this.#summary(message);
   }
 
-  async scan({ after = '', limit }: { after?: string; limit: number }): Promise<Summary[]> {
+  async scan({ after = '', limit, only }: ScanOptions): Promise<Summary[]> {
+    const isMeant = ({ entry, dueAt }: StoredMessage) =>
+      entry.id > after && (only === undefined || (dueAt === undefined) === (only === 'held'));
     return [...this.#disk.messages.values()]
-      .filter(({ entry }) => entry.id > after)
+      .filter(isMeant)
       .sort((a, b) => (a.entry.id < b.entry.id ? -1 : 1))
       .slice(0, Math.max(limit, 0))
       .map((message) => this.#summary(message));
@@ -256,4 +268,8 @@ export class MemorySpool implements SpoolStore {
 
 function scheduled(entry: SpoolEntry, dueAt: number): Scheduled {
   return { entry, dueAt: entry.hold === undefined ? dueAt : undefined };
+}
+
+function bytesOf(messages: readonly StoredMessage[]): number {
+  return messages.reduce((sum, { content }) => sum + content.length, 0);
 }

@@ -1,0 +1,85 @@
+/** The API about the quarantine: what filters keep, and the steps that end it. */
+import { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { formatAddress, pathText } from '../mail/address.ts';
+import type { ApiDeps } from './api.ts';
+import type { QuarantineFilter } from './queue-filter.ts';
+import { isKept } from './queue-filter.ts';
+import type { QuarantinedMail, QuarantineView } from './quarantine-view.ts';
+import { messageId, quarantineFilter, quarantineStep, RequestFault, requester } from './request.ts';
+import type { QuarantineStep } from './request.ts';
+import type { Row } from './rows.ts';
+import { iso } from './rows.ts';
+import { sendList } from './send-list.ts';
+
+interface ById {
+  Params: { id: string };
+}
+
+export function addQuarantineRoutes(server: FastifyInstance, { gateway, log }: ApiDeps): void {
+  const { quarantine } = gateway;
+  const find = async (text: string) => {
+    const id = messageId(text);
+    const found = await quarantine.find(id);
+    if (found === undefined) throw new RequestFault(404, `${id} is not in the quarantine`);
+    return found;
+  };
+  server.get('/api/v1/quarantine', (request, reply) =>
+    sendList(log, reply, keptRows(quarantine, quarantineFilter(request.query))),
+  );
+  server.get<ById>('/api/v1/quarantine/:id', async ({ params }) => keptRow(await find(params.id)));
+  server.get<ById>('/api/v1/quarantine/:id/content', async ({ params }, reply) => {
+    const { entry } = await find(params.id);
+    const content = Readable.from(quarantine.content(entry.id), { objectMode: false });
+    return reply.type('message/rfc822').send(content);
+  });
+  server.post<{ Params: { step: string } }>(
+    '/api/v1/quarantine/actions/:step',
+    (request, reply) => {
+      const step = quarantineStep(request.params.step, request.body);
+      const by = requester(request.headers['x-sluice-user']);
+      return sendList(log, reply, resultRows(quarantine, step, by));
+    },
+  );
+}
+
+async function* keptRows(view: QuarantineView, filter: QuarantineFilter): AsyncGenerator<Row> {
+  for await (const message of view.list())
+    if (isKept(message.entry, filter)) yield keptRow(message);
+}
+
+async function* resultRows(
+  view: QuarantineView,
+  { step, ids, to, why }: QuarantineStep,
+  by: string,
+): AsyncGenerator<Row> {
+  for (const id of ids) {
+    const result = await (step === 'release' ? view.release(id, by, to) : view.delete(id, by, why));
+    yield { v: 1, kind: 'result', id, result };
+  }
+}
+
+function keptRow({ entry, expiresAt }: QuarantinedMail): Row {
+  const { hold, client } = entry;
+  const { score, account, headerFrom, subject, released = [] } = hold?.quarantine ?? {};
+  return {
+    v: 1,
+    kind: 'quarantined',
+    id: entry.id,
+    ts: iso(hold?.at),
+    dir: entry.direction,
+    why: hold?.reason,
+    text: hold?.text,
+    score,
+    size: entry.sizeBytes,
+    from: pathText(entry.reversePath),
+    header_from: headerFrom,
+    rcpts: entry.recipients.map(({ address }) => formatAddress(address)),
+    subject,
+    account,
+    dest: entry.dest,
+    expires_at: iso(expiresAt),
+    released,
+    client: { ip: client.address, helo: client.hello },
+  };
+}
