@@ -265,8 +265,9 @@ export class Gateway {
       prepare: (config) => parts.listeners.reload(config),
       replace: (config, generation) => {
         this.#config = config;
+        const before = parts.generation.directory;
         parts.generation = generation;
-        parts.delivery.scheduler.wake();
+        parts.delivery.rerouted(before);
       },
     };
   }

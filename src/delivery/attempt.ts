@@ -8,6 +8,7 @@ import { CodedError } from '../base/errors.ts';
 import { jitter } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { Places } from '../base/places.ts';
+import { wayKey } from '../directory/destination-key.ts';
 import type { Destination } from '../directory/domain.ts';
 import type { Address } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
@@ -124,9 +125,10 @@ function groupByDestination(
     const byDomain = isElsewhere ? undefined : route(recipient.address.domain);
     const destination = byDomain ?? route(lane);
     if (destination === undefined) return undefined;
-    const group = groups.get(destination.key);
+    const key = wayKey(destination);
+    const group = groups.get(key);
     if (group === undefined) {
-      groups.set(destination.key, { lane, destination, recipients: [recipient] });
+      groups.set(key, { lane, destination, recipients: [recipient] });
     } else group.recipients.push(recipient);
   }
   return [...groups.values()];

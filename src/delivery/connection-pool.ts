@@ -24,6 +24,8 @@ const WAIT_MS = 30_000;
 
 interface Kept {
   readonly client: SmtpClient;
+  /** Domains of one server may ask for different ways to speak to it. */
+  readonly tls: Destination['tls'];
   readonly since: number;
 }
 
@@ -69,17 +71,24 @@ export class ConnectionPool {
     const site = this.#site(destination);
     const taken = site.permits.take(signal, origin);
     if (!(typeof taken === 'boolean' ? taken : await taken)) return BUSY;
-    const kept = site.kept.pop();
-    if (kept === undefined) return GRANTED;
-    kept.client.whenLost(undefined);
-    return { kind: 'granted', kept: kept.client };
+    const at = site.kept.findLastIndex(({ tls }) => tls === destination.tls);
+    const [kept] = at < 0 ? [] : site.kept.splice(at, 1);
+    if (kept !== undefined) {
+      kept.client.whenLost(undefined);
+      return { kind: 'granted', kept: kept.client };
+    }
+    // A new one must not be one too many beside those that are kept for others.
+    const spare =
+      site.permits.taken + site.kept.length > destination.maxConnections && site.kept.shift();
+    if (spare) leave(spare.client);
+    return GRANTED;
   }
 
   /** Gives a permit back, with the connection when it is of further use. */
   release(destination: Destination, client: SmtpClient | undefined): void {
     const site = this.#sites.get(destination.key);
     if (site === undefined) throw new Error(`no permit of ${destination.key} is out`);
-    if (client !== undefined) this.#keep(site, client);
+    if (client !== undefined) this.#keep(site, client, destination.tls);
     site.permits.give();
     this.#forgetIfEmpty(site);
   }
@@ -88,7 +97,8 @@ export class ConnectionPool {
   adopt(destination: Destination, client: SmtpClient): void {
     const site = this.#site(destination);
     const { maxConnections } = destination;
-    if (site.permits.taken + site.kept.length < maxConnections) this.#keep(site, client);
+    if (site.permits.taken + site.kept.length < maxConnections)
+      this.#keep(site, client, destination.tls);
     else client.quit();
     this.#forgetIfEmpty(site);
   }
@@ -105,17 +115,17 @@ export class ConnectionPool {
     this.#stopped = true;
     for (const site of this.#sites.values()) {
       site.permits.stop();
-      for (const { client } of site.kept.splice(0)) {
-        client.whenLost(undefined);
-        client.quit();
-      }
+      for (const { client } of site.kept.splice(0)) leave(client);
       this.#forgetIfEmpty(site);
     }
   }
 
   #site(destination: Destination): Site {
     const known = this.#sites.get(destination.key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      known.permits.resize(destination.maxConnections);
+      return known;
+    }
     const permits = new Permits(this.#clock, {
       permits: destination.maxConnections,
       waiters: MAX_WAITERS,
@@ -128,13 +138,13 @@ export class ConnectionPool {
     return site;
   }
 
-  #keep(site: Site, client: SmtpClient): void {
+  #keep(site: Site, client: SmtpClient, tls: Destination['tls']): void {
     const worn = client.transactions >= MAX_TRANSACTIONS || client.refusals >= MAX_REFUSALS;
     if (worn || this.#stopped || client.lost !== undefined) {
       client.quit();
       return;
     }
-    const kept = { client, since: this.#clock.mono() };
+    const kept = { client, tls, since: this.#clock.mono() };
     client.whenLost(() => {
       const at = site.kept.indexOf(kept);
       if (at >= 0) site.kept.splice(at, 1);
@@ -152,8 +162,7 @@ export class ConnectionPool {
         return;
       }
       site.kept.shift();
-      oldest.client.whenLost(undefined);
-      oldest.client.quit();
+      leave(oldest.client);
     }
     this.#forgetIfEmpty(site);
   }
@@ -164,4 +173,9 @@ export class ConnectionPool {
     site.permits.stop();
     this.#sites.delete(site.key);
   }
+}
+
+function leave(client: SmtpClient): void {
+  client.whenLost(undefined);
+  client.quit();
 }

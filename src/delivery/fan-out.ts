@@ -7,6 +7,7 @@
  */
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { wayKey } from '../directory/destination-key.ts';
 import type { Destination } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
@@ -63,7 +64,8 @@ function groupsOf({ hosted, route }: FanOutDeps, entry: SpoolEntry): Group[] {
   const groups = new Map<string, Group>();
   for (const recipient of entry.recipients) {
     const lane = laneOf(hosted, entry, recipient);
-    const key = route(lane)?.key ?? lane;
+    const destination = route(lane);
+    const key = destination === undefined ? lane : wayKey(destination);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { lane, recipients: [recipient] });
     else group.recipients.push(recipient);

@@ -3,6 +3,7 @@
  * written at each change. An outage that was on goes on, with its true beginning; a note that is lost
  * or damaged costs a probe, never mail.
  */
+import { currentKey } from '../directory/destination-key.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
 import type { Health, HealthNote, Transition } from './destination-health.ts';
 
@@ -21,18 +22,21 @@ export class HealthNotes {
   }
 
   async load(): Promise<HealthNote[]> {
-    const notes: HealthNote[] = [];
+    const notes = new Map<string, HealthNote>();
     for (let after: string | undefined; ;) {
       const page = await this.#map.list(NAMESPACE, {
         limit: PAGE,
         ...(after !== undefined && { after }),
       });
       for (const { key, entry } of page) {
-        const note = decode(key, entry.value);
-        if (note !== undefined) notes.push(note);
+        const current = currentKey(key);
+        const note = decode(current, entry.value);
+        // What was written under a key of old counts until there is something newer.
+        if (note !== undefined && (key === current || !notes.has(current)))
+          notes.set(current, note);
       }
       after = page.at(-1)?.key;
-      if (after === undefined || page.length < PAGE) return notes;
+      if (after === undefined || page.length < PAGE) return [...notes.values()];
     }
   }
 

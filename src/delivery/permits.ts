@@ -28,11 +28,13 @@ export class Permits {
   readonly #lines: Readonly<Record<Origin, Set<Waiter>>> = { session: new Set(), queue: new Set() };
   #servedLast: Origin = 'queue';
   readonly #deadline: MovingDeadline;
+  #permits: number;
   #taken = 0;
 
   constructor(clock: Clock, limits: PermitLimits) {
     this.#clock = clock;
     this.#limits = limits;
+    this.#permits = limits.permits;
     this.#deadline = new MovingDeadline(clock, () => this.#expire());
   }
 
@@ -52,7 +54,7 @@ export class Permits {
   /** Whether a permit was given, at once or after a wait; each one is given back by `give`. */
   take(signal?: AbortSignal, origin: Origin = 'session'): boolean | Promise<boolean> {
     if (signal?.aborted === true) return false;
-    if (this.#taken < this.#limits.permits) {
+    if (this.#taken < this.#permits) {
       this.#taken += 1;
       return true;
     }
@@ -72,9 +74,21 @@ export class Permits {
   }
 
   give(): void {
-    const next = this.#first();
-    if (next === undefined) this.#taken -= 1;
-    else {
+    this.#taken -= 1;
+    this.#serve();
+  }
+
+  /** More or fewer from now on; nobody loses a permit. */
+  resize(permits: number): void {
+    this.#permits = permits;
+    this.#serve();
+  }
+
+  #serve(): void {
+    while (this.#taken < this.#permits) {
+      const next = this.#first();
+      if (next === undefined) return;
+      this.#taken += 1;
       this.#servedLast = next.origin;
       this.#settle(next, true);
     }

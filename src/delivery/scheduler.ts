@@ -155,13 +155,25 @@ export class Scheduler {
     }
   }
 
-  /** The hold of a domain is over: all that waits for it is tried now. */
+  /** Nothing keeps the mail of a domain back any more: all that waits for it is tried now. */
   resumed(dest: string): void {
     if (this.#isBarred(dest)) return;
     const destination = this.#options.route(dest);
     if (destination !== undefined) this.#turns.restart(destination.key);
     this.#lane(dest).recovered();
     this.#run(dest);
+  }
+
+  /** A new configuration is in force: mail whose destination is another one is tried there now. */
+  rerouted(before: (lane: string) => Destination | undefined): void {
+    for (const { dest } of this.#options.store.backlog()) {
+      if (this.#options.route(dest)?.key !== before(dest)?.key) this.resumed(dest);
+    }
+    // Other settings may be what a destination that is down needed.
+    for (const destination of this.#options.destinations?.() ?? []) {
+      if (this.#options.health.isDown(destination.key)) this.#probes.now(destination);
+    }
+    this.#look();
   }
 
   /** When a destination that is down is asked next. */

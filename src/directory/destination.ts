@@ -7,6 +7,7 @@ import type { Config, ListenerConfig } from '../config/config.ts';
 import type { DestinationSettings } from '../config/domain-schema.ts';
 import { canonicalHost, formatEndpoint } from '../config/endpoint.ts';
 import type { Path } from '../config/problem.ts';
+import { destinationKey } from './destination-key.ts';
 import type { Destination, DestinationHost } from './domain.ts';
 
 /** Leaves room to put a host between two others. */
@@ -30,31 +31,8 @@ export function buildDestination(settings: DestinationSettings): Destination {
     ...('weight' in entry && entry.weight !== 1 && { weight: entry.weight }),
   }));
   const { tls, max_connections: maxConnections, rate } = full;
-  const settled = { hosts, tls, maxConnections, ...(rate !== undefined && { rate }) };
-  return { key: keyOf(settled), ...settled };
-}
-
-/** `192.0.2.10:25` where all else is as usual; the rest follows only where it is not. */
-function keyOf({ hosts, tls, maxConnections, rate }: Omit<Destination, 'key'>) {
-  const ranked = hosts.toSorted((a, b) => a.priority - b.priority || (text(a) < text(b) ? -1 : 1));
-  const parts = [
-    ranked.map((entry, index) => separator(ranked[index - 1], entry) + text(entry)).join(''),
-  ];
-  if (tls !== 'opportunistic') parts.push(`tls=${tls}`);
-  if (maxConnections !== DEFAULT_CONNECTIONS) parts.push(`connections=${maxConnections}`);
-  if (rate !== undefined) parts.push(`rate=${rate.messages}/${rate.perMs / 1000}s`);
-  return parts.join(' ');
-}
-
-/** `,` between hosts that share the load, `>` before one that is only tried after the others. */
-function separator(before: DestinationHost | undefined, host: DestinationHost): string {
-  if (before === undefined) return '';
-  return before.priority === host.priority ? ',' : '>';
-}
-
-function text({ host, port, weight }: DestinationHost): string {
-  const place = formatEndpoint({ host: canonicalHost(host), port });
-  return weight === undefined ? place : `${place}*${weight}`;
+  const key = destinationKey(hosts);
+  return { key, hosts, tls, maxConnections, ...(rate !== undefined && { rate }) };
 }
 
 export interface HostFault {

@@ -16,7 +16,7 @@ export interface DestinationHost {
 }
 
 export interface Destination {
-  /** Canonical text of hosts and settings: equal keys are the same destination. */
+  /** Of its hosts alone: equal keys are the same destination (destination-key.ts). */
   readonly key: string;
   readonly hosts: readonly DestinationHost[];
   /** In place of hosts: the domain whose MX hosts they are, found at each attempt. */

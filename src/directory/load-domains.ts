@@ -7,6 +7,7 @@ import { basename } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { DomainFile } from '../config/domain-file.ts';
 import type { Path, Problem } from '../config/problem.ts';
+import { wayKey, withSharedLimits } from './destination-key.ts';
 import { buildDestination, destinationFaults } from './destination.ts';
 import { asciiDomain } from './domain-name.ts';
 import type { Domain } from './domain.ts';
@@ -42,7 +43,7 @@ export async function readDomains(
   }
   const senders = domainFiles.filter(({ isSound }) => isSound('domain', 'aliases', 'outgoing'));
   problems.push(...accountProblems(senders));
-  return { domains, problems };
+  return { domains: withSharedLimits(domains), problems };
 }
 
 function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): Domain {
@@ -75,7 +76,7 @@ function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): 
     contact: settings.contact,
     queue: buildQueueOverride(settings),
     outgoing: buildOutgoing(domainFile),
-    policyGroup: `${destination.key} ${canonical({ ...policy, pluginOptions })}`,
+    policyGroup: `${wayKey(destination)} ${canonical({ ...policy, pluginOptions })}`,
     file,
   };
 }

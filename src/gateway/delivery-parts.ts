@@ -73,6 +73,8 @@ export interface DeliveryParts {
   readonly holds: DestinationHolds;
   /** Nothing can be handed over now: the destination is down, or an operator holds the lane. */
   readonly isClosed: (lane: string, destination: Destination) => boolean;
+  /** Another configuration than that of `before` is in force. */
+  rerouted(before: Directory): void;
   /** Reads what is remembered of destinations; before the scheduler starts. */
   remember(): Promise<void>;
 }
@@ -221,6 +223,10 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     isClosed,
     exchangers,
     resolver,
+    rerouted: (before) => {
+      scheduler.rerouted((lane) => destinationOf(before, lane));
+      onBack();
+    },
     remember,
   };
 }

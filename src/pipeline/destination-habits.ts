@@ -9,6 +9,7 @@ import { errorText } from '../base/errors.ts';
 import { randomToken } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Courier } from '../delivery/courier.ts';
+import { currentKey } from '../directory/destination-key.ts';
 import type { Domain } from '../directory/domain.ts';
 import type { ReversePath } from '../mail/address.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
@@ -88,7 +89,9 @@ export class DestinationHabits {
       });
       for (const { key, entry } of page) {
         const known = decode(entry.value);
-        if (known !== undefined && this.#known.size < MAX_KNOWN) this.#known.set(key, known);
+        const at = key.indexOf(' ');
+        const current = `${key.slice(0, at)} ${currentKey(key.slice(at + 1))}`;
+        if (known !== undefined && this.#known.size < MAX_KNOWN) this.#known.set(current, known);
       }
       after = page.at(-1)?.key;
       if (after === undefined) return;

@@ -4,6 +4,7 @@
  * survives a restart; an outage that was on at the restart goes on until the destination is seen up.
  */
 import type { Clock } from '../base/clock.ts';
+import { currentKey } from '../directory/destination-key.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
 
 const NAMESPACE = 'outage';
@@ -35,7 +36,10 @@ export class OutageClock {
       });
       for (const { key, entry } of page) {
         const outages = decode(entry.value);
-        if (outages !== undefined) this.#outages.set(key, outages);
+        const current = currentKey(key);
+        // What was written under a key of old counts until there is something newer.
+        if (outages !== undefined && (key === current || !this.#outages.has(current)))
+          this.#outages.set(current, outages);
       }
       const last = page.at(-1);
       if (last === undefined || page.length < 1000) return;

@@ -3,6 +3,7 @@
  * word of a stronger origin is not weakened by a later one; the destination's own words keep it
  * fresh, whoever said it first.
  */
+import { currentKey } from '../directory/destination-key.ts';
 
 /**
  * From weak to strong. `sent`: an account of the domain writes under this address; `asked`: at RCPT;
@@ -73,7 +74,7 @@ export function decode(bytes: Uint8Array): Stored | undefined {
       origin,
       at,
       stoppedMs,
-      destination,
+      destination: currentKey(destination),
       ...(recipient !== undefined && { recipient }),
       ...(asked !== undefined && { asked }),
     };

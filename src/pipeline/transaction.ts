@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Fields, Log } from '../base/log.ts';
 import { destinationOf, FAN_OUT } from '../delivery/route.ts';
 import type { Account } from '../directory/account.ts';
+import { wayKey } from '../directory/destination-key.ts';
 import type { Domain } from '../directory/domain.ts';
 import type { ReversePath } from '../mail/address.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
@@ -94,7 +95,8 @@ export class Transaction {
   /** Puts an accepted recipient in; the same one twice is one copy (RFC 5321 4.1.1.3 is silent). */
   take(recipient: Recipient, policy: Domain, way: Way): void {
     this.domain ??= policy;
-    this.#ways.set(way.destination.key, this.#ways.get(way.destination.key) ?? way);
+    const key = wayKey(way.destination);
+    this.#ways.set(key, this.#ways.get(key) ?? way);
     const { local, domain } = recipient.address;
     const isKnown = this.recipients.some(
       ({ address }) => address.local === local && address.domain === domain,

@@ -344,6 +344,18 @@ test('a host that could not be reached comes last for a while', async (t) => {
   assert.equal(dead.connections, 1);
 });
 
+test('a kept connection is only for those who ask for the same TLS', async (t) => {
+  const { courier } = courierOn(t);
+  const peer = await peerOn(t, ['HELLO', 'MESSAGE', 'C: QUIT', 'close'], ['HELLO', 'MESSAGE']);
+  const open = destinationAt([peer.port], { key: 'd', tls: 'off', maxConnections: 1 });
+  const other = { ...open, tls: 'opportunistic' as const };
+  await courier.deliver(jobFor(open));
+  assert.equal(peer.connections, 1);
+  await courier.deliver(jobFor(other));
+  assert.equal(peer.connections, 2);
+  assert.deepEqual(courier.connections('d'), { busy: 0, kept: 1, waiting: 0 }, 'one is the bound');
+});
+
 test('the connection is kept for the next message, up to 100 of them', async (t) => {
   const peer = await peerOn(t, ['HELLO', ...new Array<string>(200).fill('MESSAGE')]);
   const { courier } = courierOn(t);

@@ -21,6 +21,27 @@ test('sessions and the queue are served in turn while both wait', async () => {
   assert.deepEqual(served, ['s0', 'q0', 's1', 'q1', 's2', 'q2', 's3', 's4', 's5']);
 });
 
+test('a new number counts at once, and takes nobody a permit', async () => {
+  const permits = new Permits(new FakeClock(), LIMITS);
+  assert.equal(permits.take(), true);
+  let granted = 0;
+  const wait = async () => {
+    if (await permits.take()) granted += 1;
+  };
+  for (let n = 0; n < 4; n++) void wait();
+  permits.resize(3);
+  await settle();
+  assert.deepEqual([granted, permits.taken], [2, 3]);
+  permits.resize(1);
+  permits.give();
+  permits.give();
+  await settle();
+  assert.deepEqual([granted, permits.taken], [2, 1], 'first back to the bound');
+  permits.give();
+  await settle();
+  assert.deepEqual([granted, permits.taken], [3, 1]);
+});
+
 test('each line has the deadline of its own first one', async () => {
   const clock = new FakeClock();
   const permits = new Permits(clock, LIMITS);

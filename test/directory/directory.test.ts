@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { parseDomainFile } from '../../src/config/domain-file.ts';
 import { createDirectory } from '../../src/directory/directory.ts';
+import { currentKey, withSharedLimits } from '../../src/directory/destination-key.ts';
 import type { Domain } from '../../src/directory/domain.ts';
 import { recipientKey } from '../../src/directory/domain.ts';
 import { readDomains } from '../../src/directory/load-domains.ts';
@@ -83,26 +84,59 @@ const DESTINATIONS: readonly [string, string][] = [
   ['Mail.Example.org:2525', 'mail.example.org:2525'],
   ["'[2001:DB8:0::1]'", '[2001:db8::1]:25'],
   ['{ hosts: [192.0.2.10] }', '192.0.2.10:25'],
-  ['{ hosts: [192.0.2.1, 192.0.2.2] }', '192.0.2.1:25>192.0.2.2:25'],
+  ['{ hosts: [192.0.2.1, 192.0.2.2] }', '192.0.2.1:25,192.0.2.2:25'],
   [
     '{ hosts: [{ host: b.example, priority: 5 }, { host: a.example, priority: 5 }, c.example] }',
-    'a.example:25,b.example:25>c.example:25',
+    'a.example:25,b.example:25,c.example:25',
   ],
   [
     '{ hosts: [{ host: late.example, priority: 9 }, { host: first.example, priority: 1 }], tls: required, max_connections: 5 }',
-    'first.example:25>late.example:25 tls=required connections=5',
+    'first.example:25,late.example:25',
   ],
-  ['{ hosts: [192.0.2.1], rate: 100/m }', '192.0.2.1:25 rate=100/60s'],
+  ['{ hosts: [192.0.2.1], rate: 100/m }', '192.0.2.1:25'],
   [
     '{ hosts: [{ host: b.example, priority: 5, weight: 3 }, { host: a.example, priority: 5 }] }',
-    'a.example:25,b.example:25*3',
+    'a.example:25,b.example:25',
   ],
 ];
 
-test('equal destinations have equal keys, different ones do not', async () => {
+test('a destination is what its hosts are, whatever its settings', async () => {
   for (const [text, key] of DESTINATIONS) {
     assert.equal((await domainOf(`destination: ${text}\n`)).destination.key, key);
   }
+});
+
+test('a key of old is read as that of the same hosts', () => {
+  for (const [old, now] of [
+    ['192.0.2.1:25', '192.0.2.1:25'],
+    ['192.0.2.1:25 tls=required connections=5 rate=100/60s', '192.0.2.1:25'],
+    [
+      'late.example:25>[2001:db8::1]:25,b.example:2525*3 tls=off',
+      '[2001:db8::1]:25,b.example:2525,late.example:25',
+    ],
+    ['mx:far.example', 'mx:far.example'],
+    ['ldap://192.0.2.1:389 ou=a,o=b (mail={})', 'ldap://192.0.2.1:389 ou=a,o=b (mail={})'],
+  ] as const) {
+    assert.equal(currentKey(old), now);
+    assert.equal(currentKey(now), now);
+  }
+});
+
+test('a server that two domains name has the narrower of their limits, each its own TLS', async () => {
+  const one = await domainOf('destination: { hosts: [192.0.2.1], rate: 100/m, tls: off }\n');
+  const two = await domainOf(
+    'destination: { hosts: [192.0.2.1], rate: 1/s, max_connections: 3 }\n',
+  );
+  const other = await domainOf('destination: 192.0.2.9\n');
+  const shared = withSharedLimits([one, two, other]).map(({ destination }) => destination);
+  assert.deepEqual(
+    shared.map(({ maxConnections, rate, tls }) => [maxConnections, rate?.messages, tls]),
+    [
+      [3, 1, 'off'],
+      [3, 1, 'opportunistic'],
+      [20, undefined, 'opportunistic'],
+    ],
+  );
 });
 
 test('hosts without a priority are tried in the order they are written', async () => {

@@ -5,6 +5,7 @@ import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
 import { SmtpTalk, sendMail, stuffed } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
 
 const MAIL = 'Subject: x\r\n\r\nx\r\n';
 
@@ -45,6 +46,45 @@ test('a reload swaps the configuration; an open transaction finishes under the o
     await gateway.remove();
     await first.stop();
     await second.stop();
+  }
+});
+
+test('queued mail follows its domain to another server; other settings make no other server', async () => {
+  const old = await new Destination().start();
+  const moved = await new Destination().start();
+  const at = (port: number, settings: string) =>
+    domainFile(port, {
+      destination: `{ hosts: ["127.0.0.1:${port}"]${settings} }`,
+      recipients: 'callout',
+    });
+  const gateway = await Gateway.run({
+    node: 'queue: { retry: [1h], probe: 1h }',
+    domains: { 'example.org': at(old.port, '') },
+  });
+  const send = (to: string) => sendMail(gateway.port(), 'a@b.example', [`${to}@example.org`], MAIL);
+  const reload = async (text: string) => {
+    await gateway.configure({ domains: { 'example.org': text } });
+    assert.equal((await gateway.cli('reload')).code, 0);
+  };
+  try {
+    assert.match(await send('anna'), / delivered/);
+    await old.stop();
+    for (let n = 0; n < 2; n++) assert.match(await send('anna'), / queued/);
+    await gateway.event('dest.down');
+    await reload(at(old.port, ', tls: off, max_connections: 3, rate: 100/s'));
+    assert.match(await send('anna'), / queued/, 'still remembered as known');
+    assert.match(await send('who'), /^451 4\.1\.1/);
+    assert.match(
+      (await gateway.cli('destination', 'list')).stdout,
+      /\s+down/,
+      'the outage goes on',
+    );
+    await reload(at(moved.port, ''));
+    await until('all at the new server', () => moved.arrived.length === 3);
+  } finally {
+    await gateway.remove();
+    await old.stop();
+    await moved.stop();
   }
 });
 
