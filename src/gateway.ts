@@ -28,7 +28,6 @@ import { Watches } from './gateway/watches.ts';
 import { Accept } from './pipeline/accept.ts';
 import type { Generation } from './pipeline/generation.ts';
 import { HarvestGuard } from './pipeline/harvest-guard.ts';
-import { RecipientVerifier } from './pipeline/recipients.ts';
 import { Stages } from './pipeline/stages.ts';
 import { StagingArea } from './pipeline/staging.ts';
 import type { LevelStore } from './store/leveldb/store.ts';
@@ -168,9 +167,8 @@ export class Gateway {
       remote: this.#options.remote,
       onBack: () => this.#parts?.watches.back(),
     });
-    const { courier, scheduler, memory, lessons, exchangers, isClosed } = delivery;
+    const { courier, scheduler, memory, verifier, lessons, exchangers, isClosed } = delivery;
     const wake = (dest: string) => scheduler.wake(dest);
-    const verifier = new RecipientVerifier({ ...delivery, clock, log });
     const accept = new Accept({ ...delivery, store: store.spool, wake, clock, log });
     const staging = new StagingArea(folder);
     const stages = {
@@ -197,7 +195,7 @@ export class Gateway {
       begin: (session, signal) => new Stages(stages, session, signal),
     });
     const watches = new Watches({
-      ...{ store, folder, ids, delivery, verifier, config, directory, clock, log },
+      ...{ store, folder, ids, delivery, config, directory, clock, log },
       scanners: () => scanners.views(),
     });
     const view = controlView({

@@ -70,10 +70,12 @@ export function addRecipient(program: Command, cli: Cli): void {
         .choices(['known', 'unknown'])
         .default('known'),
     )
+    .option('--server <text>', 'of a split domain: the server that has it')
     .option('--json', 'JSON')
-    .action(async (address: string, options: { as: string; json?: boolean }) => {
+    .action(async (address: string, options: { as: string; server?: string; json?: boolean }) => {
       const client = await cli.client();
-      const row = await client.post('/api/v1/recipients/pin', { address, answer: options.as });
+      const { as: answer, server } = options;
+      const row = await client.post('/api/v1/recipients/pin', { address, answer, server });
       await printResult(cli, row, options.json === true);
     });
   recipient

@@ -36,22 +36,34 @@ const destinationHost = z.union(
 /** The bounds of a destination's connections, as a number of ours: Postfix takes 50 from one client. */
 const MAX_CONNECTIONS = 1000;
 
-export const destination = z.union(
-  [
-    endpoint(SMTP_PORT),
-    z.strictObject({
-      hosts: z
-        .array(destinationHost, { error: 'expected a list of hosts such as ["192.0.2.10:25"]' })
-        .min(1, { error: 'expected at least one host' })
-        .max(20, { error: 'expected at most 20 hosts' }),
-      tls: z.enum(['opportunistic', 'required', 'off']).prefault('opportunistic'),
-      xclient: z.boolean().prefault(false),
-      max_connections: whole(1, MAX_CONNECTIONS).prefault(20),
-      rate: messageRate().optional(),
-    }),
-  ],
-  { error: 'expected host:port or { hosts: [...] }' },
-);
+const FORM = 'expected host:port or { hosts: [...] }';
+
+const severalHosts = z.strictObject({
+  hosts: z
+    .array(destinationHost, { error: 'expected a list of hosts such as ["192.0.2.10:25"]' })
+    .min(1, { error: 'expected at least one host' })
+    .max(20, { error: 'expected at most 20 hosts' }),
+  tls: z.enum(['opportunistic', 'required', 'off']).prefault('opportunistic'),
+  xclient: z.boolean().prefault(false),
+  max_connections: whole(1, MAX_CONNECTIONS).prefault(20),
+  rate: messageRate().optional(),
+});
+
+export const destination = z.union([endpoint(SMTP_PORT), severalHosts], { error: FORM });
+
+/** Each server is asked in turn: more would make the last ones wait for long. */
+const MAX_SPLIT = 10;
+
+const splitDestination = z.strictObject({
+  split: z
+    .array(destination, { error: 'expected a list of destinations' })
+    .min(2, { error: 'expected at least two destinations' })
+    .max(MAX_SPLIT, { error: `expected at most ${MAX_SPLIT} destinations` }),
+});
+
+const domainDestination = z.union([endpoint(SMTP_PORT), severalHosts, splitDestination], {
+  error: 'expected host:port, { hosts: [...] } or { split: [...] }',
+});
 
 const SOURCE_FORM = 'expected exactly one of list, file or ldap';
 
@@ -83,7 +95,7 @@ export const domainSchema = z.strictObject({
   domain: domainName(),
   aliases: z.array(domainName(), { error: 'expected a list of domain names' }).prefault([]),
   licensed_users: whole(1, 1_000_000).optional(),
-  destination,
+  destination: domainDestination,
   recipients: recipients.prefault('callout'),
   case_sensitive_local_parts: z.boolean().prefault(false),
   outage: z.enum(['defer', 'hold', 'accept']).prefault('defer'),
@@ -116,3 +128,4 @@ export function isSetting(name: string): boolean {
 export type DomainSettings = z.output<typeof domainSchema>;
 export type HostSettings = z.output<typeof destinationHost>;
 export type DestinationSettings = z.output<typeof destination>;
+export type DomainDestinationSettings = z.output<typeof domainDestination>;

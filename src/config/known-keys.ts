@@ -28,7 +28,9 @@ const MAX_PLACES = 2;
 export function keyAdvice(key: string, path: Path, sight: KeySight): string {
   const { schema, extraKeys = [], otherFile } = sight;
   const isTop = path.length === 0;
-  const near = didYouMean(key, [...knownKeys(schema, path), ...(isTop ? extraKeys : [])]);
+  const here = knownKeys(schema, path);
+  if (here.includes(key)) return '; belongs to another form of this setting';
+  const near = didYouMean(key, [...here, ...(isTop ? extraKeys : [])]);
   if (near !== '') return near;
   if (knownKeys(schema, []).includes(key)) return '; belongs further left, to the first column';
   const groups = [...new Set(placesOf(schema, key, ''))].map((group) => `under "${group}"`);

@@ -42,6 +42,8 @@ export interface ApiDeps {
 }
 
 /** A pin would say something that nobody listens to. */
+const WHICH_SERVER =
+  'the domain is split: name one of its servers (--server HOST:PORT, as in "destination list")';
 const NOT_ASKED =
   'the recipients of this domain are not asked for: change its list, its file or "recipients" itself';
 
@@ -162,8 +164,9 @@ function addRecipientRoutes(server: FastifyInstance, { gateway, clock, log }: Ap
     return rows.trialRow(formatAddress(address), trial);
   });
   server.post('/api/v1/recipients/pin', async (request) => {
-    const { address, answer } = pinRequest(request.body);
-    const pinned = await recipients.pin(address, answer);
+    const { address, answer, server } = pinRequest(request.body);
+    const pinned = await recipients.pin(address, answer, server);
+    if (pinned === 'which-server') throw new RequestFault(422, WHICH_SERVER);
     if (pinned === 'not-hosted') {
       throw new RequestFault(404, `${address.domain} is not a domain of this gateway`);
     }

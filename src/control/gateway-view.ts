@@ -298,7 +298,12 @@ export interface RecipientsView {
   list(): AsyncIterable<RecipientView>;
   /** What is remembered; nothing when it was never asked or is too old. */
   show(address: Address): Promise<RecipientView | undefined>;
-  pin(address: Address, answer: 'known' | 'unknown'): Promise<'pinned' | NotRemembered>;
+  /** `server` names one of a split domain; without it, the one that knows the address. */
+  pin(
+    address: Address,
+    answer: 'known' | 'unknown',
+    server?: string,
+  ): Promise<'pinned' | 'which-server' | NotRemembered>;
   /** From an import; `full` when so many are known of its destination that no more fit. */
   learn(address: Address): Promise<'remembered' | 'pinned' | 'full' | NotRemembered>;
   forget(address: Address): Promise<boolean>;

@@ -6,6 +6,7 @@ import type { SpoolEntry } from '../mail/spool-entry.ts';
 import type { Address } from '../mail/address.ts';
 import { domainKey, formatAddress } from '../mail/address.ts';
 import { homeLane } from '../mail/redirection.ts';
+import { domainOfLane } from '../mail/split-lane.ts';
 import { CodedError } from '../base/errors.ts';
 import type { SpoolStore, Summary } from '../store/spool-store.ts';
 import type { QueueState } from './rows.ts';
@@ -51,7 +52,7 @@ export function isMeant(summary: Summary, filter: QueueFilter): boolean {
   return (
     (from === undefined || isAddressed(entry.reversePath, from)) &&
     (to === undefined || entry.recipients.some(({ address }) => isAddressed(address, to))) &&
-    (dest === undefined || homeLane(entry.dest) === domainKey(dest)) &&
+    (dest === undefined || isLaneOf(homeLane(entry.dest), dest)) &&
     isInState(stateOf(summary), state) &&
     (before === undefined || entry.queuedAt < before) &&
     (since === undefined || entry.queuedAt >= since) &&
@@ -95,4 +96,9 @@ export async function readMessage(
     if (error instanceof CodedError && error.code === 'STORE_DAMAGED') return 'damaged';
     throw error;
   }
+}
+
+/** By its own name, or that of the domain. */
+function isLaneOf(lane: string, dest: string): boolean {
+  return [lane, domainOfLane(lane)].includes(domainKey(dest));
 }

@@ -184,12 +184,19 @@ export function examinationRequest(body: unknown): {
   return { known: rcpt === undefined ? undefined : mailbox(rcpt), sendTests };
 }
 
-export function pinRequest(body: unknown): { address: Address; answer: 'known' | 'unknown' } {
-  const { address, answer } = record(body);
+export function pinRequest(body: unknown): {
+  address: Address;
+  answer: 'known' | 'unknown';
+  server: string | undefined;
+} {
+  const { address, answer, server } = record(body);
   if (answer !== 'known' && answer !== 'unknown') {
     throw fault('"answer" must be known or unknown');
   }
-  return { address: mailbox(address), answer };
+  if (server !== undefined && (typeof server !== 'string' || server === '')) {
+    throw fault('"server" must be text');
+  }
+  return { address: mailbox(address), answer, server };
 }
 
 /** What is to be imported: texts that may or may not be addresses. */

@@ -4,6 +4,7 @@ import { formatAddress } from '../mail/address.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { replyText } from '../mail/outcome.ts';
 import { homeLane, redirectionOf } from '../mail/redirection.ts';
+import { domainOfLane } from '../mail/split-lane.ts';
 import type { Reason } from '../mail/reason.ts';
 import type { Reply } from '../mail/reply.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
@@ -35,7 +36,7 @@ export function logAttempt(log: Log, lines: AttemptLines): void {
     const fields = {
       ...idFields(entry),
       to: formatAddress(recipient.address),
-      dest: homeLane(lane),
+      dest: domainOfLane(homeLane(lane)),
       via: redirectionOf(lane)?.place,
       rhost: report.host,
       rip: report.address,
@@ -119,7 +120,14 @@ function logGivenUp(
   for (const { address, last } of recipients) {
     const to = formatAddress(address);
     const text = last?.text ?? fields.text;
-    log.emit(evt, { ...idFields(entry), to, dest: homeLane(entry.dest), ...fields, text, age });
+    log.emit(evt, {
+      ...idFields(entry),
+      to,
+      dest: domainOfLane(homeLane(entry.dest)),
+      ...fields,
+      text,
+      age,
+    });
   }
 }
 

@@ -8,7 +8,6 @@ import { CodedError } from '../base/errors.ts';
 import { jitter } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { Places } from '../base/places.ts';
-import { wayKey } from '../directory/destination-key.ts';
 import type { Destination } from '../directory/domain.ts';
 import type { Address } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
@@ -27,19 +26,17 @@ import type { RateLimits } from './rate-limits.ts';
 import type { Reports } from './reports.ts';
 import { fateOf, handedTo } from './reports.ts';
 import { nextDelayMs, nextDueAt } from './retry.ts';
-import { FAN_OUT, isRemote, laneOf } from './route.ts';
+import type { Group, PlacingDeps } from './placing.ts';
+import { lookElsewhere, placeRecipients } from './placing.ts';
+import { isRemote } from './route.ts';
 import type { Settlement, Tried } from './settlement.ts';
-import { held, isRefused, recipientsToTry, settle } from './settlement.ts';
+import { held, isRefused, settle } from './settlement.ts';
 
-export interface AttemptDeps {
+export interface AttemptDeps extends PlacingDeps {
   readonly store: Pick<SpoolStore, 'commit' | 'readContent' | 'complete' | 'reschedule'>;
   readonly courier: Pick<Courier, 'deliver'>;
   readonly clock: Clock;
   readonly log: Log;
-  /** Of a lane of the spool; undefined when it leads nowhere any more. */
-  readonly route: (lane: string) => Destination | undefined;
-  /** The hosted domain, by its own name, that mail for `domain` goes to. */
-  readonly hosted?: (domain: string) => string | undefined;
   readonly health?: Pick<HealthBook, 'isDown'>;
   /** Without it there is no bound to the rate of messages. */
   readonly rates?: Pick<RateLimits, 'take'>;
@@ -68,7 +65,13 @@ const GROUPS_AT_ONCE = 5;
  */
 export type AttemptResult = 'delivered' | 'put-off' | 'other' | 'untried';
 
-type Answer = Tried & { readonly report: DeliveryReport; readonly lane: string };
+type Answer = Tried & {
+  readonly report: DeliveryReport;
+  /** Where the recipient belongs. */
+  readonly lane: string;
+  /** What its server said, where that is not the end of it. */
+  readonly heard?: { readonly lane: string; readonly outcome: Outcome };
+};
 
 export async function attempt(
   deps: AttemptDeps,
@@ -76,22 +79,23 @@ export async function attempt(
   tenure: Tenure,
 ): Promise<AttemptResult> {
   const { entry } = lease;
-  const groups = groupByDestination(entry, deps);
-  if (groups === undefined) return hold(deps, lease, 'the domain is not served here any more');
+  const placing = await placeRecipients(entry, deps);
+  if (placing === undefined) return hold(deps, lease, 'the domain is not served here any more');
   const content = await spooledContent(deps.store, entry);
   if (content === 'damaged') return holdDamaged(deps, lease);
   const places = new Places(GROUPS_AT_ONCE);
-  const delivered = groups.map((group) =>
+  const delivered = placing.groups.map((group) =>
     places.run(() => deliver(deps, entry, group, content, tenure)),
   );
-  const answers = (await Promise.all(delivered)).flat();
+  const others = placing.others.map((other) => ({ ...other, report: NOT_TRIED }));
+  const answers = [...(await Promise.all(delivered)).flat(), ...others];
   // Cut short by us, before anything could be known: the attempt does not count.
   if (tenure.signal.aborted && answers.every(isUndone)) return 'untried';
   // Nobody was given the whole of it, and no later attempt can do better.
   if (content.isDamaged() && answers.every(isUndone)) return holdDamaged(deps, lease);
   await conclude(deps, lease, answers, content);
   // Of several destinations none speaks for the lane.
-  const isMixed = entry.dest === FAN_OUT;
+  const isMixed = isParted(deps, entry);
   if (!isMixed && answers.some(({ outcome }) => outcome.kind === 'deferred')) return 'put-off';
   return answers.some(({ outcome }) => outcome.kind === 'delivered') ? 'delivered' : 'other';
 }
@@ -105,33 +109,6 @@ export async function postpone(deps: AttemptDeps, lease: Lease): Promise<Attempt
   const step = { held: { id, token }, entry: next, dueAt: dueAfter(deps, next, now) };
   await deps.store.reschedule([step]);
   return 'other';
-}
-
-interface Group {
-  readonly lane: string;
-  readonly destination: Destination;
-  readonly recipients: readonly SpooledRecipient[];
-}
-
-/** Undefined when a recipient has no destination any more. */
-function groupByDestination(
-  entry: SpoolEntry,
-  { route, hosted = () => undefined }: AttemptDeps,
-): Group[] | undefined {
-  const groups = new Map<string, Group & { recipients: SpooledRecipient[] }>();
-  for (const recipient of recipientsToTry(entry)) {
-    const lane = laneOf(hosted, entry, recipient);
-    const isElsewhere = isRemote(lane) || isRedirected(lane);
-    const byDomain = isElsewhere ? undefined : route(recipient.address.domain);
-    const destination = byDomain ?? route(lane);
-    if (destination === undefined) return undefined;
-    const key = wayKey(destination);
-    const group = groups.get(key);
-    if (group === undefined) {
-      groups.set(key, { lane, destination, recipients: [recipient] });
-    } else group.recipients.push(recipient);
-  }
-  return [...groups.values()];
 }
 
 interface SpooledContent extends Content {
@@ -189,13 +166,21 @@ async function deliver(
     : await deps.courier.deliver(job, signal);
   return recipients.map((recipient, index) => {
     const outcome = report.outcomes[index] ?? WAITS;
-    return { recipient, outcome, report, lane };
+    const elsewhere = lookElsewhere(lane, outcome);
+    const heard = { lane, outcome };
+    return { recipient, report, ...(elsewhere === undefined ? heard : { ...elsewhere, heard }) };
   });
 }
 
+/** Its recipients may go to several destinations. */
+function isParted({ route }: AttemptDeps, { dest }: SpoolEntry): boolean {
+  return route(dest)?.isParted === true;
+}
+
 /** In a lane of its own nobody comes this far while the destination is down or has had its share. */
-function mustWait({ health, rates }: AttemptDeps, entry: SpoolEntry, to: Destination): boolean {
-  if (entry.dest !== FAN_OUT) return false;
+function mustWait(deps: AttemptDeps, entry: SpoolEntry, to: Destination): boolean {
+  const { health, rates } = deps;
+  if (!isParted(deps, entry)) return false;
   return health?.isDown(to.key) === true || (rates?.take(to, 'queue') ?? 0) > 0;
 }
 
@@ -250,16 +235,19 @@ async function conclude(
   const told = new Set(reported.map(({ address }) => address));
   const isReported = ({ address }: SpooledRecipient) => told.has(address);
   // What the destination said is so, whatever the store does with it next.
-  for (const { recipient, outcome, lane } of answers) {
+  for (const answer of answers) {
+    const { lane, outcome } = answer.heard ?? answer;
     // What another host says is no word of the destination.
-    if (!isRedirected(lane)) deps.learn?.(lane, recipient.address, outcome);
+    if (!isRedirected(lane)) deps.learn?.(lane, answer.recipient.address, outcome);
   }
   logAttempt(log, { entry, tried: answers, now, nextDueAt: dueAt, isReported });
   const late = gone.filter((recipient) => !isRefused(recipient));
   logExpired(log, entry, late, isReported, now);
   if (next.kind === 'retry') next = { kind: 'retry', entry: await tellOfDelay(deps, next.entry) };
-  if (next.kind === 'retry' && isRemote(entry.dest) && hosted !== undefined) {
-    const parting = { store, log, hosted, route };
+  const lanes = new Map(answers.map(({ recipient, lane }) => [recipient.address, lane]));
+  const isSpread = isRemote(entry.dest) || answers.some(({ lane }) => lane !== entry.dest);
+  if (next.kind === 'retry' && isSpread && hosted !== undefined) {
+    const parting = { store, log, hosted, route, lanes };
     const left = await partMessage(parting, entry, next.entry, content, dueAt ?? now);
     next = { kind: 'retry', entry: left };
   }

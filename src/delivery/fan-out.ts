@@ -3,7 +3,7 @@
  * destination has its own retries, its own pace and its own end. The first group keeps the message
  * and its content; every other one becomes a message of its own, committed before the recipients
  * leave the first. A crash between the two steps delivers twice rather than never. Without room for
- * the copies they stay together in the fan-out lane and are tried and parted again.
+ * the copies they stay together in their lane and are tried and parted again.
  */
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -13,13 +13,15 @@ import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
-import { FAN_OUT, laneOf } from './route.ts';
+import { laneOf } from './route.ts';
 
 export interface FanOutDeps {
   readonly store: Pick<SpoolStore, 'commit'>;
   readonly log: Log;
   /** The hosted domain, by its own name, that mail for `domain` goes to. */
   readonly hosted: (domain: string) => string | undefined;
+  /** Of recipients of whom it was found out, by their address. */
+  readonly lanes?: ReadonlyMap<SpooledRecipient['address'], string>;
   /** Of a lane of the spool. */
   readonly route: (lane: string) => Destination | undefined;
 }
@@ -49,7 +51,7 @@ export async function partMessage(
     const isDone = copiedBytes <= MAX_COPIED_BYTES && (await commit(deps, part, dueAt, content));
     if (isDone) continue;
     const rest = [first, ...others.slice(index)];
-    return { ...left, dest: FAN_OUT, recipients: rest.flatMap(({ recipients }) => recipients) };
+    return { ...left, dest: before.dest, recipients: rest.flatMap(({ recipients }) => recipients) };
   }
   return { ...left, dest: first.lane, recipients: first.recipients };
 }
@@ -60,10 +62,10 @@ interface Group {
 }
 
 /** By destination: what goes to the same servers stays together. */
-function groupsOf({ hosted, route }: FanOutDeps, entry: SpoolEntry): Group[] {
+function groupsOf({ hosted, route, lanes }: FanOutDeps, entry: SpoolEntry): Group[] {
   const groups = new Map<string, Group>();
   for (const recipient of entry.recipients) {
-    const lane = laneOf(hosted, entry, recipient);
+    const lane = lanes?.get(recipient.address) ?? laneOf(hosted, entry, recipient);
     const destination = route(lane);
     const key = destination === undefined ? lane : wayKey(destination);
     const group = groups.get(key);

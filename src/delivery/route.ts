@@ -1,15 +1,17 @@
 /**
  * Where mail goes: the lanes of the spool and the destinations behind them. Mail for a hosted domain
- * lies in the lane of that name; mail of our customers for everybody else in a lane `mx:` of its own
- * per domain, which leads to the smarthost if there is one, else to the domain's MX hosts; mail for
+ * lies in the lane of that name, or of one server of a split domain; mail of our customers for
+ * everybody else in a lane `mx:` of its own per domain, which leads to the smarthost if there is one, else to the domain's MX hosts; mail for
  * several destinations in the lane `mx:*` until the first attempt has parted it; mail that an operator
  * has given to another host in a lane `to:` of that host. Looked up at each attempt, so a change of the
  * configuration counts for mail that waits.
  */
 import type { Destination, Directory } from '../directory/domain.ts';
+import { partedDestination } from '../directory/destination.ts';
 import { asciiDomain } from '../directory/domain-name.ts';
 import type { Redirection } from '../mail/redirection.ts';
 import { homeLane, redirectionKey, redirectionOf } from '../mail/redirection.ts';
+import { domainOfLane } from '../mail/split-lane.ts';
 import type { SpoolEntry, SpooledRecipient } from '../mail/spool-entry.ts';
 
 const REMOTE = 'mx:';
@@ -17,8 +19,6 @@ const REMOTE = 'mx:';
 export const FAN_OUT = `${REMOTE}*`;
 /** Connections at a time to one server that nobody configured. */
 const REMOTE_CONNECTIONS = 20;
-/** Messages for several destinations at once: no server of its own puts a bound to them. */
-export const FAN_OUT_AT_ONCE = 50;
 
 export function remoteLane(domain: string): string {
   return REMOTE + asciiDomain(domain);
@@ -31,7 +31,7 @@ export function isRemote(laneOrKey: string): boolean {
 
 /** As people know it. */
 export function laneName(lane: string): string {
-  const home = homeLane(lane);
+  const home = domainOfLane(homeLane(lane));
   return isRemote(home) ? home.slice(REMOTE.length) : home;
 }
 
@@ -40,10 +40,10 @@ export function destinationOf(directory: Directory, lane: string): Destination |
   const other = redirectionOf(lane);
   if (other !== undefined) return otherHost(other);
   if (!isRemote(lane)) return directory.find(lane)?.destination;
-  if (lane === FAN_OUT) return destination(FAN_OUT, undefined, FAN_OUT_AT_ONCE);
+  if (lane === FAN_OUT) return partedDestination(FAN_OUT);
   const domain = laneName(lane);
   const hosted = directory.find(domain)?.destination;
-  return hosted ?? directory.smarthost ?? destination(lane, domain, REMOTE_CONNECTIONS);
+  return hosted ?? directory.smarthost ?? destination(lane, domain);
 }
 
 /**
@@ -63,9 +63,10 @@ export function laneOf(
 function otherHost(redirection: Redirection): Destination {
   const { host, port } = redirection;
   const hosts = [{ host, port, priority: 0 }];
-  return { ...destination(redirectionKey(redirection), undefined, REMOTE_CONNECTIONS), hosts };
+  return { ...destination(redirectionKey(redirection), undefined), hosts };
 }
 
-function destination(key: string, mx: string | undefined, maxConnections: number): Destination {
+function destination(key: string, mx: string | undefined): Destination {
+  const maxConnections = REMOTE_CONNECTIONS;
   return { key, hosts: [], ...(mx !== undefined && { mx }), tls: 'opportunistic', maxConnections };
 }

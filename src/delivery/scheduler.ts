@@ -17,6 +17,7 @@ import { attempt, postpone } from './attempt.ts';
 import type { Courier } from './courier.ts';
 import type { HealthBook } from './destination-health.ts';
 import { Lane } from './lane.ts';
+import type { Location } from './placing.ts';
 import type { Tenure } from './lease-keeper.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { Overdue } from './overdue.ts';
@@ -44,6 +45,8 @@ export interface SchedulerOptions {
   readonly route: (lane: string) => Destination | undefined;
   /** The hosted domain, by its own name, that mail for `domain` goes to. */
   readonly hosted?: (domain: string) => string | undefined;
+  /** Asks the servers of a split domain which of them knows a recipient. */
+  readonly locate?: (domain: string, address: Address) => Promise<Location>;
   /** All destinations as configured now: one that is down is probed even when no mail waits. */
   readonly destinations?: () => readonly Destination[];
   /** For the mail of a domain. Read anew at each use, for a reload changes it. */

@@ -9,7 +9,8 @@ import type { Destination } from '../directory/domain.ts';
 import type { AttemptResult } from './attempt.ts';
 import { Pace } from './pace.ts';
 import type { RateLimits } from './rate-limits.ts';
-import { FAN_OUT, FAN_OUT_AT_ONCE } from './route.ts';
+import { PARTED_AT_ONCE } from '../directory/destination.ts';
+import { FAN_OUT } from './route.ts';
 
 export interface TurnsOptions {
   readonly clock: Clock;
@@ -35,7 +36,7 @@ export class Turns {
   readonly #places = new Places(MAX_DELIVERIES);
   readonly #paces = new Map<string, Pace>();
   /** Of mail for several destinations: none of them sets the pace for the others. */
-  readonly #fanOut = new Places(FAN_OUT_AT_ONCE);
+  readonly #fanOut = new Places(PARTED_AT_ONCE);
 
   constructor(options: TurnsOptions) {
     this.#options = options;
@@ -54,7 +55,7 @@ export class Turns {
   /** Deliveries of a domain that may be begun at once. */
   limit(domain: string): number {
     if (this.#options.isBarred(domain)) return 0;
-    return domain === FAN_OUT ? FAN_OUT_AT_ONCE : this.#pace(domain).limit;
+    return domain === FAN_OUT ? PARTED_AT_ONCE : this.#pace(domain).limit;
   }
 
   /** The destination is back after an outage: few at first. */

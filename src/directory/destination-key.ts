@@ -32,8 +32,9 @@ function joined(names: readonly string[]): string {
 
 /** A server that several domains name has the narrowest of the limits that they give it. */
 export function withSharedLimits(domains: readonly Domain[]): Domain[] {
-  const byKey = Map.groupBy(domains, ({ destination }) => destination.key);
-  return domains.map((domain) => {
+  const routes = domains.flatMap((domain) => domain.split ?? [domain]);
+  const byKey = Map.groupBy(routes, ({ destination }) => destination.key);
+  const limited = (domain: Domain): Domain => {
     const { destination } = domain;
     const all = (byKey.get(destination.key) ?? []).map((other) => other.destination);
     if (all.length < 2) return domain;
@@ -44,5 +45,8 @@ export function withSharedLimits(domains: readonly Domain[]): Domain[] {
       ...domain,
       destination: { ...destination, maxConnections, ...(rate !== undefined && { rate }) },
     };
-  });
+  };
+  return domains.map((domain) =>
+    domain.split === undefined ? limited(domain) : { ...domain, split: domain.split.map(limited) },
+  );
 }

@@ -4,7 +4,7 @@
  */
 import { networkInterfaces } from 'node:os';
 import type { Config, ListenerConfig } from '../config/config.ts';
-import type { DestinationSettings } from '../config/domain-schema.ts';
+import type { DestinationSettings, DomainDestinationSettings } from '../config/domain-schema.ts';
 import { canonicalHost, formatEndpoint } from '../config/endpoint.ts';
 import type { Path } from '../config/problem.ts';
 import { destinationKey } from './destination-key.ts';
@@ -35,6 +35,15 @@ export function buildDestination(settings: DestinationSettings): Destination {
   return { key, hosts, tls, maxConnections, ...(rate !== undefined && { rate }) };
 }
 
+/** Messages for several servers at once: none of them puts a bound to these. */
+export const PARTED_AT_ONCE = 50;
+
+/** Where mail lies of which it must still be found out to which server it goes. */
+export function partedDestination(key: string): Destination {
+  const maxConnections = PARTED_AT_ONCE;
+  return { key, hosts: [], tls: 'opportunistic', maxConnections, isParted: true };
+}
+
 export interface HostFault {
   /** Below `destination`. */
   readonly path: Path;
@@ -43,9 +52,21 @@ export interface HostFault {
 
 /** Hosts that are given twice or that are this gateway; without `own` the latter is not known. */
 export function destinationFaults(
-  settings: DestinationSettings,
+  settings: DomainDestinationSettings,
   own: Pick<Config, 'listeners' | 'hostname'> | undefined,
 ): HostFault[] {
+  if ('split' in settings) {
+    const keys = settings.split.map((one) => buildDestination(one).key);
+    return settings.split.flatMap((one, index) => {
+      const path = ['split', index];
+      const key = keys[index] ?? '';
+      if (keys.indexOf(key) < index) return [{ path, text: `${key} is given twice` }];
+      return destinationFaults(one, own).map((fault) => ({
+        ...fault,
+        path: [...path, ...fault.path],
+      }));
+    });
+  }
   const several = 'hosts' in settings;
   const hosts = several ? settings.hosts : [settings];
   const seen = new Set<string>();

@@ -25,6 +25,8 @@ export interface Destination {
   readonly maxConnections: number;
   /** At most so many messages in so much time; no bound when not given. */
   readonly rate?: { readonly messages: number; readonly perMs: number };
+  /** No place of its own: its mail is parted by recipient at the first attempt. */
+  readonly isParted?: true;
 }
 
 export type RecipientSource =
@@ -46,7 +48,11 @@ export interface Domain {
   /** The domain's name in lower case; aliases are other names for the same customer domain. */
   readonly name: string;
   readonly aliases: readonly string[];
+  /** Of the spool: its name, or for one server of a split domain `example.org/192.0.2.10:25`. */
+  readonly lane: string;
   readonly destination: Destination;
+  /** The same domain with each of several servers, in the order in which they are asked. */
+  readonly split?: readonly Domain[];
   readonly recipients: RecipientSource;
   readonly outage: 'defer' | 'hold' | 'accept';
   readonly services: ReadonlySet<Service>;
@@ -68,10 +74,12 @@ export interface Domain {
 
 export interface Directory {
   readonly domains: readonly Domain[];
+  /** The same with one of each server where a domain is split. */
+  readonly routes: readonly Domain[];
   readonly accounts: Accounts;
   /** Where mail for everybody else goes; undefined: to the hosts that the DNS names. */
   readonly smarthost: Destination | undefined;
-  /** By name or alias, in any letter case. */
+  /** By name or alias, in any letter case, or by a lane of the spool. */
   find(domain: string): Domain | undefined;
 }
 

@@ -8,7 +8,7 @@ import type { Config } from '../config/config.ts';
 import type { DomainFile } from '../config/domain-file.ts';
 import type { Path, Problem } from '../config/problem.ts';
 import { wayKey, withSharedLimits } from './destination-key.ts';
-import { buildDestination, destinationFaults } from './destination.ts';
+import { buildDestination, destinationFaults, partedDestination } from './destination.ts';
 import { asciiDomain } from './domain-name.ts';
 import type { Domain } from './domain.ts';
 import { accountProblems, buildOutgoing } from './load-accounts.ts';
@@ -34,6 +34,10 @@ export async function readDomains(
       for (const { path, text } of destinationFaults(settings.destination, own)) {
         problems.push(problemAt(['destination', ...path], text));
       }
+      if ('split' in settings.destination && settings.recipients !== 'callout') {
+        const text = 'a split destination needs callout: only the servers know who is on which';
+        problems.push(problemAt(['recipients'], text));
+      }
     }
     if (isSound('spam')) problems.push(...spamProblems(domainFile));
     const names = namesOf(domainFile).map(({ name }) => name);
@@ -49,7 +53,13 @@ export async function readDomains(
 function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): Domain {
   const { file, settings, pluginOptions } = domainFile;
   const { outage, virus } = settings;
-  const destination = buildDestination(settings.destination);
+  const name = asciiDomain(settings.domain);
+  const servers =
+    'split' in settings.destination ? settings.destination.split.map(buildDestination) : undefined;
+  const destination =
+    'split' in settings.destination
+      ? partedDestination(`split:${name}`)
+      : buildDestination(settings.destination);
   const services = new Set(settings.services);
   const never = Number.POSITIVE_INFINITY;
   const spam = {
@@ -58,8 +68,9 @@ function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): 
     reject: settings.spam.reject ?? never,
   };
   const policy = { services: [...services].toSorted(), spam: settings.spam, virus, outage };
-  return {
-    name: asciiDomain(settings.domain),
+  const domain: Domain = {
+    name,
+    lane: name,
     aliases: settings.aliases.map(asciiDomain),
     destination,
     recipients,
@@ -79,6 +90,11 @@ function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): 
     policyGroup: `${wayKey(destination)} ${canonical({ ...policy, pluginOptions })}`,
     file,
   };
+  if (servers === undefined) return domain;
+  const split = servers.map((server) => {
+    return { ...domain, lane: `${name}/${server.key}`, destination: server };
+  });
+  return { ...domain, split };
 }
 
 /** JSON in which the order of members does not count. */

@@ -33,8 +33,8 @@ import {
   destinationDetail,
   destinationViews,
   holdsView,
-  hostTexts,
   outageOf,
+  serverTexts,
 } from './destination-view.ts';
 import type { ExaminationsOptions } from './examinations.ts';
 import { Examinations } from './examinations.ts';
@@ -159,7 +159,7 @@ function domainView(domain: Domain): DomainView {
   return {
     name: domain.name,
     aliases: domain.aliases,
-    destination: hostTexts(domain.destination).join(', '),
+    destination: serverTexts(domain),
     recipients:
       recipients.kind === 'list' ? `list (${recipients.addresses.size})` : recipients.kind,
     outage: domain.outage,

@@ -30,10 +30,12 @@ import { findExchangers } from '../dns/mail-exchangers.ts';
 import type { Resolver } from '../dns/resolver.ts';
 import { createSystemResolver } from '../dns/system-resolver.ts';
 import { homeLane, isRedirected } from '../mail/redirection.ts';
+import { domainOfLane, isOneOfSplit } from '../mail/split-lane.ts';
 import { OutageClock } from '../pipeline/outage-clock.ts';
 import { DestinationHabits } from '../pipeline/destination-habits.ts';
 import { RecipientLessons } from '../pipeline/recipient-lessons.ts';
 import { RecipientMemory } from '../pipeline/recipient-memory.ts';
+import { RecipientVerifier } from '../pipeline/recipients.ts';
 import type { LevelStore } from '../store/leveldb/store.ts';
 
 export interface DeliveryOptions {
@@ -59,6 +61,7 @@ export interface RemoteServers {
 export interface DeliveryParts {
   readonly memory: RecipientMemory;
   readonly ldap: LdapRecipients;
+  readonly verifier: RecipientVerifier;
   readonly habits: DestinationHabits;
   readonly lessons: RecipientLessons;
   readonly health: HealthBook;
@@ -170,22 +173,27 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     reports,
     route: (lane) => destinationOf(directory(), lane),
     hosted,
-    destinations: () => directory().domains.map((domain) => domain.destination),
+    locate: async (name, address) => {
+      const domain = directory().find(name);
+      if (domain === undefined) return { kind: 'unsure', text: 'not served here' };
+      return verifier.locate(domain, address);
+    },
+    destinations: () => directory().routes.map((domain) => domain.destination),
     policy: (dest) => ({
       ...queueOf(dest),
       finalReplyTimeoutMs: config().delivery.finalReplyTimeoutMs,
     }),
     probeMs: (key) => {
-      const { domains } = directory();
-      const own = domains.filter(({ destination }) => destination.key === key);
+      const own = directory().routes.filter(({ destination }) => destination.key === key);
       const times = key !== undefined && isRemote(key) ? REMOTE_PROBES : 1;
       return probeMsOf(config().queue, own) * times;
     },
     rates,
-    isHeld: (domain) => holds.of(domain) !== undefined,
+    isHeld: (lane) => holds.of(domainOfLane(lane)) !== undefined,
     onStoreFailure: options.onStoreFailure,
     learn: (dest, address, outcome) => {
-      const domain = directory().find(address.domain) ?? directory().find(dest);
+      const named = isOneOfSplit(dest) ? undefined : directory().find(address.domain);
+      const domain = named ?? directory().find(dest);
       if (domain !== undefined) lessons.outcome(domain, address, outcome);
     },
   });
@@ -195,6 +203,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     log,
     onEnd: (domain) => {
       scheduler.resumed(domain);
+      for (const { lane } of directory().find(domain)?.split ?? []) scheduler.resumed(lane);
       onBack();
     },
     onFault: (error) => log.emit('store.error', { err: errorText(error) }),
@@ -207,7 +216,8 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     health.restore(await notes.load());
   };
   const isClosed = (lane: string, { key }: Destination) =>
-    holds.of(lane) !== undefined || health.isDown(key);
+    holds.of(domainOfLane(lane)) !== undefined || health.isDown(key);
+  const verifier = new RecipientVerifier({ memory, ldap, habits, courier, isClosed, clock, log });
   return {
     memory,
     ldap,
@@ -221,6 +231,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     rates,
     holds,
     isClosed,
+    verifier,
     exchangers,
     resolver,
     rerouted: (before) => {
@@ -259,6 +270,6 @@ function exchangersOf({ config, remote }: DeliveryOptions, resolver: Resolver): 
   return (domain) => findExchangers(domain, options);
 }
 
-function domainsOf({ domains }: Directory, key: string): string[] {
-  return domains.filter(({ destination }) => destination.key === key).map(({ name }) => name);
+function domainsOf({ routes }: Directory, key: string): string[] {
+  return routes.filter(({ destination }) => destination.key === key).map(({ name }) => name);
 }

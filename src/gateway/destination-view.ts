@@ -15,6 +15,7 @@ import type { Hindrances } from '../delivery/hindrances.ts';
 import { destinationOf } from '../delivery/route.ts';
 import type { Scheduler } from '../delivery/scheduler.ts';
 import type { Destination, Directory, Domain } from '../directory/domain.ts';
+import { domainOfLane } from '../mail/split-lane.ts';
 import type { DestinationHold } from '../store/destination-hold.ts';
 import type { DestinationHabits } from '../pipeline/destination-habits.ts';
 import { adviceOn } from '../pipeline/destination-habits.ts';
@@ -33,21 +34,22 @@ export interface ViewedDestinations {
 
 export function destinationViews(parts: ViewedDestinations): DestinationView[] {
   const waiting = new Map(parts.spool.backlog().map(({ dest, messages }) => [dest, messages]));
-  return [...Map.groupBy(parts.directory().domains, ({ destination }) => destination.key)].map(
+  return [...Map.groupBy(parts.directory().routes, ({ destination }) => destination.key)].map(
     ([key, domains]) => viewOf(parts, key, domains, waiting),
   );
 }
 
-/** All about the destination of a domain, found by its name or an alias. */
+/** All about the destination of a domain, found by its name or an alias; the first of several. */
 export function destinationDetail(
   parts: ViewedDestinations,
   name: string,
 ): DestinationDetail | undefined {
   const directory = parts.directory();
-  const found = directory.find(name);
+  const domain = directory.find(name);
+  const found = domain?.split?.[0] ?? domain;
   if (found === undefined) return undefined;
   const { key, maxConnections } = found.destination;
-  const domains = directory.domains.filter(({ destination }) => destination.key === key);
+  const domains = directory.routes.filter(({ destination }) => destination.key === key);
   const waiting = new Map(parts.spool.backlog().map(({ dest, messages }) => [dest, messages]));
   const note = parts.health.note(key);
   return {
@@ -62,9 +64,9 @@ export function destinationDetail(
     goodAt: note?.health.goodAt,
     connections: { ...parts.courier.connections(key), max: maxConnections },
     pace: parts.scheduler.paceOf(key),
-    waitingBy: domains.map(({ name: domain }) => ({
+    waitingBy: domains.map(({ name: domain, lane }) => ({
       domain,
-      messages: waiting.get(domain) ?? 0,
+      messages: waiting.get(lane) ?? 0,
     })),
   };
 }
@@ -99,7 +101,7 @@ function viewOf(
         return { habit, since, lastAt, evidence, advice: hindranceAdvice(habit) };
       }),
     ],
-    waiting: domains.reduce((sum, domain) => sum + (waiting.get(domain.name) ?? 0), 0),
+    waiting: domains.reduce((sum, domain) => sum + (waiting.get(domain.lane) ?? 0), 0),
   };
 }
 
@@ -125,7 +127,7 @@ export function holdsView({ directory, holds }: ViewedDestinations): HoldsView {
 
 /** What keeps the mail of a lane back: its destination is down, or somebody holds it. */
 export function outageOf(parts: ViewedDestinations, domain: string): Outage | undefined {
-  const hold = parts.holds.of(domain);
+  const hold = parts.holds.of(domainOfLane(domain));
   if (hold !== undefined) {
     const text = `by ${hold.by}${hold.text === '' ? '' : `: ${hold.text}`}`;
     return { kind: 'held', text, since: hold.at, nextProbeAt: hold.until };
@@ -135,6 +137,12 @@ export function outageOf(parts: ViewedDestinations, domain: string): Outage | un
   if (key === undefined || seen?.state !== 'down') return undefined;
   const nextProbeAt = parts.scheduler.nextProbeAt(key);
   return { kind: 'down', text: seen.lastText, since: seen.since, nextProbeAt };
+}
+
+/** Where the mail of a domain goes, in the order in which servers are asked. */
+export function serverTexts({ destination, split }: Domain): string {
+  if (split === undefined) return hostTexts(destination).join(', ');
+  return split.map((route) => hostTexts(route.destination).join(', ')).join(' > ');
 }
 
 export function hostTexts(destination: Destination): string[] {

@@ -48,9 +48,10 @@ export class Examinations {
     signal: AbortSignal,
   ): StartedExamination {
     const { config, directory, health, habits, hindrances, clock, startedAt } = this.#options;
-    const domain = directory().find(name);
+    const found = directory().find(name);
+    const domain = found?.split?.[0] ?? found;
     if (domain === undefined) return { kind: 'not-hosted' };
-    if (known !== undefined && directory().find(known.domain) !== domain)
+    if (known !== undefined && directory().find(known.domain)?.name !== domain.name)
       return { kind: 'not-his' };
     const { destination } = domain;
     const waitMs = this.#waitMs(destination.key);

@@ -27,7 +27,7 @@ export function metricSources(parts: MeasuredParts): MetricSources {
     },
     kept: () => spool.quarantined(),
     destinations: () => {
-      const keys = new Set(directory().domains.map(({ destination }) => destination.key));
+      const keys = new Set(directory().routes.map(({ destination }) => destination.key));
       return [...keys].map((dest) => ({ dest, up: !health.isDown(dest) }));
     },
     records,

@@ -9,7 +9,7 @@ import { authorityOf, keyOf } from '../pipeline/recipient-lessons.ts';
 import type { RecipientMemory } from '../pipeline/recipient-memory.ts';
 import type { RecipientVerifier } from '../pipeline/recipients.ts';
 import { routeInbound } from '../pipeline/relay-policy.ts';
-import { hostTexts } from './destination-view.ts';
+import { serverTexts } from './destination-view.ts';
 
 export interface RecipientParts {
   readonly generation: () => Generation;
@@ -19,9 +19,23 @@ export interface RecipientParts {
 
 export function recipientsView(parts: RecipientParts): RecipientsView {
   const { memory } = parts;
-  const hosted = (address: Address): { domain: Domain; dest: string; key: string } | undefined => {
+  /** `dests` are those who may know the address, in the order in which they are asked. */
+  const hosted = (
+    address: Address,
+  ): { domain: Domain; dests: readonly string[]; key: string } | undefined => {
     const domain = parts.generation().directory.find(address.domain);
-    return domain && { domain, dest: authorityOf(domain), key: keyOf(domain, address) };
+    if (domain === undefined) return undefined;
+    const dests = (domain.split ?? [domain]).map(authorityOf);
+    return { domain, dests, key: keyOf(domain, address) };
+  };
+  const recall = async (dests: readonly string[], key: string) => {
+    const home = await memory.recallHome(dests, key);
+    if (home !== undefined) return home;
+    for (const dest of dests) {
+      const remembered = await memory.recall(dest, key);
+      if (remembered !== undefined) return remembered;
+    }
+    return undefined;
   };
   /** Where the memory counts: other domains know their recipients from elsewhere. */
   const asked = (address: Address) => {
@@ -39,23 +53,38 @@ export function recipientsView(parts: RecipientParts): RecipientsView {
     show: async (address) => {
       const found = hosted(address);
       if (found === undefined) return undefined;
-      const remembered = await memory.recall(found.dest, found.key);
+      const remembered = await recall(found.dests, found.key);
       return remembered && { address: found.key, ...remembered };
     },
-    pin: async (address, answer) => {
+    pin: async (address, answer, server) => {
       const found = asked(address);
       if (typeof found === 'string') return found;
-      await memory.remember(found.dest, found.key, answer, 'pinned');
+      const { dests, key } = found;
+      const named = server === undefined ? dests : dests.filter((dest) => dest.includes(server));
+      // Who stays where he is known needs no name; otherwise it must be clear which one is meant.
+      const home = server === undefined ? await memory.recallHome(dests, key) : undefined;
+      const isClear = named.length === 1 || answer === 'unknown' || home?.answer === 'known';
+      const dest = home?.destination ?? named[0];
+      if (dest === undefined || !isClear) return 'which-server';
+      await memory.remember(dest, key, answer, 'pinned');
       return 'pinned';
     },
     learn: async (address) => {
       const found = asked(address);
       if (typeof found === 'string') return found;
-      return memory.learn(found.dest, found.key, 'imported');
+      // Nobody says which server of a split domain knows him.
+      const [dest, more] = found.dests;
+      return dest === undefined || more !== undefined
+        ? 'not-asked'
+        : memory.learn(dest, found.key, 'imported');
     },
     forget: async (address) => {
       const found = hosted(address);
-      return memory.forget(found?.dest ?? '', found?.key ?? formatAddress(address));
+      const key = found?.key ?? formatAddress(address);
+      let isForgotten = false;
+      for (const dest of found?.dests ?? [''])
+        isForgotten = (await memory.forget(dest, key)) || isForgotten;
+      return isForgotten;
     },
     test: async (address) => {
       const { directory, settings } = parts.generation();
@@ -75,7 +104,9 @@ export function recipientsView(parts: RecipientParts): RecipientsView {
       const refused = verification.kind === 'refused' ? verification.reply : undefined;
       return {
         domain: domain.name,
-        destination: hostTexts(domain.destination).join(', '),
+        destination: serverTexts(
+          (verification.kind === 'known' ? verification.route : undefined) ?? domain,
+        ),
         result:
           refused === undefined ? 'accepted' : isPermanent(refused) ? 'rejected' : 'tempfailed',
         source:

@@ -22,7 +22,6 @@ import type { Directory, Domain } from '../directory/domain.ts';
 import { homeLane } from '../mail/redirection.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
 import { OutageHolds } from '../pipeline/outage-holds.ts';
-import type { RecipientVerifier } from '../pipeline/recipients.ts';
 import { Quarantine } from '../quarantine/quarantine.ts';
 import type { LevelStore } from '../store/leveldb/store.ts';
 import { freeBytes } from './data-folder.ts';
@@ -34,7 +33,6 @@ export interface WatchedParts {
   readonly folder: string;
   readonly ids: Ids;
   readonly delivery: DeliveryParts;
-  readonly verifier: RecipientVerifier;
   readonly scanners: () => readonly ScannerView[];
   readonly config: () => Config;
   readonly directory: () => Directory;
@@ -51,7 +49,7 @@ export class Watches {
   readonly views: { readonly alerts: Alerts; readonly quarantine: Quarantine };
 
   constructor(parts: WatchedParts) {
-    const { store, ids, delivery, verifier, config, directory, clock, log } = parts;
+    const { store, ids, delivery, config, directory, clock, log } = parts;
     this.#parts = parts;
     const hostname = () => config().hostname;
     const lifetimeMs = (lane: string) =>
@@ -59,7 +57,7 @@ export class Watches {
     const wake = (lane: string) => delivery.scheduler.wake(lane);
     this.#outageHolds = new OutageHolds({
       store: store.spool,
-      verifier,
+      verifier: delivery.verifier,
       directory,
       isClosed: (lane) => {
         const destination = destinationOf(directory(), lane);
@@ -136,7 +134,7 @@ export class Watches {
   async #present(): Promise<Present> {
     const { store, folder, delivery, scanners, directory, clock } = this.#parts;
     const waiting = new Map(store.spool.backlog().map(({ dest, messages }) => [dest, messages]));
-    const byKey = Map.groupBy(directory().domains, ({ destination }) => destination.key);
+    const byKey = Map.groupBy(directory().routes, ({ destination }) => destination.key);
     const oldest = await oldestWaiting(store.spool);
     return {
       now: clock.now(),
@@ -147,7 +145,7 @@ export class Watches {
           domains: domains.map(({ name }) => name),
           downSince: health?.state === 'down' ? health.since : undefined,
           text: health?.lastText ?? '',
-          waiting: domains.reduce((sum, { name }) => sum + (waiting.get(name) ?? 0), 0),
+          waiting: domains.reduce((sum, { lane }) => sum + (waiting.get(lane) ?? 0), 0),
           hindrances: delivery.hindrances.of(key).map(({ habit, since, evidence }) => {
             return { since, text: `${hindranceAdvice(habit)} (last: ${evidence})` };
           }),

@@ -15,7 +15,8 @@ import type { Courier, DeliveryReport } from '../delivery/courier.ts';
 import type { RateLimits } from '../delivery/rate-limits.ts';
 import type { Reports } from '../delivery/reports.ts';
 import { handedTo } from '../delivery/reports.ts';
-import { FAN_OUT, laneName } from '../delivery/route.ts';
+import { lookElsewhere } from '../delivery/placing.ts';
+import { laneName } from '../delivery/route.ts';
 import { lastAnswer } from '../delivery/settlement.ts';
 import type { Destination, Domain, Quota } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
@@ -27,6 +28,7 @@ import type { Reason } from '../mail/reason.ts';
 import type { Reply } from '../mail/reply.ts';
 import { passOn, replies } from '../mail/reply.ts';
 import type { Hold, SpoolEntry, SpooledRecipient } from '../mail/spool-entry.ts';
+import { domainOfLane, isOneOfSplit } from '../mail/split-lane.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import { overQuarantine, overQuota } from './quota.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
@@ -105,7 +107,7 @@ export class Accept {
       return this.#spool(message, message.envelope.recipients, settings);
     }
     // With several destinations there is no one answer to repeat.
-    const isOne = way.lane !== FAN_OUT;
+    const isOne = way.destination.isParted !== true;
     if (!settings.cutThrough || !isOne)
       return this.#spool(message, message.envelope.recipients, settings);
     return this.#relay(message, settings);
@@ -144,6 +146,10 @@ export class Accept {
     }
     if (delivered.length === 0) {
       if (first.kind === 'failed' && outcomes.every((outcome) => outcome.kind === 'failed')) {
+        // By the time the client comes back, all servers of the domain will have been asked.
+        if (outcomes.some((outcome) => lookElsewhere(way.lane, outcome) !== undefined)) {
+          return { reply: replies.recipientUnverified('destination'), how: 'deferred' };
+        }
         return { reply: heard(first.reply, name), how: 'refused' };
       }
       if (!message.mayQueue) {
@@ -230,7 +236,7 @@ export class Accept {
     }
     if (entry.hold !== undefined) {
       const { reason, text, quarantine } = entry.hold;
-      const facts = { id, sid: sidOf(id), dest: way.lane, why: reason, text };
+      const facts = { id, sid: sidOf(id), dest: domainOfLane(way.lane), why: reason, text };
       if (quarantine !== undefined) log.emit('quar.add', { ...facts, score: quarantine.score });
       else
         for (const { address } of recipients)
@@ -261,7 +267,8 @@ export class Accept {
     }));
     logAttempt(log, { entry, tried, now, nextDueAt: undefined, isReported: () => false });
     for (const { recipient, outcome } of tried) {
-      const domain = hosted(recipient.address.domain) ?? way.domain;
+      const named = isOneOfSplit(way.lane) ? undefined : hosted(recipient.address.domain);
+      const domain = named ?? way.domain;
       if (domain !== undefined) lessons.outcome(domain, recipient.address, outcome);
     }
     if (outcomes.every((outcome) => outcome.kind === 'delivered')) {

@@ -11,15 +11,15 @@ import type { SpoolStore, SpoolTotals } from '../store/spool-store.ts';
 
 /**
  * The refusal of one more message of so many bytes; nothing while there is room. Mail for domains
- * that are not hosted here has no quota but the node's.
+ * that are not hosted here has no quota but the node's; a split domain has its own for each server.
  */
 export function overQuota(
   store: Pick<SpoolStore, 'totals'>,
-  domain: Pick<Domain, 'name' | 'quota'> | undefined,
+  domain: Pick<Domain, 'lane' | 'quota'> | undefined,
   node: Quota,
   bytes: number,
 ): Reply | undefined {
-  if (domain !== undefined && !hasRoom(store.totals(domain.name), domain.quota, bytes)) {
+  if (domain !== undefined && !hasRoom(store.totals(domain.lane), domain.quota, bytes)) {
     return replies.domainQueueFull();
   }
   return hasRoom(store.totals(), node, bytes) ? undefined : replies.queueFull();

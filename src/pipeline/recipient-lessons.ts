@@ -33,7 +33,8 @@ export class RecipientLessons {
 
   /** What became of one recipient in one attempt. */
   outcome(domain: Domain, address: Address, outcome: Outcome): void {
-    if (domain.recipients.kind !== 'callout') return;
+    // Of a split domain it is one server that teaches; without one nobody was asked.
+    if (domain.recipients.kind !== 'callout' || domain.split !== undefined) return;
     const { key: destination } = domain.destination;
     const recipient = keyOf(domain, address);
     if (outcome.kind === 'delivered') {
@@ -48,7 +49,8 @@ export class RecipientLessons {
 
   /** An account of the domain sends under this address of it. */
   sender(domain: Domain, address: Address): void {
-    if (domain.recipients.kind !== 'callout') return;
+    // Which server of a split domain knows him, his writing does not tell.
+    if (domain.recipients.kind !== 'callout' || domain.split !== undefined) return;
     this.#note(this.#memory.learn(domain.destination.key, keyOf(domain, address), 'sent'));
   }
 

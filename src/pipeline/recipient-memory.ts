@@ -101,6 +101,17 @@ export class RecipientMemory {
     return unknown && this.#judge(unknown);
   }
 
+  /** Which of several destinations knows a recipient, or that a person says that none does. */
+  async recallHome(
+    destinations: readonly string[],
+    recipient: string,
+  ): Promise<Remembered | undefined> {
+    const entry = await this.#map.get(KNOWN, recipient);
+    const stored = entry && decode(entry.value);
+    const isOurs = stored !== undefined && destinations.includes(stored.destination);
+    return isOurs ? this.#judge(stored) : undefined;
+  }
+
   /** A pin stays; the same answer again within a minute is not written down again. */
   async remember(
     destination: string,

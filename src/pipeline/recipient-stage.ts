@@ -59,16 +59,21 @@ export async function judgeRecipient(
   const refused =
     cannotTake(deps, transaction, recipient, domain, way) ??
     (await byFilters(transaction, recipient, policy, signal)) ??
-    (domain === undefined
-      ? await byDns(deps, way)
-      : await byVerification(deps, transaction, { recipient, way, domain, standing }));
+    (domain === undefined ? await byDns(deps, way) : undefined);
   if (refused !== undefined) return refused;
-  transaction.take(recipient, policy, way);
+  const found =
+    domain === undefined
+      ? { way }
+      : await byVerification(deps, transaction, { recipient, domain, standing });
+  if ('refused' in found) return found.refused;
+  transaction.take(recipient, policy, found.way);
   return replies.recipientOk();
 }
 
+type Found = { readonly way: Way } | { readonly refused: Reply };
+
 function wayTo(domain: Domain): Way {
-  return { lane: domain.name, destination: domain.destination, domain };
+  return { lane: domain.lane, destination: domain.destination, domain };
 }
 
 /** What is known already is refused now rather than after the content. */
@@ -116,29 +121,34 @@ async function byVerification(
   transaction: Transaction,
   asked: {
     readonly recipient: Recipient;
-    readonly way: Way;
     readonly domain: Domain;
     readonly standing: Standing;
   },
-): Promise<Reply | undefined> {
-  const { recipient, way, domain, standing } = asked;
+): Promise<Found> {
+  const { recipient, domain, standing } = asked;
   const { reversePath } = transaction;
   const { address } = recipient;
   const found = await deps.verifier.verify(domain, address, reversePath, standing);
-  if (transaction.account !== undefined) return forCustomer(found);
-  if (found.kind === 'refused') return found.reply;
+  const way = wayTo((found.kind === 'known' ? found.route : undefined) ?? domain);
+  if (transaction.account !== undefined) {
+    const refused = forCustomer(found) ?? cannotTake(deps, transaction, recipient, domain, way);
+    return refused === undefined ? { way } : { refused };
+  }
+  if (found.kind === 'refused') return { refused: found.reply };
   const held = found.kind === 'unverified' && found.then === 'hold';
-  if (transaction.domain !== undefined && held !== transaction.holdsUnverified) {
-    return replies.otherPolicyGroup();
+  const isOther = transaction.way !== undefined && transaction.way.lane !== way.lane;
+  if (transaction.domain !== undefined && (isOther || held !== transaction.holdsUnverified)) {
+    return { refused: replies.otherPolicyGroup() };
   }
   // What must wait and has no room is put off now, rather than after the content.
   const { cutThrough, quota } = transaction.generation.settings.delivery;
   const mustWait = held || !cutThrough || deps.isClosed(way.lane, way.destination);
   const { size = 0 } = transaction.parameters;
-  const full = mustWait ? overQuota(deps.store, domain, quota, size) : undefined;
-  if (full !== undefined) return full;
+  const full = mustWait ? overQuota(deps.store, way.domain, quota, size) : undefined;
+  const refused = full ?? cannotTake(deps, transaction, recipient, domain, way);
+  if (refused !== undefined) return { refused };
   transaction.holdsUnverified = held;
-  return undefined;
+  return { way };
 }
 
 /** Who cannot be verified now is taken: should it fail later, the sender is ours and is told. */

@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import { LeakyBuckets } from '../base/leaky-buckets.ts';
 import type { Log } from '../base/log.ts';
 import type { Courier, CalloutAnswer } from '../delivery/courier.ts';
+import type { Location } from '../delivery/placing.ts';
 import type { Destination, Domain } from '../directory/domain.ts';
 import { recipientKey } from '../directory/domain.ts';
 import type { LdapAnswer, LdapRecipients } from '../directory/ldap/recipients.ts';
@@ -15,14 +16,16 @@ import type { LdapSource } from '../directory/ldap/source.ts';
 import type { Address, ReversePath } from '../mail/address.ts';
 import { isAscii } from '../mail/address.ts';
 import type { Reply } from '../mail/reply.ts';
-import { replies } from '../mail/reply.ts';
+import { isPermanent, replies } from '../mail/reply.ts';
 import type { DestinationHabits } from './destination-habits.ts';
 import { keyOf } from './recipient-lessons.ts';
 import type { Standing } from './harvest-guard.ts';
 import type { Remembered, RecipientMemory } from './recipient-memory.ts';
+import { findHome } from './split-domain.ts';
 
 export type Verification =
-  | { readonly kind: 'known'; readonly source: string }
+  /** `route`: the server of a split domain that knows it. */
+  | { readonly kind: 'known'; readonly source: string; readonly route?: Domain }
   /** The destination is down and nobody knows; the domain's setting lets it in all the same. */
   | { readonly kind: 'unverified'; readonly then: 'hold' | 'accept' }
   | { readonly kind: 'refused'; readonly source: string; readonly reply: Reply };
@@ -42,6 +45,7 @@ interface Question {
   readonly address: Address;
   readonly reversePath: ReversePath;
   readonly standing: Standing;
+  readonly anew: boolean;
 }
 
 /** Callouts in flight, in all; more wait at the client as 4xx. */
@@ -66,12 +70,16 @@ export class RecipientVerifier {
     this.#guesses = new LeakyBuckets(deps.clock, MAX_DESTINATIONS);
   }
 
-  /** Who guesses must not keep the destination from answering about others. */
+  /**
+   * Who guesses must not keep the destination from answering about others. `anew`: of a split domain,
+   * servers that did not know the recipient are asked again.
+   */
   async verify(
     domain: Domain,
     address: Address,
     reversePath: ReversePath,
     standing: Standing,
+    anew = false,
   ): Promise<Verification> {
     const key = keyOf(domain, address);
     switch (domain.recipients.kind) {
@@ -80,7 +88,10 @@ export class RecipientVerifier {
       case 'list':
         return this.#fromList(domain, domain.recipients.addresses, address);
       case 'callout':
-        return this.#byMemoryOrCallout(domain, key, { address, reversePath, standing });
+        if (domain.split !== undefined) {
+          return this.#bySplit(domain, domain.split, key, { address, reversePath, standing, anew });
+        }
+        return this.#byMemoryOrCallout(domain, key, { address, reversePath, standing, anew });
       case 'ldap':
         return this.#byMemoryOrLdap(domain, domain.recipients, key, address);
     }
@@ -156,6 +167,40 @@ export class RecipientVerifier {
     }
   }
 
+  async #bySplit(
+    domain: Domain,
+    routes: readonly Domain[],
+    key: string,
+    { address, reversePath, standing, anew }: Question,
+  ): Promise<Verification> {
+    const { memory, isClosed } = this.#deps;
+    const ask = (route: Domain): Promise<CalloutAnswer> =>
+      standing !== 'good' && this.#isOverBudget(route.destination.key)
+        ? Promise.resolve({ kind: 'unsure', text: 'too many guesses', unreachable: false })
+        : this.#ask(route, key, address, reversePath);
+    const isClosedTo = (route: Domain) => isClosed(route.lane, route.destination);
+    const home = await findHome({ memory, isClosed: isClosedTo, ask }, routes, key, anew);
+    switch (home.kind) {
+      case 'known':
+        return home;
+      case 'unknown':
+        return refused(home.source, replies.unknownRecipient(textOf(address)));
+      case 'unsure':
+        return home.unreachable ? outage(domain) : deferred(home.reply);
+    }
+  }
+
+  /** Where somebody is now, of a split domain. */
+  async locate(domain: Domain, address: Address): Promise<Location> {
+    const found = await this.verify(domain, address, null, 'good', true);
+    if (found.kind === 'known') return { kind: 'at', lane: (found.route ?? domain).lane };
+    if (found.kind === 'unverified') return { kind: 'unsure', text: 'nobody can be asked now' };
+    const { reply } = found;
+    return isPermanent(reply)
+      ? { kind: 'nowhere', reply }
+      : { kind: 'unsure', text: reply.lines.join(' ') };
+  }
+
   #isOverBudget(destination: string): boolean {
     return this.#guesses.level(destination, GUESSES_PER_HOUR) >= GUESSES;
   }
@@ -166,10 +211,11 @@ export class RecipientVerifier {
     address: Address,
     reversePath: ReversePath,
   ): Promise<CalloutAnswer> {
-    if (!this.#inFlight.has(key) && this.#inFlight.size >= MAX_CALLOUTS) {
+    const question = `${domain.destination.key} ${key}`;
+    if (!this.#inFlight.has(question) && this.#inFlight.size >= MAX_CALLOUTS) {
       return Promise.resolve({ kind: 'unsure', text: 'too many callouts', unreachable: false });
     }
-    return merged(this.#inFlight, key, () => this.#callout(domain, key, address, reversePath));
+    return merged(this.#inFlight, question, () => this.#callout(domain, key, address, reversePath));
   }
 
   async #callout(

@@ -15,6 +15,7 @@ import type { Envelope, MailParameters, Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, isPositive } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
+import { domainOfLane } from '../mail/split-lane.ts';
 import type { MailView } from '../plugin.ts';
 import type { Generation } from './generation.ts';
 import type { Way } from './relay-policy.ts';
@@ -162,7 +163,7 @@ export class Transaction {
       from: pathText(this.reversePath),
       to: to.length === 0 ? undefined : to.join(','),
       rcpts: `${accepted}/${deferred}/${rejected}`,
-      dest: this.way?.lane ?? this.domain?.name,
+      dest: this.way === undefined ? this.domain?.name : domainOfLane(this.way.lane),
       tls: session.tls?.protocol ?? '-',
       ...this.#facts,
       why: reply?.reason ?? this.#facts['why'],

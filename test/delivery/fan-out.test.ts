@@ -53,6 +53,7 @@ function rig(room = Infinity) {
       hosts: [],
       tls: 'off' as const,
       maxConnections: 1,
+      ...(lane === FAN_OUT && { isParted: true as const }),
     }),
   };
   return { stored, log, deps };

@@ -57,6 +57,7 @@ test('settings that are left out have their defaults', async () => {
   assert.ok(policyGroup.startsWith('192.0.2.10:25 '));
   assert.deepEqual(domain, {
     name: 'example.org',
+    lane: 'example.org',
     aliases: [],
     destination: {
       key: '192.0.2.10:25',

@@ -1,0 +1,66 @@
+/**
+ * Recipients of a split domain: its servers are asked in order, and the first that knows one becomes
+ * his route, which is remembered as who he is known to. An earlier server that does not say clearly
+ * that it does not know him ends the search: a later one would be the wrong home for mail of somebody
+ * who lives there. Only when all of them say so is he unknown.
+ */
+import type { CalloutAnswer } from '../delivery/courier.ts';
+import type { Domain } from '../directory/domain.ts';
+import type { RecipientMemory } from './recipient-memory.ts';
+
+export interface SplitDeps {
+  readonly memory: Pick<RecipientMemory, 'recall' | 'recallHome'>;
+  readonly isClosed: (route: Domain) => boolean;
+  /** Asks the server of this route and remembers what it says. */
+  readonly ask: (route: Domain) => Promise<CalloutAnswer>;
+}
+
+export type Home =
+  | { readonly kind: 'known'; readonly route: Domain; readonly source: 'memory' | 'callout' }
+  | { readonly kind: 'unknown'; readonly source: 'memory' | 'callout' }
+  | Extract<CalloutAnswer, { kind: 'unsure' }>;
+
+/** `key` is the recipient's in the memory; `anew`: whoever said no before is asked once more. */
+export async function findHome(
+  { memory, isClosed, ask }: SplitDeps,
+  routes: readonly Domain[],
+  key: string,
+  anew: boolean,
+): Promise<Home> {
+  const learnt = await memory.recallHome(
+    routes.map(({ destination }) => destination.key),
+    key,
+  );
+  // A person says so, of all of them.
+  if (learnt?.answer === 'unknown') return { kind: 'unknown', source: 'memory' };
+  const home = routes.find(({ destination }) => destination.key === learnt?.destination);
+
+  let isMoving = anew;
+  const consult = async (route: Domain): Promise<CalloutAnswer | 'unknown'> => {
+    const remembered = await memory.recall(route.destination.key, key);
+    const isUnknown = remembered?.answer === 'unknown';
+    if (isUnknown && remembered.fresh && !isMoving) return 'unknown';
+    const answer = isClosed(route) ? CLOSED : await ask(route);
+    return answer.kind === 'unsure' && isUnknown ? 'unknown' : answer;
+  };
+
+  if (home !== undefined) {
+    const isEnough = learnt?.fresh === true || isClosed(home);
+    const answer = isEnough ? undefined : await ask(home);
+    if (answer?.kind === 'known') return { kind: 'known', route: home, source: 'callout' };
+    if (answer?.kind !== 'unknown') return { kind: 'known', route: home, source: 'memory' };
+    isMoving = true;
+  }
+  let source: 'memory' | 'callout' = home === undefined ? 'memory' : 'callout';
+  for (const route of routes) {
+    if (route === home) continue;
+    const answer = await consult(route);
+    if (answer === 'unknown') continue;
+    if (answer.kind === 'known') return { kind: 'known', route, source: 'callout' };
+    if (answer.kind === 'unsure') return answer;
+    source = 'callout';
+  }
+  return { kind: 'unknown', source };
+}
+
+const CLOSED: CalloutAnswer = { kind: 'unsure', text: 'it is down or held', unreachable: true };

@@ -1,0 +1,86 @@
+/** A split domain: the first server that knows a recipient is his route, also for what waits. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Destination } from '../support/destination.ts';
+import { domainFile } from '../support/domain-file.ts';
+import { Gateway } from '../support/gateway.ts';
+import { SmtpTalk, sendMail } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
+
+const MAIL = 'Subject: x\r\n\r\nx\r\n';
+const UNKNOWN = '550 5.1.1 no such user';
+
+test('two servers of one domain: asked in order, remembered, kept in outages, and a mailbox that moves', async () => {
+  const people = { old: new Set(['anna', 'moves']), young: new Set(['bert', 'both', 'anna']) };
+  const serverOf = (there: ReadonlySet<string>, unsure = new Set<string>()) =>
+    new Destination({
+      rcpt: (to) => {
+        const local = to.split('@')[0] ?? '';
+        if (unsure.has(local)) return '451 4.7.1 later';
+        return there.has(local) ? '250 2.1.5 Ok' : UNKNOWN;
+      },
+    });
+  const unsure = new Set(['doubt']);
+  const old = await serverOf(people.old, unsure).start();
+  const young = await serverOf(people.young).start();
+  people.young.add('doubt');
+  const gateway = await Gateway.run({
+    node: 'queue: { retry: [1s, 2s], probe: 1s }',
+    domains: {
+      'example.org': domainFile(1, {
+        destination: `{ split: ['127.0.0.1:${old.port}', '127.0.0.1:${young.port}'] }`,
+        recipients: 'callout',
+      }),
+    },
+  });
+  const send = (to: string) => sendMail(gateway.port(), 'a@b.example', [`${to}@example.org`], MAIL);
+  const got = (server: Destination) => server.arrived.map(({ to }) => to[0]?.split('@')[0]);
+  try {
+    assert.match(await send('anna'), /^250 .* delivered/, 'the first that knows her');
+    assert.match(await send('bert'), /^250 .* delivered/);
+    assert.match(await send('zoe'), /^550 5\.1\.1 .*unknown_rcpt/, 'nobody knows her');
+    assert.match(await send('doubt'), /^451 4\.1\.1/, 'no skipping ahead to a wrong home');
+    assert.deepEqual([got(old), got(young)], [['anna'], ['bert']]);
+
+    const talk = await SmtpTalk.greeted(gateway.port());
+    await talk.say('MAIL FROM:<a@b.example>');
+    assert.match(await talk.say('RCPT TO:<anna@example.org>'), /^250/);
+    assert.match(await talk.say('RCPT TO:<bert@example.org>'), /^452 4\.5\.3/);
+    await talk.quit();
+
+    const shown = await gateway.cli('recipient', 'show', 'bert@example.org');
+    assert.match(shown.stdout, new RegExp(`destination +127\\.0\\.0\\.1:${young.port}\\n`));
+    const pin = await gateway.cli('recipient', 'pin', 'pinned@example.org');
+    assert.match(pin.stderr, /--server/);
+
+    // Down: who is remembered is queued for his own server, and it alone.
+    await young.stop();
+    assert.match(await send('bert'), /^250 .* queued/);
+    assert.match(await send('both'), /^451 4\.1\.1/);
+    assert.match(await send('anna'), /^250 .* delivered/);
+    await young.start();
+    await until('it to arrive', () => got(young).length === 2);
+
+    // Moved: refused at the old place, asked for everywhere, found at the new one.
+    assert.match(await send('moves'), /^250 .* delivered/);
+    people.old.delete('moves');
+    people.young.add('moves');
+    assert.match(await send('moves'), /^451 4\.1\.1/, 'not refused for good');
+    assert.match(await send('moves'), /^250 .* delivered/);
+    assert.equal(got(young).at(-1), 'moves');
+
+    // The same while mail for him waits.
+    await young.stop();
+    assert.match(await send('moves'), /^250 .* queued/);
+    people.young.delete('moves');
+    people.old.add('moves');
+    await young.start();
+    await until('it to arrive at home', () => got(old).filter((to) => to === 'moves').length === 2);
+    const queue = await gateway.cli('queue', 'list', '--json');
+    assert.equal(queue.stdout.trim(), '');
+  } finally {
+    await gateway.remove();
+    await old.stop();
+    await young.stop();
+  }
+});
