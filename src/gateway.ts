@@ -105,7 +105,8 @@ export class Gateway {
 
       const loaded = await this.#reloads.first(scanners.addresses);
       if (!loaded.ok) throw new CodedError('CONFIG_INVALID', loaded.problems[0]?.text ?? 'changed');
-      const parts = this.#build(folder, store, ids, scanners, loaded.generation);
+      const staging = await StagingArea.open(join(folder, 'staging'));
+      const parts = this.#build({ folder, store, ids, scanners, staging }, loaded.generation);
       this.#parts = parts;
       undo.push(() => parts.delivery.courier.stop());
       undo.push(() => parts.generation.filters.stop());
@@ -150,13 +151,7 @@ export class Gateway {
     }
   }
 
-  #build(
-    folder: string,
-    store: LevelStore,
-    ids: DurableIds,
-    scanners: ScannerWatch,
-    generation: Generation,
-  ): Parts {
+  #build({ folder, store, ids, scanners, staging }: Foundation, generation: Generation): Parts {
     const { clock, recorder } = this.#options;
     const { log } = recorder;
     const config = () => this.#config;
@@ -170,7 +165,6 @@ export class Gateway {
     const { courier, scheduler, memory, verifier, lessons, exchangers, isClosed } = delivery;
     const wake = (dest: string) => scheduler.wake(dest);
     const accept = new Accept({ ...delivery, store: store.spool, wake, clock, log });
-    const staging = new StagingArea(folder);
     const stages = {
       current: () => this.#current(),
       verifier,
@@ -236,13 +230,7 @@ export class Gateway {
       generation,
       delivery,
       watches,
-      housekeeping: new Housekeeping({
-        ...store,
-        ...watches.views,
-        memory,
-        clock,
-        log,
-      }),
+      housekeeping: new Housekeeping({ ...store, ...watches.views, memory, clock, log }),
       listeners,
       control,
       controlAt: undefined,
@@ -312,10 +300,16 @@ export class Gateway {
 }
 
 /** Everything with a lifetime. */
-interface Parts {
+/** What is there before everything else. */
+interface Foundation {
+  readonly folder: string;
   readonly store: LevelStore;
   readonly ids: DurableIds;
   readonly scanners: ScannerWatch;
+  readonly staging: StagingArea;
+}
+
+interface Parts extends Pick<Foundation, 'store' | 'ids' | 'scanners'> {
   generation: Generation;
   readonly delivery: DeliveryParts;
   readonly watches: Watches;

@@ -12,6 +12,24 @@ export interface Content {
   read(): AsyncIterable<Uint8Array>;
   /** All chunks, when the content lies in memory: the way without a file. */
   readonly chunks?: readonly Uint8Array[];
+  /** The file with all but the first of the bytes, for whoever keeps the message to take over. */
+  readonly file?: StagedFile;
+}
+
+/** Content in a file that nobody else needs any more. */
+export interface StagedFile {
+  /** The bytes of the content that precede those of the file. */
+  readonly before: Uint8Array;
+  /** Of the file, as its CRC-32 is. */
+  readonly sizeBytes: number;
+  readonly crc32: number;
+  /** What was written is on disk when this resolves. */
+  sync(): Promise<void>;
+  /**
+   * Gives it another name in the same file system, once; the content stays readable through it. False
+   * when it has moved already or cannot get there; then it must be copied.
+   */
+  moveTo(path: string): Promise<boolean>;
 }
 
 /** Content in memory, as a value. */

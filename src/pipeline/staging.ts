@@ -1,13 +1,14 @@
 /**
  * Where content rests between DATA and the decision: in memory while it is small and the common
- * budget lasts, then in a temporary file that has no name from the moment it is open, so that a
- * crash leaves nothing behind. Content in staging is nobody's promise yet: it may be thrown away at
- * any time by `discard`.
+ * budget lasts, then in a file, which the store takes over when the message is kept. Content in
+ * staging is nobody's promise yet: it may be thrown away at any time by `discard`, and what a crash
+ * left of it is removed at the next start.
  */
-import { open, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Content } from '../mail/content.ts';
+import { crc32 } from 'node:zlib';
+import type { Content, StagedFile } from '../mail/content.ts';
 
 /** A message up to here may lie in memory; larger ones go through a file whatever the budget. */
 const MEMORY_PER_MESSAGE = 1024 * 1024;
@@ -24,8 +25,15 @@ export class StagingArea {
   #inMemory = 0;
   #files = 0;
 
-  constructor(folder: string) {
+  private constructor(folder: string) {
     this.#folder = folder;
+  }
+
+  /** Makes the folder, or empties it: it must be nobody else's. */
+  static async open(folder: string): Promise<StagingArea> {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true });
+    return new StagingArea(folder);
   }
 
   begin(id: string): Staging {
@@ -42,13 +50,17 @@ export class StagingArea {
     this.#inMemory -= bytes;
   }
 
-  async openFile(id: string): Promise<FileHandle> {
+  async openFile(id: string): Promise<OpenFile> {
     this.#files += 1;
-    const path = join(this.#folder, `staging-${id}-${this.#files}`);
-    const file = await open(path, 'wx+', 0o600);
-    await unlink(path);
-    return file;
+    const path = join(this.#folder, `${id}-${this.#files}`);
+    return { path, handle: await open(path, 'wx+', 0o600) };
   }
+}
+
+interface OpenFile {
+  readonly handle: FileHandle;
+  /** Undefined once somebody has taken it over. */
+  path: string | undefined;
 }
 
 export class Staging {
@@ -60,8 +72,9 @@ export class Staging {
   #pendingBytes = 0;
   #taken = 0;
   #sizeBytes = 0;
-  #file: FileHandle | undefined;
+  #file: OpenFile | undefined;
   #fileBytes = 0;
+  #fileCrc = 0;
   #writing: Promise<void> | undefined;
   #failure: Error | undefined;
   #discarded = false;
@@ -94,8 +107,12 @@ export class Staging {
       const chunks = this.#chunks;
       return { sizeBytes: this.#sizeBytes, chunks, read: () => readChunks(chunks) };
     }
-    const length = this.#fileBytes;
-    return { sizeBytes: length, read: () => readFile(file, length) };
+    const sizeBytes = this.#fileBytes;
+    return {
+      sizeBytes,
+      read: () => readFile(file.handle, sizeBytes),
+      file: stagedFile(file, sizeBytes, this.#fileCrc),
+    };
   }
 
   /** Frees memory and file. Readers that are still at it fail, which is theirs to expect. */
@@ -107,7 +124,11 @@ export class Staging {
     this.#area.giveBack(this.#taken);
     this.#taken = 0;
     await this.#writing?.catch(() => undefined);
-    await this.#file?.close();
+    if (this.#file === undefined) return;
+    const { handle, path } = this.#file;
+    this.#file.path = undefined;
+    if (path !== undefined) await unlink(path).catch(() => undefined); // the next start will
+    await handle.close();
   }
 
   /** A message in one piece, which most are, is not copied. */
@@ -142,9 +163,10 @@ export class Staging {
       this.#taken = 0;
       const bytes = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
       if (bytes === undefined || bytes.length === 0) return;
+      this.#fileCrc = crc32(bytes, this.#fileCrc);
       let written = 0;
       while (written < bytes.length) {
-        const result = await this.#file.write(
+        const result = await this.#file.handle.write(
           bytes,
           written,
           bytes.length - written,
@@ -160,6 +182,29 @@ export class Staging {
     this.#writing = writing;
     return writing;
   }
+}
+
+function stagedFile(file: OpenFile, sizeBytes: number, crc: number): StagedFile {
+  return {
+    before: new Uint8Array(),
+    sizeBytes,
+    crc32: crc,
+    sync: () => file.handle.datasync(),
+    async moveTo(path) {
+      const from = file.path;
+      if (from === undefined) return false;
+      file.path = undefined;
+      try {
+        await rename(from, path);
+        return true;
+      } catch (error) {
+        file.path = from;
+        const code = error instanceof Error && 'code' in error ? error.code : undefined;
+        if (code === 'EXDEV' || code === 'ENOENT') return false;
+        throw error;
+      }
+    },
+  };
 }
 
 // oxlint-disable-next-line require-await -- reading from memory has nothing to wait for

@@ -1,10 +1,11 @@
 /** Staging: what was written comes back byte for byte, from memory or file, and leaves nothing behind. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import { crc32 } from 'node:zlib';
 import type { Content } from '../../src/mail/content.ts';
 import type { Staging } from '../../src/pipeline/staging.ts';
 import { StagingArea } from '../../src/pipeline/staging.ts';
@@ -37,7 +38,7 @@ for (const [name, size, chunk] of [
 ] as const) {
   test(`${name} comes back byte for byte, twice and side by side`, () =>
     inFolder(async (folder) => {
-      const staging = new StagingArea(folder).begin('X.1');
+      const staging = (await StagingArea.open(folder)).begin('X.1');
       const bytes = Buffer.alloc(size);
       for (let i = 0; i < size; i++) bytes[i] = (i * 31 + (i >> 8)) & 255;
       for (let at = 0; at < size; at += chunk) await staging.write(bytes.subarray(at, at + chunk));
@@ -45,14 +46,14 @@ for (const [name, size, chunk] of [
       const expected = createHash('sha256').update(bytes).digest('hex');
       assert.equal(content.sizeBytes, size);
       assert.deepEqual(await Promise.all([digest(content), digest(content)]), [expected, expected]);
-      assert.deepEqual(await readdir(folder), [], 'no named file is left');
       await staging.discard();
+      assert.deepEqual(await readdir(folder), [], 'no file is left');
     }));
 }
 
 test('a message byte by byte is not kept as an object for each byte', () =>
   inFolder(async (folder) => {
-    const staging = new StagingArea(folder).begin('X.1');
+    const staging = (await StagingArea.open(folder)).begin('X.1');
     for (let i = 0; i < 200_000; i++) await staging.write(Buffer.from([i & 127]));
     const { chunks = [] } = await staging.finish();
     assert.ok(chunks.length < 100, `${chunks.length} chunks`);
@@ -61,7 +62,7 @@ test('a message byte by byte is not kept as an object for each byte', () =>
 
 test('many small messages go through files once memory is used up, and memory comes back', () =>
   inFolder(async (folder) => {
-    const area = new StagingArea(folder);
+    const area = await StagingArea.open(folder);
     const piece = Buffer.alloc(MIB, 'x');
     const stagings: { staging: Staging; content: Content }[] = [];
     for (let i = 0; i < 80; i++) {
@@ -80,16 +81,59 @@ test('many small messages go through files once memory is used up, and memory co
 
 test('a folder that cannot be written to rejects instead of losing bytes', (t) =>
   inFolder(async (folder) => {
+    const staging = (await StagingArea.open(folder)).begin('X.1');
     if (process.getuid?.() === 0) {
       await rm(folder, { recursive: true });
     } else {
       await chmod(folder, 0o500);
       t.after(() => chmod(folder, 0o700));
     }
-    const staging = new StagingArea(folder).begin('X.1');
     await assert.rejects(async () => {
       await staging.write(Buffer.alloc(2 * MIB));
       await staging.finish();
     });
+    await staging.discard();
+  }));
+
+/** Content of 2 MiB, which lies in a file. */
+async function inFile(folder: string): Promise<{ staging: Staging; content: Content }> {
+  const staging = (await StagingArea.open(join(folder, 'staging'))).begin('X.1');
+  for (let i = 0; i < 32; i++) await staging.write(Buffer.alloc(65_536, i));
+  return { staging, content: await staging.finish() };
+}
+
+test('whoever keeps a message takes its file over, once, and it is read on', () =>
+  inFolder(async (folder) => {
+    const { staging, content } = await inFile(folder);
+    const { file } = content;
+    assert.ok(file);
+    const before = await digest(content);
+    const kept = join(folder, 'kept');
+    await file.sync();
+    assert.equal(await file.moveTo(kept), true);
+    assert.equal(await file.moveTo(join(folder, 'again')), false);
+    assert.equal(await digest(content), before);
+    await staging.discard();
+    const bytes = await readFile(kept);
+    assert.deepEqual([bytes.length, crc32(bytes)], [file.sizeBytes, file.crc32]);
+    assert.deepEqual((await readdir(folder)).sort(), ['kept', 'staging']);
+  }));
+
+test('a file that somebody else removed cannot be taken over, and is read on', () =>
+  inFolder(async (folder) => {
+    const { staging, content } = await inFile(folder);
+    await rm(join(folder, 'staging'), { recursive: true });
+    assert.equal(await content.file?.moveTo(join(folder, 'kept')), false);
+    assert.equal((await digest(content)).length, 64);
+    await staging.discard();
+  }));
+
+test('what a crash left is gone when the area is opened', () =>
+  inFolder(async (folder) => {
+    const { staging } = await inFile(folder);
+    const left = join(folder, 'staging');
+    assert.equal((await readdir(left)).length, 1);
+    await StagingArea.open(left);
+    assert.deepEqual(await readdir(left), []);
     await staging.discard();
   }));

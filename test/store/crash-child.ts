@@ -11,6 +11,7 @@ import { openLevelStore } from '../../src/store/leveldb/store.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 import { crashSteps } from './crash-steps.ts';
 import { observedFiles } from './level-fixture.ts';
+import { stagedContent } from './sample-mail.ts';
 import { StillClock } from './still-clock.ts';
 
 const [folder = '', when = '', nth = '0'] = process.argv.slice(2);
@@ -48,9 +49,27 @@ const store = await openLevelStore({
     };
   },
 });
-await crashSteps(store, say);
+await crashSteps(store, say, async (id, bytes) => {
+  const content = await stagedContent(folder, bytes);
+  const { file } = content;
+  let isSynced = false;
+  const sync = () => watched(() => file.sync().then(() => (isSynced = true)));
+  const moveTo = (path: string) =>
+    watched(() => {
+      unsynced.set(id, isSynced ? 'name' : 'content');
+      return file.moveTo(path);
+    });
+  return { ...content, file: { ...file, sync: async () => void (await sync()), moveTo } };
+});
 await store.close();
 say('done');
+
+async function watched<T>(work: () => Promise<T>): Promise<T> {
+  before();
+  const result = await work();
+  after();
+  return result;
+}
 
 function before(): void {
   begun++;

@@ -1,4 +1,5 @@
 /** The work of the crash tests, and what each acknowledged step means for what must be found after. */
+import type { Content } from '../../src/mail/content.ts';
 import type { CounterStore } from '../../src/store/counter-store.ts';
 import type { Lease, SpoolStore } from '../../src/store/spool-store.ts';
 import { bytesOf, contentOf, entry, held } from './sample-mail.ts';
@@ -11,6 +12,7 @@ export const LENGTHS: Readonly<Record<string, number>> = {
   'D.1': 0,
   'E.1': 300_000,
   'F.1': 5000,
+  'G.1': 1_200_000,
 };
 
 export const contentBytes = (id: string): Buffer => bytesOf(LENGTHS[id] ?? 0, id.charCodeAt(0));
@@ -19,6 +21,7 @@ export const contentBytes = (id: string): Buffer => bytesOf(LENGTHS[id] ?? 0, id
 export async function crashSteps(
   { spool, counters }: { readonly spool: SpoolStore; readonly counters: CounterStore },
   say: (line: string) => void,
+  staged: (id: string, bytes: Uint8Array) => Promise<Content>,
 ): Promise<void> {
   const step = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     say(`? ${name}`);
@@ -49,6 +52,8 @@ export async function crashSteps(
   await step('release D.1', () => spool.administer('D.1', { kind: 'due', release: true }));
   await step('remove E.1', () => spool.administer('E.1', { kind: 'remove' }));
   await commit('F.1');
+  const large = await staged('G.1', contentBytes('G.1'));
+  await step('commit G.1', () => spool.commit(entry('G.1'), 1, large));
   const b = await claim('B.1');
   await step('complete B.1', () => spool.complete([b]));
   const hold = { dest: 'held.example', at: 1, by: 'admin', text: 'why' };

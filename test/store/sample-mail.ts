@@ -1,7 +1,10 @@
 /** Entries and contents for the tests of the stores. */
-import type { Content } from '../../src/mail/content.ts';
+import { join } from 'node:path';
+import type { Content, StagedFile } from '../../src/mail/content.ts';
 import { memoryContent } from '../../src/mail/content.ts';
+import { outgoingContent } from '../../src/mail/outgoing-content.ts';
 import type { SpoolEntry } from '../../src/mail/spool-entry.ts';
+import { StagingArea } from '../../src/pipeline/staging.ts';
 
 export function entry(id: string, more: Partial<SpoolEntry> = {}): SpoolEntry {
   return {
@@ -48,6 +51,22 @@ export function contentOf(
   for (let at = 0; at < bytes.length; at += chunk) chunks.push(bytes.subarray(at, at + chunk));
   const content = memoryContent(chunks);
   return streamed ? { sizeBytes: content.sizeBytes, read: () => content.read() } : content;
+}
+
+const TOP_BYTES = 100;
+
+/** Content as the pipeline has it of a large message: our fields, then what lies in a file beside `folder`. */
+export async function stagedContent(
+  folder: string,
+  bytes: Uint8Array,
+): Promise<Content & { readonly file: StagedFile }> {
+  const staging = (await StagingArea.open(join(folder, '..', 'staging'))).begin('X');
+  for (let at = TOP_BYTES; at < bytes.length; at += 65_536)
+    await staging.write(bytes.slice(at, Math.min(bytes.length, at + 65_536)));
+  const content = outgoingContent(bytes.subarray(0, TOP_BYTES), await staging.finish(), []);
+  const { file } = content;
+  if (file === undefined) throw new Error(`${bytes.length} bytes lie in memory`);
+  return { ...content, file };
 }
 
 export async function collect(content: AsyncIterable<Uint8Array>): Promise<Buffer> {

@@ -5,15 +5,16 @@
  * unlinked after the record is gone. So a record always has its file, and a file without a record is
  * what a crash left, which the sweep removes. Nobody gets the whole of a damaged file.
  */
-import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import type { Clock } from '../../base/clock.ts';
 import { withDeadline } from '../../base/deadline.ts';
 import { CodedError, errorText } from '../../base/errors.ts';
 import { Places } from '../../base/places.ts';
-import type { Content } from '../../mail/content.ts';
+import type { Content, StagedFile } from '../../mail/content.ts';
+import { crcText, proofOf } from './content-proof.ts';
 import { FolderSync } from './folder-sync.ts';
 import { WRITE_DEADLINE_MS } from './guard.ts';
 import { isId } from './keys.ts';
@@ -26,6 +27,8 @@ const PIECE_BYTES = 256 * 1024;
  * the database needs as well, and each file costs memory for a piece.
  */
 const WRITES_AT_ONCE = 3;
+/** More of our own fields than this do not belong into a record, which is read for every list. */
+const MAX_BEFORE_BYTES = 16 * 1024;
 /** Leftovers looked at between two turns of the event loop. */
 const SWEEP_AT_ONCE = 100;
 /** What an operator can free or a moment can change: mail waits, the store is sound. */
@@ -90,7 +93,9 @@ export class ContentFiles {
   write(id: string, content: Content): Promise<StoredContent> {
     return this.#writes.run(async () => {
       try {
-        return await this.#writeFile(id, content);
+        const { file } = content;
+        const taken = file && (await this.#takeOver(id, content.sizeBytes, file));
+        return taken ?? (await this.#writeFile(id, content));
       } catch (error) {
         await unlink(this.#path(id)).catch(() => undefined); // else the next start sweeps it
         throw error;
@@ -103,20 +108,22 @@ export class ContentFiles {
       throw damaged(id, errorText(error));
     });
     try {
-      const digest = createHash('sha256');
-      for (let at = 0; at < stored.bytes;) {
-        const wanted = Math.min(PIECE_BYTES, stored.bytes - at);
+      const before = Buffer.from(stored.before ?? '', 'base64');
+      if (before.length > 0) yield before;
+      const fileBytes = stored.bytes - before.length;
+      const proof = proofOf(stored.digest);
+      for (let at = 0; at < fileBytes;) {
+        const wanted = Math.min(PIECE_BYTES, fileBytes - at);
         const { buffer, bytesRead } = await file
           .read({ buffer: Buffer.allocUnsafe(wanted), position: at })
           .catch((error: unknown) => {
             throw damaged(id, errorText(error));
           });
-        if (bytesRead === 0) throw damaged(id, `${at} bytes of ${stored.bytes}`);
+        if (bytesRead === 0) throw damaged(id, `${at} bytes of ${fileBytes}`);
         const piece = buffer.subarray(0, bytesRead);
-        digest.update(piece);
+        proof.update(piece);
         at += bytesRead;
-        if (at === stored.bytes && digest.digest('base64') !== stored.digest)
-          throw damaged(id, 'its digest differs');
+        if (at === fileBytes && !proof.holds()) throw damaged(id, 'its digest differs');
         yield piece;
       }
     } finally {
@@ -155,9 +162,22 @@ export class ContentFiles {
     }
   }
 
+  /** The file that the content was staged in becomes the stored one: nothing is written twice. */
+  async #takeOver(id: string, bytes: number, file: StagedFile): Promise<StoredContent | undefined> {
+    const { before, sizeBytes } = file;
+    if (before.length > MAX_BEFORE_BYTES) return undefined;
+    if (before.length + sizeBytes !== bytes)
+      throw new Error(`content of ${id} has ${before.length} + ${sizeBytes} bytes, not ${bytes}`);
+    await this.#onDisk(() => file.sync(), { isSync: true });
+    if (!(await this.#onDisk(() => file.moveTo(this.#path(id))))) return undefined;
+    await this.#onDisk(() => this.#folder.sync(), { isSync: true });
+    const digest = crcText(file.crc32);
+    return { bytes, digest, before: Buffer.from(before).toString('base64') };
+  }
+
   async #writeFile(id: string, content: Content): Promise<StoredContent> {
     const file = await this.#onDisk(() => this.#access.create(this.#path(id)));
-    const digest = createHash('sha256');
+    let crc = 0;
     let bytes = 0;
     try {
       let piece: Uint8Array[] = [];
@@ -169,11 +189,12 @@ export class ContentFiles {
         await this.#onDisk(() => writeAll(file, chunks));
       };
       for await (const chunk of content.chunks ?? content.read()) {
-        digest.update(chunk);
+        crc = crc32(chunk, crc);
         bytes += chunk.length;
         piece.push(chunk);
         pieceBytes += chunk.length;
-        if (pieceBytes >= PIECE_BYTES) await flush();
+        // What lies in memory anyway goes in one write.
+        if (pieceBytes >= PIECE_BYTES && content.chunks === undefined) await flush();
       }
       if (bytes !== content.sizeBytes)
         throw new Error(`content of ${id} has ${bytes} bytes, it declared ${content.sizeBytes}`);
@@ -183,7 +204,7 @@ export class ContentFiles {
       await file.close();
     }
     await this.#onDisk(() => this.#folder.sync(), { isSync: true });
-    return { bytes, digest: digest.digest('base64') };
+    return { bytes, digest: crcText(crc) };
   }
 
   /** After a sync that failed nobody knows what is on the disk: that is never only a lack of room. */

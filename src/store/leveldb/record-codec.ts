@@ -18,10 +18,12 @@ import { decodeProven, encodeProven } from './proven-json.ts';
 
 export interface StoredContent {
   readonly bytes: number;
-  /** SHA-256 in base64; at mail's usual sizes it costs microseconds, as a CRC would. */
+  /** Of what lies in the parts or the file (content-proof.ts). */
   readonly digest: string;
   /** Number of parts in the database; undefined when it lies in a file of its own. */
   readonly parts?: number;
+  /** In base64, the bytes that precede those of the file: our fields, mostly. */
+  readonly before?: string;
 }
 
 export interface StoredRecord {
@@ -55,7 +57,10 @@ function recordOf(json: read.Json): StoredRecord {
     content: {
       bytes: read.count(content['bytes']),
       digest: read.text(content['digest']),
-      ...read.defined({ parts: read.optional(content['parts'], read.count) }),
+      ...read.defined({
+        parts: read.optional(content['parts'], read.count),
+        before: read.optional(content['before'], read.text),
+      }),
     },
   };
 }
