@@ -21,6 +21,7 @@ export const LEVEL_OF = {
   'cfg.error': 'error',
   'cfg.warning': 'warn',
   'smtp.open': 'debug',
+  'smtp.xclient': 'debug',
   'smtp.tls': 'debug',
   'smtp.early': 'info',
   'smtp.lost': 'info',

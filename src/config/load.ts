@@ -15,7 +15,6 @@ import { looksLike } from './known-keys.ts';
 import { checkNode } from './node-checks.ts';
 import type { NodeSettings } from './node-schema.ts';
 import { nodeSchema } from './node-schema.ts';
-import { NODE_FEATURES, notInEffect } from './not-in-effect.ts';
 import type { Problem } from './problem.ts';
 import { fileProblem, hasErrors, inReadingOrder } from './problem.ts';
 import { checkValue } from './schema-problems.ts';
@@ -66,7 +65,7 @@ export async function readConfig(file: string): Promise<ConfigReading> {
     standIns: { hostname: 'faulty.invalid' },
   });
   const { domainFiles, problems: inFolder } = await readDomainFiles(source);
-  problems.push(...inFolder, ...notInEffect(NODE_FEATURES, source.value, source));
+  problems.push(...inFolder);
   if (!node.ok) problems.push(...node.problems);
   const sound = node.ok ? { value: node.value, faulty: new Set<string>() } : node.sound;
   const isSound = (...names: readonly string[]) => !names.some((name) => sound?.faulty.has(name));

@@ -13,10 +13,6 @@ export interface Feature {
   readonly text: string;
 }
 
-export const NODE_FEATURES: readonly Feature[] = [
-  { path: ['listeners', '*', 'xclient'], text: 'XCLIENT is not in effect in this version' },
-];
-
 export const DOMAIN_FEATURES: readonly Feature[] = [
   ...ofAccounts('identity', 'limits', 'auto_lock', 'auto_lock_identities', 'lock_minutes'),
   ...ofAccounts('max_auto_unlocks', 'dkim_selector', 'quarantine_reply', 'archive'),

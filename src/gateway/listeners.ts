@@ -106,11 +106,12 @@ export class Listeners {
   }
 }
 
-function settingsOf(config: Config, { auth, proxyProtocol }: ListenerConfig): ListenerSettings {
+function settingsOf(config: Config, { auth, proxyProtocol, xclient }: ListenerConfig): ListenerSettings {
   const { limits } = config;
   return {
     hostname: config.hostname,
     auth: auth !== 'off',
+    mayXclient: networkTest(xclient),
     limits: {
       ...DEFAULT_LIMITS,
       messageSize: limits.messageSizeBytes,

@@ -57,6 +57,7 @@ export class Stages implements Conversation {
   }
 
   async connect(): Promise<Reply | undefined> {
+    this.#unknownRecipients = 0; // of the client before, when a proxy speaks for another one now
     const { filters } = this.#deps.current();
     if (!filters.has('connect')) return undefined;
     const verdict = await filters.connect({ session: this.#session }, this.#signal);

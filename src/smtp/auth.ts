@@ -3,20 +3,30 @@
  * What comes of it is one step after the other: a challenge, a refusal, or credentials to be checked.
  */
 import type { Reply } from '../mail/reply.ts';
-import { replies } from '../mail/reply.ts';
+import { isPositive, replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import { faultReply } from './answer.ts';
+import type { Conversation } from './conversation.ts';
 import type { Line } from './line-reader.ts';
-import type { SaslExchange, SaslStep } from './sasl.ts';
+import type { Credentials, SaslExchange, SaslStep } from './sasl.ts';
 import { beginExchange, isMechanism } from './sasl.ts';
 
+/** What is said to a line of a login; who fails has used up some patience. */
+export interface LoginStep {
+  readonly reply: Reply;
+  readonly isFailed: boolean;
+}
+
 export class Auth {
+  readonly #conversation: Pick<Conversation, 'authenticate'>;
   readonly #isOn: boolean;
-  readonly #view: SessionView;
+  /** Handed out as read-only; here it learns who has logged in. */
+  readonly #view: { -readonly [K in keyof SessionView]: SessionView[K] };
   #exchange: SaslExchange | undefined;
 
   /** `isOn`: the listener takes logins. */
-  constructor(isOn: boolean, view: SessionView) {
+  constructor(conversation: Pick<Conversation, 'authenticate'>, isOn: boolean, view: SessionView) {
+    this.#conversation = conversation;
     this.#isOn = isOn;
     this.#view = view;
   }
@@ -32,7 +42,16 @@ export class Auth {
     return this.#exchange !== undefined;
   }
 
-  begin(mechanism: string, initial: string | undefined): SaslStep {
+  async begin(mechanism: string, initial: string | undefined): Promise<LoginStep> {
+    return this.#said(this.#begun(mechanism, initial));
+  }
+
+  /** Takes a line within a login, which may be none. */
+  async respond(line: Line): Promise<LoginStep> {
+    return this.#said(this.#responded(line));
+  }
+
+  #begun(mechanism: string, initial: string | undefined): SaslStep {
     const refusal = this.#refusal();
     if (refusal !== undefined) return failed(refusal);
     if (mechanism === '') return failed(replies.badArgument('Syntax: AUTH mechanism'));
@@ -41,8 +60,7 @@ export class Auth {
     return this.#keep(exchange, step);
   }
 
-  /** Takes a line within a login, which may be none. */
-  respond(line: Line): SaslStep {
+  #responded(line: Line): SaslStep {
     const exchange = this.#exchange;
     this.#exchange = undefined;
     if (line.kind === 'line' && exchange !== undefined) {
@@ -53,6 +71,27 @@ export class Auth {
     }
     const isBareEnd = line.kind === 'fault' && line.fault.startsWith('bare');
     return failed(isBareEnd ? faultReply(line.fault) : replies.badAuthResponse());
+  }
+
+  async #said(step: SaslStep): Promise<LoginStep> {
+    switch (step.kind) {
+      case 'challenge':
+        return { reply: step.reply, isFailed: false };
+      case 'failed':
+        return { reply: step.reply, isFailed: true };
+      case 'credentials':
+        return this.#checked(step.credentials);
+      default:
+        return step satisfies never;
+    }
+  }
+
+  async #checked(credentials: Credentials): Promise<LoginStep> {
+    const reply = await this.#conversation.authenticate(credentials);
+    const isFailed = !isPositive(reply);
+    const { user, mechanism } = credentials;
+    if (!isFailed) this.#view.login = { user, mechanism };
+    return { reply, isFailed };
   }
 
   #keep(exchange: SaslExchange, step: SaslStep): SaslStep {

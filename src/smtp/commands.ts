@@ -45,7 +45,11 @@ export type Command =
   /** The mechanism in capitals, empty when it is no word; `initial` as sent, may be anything. */
   | { readonly verb: 'AUTH'; readonly mechanism: string; readonly initial: string | undefined }
   | { readonly verb: 'BDAT'; readonly chunk: Chunk }
-  | { readonly verb: Exclude<Verb, 'EHLO' | 'HELO' | 'MAIL' | 'RCPT' | 'AUTH' | 'BDAT'> };
+  /** Read only when it may be given at all. */
+  | { readonly verb: 'XCLIENT'; readonly argument: string }
+  | {
+      readonly verb: Exclude<Verb, 'EHLO' | 'HELO' | 'MAIL' | 'RCPT' | 'AUTH' | 'BDAT' | 'XCLIENT'>;
+    };
 
 /** The octets that follow a BDAT command, and whether they end the message (RFC 3030 2). */
 export interface Chunk {
@@ -96,7 +100,7 @@ const GRAMMARS: ReadonlyMap<string, readonly [Verb, Grammar]> = new Map(
     AUTH: auth,
     BDAT: bdat,
     ETRN: () => ({ verb: 'ETRN' }),
-    XCLIENT: () => ({ verb: 'XCLIENT' }),
+    XCLIENT: (argument) => ({ verb: 'XCLIENT', argument }),
   } satisfies Record<Verb, Grammar>).map(([verb, grammar]) => [
     verb,
     [verb as Verb, grammar], // Object.entries loses the keys' type
@@ -137,11 +141,12 @@ function bare(verb: 'DATA' | 'RSET' | 'QUIT' | 'STARTTLS'): Grammar {
 
 function hello(verb: 'EHLO' | 'HELO', name: string): Command | Reply {
   if (name === '') return replies.badArgument(`${verb} needs a domain or address literal`);
-  const isName = name.length <= MAX_HELLO_NAME && HELLO_NAME.test(name);
-  if (!isName && !isAddressLiteral(name)) {
-    return replies.badArgument('Malformed domain or address literal');
-  }
+  if (!isHelloName(name)) return replies.badArgument('Malformed domain or address literal');
   return { verb, name };
+}
+
+export function isHelloName(name: string): boolean {
+  return (name.length <= MAX_HELLO_NAME && HELLO_NAME.test(name)) || isAddressLiteral(name);
 }
 
 function mail(argument: string): Command | Reply {

@@ -1,5 +1,6 @@
 /** What EHLO offers (RFC 5321 4.1.1.1): the extensions of this moment of a session. Pure. */
 import { MECHANISMS } from './sasl.ts';
+import { XCLIENT_ATTRIBUTES } from './xclient.ts';
 
 export interface Offering {
   /** Bytes of a message. */
@@ -7,9 +8,11 @@ export interface Offering {
   readonly tls: 'on' | 'possible' | 'off';
   /** A login may follow. */
   readonly auth: boolean;
+  /** The client is a proxy that may speak for others. */
+  readonly xclient: boolean;
 }
 
-export function extensionsOf({ messageSize, tls, auth }: Offering): string[] {
+export function extensionsOf({ messageSize, tls, auth, xclient }: Offering): string[] {
   return [
     'PIPELINING',
     `SIZE ${messageSize}`,
@@ -20,6 +23,7 @@ export function extensionsOf({ messageSize, tls, auth }: Offering): string[] {
     'CHUNKING',
     ...(tls === 'possible' ? ['STARTTLS'] : []),
     ...(tls === 'on' ? ['REQUIRETLS'] : []), // RFC 8689 4.1
+    ...(xclient ? [`XCLIENT ${XCLIENT_ATTRIBUTES}`] : []),
     ...(auth ? [`AUTH ${MECHANISMS.join(' ')}`] : []),
   ];
 }

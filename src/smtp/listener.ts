@@ -48,7 +48,8 @@ const BACKLOG = 1024;
 export class SmtpListener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
-  readonly #sessions = new Set<Session>();
+  /** With the client that each counts for. */
+  readonly #sessions = new Map<Session, string>();
   readonly #perClient = new Map<string, number>();
   #settings: ListenerSettings;
   #sessionOptions: SessionOptions;
@@ -103,9 +104,9 @@ export class SmtpListener {
       else resolve();
     });
     for (const socket of this.#unintroduced) socket.destroy();
-    for (const session of this.#sessions) session.stop();
+    for (const session of this.#sessions.keys()) session.stop();
     const timer = this.#options.clock.timer(graceMs, () => {
-      for (const session of this.#sessions) session.destroy();
+      for (const session of this.#sessions.keys()) session.destroy();
     });
     if (this.#sessions.size > 0) {
       await new Promise<void>((resolve) => {
@@ -125,6 +126,7 @@ export class SmtpListener {
       clock,
       log,
       begin,
+      admits: (session, address) => this.#reintroduce(session, address),
       onClosed: (session) => this.#forget(session),
     };
   }
@@ -179,8 +181,7 @@ export class SmtpListener {
 
   #begin(socket: Socket, ends: Ends, via?: string): void {
     const client = ends.remote.address;
-    const ofClient = this.#perClient.get(client) ?? 0;
-    if (this.#isFull || ofClient >= this.#settings.connectionsPerClient) {
+    if (this.#isFull || !this.#hasRoomFor(client)) {
       this.#turnAway(socket, client);
       return;
     }
@@ -196,8 +197,8 @@ export class SmtpListener {
       hello: undefined,
     };
     const session = new Session(socket, view, this.#sessionOptions);
-    this.#sessions.add(session);
-    this.#perClient.set(client, ofClient + 1);
+    this.#sessions.set(session, client);
+    this.#count(client, 1);
     if (via !== undefined) socket.resume();
     void session.open(); // never rejects
   }
@@ -215,12 +216,42 @@ export class SmtpListener {
     }
   }
 
+  /** It has a client of its own by XCLIENT from now on, and counts for that one. */
+  #reintroduce(session: Session, client: string): boolean {
+    const before = this.#sessions.get(session);
+    if (before === undefined) return false;
+    const { name, log } = this.#options;
+    const { sid, via } = session.view;
+    log.emit('smtp.xclient', {
+      ip: client,
+      sid,
+      listener: name,
+      via,
+      port: session.view.remote.port,
+    });
+    if (client === before) return true;
+    if (!this.#hasRoomFor(client)) return false;
+    this.#count(before, -1);
+    this.#count(client, 1);
+    this.#sessions.set(session, client);
+    return true;
+  }
+
   #forget(session: Session): void {
-    if (!this.#sessions.delete(session)) return;
-    const client = session.view.remote.address;
-    const left = (this.#perClient.get(client) ?? 1) - 1;
-    if (left > 0) this.#perClient.set(client, left);
-    else this.#perClient.delete(client);
+    const client = this.#sessions.get(session);
+    if (client === undefined) return;
+    this.#sessions.delete(session);
+    this.#count(client, -1);
     if (this.#sessions.size === 0) this.#onEmpty?.();
+  }
+
+  #hasRoomFor(client: string): boolean {
+    return (this.#perClient.get(client) ?? 0) < this.#settings.connectionsPerClient;
+  }
+
+  #count(client: string, change: 1 | -1): void {
+    const now = (this.#perClient.get(client) ?? 0) + change;
+    if (now > 0) this.#perClient.set(client, now);
+    else this.#perClient.delete(client);
   }
 }

@@ -10,7 +10,15 @@ import { OVERRUN_BYTES } from './content-phase.ts';
 import type { SessionLimits } from './session-settings.ts';
 
 /** What says nothing against a client once, and only keeps us busy a hundred times. */
-const FRUITLESS: ReadonlySet<Verb> = new Set(['EHLO', 'HELO', 'MAIL', 'NOOP', 'VRFY', 'HELP']);
+const FRUITLESS: ReadonlySet<Verb> = new Set([
+  'EHLO',
+  'HELO',
+  'MAIL',
+  'NOOP',
+  'VRFY',
+  'HELP',
+  'XCLIENT',
+]);
 
 export class Patience {
   readonly #limits: SessionLimits;

@@ -100,7 +100,7 @@ export function plainAddress(address: string): string {
 }
 
 /** A zone says where an address is, not whose. */
-function isPlainIPv6(text: string): boolean {
+export function isPlainIPv6(text: string): boolean {
   return isIPv6(text) && !text.includes('%');
 }
 function isPort(text: string): boolean {

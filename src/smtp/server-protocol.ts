@@ -11,18 +11,20 @@ import { isPositive, replies } from '../mail/reply.ts';
 import type { SessionView, TlsView } from '../mail/session-view.ts';
 import type { Answer, Said } from './answer.ts';
 import { answer, faultReply } from './answer.ts';
+import type { LoginStep } from './auth.ts';
 import { Auth } from './auth.ts';
-import { ChunkedContent, ChunkInVain } from './chunk-phase.ts';
+import { ChunkInVain } from './chunk-phase.ts';
+import { Chunking } from './chunking.ts';
 import type { Chunk, Command } from './commands.ts';
 import { parseCommand } from './commands.ts';
 import type { Conversation } from './conversation.ts';
 import { extensionsOf } from './extensions.ts';
 import type { Line } from './line-reader.ts';
 import { Patience } from './patience.ts';
-import type { SessionSettings } from './session-settings.ts';
-import type { Credentials, SaslStep } from './sasl.ts';
+import type { SessionSettings, Surroundings } from './session-settings.ts';
 import type { SessionState } from './session-state.ts';
 import { denial, hasTransaction, stateAfter, stateAfterChunk } from './session-state.ts';
+import { claimedView, parseXclient } from './xclient.ts';
 
 const AUTH = /^AUTH(?: |$)/i;
 
@@ -31,16 +33,19 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export class ServerProtocol {
   readonly #conversation: Conversation;
   readonly #settings: SessionSettings;
-  readonly #tls: 'starttls' | 'implicit' | 'off';
+  readonly #tls: Surroundings['tls'];
+  readonly #admits: Surroundings['admits'];
+  readonly #mayXclient: boolean;
+  /** Of the client that a proxy speaks for; stands whatever the proxy calls itself. */
+  #claimedHello: string | undefined;
   /** Handed out as read-only; it tells more as the session goes on. */
   readonly #view: Mutable<SessionView>;
   #state: SessionState = 'start';
   #recipients = 0;
   #smtpUtf8 = false;
-  /** Of a message that comes in chunks, from the first one that was taken. */
-  #chunks: ChunkedContent | undefined;
   readonly #patience: Patience;
   readonly #auth: Auth;
+  readonly #chunking: Chunking;
   /** From here on a line that is no command may be a secret. */
   #sawAuth = false;
   #transactions = 0;
@@ -49,14 +54,17 @@ export class ServerProtocol {
     conversation: Conversation,
     view: SessionView,
     settings: SessionSettings,
-    tls: 'starttls' | 'implicit' | 'off',
+    { tls, admits }: Surroundings,
   ) {
     this.#conversation = conversation;
     this.#view = view;
     this.#settings = settings;
     this.#tls = tls;
+    this.#admits = admits;
+    this.#mayXclient = settings.mayXclient(view.remote.address);
     this.#patience = new Patience(settings.limits);
-    this.#auth = new Auth(settings.auth, view);
+    this.#auth = new Auth(conversation, settings.auth, view);
+    this.#chunking = new Chunking(conversation, settings);
   }
 
   get state(): SessionState {
@@ -96,11 +104,8 @@ export class ServerProtocol {
   /** The content was read and judged, or a chunk of it was read. */
   contentEnded(reply: Reply): Said {
     if (this.#state !== 'content') return answer(reply); // to a chunk in vain
-    const isLast = this.#chunks?.isLast ?? true;
-    const goesOn = !isLast && isPositive(reply);
-    this.#setState(stateAfterChunk('content', isLast, goesOn));
-    if (goesOn) return answer(reply);
-    this.#chunks = undefined;
+    this.#setState(this.#chunking.stateAfter(reply));
+    if (this.hasTransaction) return answer(reply);
     if (isPositive(reply)) this.#patience.messageTaken();
     else this.#patience.messageRefused();
     return answer(reply);
@@ -116,9 +121,8 @@ export class ServerProtocol {
 
   /** The transaction is over without content, if one is open. */
   endTransaction(): void {
-    if (this.#chunks !== undefined) this.#chunks.abort();
+    if (this.#chunking.isOpen) this.#chunking.abort();
     else if (this.hasTransaction) this.#conversation.reset();
-    this.#chunks = undefined;
     if (this.#state !== 'start') this.#setState('ready');
   }
 
@@ -160,16 +164,18 @@ export class ServerProtocol {
         return answer(replies.help());
       case 'AUTH':
         return this.#login(this.#auth.begin(command.mechanism, command.initial));
+      case 'XCLIENT':
+        return this.#xclient(command.argument);
       case 'EXPN':
       case 'ETRN':
-      case 'XCLIENT':
         return this.#wrong(replies.notImplemented(), command.verb);
       default:
         return command satisfies never;
     }
   }
 
-  async #hello(verb: 'EHLO' | 'HELO', name: string): Promise<Answer> {
+  async #hello(verb: 'EHLO' | 'HELO', said: string): Promise<Answer> {
+    const name = this.#claimedHello ?? said;
     const refusal = await this.#conversation.hello(verb, name);
     // RFC 5321 4.1.1.1: a refused EHLO changes nothing.
     if (refusal !== undefined) return answer(refusal);
@@ -186,28 +192,15 @@ export class ServerProtocol {
     const { messageSize } = this.#settings.limits;
     const isPossible = this.#tls === 'starttls';
     const tls = this.#view.tls !== undefined ? 'on' : isPossible ? 'possible' : 'off';
-    return extensionsOf({ messageSize, tls, auth: this.#auth.isOffered });
+    const xclient = this.#mayXclient;
+    return extensionsOf({ messageSize, tls, auth: this.#auth.isOffered, xclient });
   }
 
-  #login(step: SaslStep): Promise<Answer> | Answer {
-    switch (step.kind) {
-      case 'challenge':
-        return answer(step.reply);
-      case 'failed':
-        return this.#loginFailed(step.reply);
-      case 'credentials':
-        return this.#checkLogin(step.credentials);
-      default:
-        return step satisfies never;
-    }
-  }
-
-  async #checkLogin(credentials: Credentials): Promise<Answer> {
-    const reply = await this.#conversation.authenticate(credentials);
-    if (!isPositive(reply)) return this.#loginFailed(reply);
-    const { user, mechanism } = credentials;
-    this.#view.login = { user, mechanism };
-    return answer(reply);
+  async #login(step: Promise<LoginStep>): Promise<Answer> {
+    const { reply, isFailed } = await step;
+    if (!isFailed) return answer(reply);
+    this.#patience.loginFailed();
+    return this.#answerWrong(reply, 'AUTH');
   }
 
   async #mail(reversePath: ReversePath, parameters: MailParameters): Promise<Answer> {
@@ -249,27 +242,13 @@ export class ServerProtocol {
     if (denied !== undefined && this.#state !== 'spoilt') this.#patience.error();
     if (chunk.octets === 0 && !chunk.isLast) this.#patience.ledToNothing();
     if (this.#patience.isOver) return this.#enough('BDAT');
-    if (denied !== undefined) return this.#inVain(chunk, denied);
-    return this.#chunks === undefined
-      ? this.#firstChunk(chunk)
-      : this.#nextChunk(this.#chunks, chunk);
+    return denied === undefined ? this.#nextChunk(chunk) : this.#inVain(chunk, denied);
   }
 
-  async #firstChunk(chunk: Chunk): Promise<Answer> {
-    const taken = await this.#conversation.data();
-    if (!('write' in taken)) return this.#inVain(chunk, taken);
-    this.#chunks = new ChunkedContent(taken, this.#settings);
-    return this.#nextChunk(this.#chunks, chunk);
-  }
-
-  async #nextChunk(content: ChunkedContent, chunk: Chunk): Promise<Answer> {
-    this.#setState('content');
-    if (content.open(chunk)) return { chunk: content };
-    const refusal = await content.refuseSize();
-    this.#chunks = undefined;
-    this.#patience.messageRefused();
-    this.#setState('ready');
-    return this.#inVain(chunk, refusal);
+  async #nextChunk(chunk: Chunk): Promise<Answer> {
+    const taken = await this.#chunking.next(chunk);
+    this.#setState('take' in taken ? 'content' : 'ready');
+    return 'take' in taken ? { chunk: taken } : this.#inVain(chunk, taken);
   }
 
   /** The message has failed; what follows of it is read and thrown away, within bounds. */
@@ -279,6 +258,23 @@ export class ServerProtocol {
     this.#patience.chunkInVain(chunk);
     if (this.#patience.isOver) return { reply: refusal, end: 'errors', what: 'overrun' };
     return { chunk: new ChunkInVain(chunk, refusal, this.#settings) };
+  }
+
+  /** The session begins anew, with the client that the proxy speaks for. */
+  async #xclient(argument: string): Promise<Answer> {
+    if (!this.#mayXclient) return this.#wrong(replies.notImplemented(), 'XCLIENT');
+    const parsed = parseXclient(argument);
+    if (!parsed.ok) return this.#wrong(parsed.reply, 'XCLIENT');
+    const { hostname } = this.#settings;
+    Object.assign(this.#view, claimedView(this.#view, parsed.claim));
+    this.#claimedHello = parsed.claim.hello;
+    this.#setState('start');
+    const isAdmitted = this.#admits(this.#view.remote.address);
+    const refusal = isAdmitted
+      ? await this.#conversation.connect()
+      : replies.tooManyConnections(hostname);
+    if (refusal !== undefined) return { reply: refusal, end: 'refused' };
+    return answer(replies.greeting(hostname));
   }
 
   #startTls(): Answer {
@@ -298,11 +294,6 @@ export class ServerProtocol {
   #wrong(problem: Reply, what: string): Answer {
     this.#patience.error();
     return this.#answerWrong(problem, what);
-  }
-
-  #loginFailed(problem: Reply): Answer {
-    this.#patience.loginFailed();
-    return this.#answerWrong(problem, 'AUTH');
   }
 
   #answerWrong(problem: Reply, what: string): Answer {

@@ -18,8 +18,17 @@ export interface SessionOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly begin: StartConversation;
+  /** The client is another one by XCLIENT; false when that one may have no further session. */
+  readonly admits: (session: Session, address: string) => boolean;
   /** The connection is gone; called once. */
   readonly onClosed: (session: Session) => void;
+}
+
+/** What a session knows of its port. */
+export interface Surroundings {
+  readonly tls: 'starttls' | 'implicit' | 'off';
+  /** The client is another one now; false when that one may have no further session. */
+  readonly admits: (address: string) => boolean;
 }
 
 export interface SessionSettings {
@@ -27,6 +36,8 @@ export interface SessionSettings {
   readonly hostname: string;
   /** Clients may log in, once TLS is on. */
   readonly auth: boolean;
+  /** Whether a client is a proxy that may speak for others. */
+  readonly mayXclient: (address: string) => boolean;
   readonly limits: SessionLimits;
   readonly timeouts: SessionTimeouts;
 }

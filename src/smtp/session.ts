@@ -51,7 +51,8 @@ export class Session implements WireListener {
     this.view = view;
     this.#reader = new LineReader(settings.limits.line);
     this.#conversation = begin(view, this.#gone.signal);
-    this.#protocol = new ServerProtocol(this.#conversation, view, settings, tls);
+    const admits = (address: string) => options.admits(this, address);
+    this.#protocol = new ServerProtocol(this.#conversation, view, settings, { tls, admits });
     this.#timer = new SessionTimer(clock, settings.timeouts, 'command', (wait) =>
       this.#timedOut(wait),
     );

@@ -1,6 +1,7 @@
 /** Clients behind a proxy count as themselves everywhere: in the log, in Received, as accounts. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { formatPasswordHash, hashPassword } from '../../src/base/password-hash.ts';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
@@ -15,10 +16,12 @@ const destination = new Destination();
 let gateway: Gateway;
 before(async () => {
   await destination.start();
-  const outgoing = '{ enabled: true, accounts: [{ ip: 198.51.100.20/32 }] }';
+  const hash = formatPasswordHash(await hashPassword(Buffer.from('secret')));
+  const accounts = `[{ ip: 198.51.100.20/32 }, { user: anna@example.org, password: "${hash}" }]`;
+  const outgoing = `{ enabled: true, accounts: ${accounts} }`;
   gateway = await Gateway.run({
     node: `delivery: { smarthost: "127.0.0.1:${destination.port}" }`,
-    listeners: `[{ name: balanced, address: "127.0.0.1:0", proxy_protocol: [${PROXY}] }]`,
+    listeners: `[{ name: balanced, address: "127.0.0.1:0", proxy_protocol: [${PROXY}] }, { name: filtered, address: "127.0.0.1:0", xclient: [${PROXY}] }]`,
     domains: { 'example.org': domainFile(destination.port, { outgoing }) },
   });
 });
@@ -52,5 +55,32 @@ test('behind a PROXY header', async () => {
   const stranger = await SmtpTalk.open(gateway.port('balanced'), STRANGER);
   assert.match(await stranger.reply(), /^220/);
   assert.match(await stranger.say('PROXY TCP4 198.51.100.20 198.51.100.9 1 25'), /^500 5\.5\.1/);
+  await stranger.quit();
+});
+
+test('behind XCLIENT', async () => {
+  const proxy = await SmtpTalk.greeted(gateway.port('filtered'), 'proxy.example', PROXY);
+  const speakFor = async (claim: string) => {
+    assert.match(await proxy.say(`XCLIENT ${claim}`), /^220/);
+    await proxy.say('EHLO proxy.example');
+    return proxy.send('a@example.org', ['b@elsewhere.example'], MAIL);
+  };
+  // By address, by login, and neither of them once another client is spoken for.
+  const delivered = /^250 2\.0\.0 Ok: \S+ delivered/;
+  assert.match(await speakFor('ADDR=198.51.100.20 HELO=client.example'), delivered);
+  const received = destination.arrived.at(-1)?.content.toString() ?? '';
+  assert.match(received, /^Received: from client\.example \(\[198\.51\.100\.20\]\)/);
+  assert.match(await speakFor('ADDR=203.0.113.5 LOGIN=anna@example.org'), delivered);
+  for (const claim of ['ADDR=203.0.113.5', 'ADDR=[UNAVAILABLE]', 'ADDR=203.0.113.5 LOGIN=nobody']) {
+    assert.match(await speakFor(claim), /^550 5\.7\.1/, claim);
+    await proxy.say('RSET');
+  }
+  await gateway.event('msg.in', ({ ip, acct }) => ip === '203.0.113.5' && acct !== undefined);
+  await proxy.quit();
+
+  const stranger = await SmtpTalk.open(gateway.port('filtered'), STRANGER);
+  await stranger.reply();
+  assert.doesNotMatch(await stranger.say('EHLO client.example'), /XCLIENT/);
+  assert.match(await stranger.say('XCLIENT ADDR=198.51.100.20'), /^502 5\.5\.1/);
   await stranger.quit();
 });

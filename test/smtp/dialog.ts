@@ -9,6 +9,7 @@
  *     S*3: ...                                   replayed
  *     S: <closed>                     ! fin      the client ends its half
  *     P: what the program behind sees, in order             ! tls-fails   the handshake must break
+ *     ! xclient  clients may speak for others
  *     ! auth     clients may log in  ! secured  greeting, EHLO and TLS with AUTH
  *     ! greeted  greeting and HELO    ! transaction   and MAIL and RCPT     ! content   and DATA
  *
@@ -27,6 +28,8 @@ export interface Dialog {
   readonly server: 'starttls' | 'implicit' | 'off';
   /** The server takes logins. */
   readonly auth: boolean;
+  /** Clients may use XCLIENT. */
+  readonly xclient: boolean;
   readonly meets: 'greet' | 'refuse' | 'hold';
 }
 
@@ -81,6 +84,7 @@ export function parseDialog(text: string): Dialog {
   let meets: Dialog['meets'] = 'greet';
   let whole = false;
   let auth = false;
+  let xclient = false;
   const lines = text.split('\n');
   for (const line of lines.flatMap((written) => MACROS[written] ?? [written])) {
     if (line === '' || line.startsWith('#')) continue;
@@ -91,6 +95,7 @@ export function parseDialog(text: string): Dialog {
       else if (word === 'meet' && isMeeting(first)) meets = first;
       else if (word === 'whole') whole = true;
       else if (word === 'auth') auth = true;
+      else if (word === 'xclient') xclient = true;
       else if (word === 'tls' || word === 'tls-fails' || word === 'fin') steps.push({ kind: word });
       else throw new Error(`unknown directive: ${line}`);
       continue;
@@ -119,7 +124,7 @@ export function parseDialog(text: string): Dialog {
     }
   }
   const isTold = lines.some((line) => line.startsWith('P: '));
-  return { steps, program: isTold ? program : undefined, limits, server, auth, meets };
+  return { steps, program: isTold ? program : undefined, limits, server, auth, xclient, meets };
 }
 
 /** The file's UTF-8 and its escapes, as octets in latin-1. */

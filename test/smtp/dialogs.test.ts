@@ -39,6 +39,7 @@ async function check(dialog: Dialog, split: Splitter): Promise<void> {
   const server = await startServer(contexts, {
     tls: dialog.server,
     auth: dialog.auth,
+    xclient: dialog.xclient,
     limits: dialog.limits,
   });
   server.program.meets = dialog.meets;

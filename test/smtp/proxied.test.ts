@@ -1,4 +1,7 @@
-/** Connections that a load balancer brings: introduced by a PROXY header, or not served at all. */
+/**
+ * Connections that a proxy brings: introduced by a PROXY header, or not served at all; or by XCLIENT,
+ * for one client after the other.
+ */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -138,4 +141,45 @@ test('a stop does not wait for headers that are still to come', async () => {
   talk.write('PROXY ');
   await server.stop(60_000);
   await until('it to be closed', () => talk.isClosed);
+});
+
+test('XCLIENT: each client counts for itself, and inherits nothing from the one before', async () => {
+  const spec = { xclient: true, connectionsPerClient: 2, auth: true };
+  const server = await startServer(contexts, spec);
+  try {
+    const other = await SmtpTalk.greeted(server.port);
+    assert.match(await other.say('XCLIENT ADDR=192.0.2.1'), /^220/);
+    const talk = await SmtpTalk.greeted(server.port);
+    const claim = 'ADDR=192.0.2.1 PORT=4711 HELO=client.example LOGIN=anna+2Bx@example.org';
+    assert.match(await talk.say(`XCLIENT ${claim} DESTADDR=198.51.100.9 DESTPORT=25`), /^220/);
+    await talk.say('EHLO proxy.example');
+    const view = server.program.views.at(-1);
+    assert.deepEqual(view?.remote, { address: '192.0.2.1', port: 4711 });
+    assert.deepEqual(view.local, { address: '198.51.100.9', port: 25 });
+    assert.deepEqual(view.hello, { verb: 'EHLO', name: 'client.example' });
+    assert.deepEqual(view.login, { user: 'anna+x@example.org', mechanism: 'XCLIENT' });
+    assert.equal(view.via, '127.0.0.1');
+    const told = server.log.of('smtp.xclient').at(-1);
+    assert.deepEqual([told?.ip, told?.['via']], ['192.0.2.1', '127.0.0.1']);
+
+    // The proxy itself has no session any more, the client has two.
+    const third = await SmtpTalk.greeted(server.port);
+    assert.match(await third.say('XCLIENT ADDR=192.0.2.1'), /^421 4\.7\.0/);
+    assert.match(await talk.say('XCLIENT ADDR=[TEMPUNAVAIL]'), /^220/);
+    assert.deepEqual(view.remote, { address: '0.0.0.0', port: 0 });
+    assert.deepEqual([view.hello, view.login], [undefined, undefined]);
+    const fourth = await SmtpTalk.greeted(server.port);
+    assert.match(await fourth.say('XCLIENT ADDR=192.0.2.1'), /^220/);
+
+    server.program.meets = 'refuse';
+    assert.match(await fourth.say('XCLIENT ADDR=192.0.2.9'), /^550 5\.7\.1 Not you/);
+    await until('it to be closed', () => fourth.isClosed);
+    for (const { socket } of [other, talk, third]) socket.destroy();
+    await until('all to be forgotten', () => server.listener.sessions === 0);
+    server.program.meets = 'greet';
+    const again = await SmtpTalk.greeted(server.port);
+    assert.match(await again.say('XCLIENT ADDR=192.0.2.1'), /^220/);
+  } finally {
+    await server.stop();
+  }
 });

@@ -28,6 +28,8 @@ for (const state of STATES) {
     for (const verb of ['MAIL', 'RCPT', 'DATA', 'BDAT', 'STARTTLS', 'AUTH'] as const) {
       assert.equal(String(denial(state, verb)?.code ?? ''), GRID[state][verb], verb);
     }
+    const within = hasTransaction(state) ? 503 : undefined;
+    assert.equal(denial(state, 'XCLIENT')?.code, within);
   });
 }
 

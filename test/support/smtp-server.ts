@@ -17,6 +17,8 @@ import { SELF_SIGNED } from './self-signed.ts';
 export interface ServerSpec {
   readonly tls?: 'starttls' | 'implicit' | 'off';
   readonly auth?: boolean;
+  /** Clients may speak for others. */
+  readonly xclient?: boolean;
   readonly limits?: Partial<SessionLimits>;
   readonly timeouts?: Partial<SessionTimeouts>;
   readonly connections?: number;
@@ -59,6 +61,7 @@ export async function startServer(
   const settings: ListenerSettings = {
     hostname: 'mx.test',
     auth: spec.auth ?? false,
+    mayXclient: () => spec.xclient ?? false,
     limits: { ...DEFAULT_LIMITS, ...spec.limits },
     timeouts: { ...DEFAULT_TIMEOUTS, ...spec.timeouts },
     connections: spec.connections ?? 100,
