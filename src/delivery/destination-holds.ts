@@ -12,6 +12,8 @@ export interface HoldsOptions {
   readonly store: Pick<SpoolStore, 'holdDest' | 'resumeDest' | 'heldDests'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** The mail of a domain is held, or is no more. */
+  readonly onChange: (domain: string) => void;
   /** What waits for a domain may go again. */
   readonly onEnd: (domain: string) => void;
   /** A promise that nobody waits for. */
@@ -50,9 +52,10 @@ export class DestinationHolds {
 
   /** Resolves when the hold is durable; a later one replaces it. Rejects when the store does. */
   async hold(hold: DestinationHold): Promise<void> {
-    const { store, log } = this.#options;
+    const { store, log, onChange } = this.#options;
     await store.holdDest(hold);
     this.#holds.set(hold.dest, hold);
+    onChange(hold.dest);
     const { dest: domain, by, text, until } = hold;
     const end = until === undefined ? undefined : new Date(until).toISOString();
     log.emit('dest.hold', { domain, who: by, until: end, text });
@@ -61,9 +64,10 @@ export class DestinationHolds {
 
   /** Whether there was a hold. */
   async resume(domain: string, by: string): Promise<boolean> {
-    const { store, log, onEnd } = this.#options;
+    const { store, log, onChange, onEnd } = this.#options;
     const wasHeld = await store.resumeDest(domain);
     this.#holds.delete(domain);
+    onChange(domain);
     if (!wasHeld) return false;
     log.emit('dest.resume', { domain, who: by });
     onEnd(domain);
@@ -89,6 +93,7 @@ export class DestinationHolds {
     for (const { dest } of over) {
       this.#holds.delete(dest);
       await this.#options.store.resumeDest(dest);
+      this.#options.onChange(dest);
       this.#options.log.emit('dest.resume', { domain: dest, who: 'gateway', text: 'time is over' });
       this.#options.onEnd(dest);
     }

@@ -100,6 +100,9 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   const resolver = createCachedResolver(createSystemResolver({ clock, servers }), clock);
   const exchangers = exchangersOf(options, resolver);
   const outages = new OutageClock(store.ttl, clock);
+  const onStoreFault = (error: unknown) => {
+    log.emit('store.error', { err: errorText(error) });
+  };
   const memory = new RecipientMemory({
     map: store.ttl,
     outages,
@@ -112,7 +115,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     directory,
     onChange: (key, isDown) => {
       const noted = isDown ? outages.down(key) : outages.up(key);
-      noted.catch((error: unknown) => log.emit('store.error', { err: errorText(error) }));
+      noted.catch(onStoreFault);
       if (!isDown) onBack();
     },
   });
@@ -122,7 +125,14 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     if (isRemote(key) || isRedirected(key)) return;
     const outage = now.state === 'down' ? outages.down(key) : outages.up(key);
     const note = health.note(key);
-    await Promise.all([outage, note === undefined ? undefined : notes.keep(note)]);
+    const held = domainsOf(directory(), key).map((domain) => stopForHold(domain));
+    await Promise.all([outage, note === undefined ? undefined : notes.keep(note), ...held]);
+  };
+  /** While a domain's mail is held its destination is not asked, as in an outage. */
+  const stopForHold = async (name: string) => {
+    const domain = directory().find(name);
+    const isAsked = domain?.recipients.kind === 'callout' && !health.isDown(domain.destination.key);
+    await outages.holds(name, isAsked && holds.of(name) !== undefined);
   };
   const health: HealthBook = new HealthBook(clock, (change) => {
     logHealth(log, clock, change, domainsOf(directory(), change.key));
@@ -201,12 +211,15 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     store: store.spool,
     clock,
     log,
+    onChange: (domain) => {
+      stopForHold(domain).catch(onStoreFault);
+    },
     onEnd: (domain) => {
       scheduler.resumed(domain);
       for (const { lane } of directory().find(domain)?.split ?? []) scheduler.resumed(lane);
       onBack();
     },
-    onFault: (error) => log.emit('store.error', { err: errorText(error) }),
+    onFault: onStoreFault,
   });
   const remember = async () => {
     holds.start();
@@ -214,6 +227,8 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     await habits.start();
     await hindrances.start();
     health.restore(await notes.load());
+    // A hold may have ended, or begun, right before the restart.
+    for (const { name } of directory().domains) await stopForHold(name);
   };
   const isClosed = (lane: string, { key }: Destination) =>
     holds.of(domainOfLane(lane)) !== undefined || health.isDown(key);

@@ -1,7 +1,8 @@
 /**
- * How long each destination has been down, in all. The age of what is remembered about its
- * recipients is counted without that time, so an outage does not switch verification off. The sum
- * survives a restart; an outage that was on at the restart goes on until the destination is seen up.
+ * How long each destination has been down, and how long beside that the mail of a domain was held by
+ * an operator, in all. The age of what is remembered about recipients is counted without that time,
+ * so that neither switches verification off. The sum survives a restart; what was on at the restart
+ * goes on until its end is told.
  */
 import type { Clock } from '../base/clock.ts';
 import { currentKey } from '../directory/destination-key.ts';
@@ -56,6 +57,16 @@ export class OutageClock {
     return outages.endedMs + present;
   }
 
+  /** While the destination of the domain is up: time in which it is down counts there. */
+  async holds(domain: string, isHeld: boolean): Promise<void> {
+    await (isHeld ? this.down(holdName(domain)) : this.up(holdName(domain)));
+  }
+
+  /** Milliseconds in which nobody could be asked about a recipient of the domain. */
+  silentMs(destination: string, domain: string): number {
+    return this.stoppedMs(destination) + this.stoppedMs(holdName(domain));
+  }
+
   async down(destination: string): Promise<void> {
     const outages = this.#outages.get(destination) ?? { endedMs: 0, since: undefined };
     if (outages.since !== undefined) return;
@@ -72,6 +83,11 @@ export class OutageClock {
     this.#outages.set(destination, outages);
     await this.#map.put(NAMESPACE, destination, Buffer.from(JSON.stringify(outages)), KEEP_MS);
   }
+}
+
+/** No destination has such a name. */
+function holdName(domain: string): string {
+  return `hold ${domain}`;
 }
 
 function decode(bytes: Uint8Array): Outages | undefined {

@@ -1,6 +1,6 @@
 /**
  * What is remembered about recipients of the destinations: known or not, how we know, and since
- * when. An answer's age does not grow while its destination is down (outage-clock.ts). Losing an
+ * when. An answer's age does not grow while its destination is down or held (outage-clock.ts). Losing an
  * entry costs a question to the destination, never mail.
  *
  * Bounded, for strangers choose what is asked: a destination's unknown recipients share a fixed
@@ -95,10 +95,10 @@ export class RecipientMemory {
   /** What is known of a recipient (a key of `recipientKey`); nothing when too old or never asked. */
   async recall(destination: string, recipient: string): Promise<Remembered | undefined> {
     const known = await this.#known(destination, recipient);
-    const judged = known && this.#judge(known);
+    const judged = known && this.#judge(known, recipient);
     if (judged !== undefined) return judged;
     const unknown = await this.#unknown(destination, recipient);
-    return unknown && this.#judge(unknown);
+    return unknown && this.#judge(unknown, recipient);
   }
 
   /** Which of several destinations knows a recipient, or that a person says that none does. */
@@ -109,7 +109,7 @@ export class RecipientMemory {
     const entry = await this.#map.get(KNOWN, recipient);
     const stored = entry && decode(entry.value);
     const isOurs = stored !== undefined && destinations.includes(stored.destination);
-    return isOurs ? this.#judge(stored) : undefined;
+    return isOurs ? this.#judge(stored, recipient) : undefined;
   }
 
   /** A pin stays; the same answer again within a minute is not written down again. */
@@ -121,7 +121,7 @@ export class RecipientMemory {
   ): Promise<Remembering> {
     const before = await this.#known(destination, recipient);
     if (before?.origin === 'pinned' && origin !== 'pinned') return 'pinned';
-    const stored = { ...this.#now(destination), answer, origin, recipient };
+    const stored = { ...this.#now(destination, recipient), answer, origin, recipient };
     if (answer === 'unknown' && origin !== 'pinned') {
       await this.#putUnknown(stored);
       if (before !== undefined) await this.#map.delete(KNOWN, recipient);
@@ -140,7 +140,7 @@ export class RecipientMemory {
     origin: 'sent' | 'imported',
   ): Promise<Remembering> {
     const unknown = await this.#unknown(destination, recipient);
-    const isRefused = unknown !== undefined && this.#judge(unknown) !== undefined;
+    const isRefused = unknown !== undefined && this.#judge(unknown, recipient) !== undefined;
     // Somebody writes under an address that takes no mail, such as noreply@.
     if (isRefused && origin === 'sent') return 'remembered';
     if (isRefused) await this.#map.delete(UNKNOWN, slotOf(destination, recipient));
@@ -157,8 +157,9 @@ export class RecipientMemory {
   async *entries(): AsyncGenerator<{ recipient: string } & Remembered> {
     for (const namespace of [KNOWN, UNKNOWN]) {
       for await (const [key, stored] of this.#stored(namespace)) {
-        const remembered = this.#judge(stored);
-        if (remembered !== undefined) yield { recipient: stored.recipient ?? key, ...remembered };
+        const { recipient = key } = stored;
+        const remembered = this.#judge(stored, recipient);
+        if (remembered !== undefined) yield { recipient, ...remembered };
       }
     }
   }
@@ -239,23 +240,24 @@ export class RecipientMemory {
     }
   }
 
-  #now(destination: string) {
-    const stoppedMs = this.#outages.stoppedMs(destination);
+  #now(destination: string, recipient: string) {
+    const stoppedMs = this.#outages.silentMs(destination, domainOf(recipient));
     return { at: this.#clock.now(), stoppedMs, destination };
   }
 
-  #judge(stored: Stored): Remembered | undefined {
+  #judge(stored: Stored, recipient: string): Remembered | undefined {
     const { answer, origin, at, destination, asked } = stored;
-    const ageMs = this.#ageOf(destination, stored);
+    const stoppedMs = this.#outages.silentMs(destination, domainOf(recipient));
+    const ageMs = this.#ageOf(stoppedMs, stored);
     const { freshMs, goodMs } = agesOf(stored);
     const pinned = origin === 'pinned';
     if (!pinned && ageMs > goodMs) return undefined;
-    const fresh = pinned || (asked !== undefined && this.#ageOf(destination, asked) <= freshMs);
+    const fresh = pinned || (asked !== undefined && this.#ageOf(stoppedMs, asked) <= freshMs);
     return { answer, origin, destination, at, ageMs, fresh };
   }
 
-  #ageOf(destination: string, from: { readonly at: number; readonly stoppedMs: number }): number {
-    const stopped = this.#outages.stoppedMs(destination) - from.stoppedMs;
+  #ageOf(stoppedMs: number, from: { readonly at: number; readonly stoppedMs: number }): number {
+    const stopped = stoppedMs - from.stoppedMs;
     return Math.max(0, this.#clock.now() - from.at - Math.max(0, stopped));
   }
 }
@@ -263,6 +265,10 @@ export class RecipientMemory {
 function agesOf({ answer, origin }: Stored): { readonly freshMs: number; readonly goodMs: number } {
   if (answer === 'unknown') return AGES.unknown;
   return origin === 'imported' || origin === 'ldap' ? AGES[origin] : AGES.known;
+}
+
+function domainOf(recipient: string): string {
+  return recipient.slice(recipient.lastIndexOf('@') + 1);
 }
 
 /** The place of an unknown recipient among the slots of its destination. */

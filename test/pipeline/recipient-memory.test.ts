@@ -79,6 +79,23 @@ test('a stronger origin stays; the destination’s later word keeps it fresh or 
   assert.equal((await entries(memory)).length, 1, 'one word about each');
 });
 
+test('a hold of a domain ages nothing of it, and everything of its neighbours', async () => {
+  const { memory, outages, pass } = rig();
+  await memory.remember(DEST, 'anna@example.org', 'known', 'asked');
+  await memory.remember(DEST, 'zoe@example.net', 'known', 'asked');
+  await outages.holds('example.org', true);
+  await pass(40 * DAY);
+  assert.equal((await memory.recall(DEST, 'anna@example.org'))?.ageMs, 0);
+  assert.equal(await memory.recall(DEST, 'zoe@example.net'), undefined);
+  // Down in the hold: the time counts once.
+  await outages.holds('example.org', false);
+  await outages.down(DEST);
+  await pass(10 * DAY);
+  await outages.up(DEST);
+  await pass(HOUR);
+  assert.equal((await memory.recall(DEST, 'anna@example.org'))?.ageMs, HOUR);
+});
+
 test('a sender of the domain is known in an outage, but not against the destination’s word', async () => {
   const { memory } = rig();
   await memory.learn(DEST, ANNA, 'sent');

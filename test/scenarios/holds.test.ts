@@ -36,6 +36,10 @@ test('a held destination is not tried, over a restart, and drained when it is re
     assert.match(unknown, /^451 4\.1\.1/, 'nobody is asked, so it is as in an outage');
     await gateway.stop();
     await gateway.start();
+    const { stdout: known } = await gateway.cli('recipient', 'list', '--json');
+    const anna1 = JSON.parse(known) as { at: string; age: number };
+    const heldMs = Date.now() - Date.parse(anna1.at) - anna1.age * 1000;
+    assert.ok(heldMs > 300, `what is known does not age in the hold, but for ${heldMs} ms`);
     const list = await gateway.cli('queue', 'list');
     assert.match(list.stdout, /destination held: by \S+: new disk/);
     assert.match((await gateway.cli('destination', 'list')).stdout, /,held/);
