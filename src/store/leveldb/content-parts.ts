@@ -47,7 +47,7 @@ export function partDeletions(id: string, { parts = 0 }: StoredContent): WriteOp
  * gets the whole of a damaged message.
  */
 export async function* readParts(
-  database: Database,
+  database: Pick<Database, 'getMany'>,
   id: string,
   stored: StoredContent & { readonly parts: number },
 ): AsyncIterable<Uint8Array> {

@@ -7,6 +7,7 @@ import type { ContentFiles } from './content-files.ts';
 import { inParts, readParts } from './content-parts.ts';
 import type { WrittenContent } from './content-parts.ts';
 import type { Database } from './database.ts';
+import { GatheredReads } from './gathered-reads.ts';
 import type { StoredContent } from './record-codec.ts';
 
 /**
@@ -16,13 +17,17 @@ import type { StoredContent } from './record-codec.ts';
 const FILE_BYTES = 256 * 1024;
 
 export class StoredContents {
-  readonly #database: Database;
+  readonly #parts: GatheredReads;
   readonly #files: ContentFiles;
   readonly #onDead: (bytes: number) => void;
 
   /** `onDead` hears of bytes of the database that were deleted. */
-  constructor(database: Database, files: ContentFiles, onDead: (bytes: number) => void) {
-    this.#database = database;
+  constructor(
+    database: Pick<Database, 'getMany'>,
+    files: ContentFiles,
+    onDead: (bytes: number) => void,
+  ) {
+    this.#parts = new GatheredReads(database);
     this.#files = files;
     this.#onDead = onDead;
   }
@@ -36,7 +41,7 @@ export class StoredContents {
   read(id: string, stored: StoredContent): AsyncIterable<Uint8Array> {
     const { parts } = stored;
     if (parts === undefined) return this.#files.read(id, stored);
-    return readParts(this.#database, id, { ...stored, parts });
+    return readParts(this.#parts, id, { ...stored, parts });
   }
 
   /** The same of a message of which nobody knows where its content lay. */
