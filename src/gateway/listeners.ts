@@ -106,7 +106,10 @@ export class Listeners {
   }
 }
 
-function settingsOf(config: Config, { auth, proxyProtocol, xclient }: ListenerConfig): ListenerSettings {
+function settingsOf(
+  config: Config,
+  { auth, proxyProtocol, xclient }: ListenerConfig,
+): ListenerSettings {
   const { limits } = config;
   return {
     hostname: config.hostname,
