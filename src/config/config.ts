@@ -5,6 +5,7 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { Level } from '../base/log.ts';
+import type { ReportTexts } from '../mail/report-words.ts';
 import type { DomainFile } from './domain-file.ts';
 import type { DestinationSettings } from './domain-schema.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -35,6 +36,8 @@ export interface Config {
   readonly queue: QueueConfig;
   readonly quarantine: QuarantineConfig;
   readonly alerts: AlertsConfig;
+  /** Templates in place of ours. */
+  readonly reports: ReportTexts;
   readonly records: RecordsConfig;
   readonly delivery: { readonly cutThrough: boolean; readonly finalReplyTimeoutMs: number };
   /** Where mail for domains that are not hosted here goes; undefined: to their MX hosts. */
@@ -172,6 +175,7 @@ export function buildConfig(
       harvestExempt: limits.harvest_exempt,
       minFreeSpaceBytes: limits.min_free_space,
     },
+    reports: settings.reports,
     alerts: {
       afterMs: alerts.after,
       remindMs: alerts.remind,

@@ -111,6 +111,7 @@ export const domainSchema = z.strictObject({
   virus: z.enum(['reject', 'quarantine']).prefault('reject'),
   attachments: z.record(z.string(), z.unknown()).nullable().optional(),
   contact: mailAddress().optional(),
+  report_language: z.enum(['auto', 'en', 'de', 'both']).prefault('auto'),
   support: z
     .strictObject({ name: z.string().optional(), email: mailAddress().optional() })
     .optional(),

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { alertsSchema } from './alerts-schema.ts';
+import { reportsSchema } from './reports-schema.ts';
 import { destination, isSetting } from './domain-schema.ts';
 import { nodeQueue } from './queue-schema.ts';
 import {
@@ -111,6 +112,7 @@ export const nodeSchema = z.strictObject({
     })
     .prefault({}),
   alerts: alertsSchema,
+  reports: reportsSchema,
   records: z
     .strictObject({
       keep: duration('1d', '3650d').prefault('30d'),

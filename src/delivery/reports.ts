@@ -21,6 +21,8 @@ import { HeaderCollector } from '../mail/header.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { replyText } from '../mail/outcome.ts';
 import type { Reply } from '../mail/reply.ts';
+import type { ReportLanguage, ReportTexts } from '../mail/report-words.ts';
+import { languagesFor } from '../mail/report-words.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { DeliveryReport } from './courier.ts';
@@ -102,6 +104,10 @@ export interface ReportsOptions {
   readonly lifetimeMs: (dest: string) => number;
   /** The hosted domain, by its own name, that mail for `domain` goes to; undefined: not ours. */
   readonly hosted: (domain: string) => string | undefined;
+  /** Of reports to a hosted domain. */
+  readonly language: (dest: string) => ReportLanguage;
+  /** Templates in place of ours. */
+  readonly texts: () => ReportTexts;
   /** There is new mail for a hosted domain. */
   readonly wake: (dest: string) => void;
 }
@@ -197,6 +203,8 @@ function reportOf(
     smtpUtf8: smtpUtf8 === true,
     recipients,
     returned,
+    languages: languagesFor(options.language(dest), Buffer.from(returned?.bytes ?? [])),
+    texts: options.texts(),
     ...(retryUntil !== undefined && { retryUntil }),
   });
   const report: SpoolEntry = {

@@ -1,5 +1,6 @@
 /** Who our customers are: one hosted domain, as a value made from its file. */
 import type { Address } from '../mail/address.ts';
+import type { ReportLanguage } from '../mail/report-words.ts';
 import type { QueueOverride } from './queue-policy.ts';
 import type { Accounts, Outgoing } from './account.ts';
 import type { LdapSource } from './ldap/source.ts';
@@ -63,6 +64,8 @@ export interface Domain {
   readonly pluginOptions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly caseSensitiveLocalParts: boolean;
   readonly contact: string | undefined;
+  /** Of reports to senders of the domain. */
+  readonly reportLanguage: ReportLanguage;
   /** How its mail is tried, where that differs from the node. */
   readonly queue: QueueOverride;
   readonly outgoing: Outgoing;

@@ -85,6 +85,7 @@ function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): 
     pluginOptions,
     caseSensitiveLocalParts: settings.case_sensitive_local_parts,
     contact: settings.contact,
+    reportLanguage: settings.report_language,
     queue: buildQueueOverride(settings),
     outgoing: buildOutgoing(domainFile),
     policyGroup: `${wayKey(destination)} ${canonical({ ...policy, pluginOptions })}`,

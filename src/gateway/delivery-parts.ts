@@ -172,6 +172,8 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     hostname,
     lifetimeMs: (dest) => queueOf(dest).lifetimeMs,
     hosted,
+    language: (dest) => directory().find(dest)?.reportLanguage ?? 'auto',
+    texts: () => config().reports,
     wake: (dest) => scheduler.wake(dest),
   });
   const scheduler: Scheduler = new Scheduler({

@@ -5,7 +5,10 @@
  * made printable and bounded, for a field must never grow a second line.
  */
 import type { Address } from './address.ts';
-import { formatAddress, isAscii } from './address.ts';
+import { formatAddress, isAscii, needsSmtpUtf8 } from './address.ts';
+import { encodeWords } from './encoded-words.ts';
+import type { Language, Place, ReportKind, ReportTexts } from './report-words.ts';
+import { NOT_TAKEN, reportWords } from './report-words.ts';
 import { dateTime } from './trace-fields.ts';
 
 export interface ReportedRecipient {
@@ -31,7 +34,11 @@ export interface Returned {
 
 export interface DsnFacts {
   /** `relayed`: handed to a host that sends no reports (RFC 3461 6.2.7.2). */
-  readonly kind: 'failed' | 'delayed' | 'relayed';
+  readonly kind: ReportKind;
+  /** One after the other. */
+  readonly languages: readonly Language[];
+  /** Templates in place of ours. */
+  readonly texts: ReportTexts;
   readonly hostname: string;
   /** Of the report itself. */
   readonly id: string;
@@ -59,58 +66,39 @@ export interface Dsn {
   readonly isEightBit: boolean;
 }
 
-const WORDS: Record<DsnFacts['kind'], { readonly subject: string; readonly what: string }> = {
-  failed: {
-    subject: 'Undelivered mail returned to sender',
-    what:
-      'Your message could not be delivered to the following recipients. ' +
-      'It will not be tried again.',
-  },
-  delayed: {
-    subject: 'Mail is delayed (still being tried)',
-    what:
-      'Your message could not be delivered to the following recipients yet. ' +
-      'It is still being tried; you need not send it again.',
-  },
-  relayed: {
-    subject: 'Mail was handed on',
-    what:
-      'Your message was taken by the mail server of the following recipients. That server sends ' +
-      'no reports of delivery: unless it returns the message to you, you hear no more of it.',
-  },
-};
-
 const MAX_ANSWER = 600;
 const TEXT_WIDTH = 76;
 
 export function buildDsn(facts: DsnFacts): Dsn {
-  const isUtf8 =
-    facts.smtpUtf8 ||
-    [facts.to, ...facts.recipients.map(({ address }) => address)].some(
-      ({ local, domain }) => !isAscii(local) || !isAscii(domain),
-    );
+  // Whose address is in ASCII may have a server without SMTPUTF8: nothing of it is asked for then.
+  const isUtf8 = needsSmtpUtf8(facts.to);
+  const words = facts.languages.map((language) =>
+    reportWords(facts.kind, language, facts.texts, (place) => placeOf(facts, language, place)),
+  );
+  const text = words.map(({ lines: all }) => lines([...all, ''])).join(`${PARTING}\r\n\r\n`);
   const parts = [
-    part('text/plain; charset=utf-8', Buffer.from(textOf(facts))),
+    part('text/plain; charset=utf-8', Buffer.from(text), facts.languages),
     part(
       isUtf8 ? 'message/global-delivery-status' : 'message/delivery-status',
       Buffer.from(statusOf(facts, isUtf8)),
     ),
-    ...(facts.returned === undefined ? [] : [returnedPart(facts.returned, isUtf8)]),
+    ...(facts.returned === undefined ? [] : [returnedPart(facts, facts.returned, isUtf8)]),
   ];
   const isEightBit = isUtf8 || parts.some(hasEightBit);
-  const chunks: Uint8Array[] = [Buffer.from(headerOf(facts, isEightBit))];
+  const subject = words.map((one) => one.subject).join(' / ');
+  const chunks: Uint8Array[] = [Buffer.from(headerOf(facts, subject, isEightBit))];
   for (const bytes of parts) chunks.push(Buffer.from(`\r\n--${facts.boundary}\r\n`), bytes);
   chunks.push(Buffer.from(`\r\n--${facts.boundary}--\r\n`));
   return { bytes: Buffer.concat(chunks), isUtf8, isEightBit };
 }
 
-function headerOf(facts: DsnFacts, isEightBit: boolean): string {
-  const { kind, hostname, id, boundary, at, to } = facts;
+function headerOf(facts: DsnFacts, subject: string, isEightBit: boolean): string {
+  const { hostname, id, boundary, at, to } = facts;
   return lines([
     `Date: ${dateTime(at)}`,
     `From: Mail Delivery System <MAILER-DAEMON@${hostname}>`,
     `To: <${formatAddress(to)}>`,
-    `Subject: ${WORDS[kind].subject}`,
+    `Subject: ${encodeWords(subject)}`,
     `Message-ID: <${id}@${hostname}>`,
     // RFC 3834 5: no machine shall answer it.
     'Auto-Submitted: auto-replied',
@@ -121,20 +109,22 @@ function headerOf(facts: DsnFacts, isEightBit: boolean): string {
   ]);
 }
 
-function textOf({ kind, hostname, recipients, retryUntil }: DsnFacts): string {
-  const until = retryUntil === undefined ? [] : [`It is tried until ${dateTime(retryUntil)}.`, ''];
-  return lines([
-    `This is the mail gateway ${hostname}.`,
-    '',
-    ...wrap(WORDS[kind].what, ''),
-    '',
-    ...until,
-    ...recipients.flatMap(({ address, answer, host }) => {
-      const said = answer === undefined ? 'nobody took it in time' : printable(answer);
-      const whoSaid = host === undefined ? said : `${printable(host)}: ${said}`;
-      return [`<${formatAddress(address)}>`, ...wrap(whoSaid, '    '), ''];
-    }),
-  ]);
+const PARTING = '* * *';
+
+function placeOf(facts: DsnFacts, language: Language, place: Place): readonly string[] {
+  switch (place) {
+    case 'gateway':
+      return [facts.hostname];
+    case 'until':
+      return [facts.retryUntil === undefined ? '-' : dateTime(facts.retryUntil)];
+    case 'recipients':
+      return facts.recipients.flatMap(({ address, answer, host }, index) => {
+        const said = answer === undefined ? NOT_TAKEN[language] : printable(answer);
+        const whoSaid = host === undefined ? said : `${printable(host)}: ${said}`;
+        const gap = index === 0 ? [] : [''];
+        return [...gap, `<${formatAddress(address)}>`, ...wrap(whoSaid, '    ')];
+      });
+  }
 }
 
 /** RFC 3464 2.1: fields about the message, then about each recipient, parted by empty lines. */
@@ -147,10 +137,11 @@ function statusOf(facts: DsnFacts, isUtf8: boolean): string {
   ];
   const perRecipient = recipients.map((recipient) => {
     const { address, orcpt, status, answer, isReply, host, lastAttemptAt } = recipient;
-    const type = isUtf8 && !isAscii(formatAddress(address)) ? 'utf-8' : 'rfc822';
+    const name = formatAddress(address);
+    const final = isAscii(name) ? `rfc822; ${name}` : `utf-8; ${isUtf8 ? name : toXtext(name)}`;
     return [
       ...(orcpt === undefined ? [] : [`Original-Recipient: ${originalRecipient(orcpt, isUtf8)}`]),
-      `Final-Recipient: ${type}; ${formatAddress(address)}`,
+      `Final-Recipient: ${final}`,
       `Action: ${kind}`,
       `Status: ${status}`,
       ...(host === undefined ? [] : [`Remote-MTA: dns; ${ascii(host)}`]),
@@ -164,25 +155,58 @@ function statusOf(facts: DsnFacts, isUtf8: boolean): string {
   return [perMessage, ...perRecipient].map(lines).join('\r\n');
 }
 
-function returnedPart({ kind, bytes }: Returned, isUtf8: boolean): Buffer {
+/** What came with SMTPUTF8 and goes without is wrapped up whole (RFC 6533 6). */
+function returnedPart({ smtpUtf8 }: DsnFacts, { kind, bytes }: Returned, isUtf8: boolean): Buffer {
+  const isGlobal = isUtf8 || smtpUtf8;
   const type = {
-    header: isUtf8 ? 'message/global-headers' : 'text/rfc822-headers',
-    content: isUtf8 ? 'message/global' : 'message/rfc822',
+    header: isGlobal ? 'message/global-headers' : 'text/rfc822-headers',
+    content: isGlobal ? 'message/global' : 'message/rfc822',
   }[kind];
-  return part(type, bytes);
+  if (!isGlobal || isUtf8) return part(type, bytes);
+  const fields = [`Content-Type: ${type}`, 'Content-Transfer-Encoding: base64', ''];
+  const encoded = Buffer.from(bytes)
+    .toString('base64')
+    .replace(/.{76}(?=.)/g, '$&\r\n');
+  return Buffer.from(lines([...fields, encoded]));
 }
 
-function part(type: string, body: Uint8Array): Buffer {
-  const encoding = hasEightBit(body) ? ['Content-Transfer-Encoding: 8bit'] : [];
-  return Buffer.concat([Buffer.from(lines([`Content-Type: ${type}`, ...encoding, ''])), body]);
+function part(type: string, body: Uint8Array, languages?: readonly Language[]): Buffer {
+  const fields = [
+    `Content-Type: ${type}`,
+    ...(languages === undefined ? [] : [`Content-Language: ${languages.join(', ')}`]),
+    ...(hasEightBit(body) ? ['Content-Transfer-Encoding: 8bit'] : []),
+    '',
+  ];
+  return Buffer.concat([Buffer.from(lines(fields)), body]);
 }
 
 /** `type; address`: the address as the sender wrote it (RFC 3461 5.2.1, RFC 6533 3). */
 function originalRecipient(orcpt: string, isUtf8: boolean): string {
   const semicolon = orcpt.indexOf(';');
-  const type = orcpt.slice(0, semicolon);
-  const address = fromXtext(orcpt.slice(semicolon + 1));
-  return `${ascii(type)}; ${isUtf8 ? printable(address) : ascii(address)}`;
+  const type = ascii(orcpt.slice(0, semicolon));
+  const text = orcpt.slice(semicolon + 1);
+  if (type.toLowerCase() !== 'utf-8') {
+    const address = fromXtext(text);
+    return `${type}; ${isUtf8 ? printable(address) : ascii(address)}`;
+  }
+  const address = printable(fromUnicodeXtext(text));
+  return `${type}; ${isUtf8 ? address : toXtext(address)}`;
+}
+
+const MAX_CODE_POINT = 0x10ffff;
+
+/** RFC 6533 3: `\x{F6}` stands for a character; in what is no such thing nothing is changed. */
+function fromUnicodeXtext(text: string): string {
+  return text.replace(/\\x\{([0-9A-F]{2,6})\}/gi, (whole, digits: string) => {
+    const code = Number.parseInt(digits, 16);
+    return code > MAX_CODE_POINT ? whole : String.fromCodePoint(code);
+  });
+}
+
+/** The same the other way, for a status that must be in ASCII. */
+function toXtext(text: string): string {
+  const code = (char: string) => char.codePointAt(0)?.toString(16).toUpperCase() ?? '';
+  return text.replace(/[^\x21-\x7e]|[+=\\]/gu, (char) => `\\x{${code(char).padStart(2, '0')}}`);
 }
 
 /** RFC 3461 4: `+` and two hexadecimal digits stand for a character. */

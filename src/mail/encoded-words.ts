@@ -1,6 +1,6 @@
 /**
- * Reads the encoded words of a header field (RFC 2047) as text, for people and for searching. Strict
- * in nothing: what cannot be read stays as it stands. Bounded by the length of the value it is given.
+ * Encoded words of a header field (RFC 2047), written for our own fields and read as text, for people
+ * and for searching. Reading is strict in nothing: what cannot be read stays as it stands. Bounded by the length of the value it is given.
  */
 const WORD = /=\?([\w.:+-]{1,40})(?:\*[\w-]{1,20})?\?([bq])\?([^?\s]{0,998})\?=/gi;
 /** Spaces between two encoded words are no part of the text (RFC 2047 6.2). */
@@ -29,4 +29,24 @@ function quoted(text: string): Buffer {
       String.fromCharCode(Number.parseInt(code, 16)),
     );
   return Buffer.from(plain, 'latin1');
+}
+
+/** Characters of one word, so that with its frame it has at most 75 (RFC 2047 2). */
+const WORD_BYTES = 45;
+
+/** Text for a field of ours: as it is, or as encoded words on folded lines. */
+export function encodeWords(text: string): string {
+  if (/^[\x20-\x7e]*$/.test(text)) return text;
+  const words: string[] = [];
+  let word = '';
+  for (const char of text) {
+    if (Buffer.byteLength(word + char) > WORD_BYTES) {
+      words.push(word);
+      word = '';
+    }
+    word += char;
+  }
+  return [...words, word]
+    .map((one) => `=?utf-8?B?${Buffer.from(one).toString('base64')}?=`)
+    .join('\r\n ');
 }

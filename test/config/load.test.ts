@@ -105,6 +105,7 @@ test("the contract's example is read as it is meant", async () => {
       minFreeSpaceBytes: 512 * 1024 * 1024,
     },
     reload: 'watch',
+    reports: { failed: {}, delayed: {}, relayed: {} },
     alerts: {
       afterMs: 120_000,
       remindMs: 86_400_000,

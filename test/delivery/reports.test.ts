@@ -26,6 +26,8 @@ function reportingRig(fault?: () => void): SchedulerRig {
       hostname: () => 'mx1.example.net',
       lifetimeMs: () => rig.policy.lifetimeMs,
       hosted: (domain) => (domain === 'own.test' ? domain : undefined),
+      language: () => 'auto',
+      texts: () => ({}),
       wake: (dest) => rig.scheduler.wake(dest),
     }));
   const rig: SchedulerRig = new SchedulerRig({
@@ -143,6 +145,8 @@ test('of a message that was handed on no more than its header comes back', async
     hostname: () => 'mx1.example.net',
     lifetimeMs: () => MINUTE,
     hosted: (domain) => domain,
+    language: () => 'auto',
+    texts: () => ({}),
     wake: () => undefined,
   });
   const content = memoryContent([Buffer.from('Subject: mine\r\n\r\nbody\r\n')]);

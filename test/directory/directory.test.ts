@@ -73,6 +73,7 @@ test('settings that are left out have their defaults', async () => {
     pluginOptions: {},
     caseSensitiveLocalParts: false,
     contact: undefined,
+    reportLanguage: 'auto',
     queue: {},
     quota: { messages: Infinity, bytes: Infinity },
     outgoing: { enabled: false, accounts: [], nullSender: 'accept' },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DsnFacts, ReportedRecipient } from '../../src/mail/dsn.ts';
 import { buildDsn } from '../../src/mail/dsn.ts';
+import { decodeWords } from '../../src/mail/encoded-words.ts';
 
 const AT = Date.UTC(2026, 5, 2, 6, 42, 41);
 
@@ -15,9 +16,13 @@ const RECIPIENT: ReportedRecipient = {
   lastAttemptAt: AT - 1000,
 };
 
+const JOERG = { local: 'jörg', domain: 'kunde.test' };
+
 function facts(changes: Partial<DsnFacts> = {}): DsnFacts {
   return {
     kind: 'failed',
+    languages: ['en'],
+    texts: {},
     hostname: 'mx1.example.net',
     id: '4K7QZ2M9XT.1',
     boundary: 'edge',
@@ -59,6 +64,7 @@ test('a failure report, byte for byte', () => {
       '',
       '--edge',
       'Content-Type: text/plain; charset=utf-8',
+      'Content-Language: en',
       '',
       'This is the mail gateway mx1.example.net.',
       '',
@@ -187,14 +193,18 @@ const FORMS: [
   ],
   [
     'a recipient in UTF-8 (RFC 6533)',
-    { recipients: [{ ...RECIPIENT, address: { local: 'jörg', domain: 'kunde.test' } }] },
+    { to: JOERG, recipients: [{ ...RECIPIENT, address: JOERG }] },
     [/text\/plain/, /message\/global-delivery-status/, /message\/global-headers$/],
     true,
     true,
   ],
   [
     'a message sent with SMTPUTF8',
-    { smtpUtf8: true, returned: { kind: 'content', bytes: Buffer.from('Subject: ü\r\n\r\n') } },
+    {
+      to: JOERG,
+      smtpUtf8: true,
+      returned: { kind: 'content', bytes: Buffer.from('Subject: ü\r\n\r\n') },
+    },
     [/text\/plain/, /message\/global-delivery-status$/, /message\/global\r\n/],
     true,
     true,
@@ -215,13 +225,77 @@ for (const [why, changes, types, isUtf8, isEightBit] of FORMS) {
 }
 
 test('a recipient in UTF-8 is named as such, one in ASCII beside it is not', () => {
-  const recipients = [
-    { ...RECIPIENT, address: { local: 'jörg', domain: 'kunde.test' } },
-    RECIPIENT,
-  ];
-  const { parts } = read(buildDsn(facts({ recipients })).bytes);
+  const recipients = [{ ...RECIPIENT, address: JOERG }, RECIPIENT];
+  const { parts } = read(buildDsn(facts({ recipients, to: JOERG })).bytes);
   assert.match(parts[1]?.body ?? '', /^Final-Recipient: utf-8; jörg@kunde\.test$/m);
   assert.match(parts[1]?.body ?? '', /^Final-Recipient: rfc822; nobody@customer\.test$/m);
+});
+
+test('whose address is in ASCII gets a report that needs no SMTPUTF8 (RFC 6533 3 and 6)', () => {
+  const returned = { kind: 'header', bytes: Buffer.from('Subject: grüße\r\n') } as const;
+  const orcpts: [orcpt: string, original: RegExp][] = [
+    [
+      'utf-8;j\\x{F6}rg+x@kunde.test',
+      /^Original-Recipient: utf-8; j\\x\{F6\}rg\\x\{2B\}x@kunde\.test$/m,
+    ],
+    ['utf-8;jörg@kunde.test', /^Original-Recipient: utf-8; j\\x\{F6\}rg@kunde\.test$/m],
+    ['utf-8;a\\x{D800}\\x{110000}', /^Original-Recipient: utf-8; a/m],
+    ['rfc822;joerg+2Bx@kunde.test', /^Original-Recipient: rfc822; joerg\+x@kunde\.test$/m],
+  ];
+  for (const [orcpt, original] of orcpts) {
+    const recipients = [{ ...RECIPIENT, address: JOERG, orcpt, answer: '550 jörg fehlt' }];
+    const dsn = buildDsn(facts({ recipients, smtpUtf8: true, returned }));
+    const { header, parts } = read(dsn.bytes);
+    const status = parts[1]?.body ?? '';
+    assert.equal(dsn.isUtf8, false);
+    assert.match(header, /^[\x20-\x7e\r\n\t]*$/);
+    assert.match(parts[1]?.type ?? '', /message\/delivery-status$/);
+    assert.match(status, /^[\x20-\x7e\r\n]*$/);
+    assert.match(status, original);
+    assert.match(status, /^Final-Recipient: utf-8; j\\x\{F6\}rg@kunde\.test$/m);
+    assert.match(parts[0]?.body ?? '', /<jörg@kunde\.test>/, 'people read it as it is');
+    assert.match(
+      parts[2]?.type ?? '',
+      /message\/global-headers\r\nContent-Transfer-Encoding: base64/,
+    );
+    assert.equal(Buffer.from(parts[2]?.body ?? '', 'base64').toString(), 'Subject: grüße\r\n');
+  }
+  const { parts } = read(
+    buildDsn(facts({ to: JOERG, recipients: [{ ...RECIPIENT, orcpt: 'utf-8;j\\x{F6}rg@x.test' }] }))
+      .bytes,
+  );
+  assert.match(parts[1]?.body ?? '', /^Original-Recipient: utf-8; jörg@x\.test$/m);
+});
+
+test('in German, in both languages, and in the words of an operator', () => {
+  const german = read(
+    buildDsn(facts({ languages: ['de'], kind: 'delayed', retryUntil: AT })).bytes,
+  );
+  const subject = /^Subject: ((?:[^\r\n]|\r\n )*)/m.exec(german.header)?.[1] ?? '';
+  assert.match(subject, /^=\?utf-8\?B\?/);
+  assert.equal(
+    decodeWords(subject.replaceAll('\r\n ', ' ')),
+    'Ihre Nachricht verspätet sich (es wird weiter versucht)',
+  );
+  assert.match(
+    german.parts[0]?.type ?? '',
+    /Content-Language: de\r\nContent-Transfer-Encoding: 8bit/,
+  );
+  assert.match(german.parts[0]?.body ?? '', /Es wird versucht bis Tue, 02 Jun 2026/);
+  const both = read(buildDsn(facts({ languages: ['en', 'de'] })).bytes);
+  assert.match(
+    both.parts[0]?.body ?? '',
+    /It will not[^]*\r\n\* \* \*\r\n[^]*nicht zugestellt werden/,
+  );
+  const template = 'Subject: Leider nein\n\nAn:\n{recipients}\nGruß, {gateway}\n';
+  const own = read(
+    buildDsn(facts({ languages: ['de'], texts: { failed: { de: template } } })).bytes,
+  );
+  assert.match(own.header, /^Subject: Leider nein\r$/m);
+  assert.equal(
+    own.parts[0]?.body,
+    'An:\r\n<nobody@customer.test>\r\n    mail.customer.test: 550 5.1.1 no such user here\r\nGruß, mx1.example.net\r\n\r\n',
+  );
 });
 
 test('no line is longer than a mail line may be', () => {

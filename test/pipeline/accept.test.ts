@@ -52,6 +52,7 @@ const DOMAIN: Domain = {
   pluginOptions: {},
   caseSensitiveLocalParts: false,
   contact: undefined,
+  reportLanguage: 'auto',
   queue: {},
   outgoing: { enabled: false, accounts: [], nullSender: 'accept' },
   policyGroup: '',

@@ -289,6 +289,7 @@ describe('outbound mail', () => {
     const text = String(report?.content);
     assert.match(text, /^Content-Type: multipart\/report; report-type=delivery-status/m);
     assert.match(text, /^Final-Recipient: rfc822; ?nobody@one\.test/m);
+    assert.match(text, /^Content-Language: en, de\r$/m, 'the mail says nothing of a language');
     assert.match(text, /^Status: 5\.1\.1/m);
     assert.equal(outside.server(0).arrived.length, 1);
     await done(idOf(reply), 'failed');

@@ -17,6 +17,7 @@ export const CUSTOMER_DOMAIN: Domain = {
   pluginOptions: {},
   caseSensitiveLocalParts: false,
   contact: undefined,
+  reportLanguage: 'auto',
   queue: {},
   outgoing: { enabled: false, accounts: [], nullSender: 'accept' },
   policyGroup: 'x',
