@@ -10,6 +10,7 @@ export const ALERT_KINDS = [
   'queue_old',
   'queue_long',
   'disk_low',
+  'store_damaged',
   'scanner_down',
   'ldap_down',
   'held_old',

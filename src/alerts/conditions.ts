@@ -14,6 +14,8 @@ export interface Present {
     readonly hindrances: readonly { readonly since: number; readonly text: string }[];
   }[];
   readonly waiting: number;
+  /** Destinations some of whose messages cannot be found any more. */
+  readonly damaged: readonly { readonly dest: string; readonly since: number }[];
   /** The message that has waited longest for its destination. */
   readonly oldest: { readonly queuedAt: number; readonly dest: string } | undefined;
   /** The message that has waited longest for a person. */
@@ -44,6 +46,7 @@ export function conditionsOf(present: Present, thresholds: Thresholds): Conditio
     ...queueConditions(present, thresholds),
     ...heldConditions(present, thresholds),
     ...diskConditions(present, thresholds),
+    ...damageConditions(present),
     ...scannerConditions(present),
     ...ldapConditions(present),
   ];
@@ -99,6 +102,13 @@ function diskConditions({ now, freeBytes }: Present, { freeSpaceBytes }: Thresho
   if (freeSpaceBytes === null || freeBytes === undefined || freeBytes >= freeSpaceBytes) return [];
   const text = `${Math.floor(freeBytes / MIB)} MiB are free where the mail is stored`;
   return [{ kind: 'disk_low', subject: '', since: now, text }];
+}
+
+function damageConditions({ damaged }: Present): Condition[] {
+  return damaged.map(({ dest, since }) => {
+    const text = `a part of the queue of ${dest} cannot be read: some of its mail waits until the gateway has been stopped and "sluice store repair" was run; all other mail goes on`;
+    return { kind: 'store_damaged', subject: dest, since, text };
+  });
 }
 
 function scannerConditions({ now, scanners }: Present): Condition[] {

@@ -68,6 +68,7 @@ async function status(cli: Cli, json: boolean): Promise<void> {
   const client = await cli.client();
   const row = await client.get('/api/v1/status');
   const isWell =
+    wordsOf(rowOf(row, 'queue'), 'damaged').length === 0 &&
     [...rowsOf(row, 'scanners'), ...rowsOf(row, 'ldap')].every(({ up }) => up === true) &&
     rowOf(row, 'config')['stale'] !== true;
   cli.exit(row['ready'] !== true ? EXIT.failed : isWell ? EXIT.done : EXIT.nothing);
@@ -96,6 +97,7 @@ function statusParts(row: Row): readonly string[] {
     `queue ${textOf(queue, 'messages')}${oldest === undefined ? '' : ` (oldest ${hours(oldest)})`}`,
     ...(held > 0 ? [`held ${held}`] : []),
     ...(quarantine > 0 ? [`quarantine ${quarantine}`] : []),
+    ...damagedQueues(queue),
     ...downDestinations(row),
     ...hinderingDestinations(row),
     ...(scanners.length > 0 ? [`scanners ${scanners.join(' ')}`] : []),
@@ -117,6 +119,14 @@ function linesOf(parts: readonly string[], columns = Infinity): string {
     } else line = longer;
   }
   return `${text}${line}\n`;
+}
+
+/** `queue damaged on disk: example.org (sluice store repair)` */
+function damagedQueues(queue: Row): string[] {
+  const damaged = wordsOf(queue, 'damaged');
+  return damaged.length === 0
+    ? []
+    : [`queue damaged on disk: ${damaged.join(', ')} (sluice store repair)`];
 }
 
 /** `destinations down: 192.0.2.10:25 for 5m, ... and 3 more` */

@@ -71,7 +71,8 @@ function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiD
     // A store that failed must not hide the status.
     const oldestAt = await gateway.queue.oldest().catch(() => undefined);
     const quarantined = gateway.quarantine.totals().messages;
-    const queue = { ...gateway.queue.spool.totals(), quarantined, oldestAt };
+    const damaged = gateway.queue.spool.damagedDests().map(({ dest }) => dest);
+    const queue = { ...gateway.queue.spool.totals(), quarantined, oldestAt, damaged };
     return rows.statusRow(gateway.status(), queue, gateway.destinations(), clock.now());
   });
   server.get('/api/v1/domains', (_request, reply) =>

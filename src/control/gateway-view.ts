@@ -250,7 +250,7 @@ export interface QueueView {
   oldest(): Promise<number | undefined>;
   readonly spool: Pick<
     SpoolStore,
-    'scan' | 'get' | 'damaged' | 'totals' | 'readContent' | 'administer'
+    'scan' | 'get' | 'damaged' | 'damagedDests' | 'totals' | 'readContent' | 'administer'
   >;
   /** There is new work for a domain's destination. */
   wake(dest: string): void;

@@ -101,6 +101,7 @@ export function statusRow(
     bytes: number;
     quarantined: number;
     oldestAt: number | undefined;
+    damaged: readonly string[];
   },
   destinations: readonly DestinationView[],
   now: number,
@@ -126,6 +127,7 @@ export function statusRow(
       quarantine: queue.quarantined,
       bytes: queue.bytes,
       ...(queue.oldestAt !== undefined && { oldest: seconds(now - queue.oldestAt) }),
+      ...(queue.damaged.length > 0 && { damaged: queue.damaged }),
     },
     scanners: status.scanners,
     ldap: status.ldap.map(({ name, domains, down }) => ({

@@ -152,6 +152,9 @@ export class Watches {
         };
       }),
       waiting: store.spool.totals().queued,
+      damaged: store.spool
+        .damagedDests()
+        .map(({ dest, since }) => ({ dest: laneName(dest), since })),
       oldest: oldest && { queuedAt: oldest.queuedAt, dest: laneName(oldest.dest) },
       oldestHeld: this.#heldMail.oldest(),
       freeBytes: freeBytes(folder),

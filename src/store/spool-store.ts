@@ -45,6 +45,12 @@ export interface DestinationBacklog {
   readonly nextDueAt: number;
 }
 
+export interface DamagedDest {
+  readonly dest: string;
+  /** When it was found. */
+  readonly since: number;
+}
+
 export interface SpoolTotals {
   readonly queued: number;
   readonly held: number;
@@ -122,6 +128,11 @@ export interface SpoolStore {
    * a scan of all none is missing here. They are not delivered; `remove` is all that can be done.
    */
   damaged(): string[];
+  /**
+   * Destinations of whose order of waiting messages a part was found unreadable in this run: some of
+   * their messages are not claimed until the store has been repaired, all others are.
+   */
+  damagedDests(): DamagedDest[];
   /**
    * Holds a destination: from when it resolves, and over restarts, claims skip it, early ones too.
    * What is leased already goes on. A later hold of the same destination replaces it. Rejects with

@@ -121,7 +121,10 @@ test('domains and destinations are listed and shown', async (t) => {
   );
   const row = JSON.parse((await run('destination list --json')).out) as Record<string, unknown>;
   assert.deepEqual([row['kind'], row['state'], row['waiting']], ['destination', 'down', 12]);
+  gateway.damagedDests = [{ dest: 'example.org', since: 0 }];
   const status = await run('status');
+  assert.match(status.out, /queue damaged on disk: example\.org \(sluice store repair\)/);
+  assert.equal(status.code, 1);
   assert.match(status.out, / {2}destinations down: 192\.0\.2\.10:25 for 5m {2}/);
   assert.match(status.out, / {2}destinations to look at: 192\.0\.2\.10:25 \(limits\) {2}/);
 });

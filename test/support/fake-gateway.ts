@@ -47,6 +47,7 @@ export class FakeGateway {
   listeners = [{ name: 'mx', address: '127.0.0.1', port: 2525, sessions: 2 }];
   /** Of destinations that are down, by domain. */
   outages: Record<string, Outage> = {};
+  damagedDests: { dest: string; since: number }[] = [];
   /** Set to make every look into the queue fail. */
   storeFault: Error | undefined;
   onStop: () => void = () => undefined;
@@ -119,6 +120,7 @@ export class FakeGateway {
           return find(id);
         },
         damaged: () => [],
+        damagedDests: () => this.damagedDests,
         totals: () => {
           const held = this.messages.filter(({ entry }) => entry.hold !== undefined).length;
           const bytes = this.messages.reduce((sum, { entry }) => sum + entry.sizeBytes, 0);

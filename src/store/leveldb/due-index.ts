@@ -5,15 +5,19 @@
  */
 import type { Database } from './database.ts';
 import { DueWindow, LOAD_PLACES } from './due-window.ts';
-import { dueKey, duePrefix, endOf, parseDueKey } from './keys.ts';
+import { readDue } from './due-reading.ts';
+import { duePrefix, endOf, parseDueKey } from './keys.ts';
 import type { Place } from './keys.ts';
 
 export class DueIndex {
   readonly #database: Database;
+  readonly #onDamage: (dest: string) => void;
   readonly #windows = new Map<string, DueWindow>();
 
-  constructor(database: Database) {
+  /** `onDamage` hears of a destination of whose index a part cannot be read. */
+  constructor(database: Database, onDamage: (dest: string) => void = () => undefined) {
     this.#database = database;
+    this.#onDamage = onDamage;
   }
 
   /** Finds who has waiting messages, by one seek each; `countOf` knows how many. */
@@ -97,21 +101,9 @@ export class DueIndex {
     const window = this.#windows.get(dest);
     const horizon = window?.wantsLoad(dueAt);
     if (window === undefined || horizon === undefined) return;
-    const range = {
-      gte: dueKey(dest, horizon),
-      lt: endOf(duePrefix(dest)),
-      limit: LOAD_PLACES,
-    };
-    const places: Place[] = [];
-    let keys = 0;
-    for await (const page of this.#database.keys(range)) {
-      keys += page.length;
-      for (const key of page) {
-        const place = parseDueKey(key);
-        if (place !== undefined) places.push({ dueAt: place.dueAt, id: place.id });
-      }
-    }
-    window.load(places, keys === LOAD_PLACES);
+    const { places, isCut, isDamaged } = await readDue(this.#database, dest, horizon, LOAD_PLACES);
+    if (isDamaged) this.#onDamage(dest);
+    window.load(places, isCut);
   }
 }
 

@@ -25,7 +25,7 @@ export const TALLIED_KEY = 's!tallied';
 export const PROOF_KEY = 's!proof';
 
 const DUE_DIGITS = 14;
-const MAX_DUE = 10 ** DUE_DIGITS - 1;
+export const MAX_DUE = 10 ** DUE_DIGITS - 1;
 const PART_DIGITS = 6;
 const ID = /^[\w.-]{1,64}$/;
 

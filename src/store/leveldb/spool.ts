@@ -15,6 +15,7 @@ import type { DestinationHold } from '../destination-hold.ts';
 import type {
   AdminStep,
   ClaimOptions,
+  DamagedDest,
   DestinationBacklog,
   Held,
   Lease,
@@ -63,6 +64,8 @@ export interface LevelSpoolOptions {
 export class LevelSpool implements SpoolStore {
   readonly #database: GuardedDatabase;
   readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #damagedDests = new Map<string, number>();
   readonly #pump: GroupCommit;
   readonly #files: ContentFiles;
   readonly #contents: StoredContents;
@@ -81,6 +84,7 @@ export class LevelSpool implements SpoolStore {
     const { database, clock, log } = options;
     this.#database = database;
     this.#clock = clock;
+    this.#log = log;
     this.#pump = new GroupCommit(database, { sync: true });
     const arrived = (standing: Standing) => this.#schedule.committed(standing);
     this.#compaction = new Compaction({ ...options, liveBytes: () => this.totals().bytes });
@@ -101,7 +105,7 @@ export class LevelSpool implements SpoolStore {
       if (this.#damaged.note(id)) log.emit('store.error', { id, msg });
     });
     this.#holds = new DestinationHolds(clock, this.#pump);
-    this.#schedule = new Schedule(clock, new DueIndex(database), 0);
+    this.#schedule = new Schedule(clock, this.#dueIndex(), 0);
     const parts = {
       database,
       clock,
@@ -118,7 +122,7 @@ export class LevelSpool implements SpoolStore {
   }
 
   async start(): Promise<void> {
-    const due = new DueIndex(this.#database);
+    const due = this.#dueIndex();
     await this.#files.open();
     const epoch = await openSpool(this.#database, due, this.#tallies);
     this.#schedule = new Schedule(this.#clock, due, epoch);
@@ -240,6 +244,20 @@ export class LevelSpool implements SpoolStore {
 
   damaged(): string[] {
     return this.#damaged.list();
+  }
+
+  damagedDests(): DamagedDest[] {
+    return [...this.#damagedDests].map(([dest, since]) => ({ dest, since }));
+  }
+
+  #dueIndex(): DueIndex {
+    return new DueIndex(this.#database, (dest) => {
+      if (this.#damagedDests.has(dest)) return;
+      this.#damagedDests.set(dest, this.#clock.now());
+      const msg =
+        'a part of the index cannot be read: some messages wait until "sluice store repair"';
+      this.#log.emit('store.error', { dest, msg });
+    });
   }
 
   backlog(): DestinationBacklog[] {

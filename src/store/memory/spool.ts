@@ -15,6 +15,7 @@ import type { DestinationHold } from '../destination-hold.ts';
 import type {
   AdminStep,
   ClaimOptions,
+  DamagedDest,
   DestinationBacklog,
   Held,
   Lease,
@@ -207,6 +208,10 @@ export class MemorySpool implements SpoolStore {
   }
 
   damaged(): string[] {
+    return [];
+  }
+
+  damagedDests(): DamagedDest[] {
     return [];
   }
 
