@@ -94,7 +94,7 @@ function heldConditions({ now, oldestHeld }: Present, { heldAgeMs }: Thresholds)
   if (heldAgeMs === null || oldestHeld === undefined) return [];
   const { at, count } = oldestHeld;
   if (now - at < heldAgeMs) return [];
-  const text = `${count} messages are held for a person to decide, the first since ${hours(now - at)}: sluice queue list --state hold`;
+  const text = `${count} messages are held for a person to decide, the first for ${hours(now - at)}: sluice queue list --state hold`;
   return [{ kind: 'held_old', subject: '', since: at + heldAgeMs, text }];
 }
 

@@ -1,19 +1,18 @@
 /**
  * `sluice account list|hash`: who may send for which customer, as the files say, and hashes of
- * passwords for those files. A password comes from standard input, or is made here and shown once;
+ * passwords for those files. While the files have errors the running gateway is asked what is in force. A password comes from standard input, or is made here and shown once;
  * it is never an argument, for others can see those. Needs no running gateway.
  */
 import type { Command } from 'commander';
 import { randomToken } from '../base/ids.ts';
 import { formatPasswordHash, hashPassword } from '../base/password-hash.ts';
 import type { Row } from '../control/rows.ts';
-import type { Account } from '../directory/account.ts';
-import type { Domain } from '../directory/domain.ts';
+import { listedAccounts } from '../directory/account.ts';
 import { loadGatewayConfig } from '../directory/load.ts';
 import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
 import type { ListingOptions } from './listing.ts';
-import { printListing, withListingOptions } from './listing.ts';
+import { only, printListing, withListingOptions } from './listing.ts';
 import { textOf } from './row-reader.ts';
 import type { Column } from './table.ts';
 
@@ -38,7 +37,7 @@ export function addAccount(program: Command, cli: Cli): void {
   withListingOptions(account.command('list').description('all of them, as the files say'))
     .argument('[domain]', 'of this domain only')
     .action(async (name: string | undefined, options: ListingOptions) => {
-      await printListing(cli, COLUMNS, accountRows(cli.configFile(), name), options);
+      await printListing(cli, COLUMNS, accountRows(cli, name), options);
     });
   account
     .command('hash')
@@ -55,21 +54,34 @@ export function addAccount(program: Command, cli: Cli): void {
     });
 }
 
-async function* accountRows(configFile: string, name: string | undefined): AsyncGenerator<Row> {
-  const loaded = await loadGatewayConfig(configFile);
-  if (!loaded.ok) throw new CliFault(EXIT.config, 'the configuration has errors: sluice check');
+async function* accountRows(cli: Cli, name: string | undefined): AsyncGenerator<Row> {
+  const loaded = await loadGatewayConfig(cli.configFile());
+  if (!loaded.ok) {
+    yield* only(
+      runningRows(cli),
+      (row) => name === undefined || row['domain'] === name.toLowerCase(),
+    );
+    return;
+  }
   const { directory } = loaded;
-  const only = name === undefined ? undefined : directory.find(name);
-  if (name !== undefined && only === undefined) {
+  const wanted = name === undefined ? undefined : directory.find(name);
+  if (name !== undefined && wanted === undefined) {
     throw new CliFault(EXIT.nothing, `${name} is not served here`);
   }
-  for (const domain of only === undefined ? directory.domains : [only]) {
-    for (const account of domain.outgoing.accounts) yield rowOf(account, domain);
-  }
+  const domains = wanted === undefined ? directory.domains : [wanted];
+  for (const account of listedAccounts(domains)) yield { v: 1, kind: 'account', ...account };
 }
 
-function rowOf({ name, by }: Account, { name: domain, outgoing, file }: Domain): Row {
-  const cannotLogIn = by.kind !== 'address' && by.password === undefined;
-  const state = !outgoing.enabled ? 'off' : cannotLogIn ? 'no password' : 'active';
-  return { v: 1, kind: 'account', name, by: by.kind, domain, state, file };
+/** What is in force goes on while the files have errors, and is what somebody must see then. */
+async function* runningRows(cli: Cli): AsyncGenerator<Row> {
+  const client = await cli.client();
+  try {
+    await client.get('/api/v1/status');
+  } catch {
+    throw new CliFault(EXIT.config, 'the configuration has errors: sluice check');
+  }
+  const text =
+    'the files have errors (sluice check); this is what the running gateway has in force';
+  cli.terminal.err(`sluice: note: ${text}\n`);
+  yield* client.rows('/api/v1/accounts');
 }

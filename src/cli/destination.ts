@@ -164,11 +164,11 @@ function factLines(row: Row, now: number): string[] {
   return facts.map(([name, value]) => `${name.padEnd(12)} ${value}`);
 }
 
-/** `since 3d: greylists this gateway: ...; what to do (last: 450 4.2.0 Greylisted)` */
+/** `for 3d: greylists this gateway: ...; what to do (last: 450 4.2.0 Greylisted)` */
 function habitText(seen: Row, now: number): string {
   const domain = textOf(seen, 'domain');
   const evidence = textOf(seen, 'evidence');
-  const whose = domain === '' ? `since ${sinceText(now, timeOf(seen, 'since'))}` : domain;
+  const whose = domain === '' ? `for ${sinceText(now, timeOf(seen, 'since'))}` : domain;
   return `${whose}: ${textOf(seen, 'advice')}${evidence === '' ? '' : ` (last: ${evidence})`}`;
 }
 

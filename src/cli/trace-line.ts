@@ -48,13 +48,14 @@ const WORDING: Readonly<Record<string, Wording>> = {
   'msg.in': (row) => {
     const size = numberOf(row, 'size');
     const reply = textOf(row, 'code') === '' ? '' : replyText({ ...row, rip: '', rhost: '' });
-    const facts = [size === undefined ? '' : sizeText(size), took(row)].filter(Boolean).join(', ');
+    const facts = [size === undefined ? '' : `size ${sizeText(size)}`, took(row)];
+    const labelled = facts.filter(Boolean).join(', ');
     return [
       textOf(row, 'res'),
       `<${textOf(row, 'from')}> > ${textOf(row, 'to') || '-'}`,
       textOf(row, 'why'),
       reply,
-      facts === '' ? '' : `(${facts})`,
+      labelled === '' ? '' : `(${labelled})`,
     ];
   },
   'rcpt.sent': attempt('delivered'),
@@ -62,9 +63,28 @@ const WORDING: Readonly<Record<string, Wording>> = {
   'rcpt.fail': attempt('failed'),
   'rcpt.hold': attempt('held'),
   'rcpt.expire': attempt('expired'),
+  'queue.retry': stepBy('retried'),
+  'queue.hold': stepBy('held'),
+  'queue.release': stepBy('released'),
+  'queue.delete': stepBy('deleted'),
+  'queue.requeue': stepBy('requeued'),
+  'quar.add': (row) => ['quarantine', `because of ${textOf(row, 'why')}:`, textOf(row, 'text')],
+  'quar.release': stepBy('released', 'from the quarantine'),
+  'quar.delete': stepBy('deleted', 'from the quarantine'),
+  'quar.expire': () => ['deleted', 'from the quarantine: nobody released it in time'],
+  'msg.part': (row) => [
+    'parted',
+    wordsOf(row, 'to').join(', ') || textOf(row, 'to'),
+    `as ${textOf(row, 'id')}`,
+  ],
   'msg.done': (row) => {
     const delay = numberOf(row, 'delay');
-    return ['done', textOf(row, 'res'), delay === undefined ? '' : `after ${delay} s`];
+    const tries = numberOf(row, 'tries') ?? 0;
+    const often = tries > 1 ? `, ${tries} attempts` : '';
+    return [
+      'done',
+      `${textOf(row, 'res')}${delay === undefined ? '' : ` after ${delay} s`}${often}`,
+    ];
   },
 };
 
@@ -132,7 +152,18 @@ function attempt(word: string): Wording {
   };
 }
 
+/** `deleted     by root: looks forged` */
+function stepBy(word: string, where = ''): Wording {
+  return (row) => {
+    const who = `by ${textOf(row, 'who')}`;
+    const via = textOf(row, 'via');
+    const to = textOf(row, 'to') || via;
+    const text = textOf(row, 'text');
+    return [word, where, to === '' ? who : `${who}, to ${to}`, text === '' ? '' : `(${text})`];
+  };
+}
+
 function took(row: Row): string {
   const ms = numberOf(row, 'ms');
-  return ms === undefined ? '' : `${Math.round(ms)} ms`;
+  return ms === undefined ? '' : `took ${Math.round(ms)} ms`;
 }

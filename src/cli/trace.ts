@@ -191,7 +191,10 @@ function recipientsText(row: Row): string {
 function resultText(row: Row): string {
   const counts = Object.entries(rowOf(row, 'outcomes'));
   const each = counts.map(([outcome, count]) => `${String(count)} ${outcome}`).join(', ');
-  return joined(textOf(row, 'result'), textOf(row, 'why'), each === '' ? '' : `(${each})`);
+  const result = textOf(row, 'result');
+  // Who deleted it, not what kept it before, is the reason: the time line says that.
+  const why = result.endsWith('/deleted') ? '' : textOf(row, 'why');
+  return joined(result, why, each === '' ? '' : `(${each})`);
 }
 
 /** `06-02 06:42:41` in local time. */

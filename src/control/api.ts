@@ -78,6 +78,13 @@ function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiD
   server.get('/api/v1/domains', (_request, reply) =>
     sendList(log, reply, gateway.domains().map(rows.domainRow)),
   );
+  server.get('/api/v1/accounts', (_request, reply) =>
+    sendList(
+      log,
+      reply,
+      gateway.accounts().map((account): Row => ({ v: 1, kind: 'account', ...account })),
+    ),
+  );
   server.get('/api/v1/plugins', (_request, reply) =>
     sendList(log, reply, gateway.plugins().map(rows.pluginRow)),
   );

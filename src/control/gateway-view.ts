@@ -17,6 +17,8 @@ export interface GatewayView {
   checks(): readonly HealthCheck[];
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   domains(): readonly DomainView[];
+  /** Who may send for them. */
+  accounts(): readonly AccountView[];
   /** The filters in force, in the order of the configuration. */
   plugins(): readonly PluginView[];
   destinations(): readonly DestinationView[];
@@ -102,6 +104,8 @@ export interface HealthCheck {
   readonly required: boolean;
   readonly text: string;
 }
+
+export type AccountView = Readonly<Record<'name' | 'by' | 'domain' | 'state' | 'file', string>>;
 
 export interface DomainView {
   readonly name: string;

@@ -4,6 +4,7 @@
  * the sender: with a forged sender that would be backscatter.
  */
 import type { Log } from '../base/log.ts';
+import { pathText } from '../mail/address.ts';
 import type { Clock } from '../base/clock.ts';
 import type { OtherHost } from '../mail/redirection.ts';
 import { homeLane, redirected, redirectionOf } from '../mail/redirection.ts';
@@ -99,6 +100,8 @@ export class QueueActions {
         this.#log.emit('msg.done', {
           sid: sessionOf(id),
           id,
+          from: pathText(entry.reversePath),
+          size: entry.sizeBytes,
           res: 'deleted',
           delay,
           tries: entry.attempts,

@@ -1,6 +1,6 @@
 /** The ledger lines of delivery: one for each recipient and attempt, one when a message is done. */
 import type { EventName, Log } from '../base/log.ts';
-import { formatAddress } from '../mail/address.ts';
+import { formatAddress, pathText } from '../mail/address.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { replyText } from '../mail/outcome.ts';
 import { homeLane, redirectionOf } from '../mail/redirection.ts';
@@ -12,7 +12,10 @@ import type { DeliveryReport } from './courier.ts';
 import type { Settlement, Tried } from './settlement.ts';
 
 /** What of a message its lines speak of; one that was never in the spool has it as well. */
-export type LoggedMessage = Pick<SpoolEntry, 'id' | 'dest' | 'queuedAt' | 'attempts'> &
+export type LoggedMessage = Pick<
+  SpoolEntry,
+  'id' | 'dest' | 'queuedAt' | 'attempts' | 'reversePath' | 'sizeBytes'
+> &
   Partial<Pick<SpoolEntry, 'maybeDelivered'>>;
 
 export interface AttemptLines {
@@ -57,13 +60,21 @@ export function logAttempt(log: Log, lines: AttemptLines): void {
         const next = nextDueAt === undefined ? undefined : new Date(nextDueAt).toISOString();
         const why = outcome.reply === undefined ? 'dest_down' : whose(outcome.reply);
         const maybe = outcome.maybeDelivered;
-        log.emit('rcpt.defer', { ...fields, ...replyFields(outcome), why, maybe, next });
+        log.emit('rcpt.defer', {
+          ...fields,
+          ...mailFields(entry),
+          ...replyFields(outcome),
+          why,
+          maybe,
+          next,
+        });
         break;
       }
       case 'failed': {
         const dsn = isReported(recipient) ? 'sent' : 'none';
         log.emit('rcpt.fail', {
           ...fields,
+          ...mailFields(entry),
           ...replyFields(outcome),
           why: whose(outcome.reply),
           dsn,
@@ -105,7 +116,7 @@ export function logDone(
   now: number,
 ): void {
   const delay = secondsSince(entry.queuedAt, now);
-  log.emit('msg.done', { ...idFields(entry), res, delay, tries });
+  log.emit('msg.done', { ...idFields(entry), ...mailFields(entry), res, delay, tries });
 }
 
 function logGivenUp(
@@ -122,6 +133,7 @@ function logGivenUp(
     const text = last?.text ?? fields.text;
     log.emit(evt, {
       ...idFields(entry),
+      ...mailFields(entry),
       to,
       dest: domainOfLane(homeLane(entry.dest)),
       ...fields,
@@ -133,6 +145,14 @@ function logGivenUp(
 
 function idFields({ id }: Pick<SpoolEntry, 'id'>): { readonly id: string; readonly sid: string } {
   return { id, sid: id.slice(0, id.indexOf('.')) };
+}
+
+/** What whoever did not see it come must know: it may have come days ago. */
+export function mailFields({
+  reversePath,
+  sizeBytes,
+}: Pick<SpoolEntry, 'reversePath' | 'sizeBytes'>) {
+  return { from: pathText(reversePath), size: sizeBytes };
 }
 
 function replyFields(outcome: Outcome) {

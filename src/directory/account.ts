@@ -32,6 +32,26 @@ export interface Accounts {
   byLogin(user: string): Account | undefined;
 }
 
+/** As it is listed for people. */
+export interface ListedAccount {
+  readonly name: string;
+  readonly by: 'address' | 'user' | 'domain';
+  readonly domain: string;
+  /** `off`: outgoing mail of its domain is not enabled. */
+  readonly state: 'active' | 'off' | 'no password';
+  readonly file: string;
+}
+
+export function listedAccounts(domains: readonly Domain[]): ListedAccount[] {
+  return domains.flatMap(({ name: domain, outgoing, file }) =>
+    outgoing.accounts.map(({ name, by }) => {
+      const cannotLogIn = by.kind !== 'address' && by.password === undefined;
+      const state = !outgoing.enabled ? 'off' : cannotLogIn ? 'no password' : 'active';
+      return { name, by: by.kind, domain, state, file };
+    }),
+  );
+}
+
 export function createAccounts(domains: readonly Domain[]): Accounts {
   const networks = new NetworkMap<Account>();
   const logins = new Map<string, Account>();

@@ -20,6 +20,7 @@ import type { LiveFeed } from '../control/live-feed.ts';
 import type { QuarantineView } from '../control/quarantine-view.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
 import { isOwn } from '../directory/destination.ts';
+import { listedAccounts } from '../directory/account.ts';
 import type { Domain } from '../directory/domain.ts';
 import type { LdapRecipients } from '../directory/ldap/recipients.ts';
 import type { Generation } from '../pipeline/generation.ts';
@@ -80,6 +81,7 @@ export function controlView(parts: ViewedParts): GatewayView {
       text: await parts.metrics.text(),
     }),
     domains: () => parts.generation().directory.domains.map((domain) => domainView(domain)),
+    accounts: () => listedAccounts(parts.generation().directory.domains),
     plugins: () => pluginViews(parts.generation().filters.plugins, parts.scanners()),
     destinations: () => destinationViews(parts.destinations),
     destination: (domain) => destinationDetail(parts.destinations, domain),

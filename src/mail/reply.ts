@@ -181,10 +181,21 @@ export const replies = {
   /** RFC 8689 6. */
   requireTlsUnmet: (): Reply =>
     named(550, '5.7.30', 'Destination does not offer REQUIRETLS over verified TLS', 'tls'),
-  senderNotOfAccount: (): Reply =>
-    named(550, '5.7.1', 'Sender address is not of a domain of this account', 'sender'),
-  nullSenderRefused: (): Reply =>
-    named(550, '5.7.1', 'This account may not send with the null reverse-path', 'sender'),
+  /** The client is told what it was taken for: it may not know that its address is an account. */
+  senderNotOfAccount: (account: string, domain: string): Reply =>
+    named(
+      550,
+      '5.7.1',
+      `Client is account ${account} of ${domain}: sender address must be of its domains`,
+      'sender',
+    ),
+  nullSenderRefused: (account: string, domain: string): Reply =>
+    named(
+      550,
+      '5.7.1',
+      `Client is account ${account} of ${domain}, which may not send with the null reverse-path`,
+      'sender',
+    ),
   noSuchDomain: (): Reply => named(550, '5.1.2', 'Domain of the recipient does not exist', 'dns'),
   nullMx: (): Reply => named(556, '5.1.10', 'Domain of the recipient takes no mail', 'dns'),
   noMailHost: (): Reply =>

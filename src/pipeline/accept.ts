@@ -257,7 +257,14 @@ export class Accept {
   #record(message: JudgedMessage, report: DeliveryReport, outcomes: readonly Outcome[]): void {
     const { log, lessons, clock } = this.#deps;
     const { id, way, hosted, envelope, arrivedAt } = message;
-    const entry = { id, dest: way.lane, queuedAt: arrivedAt, attempts: 0 };
+    const entry = {
+      id,
+      dest: way.lane,
+      queuedAt: arrivedAt,
+      attempts: 0,
+      reversePath: envelope.reversePath,
+      sizeBytes: message.content.sizeBytes,
+    };
     const now = clock.now();
     const tried = envelope.recipients.map((recipient, index) => ({
       recipient,

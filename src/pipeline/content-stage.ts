@@ -176,6 +176,8 @@ export class ContentStage implements ContentSink {
     score: number | undefined,
   ): Promise<Reply> {
     const transaction = this.#transaction;
+    // From here on the size that queue, deliveries and log speak of: our own fields belong to it.
+    transaction.note({ size: content.sizeBytes });
     const { accept } = this.#deps;
     let acceptance: Acceptance;
     if (judgement.kind === 'discard') acceptance = accept.discard(transaction.id, judgement.reason);

@@ -90,8 +90,10 @@ export class Stages implements Conversation {
     const sender = account && checkSender(generation.directory, account, reversePath);
     if (sender !== undefined && sender.kind !== 'allowed') {
       const isForeign = sender.kind === 'foreign';
-      const reply = isForeign ? replies.senderNotOfAccount() : replies.nullSenderRefused();
-      const whose = { dir: 'out', acct: account?.name, from: pathText(reversePath) };
+      const { name = '', domain = '' } = account ?? {};
+      const refusal = isForeign ? replies.senderNotOfAccount : replies.nullSenderRefused;
+      const reply = refusal(name, domain);
+      const whose = { dir: 'out', acct: name, from: pathText(reversePath) };
       return this.#refuse('smtp.reject.mail', reply, whose);
     }
     this.#transactions += 1;

@@ -9,7 +9,7 @@ import type { Clock } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Address } from '../mail/address.ts';
-import { formatAddress } from '../mail/address.ts';
+import { formatAddress, pathText } from '../mail/address.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import { isQuarantined } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
@@ -210,7 +210,9 @@ export class Quarantine {
   #done(entry: SpoolEntry, res: 'deleted'): void {
     const { id, attempts } = entry;
     const delay = this.#age(entry);
-    this.#options.log.emit('msg.done', { id, sid: sidOf(id), res, delay, tries: attempts });
+    const mail = { from: pathText(entry.reversePath), size: entry.sizeBytes };
+    const { log } = this.#options;
+    log.emit('msg.done', { id, sid: sidOf(id), ...mail, res, delay, tries: attempts });
   }
 
   #age({ queuedAt }: SpoolEntry): number {

@@ -59,8 +59,12 @@ test('a socket that may not be opened: 77', async (t) => {
 test('usage: 64, and what belongs to a later version is told apart', async () => {
   for (const [line, pattern] of [
     ['', /Usage: sluice/],
-    ['nosuch', /unknown command 'nosuch'/],
-    ['queue nosuch', /unknown command 'nosuch'/],
+    ['nosuch', /unknown command "nosuch"; there is start, /],
+    ['queue nosuch', /unknown command "queue nosuch"; there is queue list, /],
+    ['queue lst', /unknown command "queue lst"; did you mean "queue list"\?/],
+    ['help nosuch', /unknown command "nosuch"; there is start, /],
+    ['help queu lst', /unknown command "queue lst"; did you mean "queue list"\?/],
+    ['help identity', /"identity" is not in this version/],
     ['queue list --colour', /unknown option '--colour'/],
     ['account lock anna', /"account lock" is not in this version/],
     ['identity list', /"identity" is not in this version/],
@@ -70,7 +74,9 @@ test('usage: 64, and what belongs to a later version is told apart', async () =>
     assert.equal(code, 64, line);
     assert.match(err, pattern);
   }
-  assert.equal((await runCommand(['--help'])).code, 0);
+  for (const line of ['--help', 'help', 'help queue', 'help queue list'])
+    assert.equal((await runCommand(line.split(' '))).code, 0, line);
+  assert.match((await runCommand(['help', 'que', 'li'])).out, /^Usage: sluice queue list /);
   assert.match((await runCommand(['--version'])).out, /^\d+\.\d+\.\d+\n$/);
 });
 
@@ -117,6 +123,24 @@ test('the socket is found through the configuration, a broken one too', async (t
   const none = await runCommand(['queue', 'count'], { env, cwd: folder });
   assert.equal(none.code, 78);
   assert.match(none.err, /no configuration at .*config\/sluice\.yaml; name it with -c FILE/);
+});
+
+test('accounts are those in force while the files have errors', async (t) => {
+  const folder = tempFolder(t);
+  const data = join(folder, 'data');
+  mkdirSync(data);
+  const { gateway } = await running(t, data);
+  const file = '/etc/sluice/domains/a.test.yaml';
+  gateway.accounts = [
+    { name: '192.0.2.1/32', by: 'address', domain: 'a.test', state: 'active', file },
+  ];
+  const config = join(folder, 'sluice.yaml');
+  writeFileSync(config, 'hostname: mx.a.test\nlistenerz: []\n');
+  const env = { SLUICE_SOCKET: '', SLUICE_CONFIG: config };
+  const ran = await runCommand(['account', 'list', 'A.test', '-H', '-o', 'account'], { env });
+  assert.deepEqual([ran.code, ran.out], [0, '192.0.2.1/32\n'], ran.err);
+  assert.match(ran.err, /^sluice: note: the files have errors \(sluice check\); this is what the /);
+  assert.equal((await runCommand(['account', 'list', 'b.test'], { env })).code, 1);
 });
 
 test('ids come from standard input with -', async (t) => {

@@ -175,7 +175,7 @@ test('a destination is shown with its history, answers and pace', async (t) => {
   assert.match(out, /^held {9}example\.net by root for 2h more: new disk$/m);
   assert.match(out, /^next probe {3}2[45]s$/m);
   assert.match(out, /^warning {6}example\.org: mend it$/m);
-  assert.match(out, /^warning {6}since 1m: exempt us \(last: 450 wait\)$/m);
+  assert.match(out, /^warning {6}for 1m: exempt us \(last: 450 wait\)$/m);
   assert.match(out, /^waiting {6}12 \(example\.org 10, example\.net 2\)$/m);
   assert.match(out, /^connections {2}2 at work, 1 kept, 0 wait for one; at most 20$/m);
   assert.match(out, /^pace {9}2 from the queue now, at most 4$/m);
@@ -270,8 +270,8 @@ test('trace: a table by address, a time line by id', async (t) => {
       'connect     203.0.113.9:51514 → mx',
       'tls         TLSv1.3 AES',
       'verify      <anna@example.org> known (memory)',
-      'scan        clamav clean 38 ms',
-      'accept      <a@b.example> > anna@example.org (12K)',
+      'scan        clamav clean took 38 ms',
+      'accept      <a@b.example> > anna@example.org (size 12K)',
       'delivered   anna@example.org → 192.0.2.10 250 2.0.0 Ok: queued as 9F1 (TLSv1.3)',
     ],
   );

@@ -276,3 +276,12 @@ test('the memory for messages is bounded', () => {
   }
   assert.equal(format.flush().length, 10_000);
 });
+
+test('a delivery of mail that came before we looked still has its sender and size', () => {
+  const { from, size } = CAME;
+  const [line, ...more] = linesOf(SENT, { ...DONE, from, size });
+  assert.match(line ?? '', / SENT +\S+ news@shop\.example > anna@example\.org +12K 0\.5s /);
+  assert.deepEqual(more, []);
+  const [late] = linesOf({ ...SENT, evt: 'rcpt.defer', from, size, delay: 9, code: 450 });
+  assert.match(late ?? '', / DEFER +\S+ news@shop\.example > anna@example\.org +12K /);
+});

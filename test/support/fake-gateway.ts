@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import type { EventName, Fields, Level } from '../../src/base/log.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type {
+  AccountView,
   AlertView,
   DestinationDetail,
   DestinationView,
@@ -40,6 +41,7 @@ export class FakeGateway {
   details: DestinationDetail[] = [];
   alerts: AlertView[] = [];
   kept: QuarantinedMail[] = [];
+  accounts: AccountView[] = [];
   alertTests: { target: string; problem: string | undefined }[] = [];
   scanners = [{ name: 'clamav', up: true, text: 'ClamAV 1.4' }];
   checks: HealthCheck[] = [{ name: 'store', ok: true, required: true, text: 'leveldb' }];
@@ -78,6 +80,7 @@ export class FakeGateway {
       checks: () => this.checks,
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'sluice_up 1\n' }),
       domains: () => this.domains,
+      accounts: () => this.accounts,
       plugins: () => this.plugins,
       destinations: () => this.destinations,
       destination: (name) => this.details.find(({ domains }) => domains.includes(name)),
