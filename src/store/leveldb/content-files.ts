@@ -92,6 +92,7 @@ export class ContentFiles {
    */
   write(id: string, content: Content): Promise<StoredContent> {
     return this.#writes.run(async () => {
+      await this.#makeRoom(id);
       try {
         const { file } = content;
         const taken = file && (await this.#takeOver(id, content.sizeBytes, file));
@@ -152,14 +153,24 @@ export class ContentFiles {
     await this.#sweeping;
   }
 
+  /**
+   * A part of a message has the same id when a crash has it done again. What that left goes first, or
+   * the sweep would take what is written now for it.
+   */
+  async #makeRoom(id: string): Promise<void> {
+    if (!this.#found.includes(id)) return;
+    await this.#sweeping;
+    await unlink(this.#path(id)).catch(() => undefined); // else the writing tells
+  }
+
   async #sweep(isStored: (id: string) => boolean): Promise<void> {
     const found = this.#found;
-    this.#found = [];
     for (let at = 0; at < found.length && !this.#stopped; at += SWEEP_AT_ONCE) {
       const some = found.slice(at, at + SWEEP_AT_ONCE);
       const left = some.filter((name) => isId(name) && !isStored(name));
       await Promise.all(left.map((name) => unlink(this.#path(name)).catch(() => undefined)));
     }
+    this.#found = [];
   }
 
   /** The file that the content was staged in becomes the stored one: nothing is written twice. */

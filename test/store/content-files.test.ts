@@ -1,0 +1,47 @@
+/** Files of large content: what an earlier run left of a message and what is written of it now. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import test from 'node:test';
+import { CodedError } from '../../src/base/errors.ts';
+import { ContentFiles, DISK } from '../../src/store/leveldb/content-files.ts';
+import { until } from '../support/until.ts';
+import { bytesOf, collect, contentOf, stagedContent } from './sample-mail.ts';
+import { StillClock } from './still-clock.ts';
+
+/** The same at each attempt: a part of a mail for several, which a crash kept from its record. */
+const PART = 'A.1-100002';
+const BYTES = bytesOf(1_500_000);
+const COPIED = contentOf(BYTES, { streamed: true });
+
+/** Many files without a record, the last one of them of that part. */
+async function leftOver(t: TestContext): Promise<{ files: ContentFiles; folder: string }> {
+  const home = await mkdtemp(join(tmpdir(), 'sluice-content-'));
+  t.after(() => rm(home, { recursive: true, force: true }));
+  const folder = join(home, 'spool', 'content');
+  await DISK.prepare(folder);
+  const names = [...Array.from({ length: 300 }, (_, i) => `B.${i + 1}`), PART];
+  for (const name of names) await writeFile(join(folder, name), 'half of it');
+  const files = new ContentFiles({
+    folder,
+    clock: new StillClock(),
+    condemn: (cause) => new CodedError('STORE_FAILED', String(cause), { cause }),
+    access: { ...DISK, prepare: () => Promise.resolve(names) },
+  });
+  t.after(() => files.stop());
+  await files.open();
+  return { files, folder };
+}
+
+for (const how of ['copied', 'taken over'] as const) {
+  test(`a message is stored though a crash left its file: ${how}`, async (t) => {
+    const { files, folder } = await leftOver(t);
+    const content = how === 'copied' ? COPIED : await stagedContent(folder, BYTES);
+    files.sweep(() => false);
+    const stored = await files.write(PART, content);
+    await until('the others are swept', async () => (await readdir(folder)).length <= 1);
+    assert.deepEqual(await collect(files.read(PART, stored)), BYTES);
+  });
+}
