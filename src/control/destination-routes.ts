@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../base/clock.ts';
 import type { ApiDeps } from './api.ts';
-import type { StartedExamination } from './gateway-view.ts';
+import type { StartedExamination } from './examination-view.ts';
 import { RequestFault, examinationRequest, holdRequest, requester } from './request.ts';
 import type { Row } from './rows.ts';
 import * as rows from './rows.ts';

@@ -8,6 +8,7 @@ import type { Trace } from '../records/trace-book.ts';
 import type { Address } from '../mail/address.ts';
 import type { OtherHost } from '../mail/redirection.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
+import type { ExaminationWish, StartedExamination } from './examination-view.ts';
 import type { LiveFeed } from './live-feed.ts';
 import type { QuarantineView } from './quarantine-view.ts';
 
@@ -152,38 +153,6 @@ export interface DestinationView {
   /** Messages that wait for it. */
   readonly waiting: number;
 }
-
-export interface ExaminationWish {
-  readonly domain: string;
-  /** Somebody who is there. */
-  readonly known: Address | undefined;
-  readonly sendTests: boolean;
-}
-
-export type StartedExamination =
-  | { readonly kind: 'not-hosted' }
-  /** The known recipient is of another domain. */
-  | { readonly kind: 'not-his' }
-  | { readonly kind: 'too-soon'; readonly waitMs: number }
-  | {
-      readonly kind: 'begun';
-      readonly domain: string;
-      readonly dest: string;
-      readonly steps: AsyncIterable<ExaminationStepView>;
-    };
-
-export type ExaminationStepView =
-  | { readonly kind: 'doing'; readonly text: string }
-  | {
-      readonly kind: 'row';
-      readonly row: {
-        readonly test: string;
-        readonly status: 'PASS' | 'WARN' | 'FAIL' | 'SKIP';
-        readonly detail: string;
-        readonly fix?: string;
-        readonly samplesMs?: Readonly<Record<string, readonly number[]>>;
-      };
-    };
 
 /** An operator's hold of one domain's mail. */
 export interface HoldView {

@@ -10,12 +10,12 @@ import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import { isQuarantined } from '../mail/spool-entry.ts';
 import type { TracePage } from '../records/trace-book.ts';
 import type { Summary } from '../store/spool-store.ts';
+import type { ExaminationStepView } from './examination-view.ts';
 import type {
   AlertView,
   DestinationDetail,
   DestinationView,
   DomainView,
-  ExaminationStepView,
   GatewayStatus,
   PluginView,
   Outage,

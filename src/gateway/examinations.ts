@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Config } from '../config/config.ts';
-import type { ExaminationWish, StartedExamination } from '../control/gateway-view.ts';
+import type { ExaminationWish, StartedExamination } from '../control/examination-view.ts';
 import { AddressHistory } from '../delivery/address-history.ts';
 import type { HealthBook } from '../delivery/destination-health.ts';
 import { examine } from '../delivery/examination.ts';
