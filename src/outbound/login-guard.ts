@@ -4,6 +4,7 @@
  * login counts the same whether it exists or not, so that nothing can be learnt from it. In memory
  * alone, within bounds: a restart forgives.
  */
+import { clientNetwork } from '../base/client-network.ts';
 import type { Clock } from '../base/clock.ts';
 
 export type Block = 'address' | 'login';
@@ -41,7 +42,7 @@ export class LoginGuard {
   /** Whether a login may be tried at all. */
   blocked(address: string, login: string): Block | undefined {
     const now = this.#clock.mono();
-    const client = clientOf(address);
+    const client = clientNetwork(address);
     if ((this.#addresses.get(client)?.blockedUntil ?? 0) > now) return 'address';
     if ((this.#logins.get(login)?.blockedUntil ?? 0) <= now) return undefined;
     const trustedAt = this.#trusted.get(pairOf(client, login)) ?? -Infinity;
@@ -51,28 +52,17 @@ export class LoginGuard {
   /** Counts a failure; milliseconds that its answer shall take. */
   failed(address: string, login: string): number {
     const now = this.#clock.mono();
-    const ofAddress = count(this.#addresses, clientOf(address), now, PER_ADDRESS);
+    const ofAddress = count(this.#addresses, clientNetwork(address), now, PER_ADDRESS);
     const ofLogin = count(this.#logins, login, now, PER_LOGIN);
     const wait = FIRST_WAIT_MS * 2 ** (Math.max(ofAddress, ofLogin) - 1);
     return Math.min(wait, MAX_WAIT_MS);
   }
 
   succeeded(address: string, login: string): void {
-    const client = clientOf(address);
+    const client = clientNetwork(address);
     // What the address failed with before stays: one good login must not buy many bad ones.
     touch(this.#trusted, pairOf(client, login), this.#clock.mono());
   }
-}
-
-/** One customer has a whole /64 of IPv6 addresses at least. */
-function clientOf(address: string): string {
-  if (!address.includes(':')) return address;
-  const [head = '', tail = ''] = address.split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const missing = address.includes('::') ? 8 - groups.length - tail.split(':').length : 0;
-  return [...groups, ...Array<string>(Math.max(missing, 0)).fill('0'), ...tail.split(':')]
-    .slice(0, 4)
-    .join(':');
 }
 
 function pairOf(client: string, login: string): string {
