@@ -27,6 +27,7 @@ export type CalloutAnswer =
       readonly kind: 'unsure';
       readonly text: string;
       readonly unreachable: boolean;
+      /** One of ours (it has a reason word) says that the destination is of no use to it. */
       readonly reply?: Reply;
     };
 
@@ -72,7 +73,10 @@ export async function askRecipient(client: SmtpClient, question: Question): Prom
 function beyondAsking(client: SmtpClient, question: Question): CalloutAnswer | undefined {
   if (client.offers.smtpUtf8) return undefined;
   const reply = replies.smtpUtf8NotRelayable();
-  if (needsSmtpUtf8(question.recipient)) return { kind: 'unknown', reply };
+  // That it can't be asked says nothing about the mailbox: its server may be a better one tomorrow.
+  if (needsSmtpUtf8(question.recipient)) {
+    return { kind: 'unsure', text: replyText(reply), unreachable: false, reply };
+  }
   if (!needsSmtpUtf8(question.reversePath)) return undefined;
   return { kind: 'unsure', text: replyText(reply), unreachable: false };
 }

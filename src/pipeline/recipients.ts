@@ -287,6 +287,8 @@ function outage(domain: Domain, putOff: Reply = replies.recipientUnverified()): 
 
 /** A destination that put us off by a reply is not down, and nobody should look for an outage. */
 function deferred(said?: Reply): Verification {
+  // One of ours: it cannot go there as things are, and the sender hears it in full.
+  if (said?.reason !== undefined && isPermanent(said)) return refused('callout', said);
   const why = said === undefined ? 'dest_down' : 'destination';
   return refused('callout', replies.recipientUnverified(why));
 }

@@ -57,6 +57,8 @@ export async function findHome(
     const answer = await consult(route);
     if (answer === 'unknown') continue;
     if (answer.kind === 'known') return { kind: 'known', route, source: 'callout' };
+    // Of use to no such address: he cannot be there.
+    if (answer.kind === 'unsure' && answer.reply?.reason !== undefined) continue;
     if (answer.kind === 'unsure') return answer;
     source = 'callout';
   }

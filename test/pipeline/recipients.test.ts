@@ -5,6 +5,7 @@ import type { CalloutAnswer } from '../../src/delivery/courier.ts';
 import { OutageClock } from '../../src/pipeline/outage-clock.ts';
 import { RecipientMemory } from '../../src/pipeline/recipient-memory.ts';
 import { RecipientVerifier } from '../../src/pipeline/recipients.ts';
+import { replies } from '../../src/mail/reply.ts';
 import { MemoryTtlMap } from '../../src/store/memory/ttl-map.ts';
 import { CUSTOMER_DOMAIN } from '../support/customer-domain.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -24,6 +25,10 @@ function rig() {
       // oxlint-disable-next-line require-await -- the courier's shape
       callout: async (_destination, _reversePath, { local }): Promise<CalloutAnswer> => {
         asked.push(local);
+        if (local === 'gréte') {
+          const reply = replies.smtpUtf8NotRelayable();
+          return { kind: 'unsure', text: 'no SMTPUTF8', unreachable: false, reply };
+        }
         return local.startsWith('guess')
           ? { kind: 'unknown', reply: { code: 550, lines: ['no'] } }
           : { kind: 'known', reply: { code: 250, lines: ['ok'] } };
@@ -62,4 +67,17 @@ test('one callout serves all who ask for the same recipient at the same time', a
     both.map((standing) => verifier.verify(CUSTOMER_DOMAIN, at('bert'), null, standing)),
   );
   assert.deepEqual(asked, ['bert']);
+});
+
+test('an address that its server cannot even be asked about is refused as such, and not remembered', async () => {
+  const { verifier, memory, asked } = rig();
+  for (let n = 0; n < 2; n++) {
+    const found = await verifier.verify(CUSTOMER_DOMAIN, at('gréte'), null, 'good');
+    assert.deepEqual(found.kind === 'refused' && found.reply, replies.smtpUtf8NotRelayable());
+  }
+  assert.deepEqual(asked, ['gréte', 'gréte'], 'its server may be a better one by now');
+  assert.equal(
+    await memory.recall(CUSTOMER_DOMAIN.destination.key, 'gréte@example.org'),
+    undefined,
+  );
 });
