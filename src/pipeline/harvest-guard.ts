@@ -1,7 +1,9 @@
 /**
  * Guards against harvesting of addresses, over all sessions of a client: who names many recipients
  * that are unknown or not ours is answered slowly first, and then sent away for now. Never for good,
- * for a client may have an old list and real mail as well. Exempt networks are never counted.
+ * for a client may have an old list and real mail as well. Exempt networks are never counted; a
+ * customer is counted by his account, with a larger measure: we know who he is, but not who has got
+ * hold of his password.
  */
 import { clientNetwork } from '../base/client-network.ts';
 import type { Clock } from '../base/clock.ts';
@@ -13,12 +15,20 @@ export interface HarvestLimits {
   readonly isExempt: (address: string) => boolean;
 }
 
+export interface Client {
+  readonly address: string;
+  /** The customer's account by which it sends. */
+  readonly account?: string | undefined;
+}
+
 export type Standing = 'good' | 'guessing' | 'shut-out';
 
 /** Clients at once; of more, those longest quiet are forgotten. */
 const MAX_CLIENTS = 100_000;
 /** From this share of the limit on, a refusal takes its time. */
 const GUESSING_SHARE = 0.5;
+/** How much more a customer may name than a stranger. */
+const CUSTOMER_MEASURE = 10;
 /** Long against the milliseconds of a refusal, short against the minutes that clients wait. */
 const SLOW_MS = 3_000;
 
@@ -31,19 +41,31 @@ export class HarvestGuard {
     this.#refused = new LeakyBuckets(clock, MAX_CLIENTS);
   }
 
-  standing(address: string, { perHour, isExempt }: HarvestLimits): Standing {
-    const level = this.#refused.level(clientNetwork(address), perHour);
-    if (level < perHour * GUESSING_SHARE || isExempt(address)) return 'good';
+  standing(client: Client, limits: HarvestLimits): Standing {
+    const perHour = measureOf(client, limits.perHour);
+    const level = this.#refused.level(nameOf(client), perHour);
+    if (level < perHour * GUESSING_SHARE || limits.isExempt(client.address)) return 'good';
     return level >= perHour - 1 ? 'shut-out' : 'guessing';
   }
 
   /** Counts a refused recipient; resolves when the client may hear of it. */
-  async refused(address: string, limits: HarvestLimits, signal: AbortSignal): Promise<void> {
-    if (limits.isExempt(address)) return;
+  async refused(client: Client, limits: HarvestLimits, signal: AbortSignal): Promise<void> {
+    if (limits.isExempt(client.address)) return;
+    const perHour = measureOf(client, limits.perHour);
     // A little over the limit and no more: who goes on trying is not shut out for days.
-    this.#refused.add(clientNetwork(address), limits.perHour, limits.perHour);
-    if (this.standing(address, limits) === 'good') return;
+    this.#refused.add(nameOf(client), perHour, perHour);
+    if (this.standing(client, limits) === 'good') return;
     // A client that leaves meanwhile has no more to hear.
     await this.#clock.sleep(SLOW_MS, signal).catch(() => undefined);
   }
+}
+
+/** Of a limit on unknown recipients. */
+export function measureOf({ account }: Client, limit: number): number {
+  return account === undefined ? limit : limit * CUSTOMER_MEASURE;
+}
+
+/** No address has a space in it. */
+function nameOf({ address, account }: Client): string {
+  return account === undefined ? clientNetwork(address) : `account ${account}`;
 }

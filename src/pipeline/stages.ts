@@ -22,6 +22,7 @@ import type { Accept } from './accept.ts';
 import { ContentStage } from './content-stage.ts';
 import type { Generation } from './generation.ts';
 import type { HarvestGuard } from './harvest-guard.ts';
+import { measureOf } from './harvest-guard.ts';
 import { refusal } from './judge.ts';
 import { logIn } from './login.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
@@ -127,10 +128,10 @@ export class Stages implements Conversation {
     const transaction = this.#transaction;
     if (transaction === undefined) return replies.badSequence('Need MAIL command');
     const { settings } = transaction.generation;
-    const client = this.#session.remote.address;
+    const { address } = this.#session.remote;
+    const client = { address, account: transaction.account?.name };
     const { harvest } = this.#deps;
-    const isCustomer = transaction.account !== undefined;
-    const standing = isCustomer ? 'good' : harvest.standing(client, settings.harvest);
+    const standing = harvest.standing(client, settings.harvest);
     if (standing === 'shut-out') {
       const shutOut = replies.harvesting(settings.hostname);
       transaction.countRecipient(shutOut);
@@ -149,9 +150,9 @@ export class Stages implements Conversation {
     // Who looks for an open relay is stopped like who looks for addresses.
     if (reply.reason === 'unknown_rcpt' || reply.reason === 'relay_denied') {
       this.#unknownRecipients += 1;
-      if (!isCustomer) await harvest.refused(client, settings.harvest, signal);
+      await harvest.refused(client, settings.harvest, signal);
     }
-    if (this.#unknownRecipients < settings.unknownRecipients) return reply;
+    if (this.#unknownRecipients < measureOf(client, settings.unknownRecipients)) return reply;
     return this.#refuse('smtp.reject.abuse', replies.harvesting(settings.hostname), {});
   }
 

@@ -13,7 +13,7 @@ const NEVER = new AbortController().signal;
 
 async function guess(clock: FakeClock, guard: HarvestGuard, client: string, times: number) {
   for (let n = 0; n < times; n++) {
-    const told = guard.refused(client, LIMITS, NEVER);
+    const told = guard.refused({ address: client }, LIMITS, NEVER);
     await clock.advance(3_000);
     await told;
   }
@@ -22,20 +22,22 @@ async function guess(clock: FakeClock, guard: HarvestGuard, client: string, time
 test('good, then slowed, then shut out, and good again when it has been quiet', async () => {
   const clock = new FakeClock();
   const guard = new HarvestGuard(clock);
-  const standing = () => guard.standing('198.51.100.7', LIMITS);
+  const standing = () => guard.standing({ address: '198.51.100.7' }, LIMITS);
   await guess(clock, guard, '198.51.100.7', 40);
   assert.equal(standing(), 'good');
   let isTold = false;
   await guess(clock, guard, '198.51.100.7', 20);
   assert.equal(standing(), 'guessing');
-  const told = guard.refused('198.51.100.7', LIMITS, NEVER).then(() => (isTold = true));
+  const told = guard
+    .refused({ address: '198.51.100.7' }, LIMITS, NEVER)
+    .then(() => (isTold = true));
   await clock.advance(2_900);
   assert.equal(isTold, false, 'a refusal takes its time now');
   await clock.advance(200);
   await told;
   await guess(clock, guard, '198.51.100.7', 400);
   assert.equal(standing(), 'shut-out');
-  assert.equal(guard.standing('198.51.100.8', LIMITS), 'good', 'his neighbour is not');
+  assert.equal(guard.standing({ address: '198.51.100.8' }, LIMITS), 'good', 'his neighbour is not');
   await clock.advance(HOUR);
   assert.equal(standing(), 'good', 'however long he went on');
 });
@@ -44,12 +46,12 @@ test('exempt networks are never counted, and an IPv6 client is his whole /64', a
   const clock = new FakeClock();
   const guard = new HarvestGuard(clock);
   await guess(clock, guard, '192.0.2.9', 150);
-  assert.equal(guard.standing('192.0.2.9', LIMITS), 'good');
+  assert.equal(guard.standing({ address: '192.0.2.9' }, LIMITS), 'good');
   await guess(clock, guard, '2001:db8:1::5', 150);
-  assert.equal(guard.standing('2001:db8:1::5', LIMITS), 'good');
+  assert.equal(guard.standing({ address: '2001:db8:1::5' }, LIMITS), 'good');
   await guess(clock, guard, '2001:db8:2::5', 150);
-  assert.equal(guard.standing('2001:db8:2:0:1:2:3:4', LIMITS), 'shut-out');
-  assert.equal(guard.standing('2001:db8:2:1::5', LIMITS), 'good');
+  assert.equal(guard.standing({ address: '2001:db8:2:0:1:2:3:4' }, LIMITS), 'shut-out');
+  assert.equal(guard.standing({ address: '2001:db8:2:1::5' }, LIMITS), 'good');
 });
 
 test('an address’s network is the same however it is written', () => {
@@ -72,4 +74,18 @@ test('of very many clients those longest quiet are forgotten', () => {
     ['a', 'b', 'c', 'd'].map((key) => buckets.level(key, 1)),
     [2, 0, 1, 1],
   );
+});
+
+test('a customer is counted by his account, and has ten times the measure', async () => {
+  const clock = new FakeClock();
+  const guard = new HarvestGuard(clock);
+  const customer = { address: '198.51.100.7', account: 'anna@example.org' };
+  const guessing = Array.from({ length: 600 }, () => guard.refused(customer, LIMITS, NEVER));
+  assert.equal(guard.standing(customer, LIMITS), 'guessing');
+  assert.equal(guard.standing({ ...customer, address: '198.51.100.8' }, LIMITS), 'guessing');
+  assert.equal(guard.standing({ address: customer.address }, LIMITS), 'good', 'not his neighbours');
+  guessing.push(...Array.from({ length: 400 }, () => guard.refused(customer, LIMITS, NEVER)));
+  assert.equal(guard.standing(customer, LIMITS), 'shut-out');
+  await clock.advance(3_000);
+  await Promise.all(guessing);
 });
