@@ -1,7 +1,8 @@
 /**
  * Reads a file that people wrote: whole, as strict UTF-8, up to a bound. Trouble comes back as a
- * sentence, never as an exception.
+ * sentence, never as an exception. Long files come piece by piece, so that others get their turn.
  */
+import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { errorText } from '../base/errors.ts';
 import type { Parsed } from '../mail/address.ts';
@@ -24,6 +25,44 @@ export async function readTextFile(file: string, maxBytes: number): Promise<Pars
   } catch {
     return trouble('is not valid UTF-8');
   }
+}
+
+export interface TextPieces {
+  readonly pieces: AsyncIterable<string>;
+  /** Once there are no more: why they are not all of the file. */
+  readonly problem: () => string | undefined;
+}
+
+const PIECE_BYTES = 32 * 1024;
+
+export function readTextPieces(file: string, maxBytes: number): TextPieces {
+  let problem: string | undefined;
+  async function* pieces(): AsyncGenerator<string> {
+    const decoder = new TextDecoder('utf-8', { fatal: true });
+    let size = 0;
+    try {
+      const found = await stat(file);
+      if (!found.isFile()) problem = 'is not a file';
+      else {
+        const stream: AsyncIterable<Buffer> = createReadStream(file, {
+          highWaterMark: PIECE_BYTES,
+        });
+        for await (const chunk of stream) {
+          size += chunk.length;
+          if (Math.max(size, found.size) > maxBytes) {
+            problem = `is larger than ${formatSize(maxBytes)}`;
+            return;
+          }
+          yield decoder.decode(chunk, { stream: true });
+        }
+        yield decoder.decode();
+      }
+    } catch (error) {
+      const isDecoding = error instanceof TypeError;
+      problem = isDecoding ? 'is not valid UTF-8' : `cannot be read: ${systemText(error)}`;
+    }
+  }
+  return { pieces: pieces(), problem: () => problem };
 }
 
 const PLAIN_WORDS: Readonly<Record<string, string>> = {

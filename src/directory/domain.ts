@@ -30,11 +30,23 @@ export interface Destination {
   readonly isParted?: true;
 }
 
+export interface ListOrigin {
+  /** File, its state, and how its addresses are compared. */
+  readonly mark: string;
+  /** Names of the domain of which no address is listed. */
+  readonly unlisted: readonly string[];
+}
+
 export type RecipientSource =
   | { readonly kind: 'callout' }
   | { readonly kind: 'any' }
   /** Keys made by `recipientKey`. */
-  | { readonly kind: 'list'; readonly addresses: ReadonlySet<string> }
+  | {
+      readonly kind: 'list';
+      readonly addresses: ReadonlySet<string>;
+      /** Of a file: by what one knows that it would be read the same again. */
+      readonly from?: ListOrigin;
+    }
   | LdapSource;
 
 export type Service = 'relay' | 'fallback' | 'spam' | 'virus';

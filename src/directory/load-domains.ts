@@ -10,7 +10,7 @@ import type { Path, Problem } from '../config/problem.ts';
 import { wayKey, withSharedLimits } from './destination-key.ts';
 import { buildDestination, destinationFaults, partedDestination } from './destination.ts';
 import { asciiDomain } from './domain-name.ts';
-import type { Domain } from './domain.ts';
+import type { Directory, Domain } from './domain.ts';
 import { accountProblems, buildOutgoing } from './load-accounts.ts';
 import { buildQueueOverride } from './queue-policy.ts';
 import { readRecipients } from './recipient-source.ts';
@@ -25,6 +25,7 @@ export interface DomainsReading {
 export async function readDomains(
   domainFiles: readonly DomainFile[],
   own: Pick<Config, 'listeners' | 'hostname'> | undefined,
+  before?: Directory,
 ): Promise<DomainsReading> {
   const problems: Problem[] = nameProblems(domainFiles);
   const domains: Domain[] = [];
@@ -41,7 +42,8 @@ export async function readDomains(
     }
     if (isSound('spam')) problems.push(...spamProblems(domainFile));
     const names = namesOf(domainFile).map(({ name }) => name);
-    const source = await readRecipients(domainFile, names);
+    const known = before?.find(domainFile.settings.domain)?.recipients;
+    const source = await readRecipients(domainFile, names, known);
     if (isSound('domain', 'aliases', 'recipients')) problems.push(...source.problems);
     domains.push(buildDomain(domainFile, source.recipients));
   }

@@ -33,13 +33,15 @@ export type GatewayConfigResult =
       readonly sources: ConfigSources | undefined;
     };
 
+/** `before` is in force: lists of recipients that have not changed since are taken from it. */
 export async function loadGatewayConfig(
   file: string,
   moreChecks?: MoreChecks,
+  before?: Directory,
 ): Promise<GatewayConfigResult> {
   const { config, isSound, domainFiles, problems: found } = await readConfig(file);
   const own = isSound('listeners') ? config : undefined;
-  const { domains, problems: more } = await readDomains(domainFiles, own);
+  const { domains, problems: more } = await readDomains(domainFiles, own, before);
   const hasPlugins = config !== undefined && isSound('plugins');
   const last = hasPlugins ? ((await moreChecks?.(config)) ?? []) : [];
   const smarthost = isSound('delivery') ? smarthostProblems(own) : [];

@@ -10,6 +10,7 @@ import type { Config } from '../config/config.ts';
 import type { Problem } from '../config/problem.ts';
 import type { ConfigSources } from '../config/sources.ts';
 import { networkTest } from '../config/endpoint.ts';
+import type { Directory } from '../directory/domain.ts';
 import { loadGatewayConfig } from '../directory/load.ts';
 import type { Settings } from '../pipeline/generation.ts';
 import { Generation } from '../pipeline/generation.ts';
@@ -22,6 +23,8 @@ export interface GenerationEnvironment {
   readonly log: Log;
   /** Where scanners that the gateway runs itself listen, by plugin name. */
   readonly scannerAddresses: Readonly<Record<string, string>>;
+  /** In force until now. */
+  readonly before?: Directory | undefined;
 }
 
 export type GenerationResult =
@@ -43,11 +46,12 @@ export async function loadGeneration(
   environment: GenerationEnvironment,
 ): Promise<GenerationResult> {
   let filters: PluginHost | undefined;
-  const loaded = await loadGatewayConfig(file, async (config) => {
+  const moreChecks = async (config: Config) => {
     const made = await loadFilters(config, environment);
     filters = made.ok ? made.filters : undefined;
     return made.problems;
-  });
+  };
+  const loaded = await loadGatewayConfig(file, moreChecks, environment.before);
   if (!loaded.ok || filters === undefined) {
     await filters?.stop();
     return { ok: false, problems: loaded.ok ? [] : loaded.problems, sources: loaded.sources };

@@ -11,6 +11,7 @@ import { needsRestart } from '../config/config.ts';
 import type { Problem } from '../config/problem.ts';
 import { sourcesOf } from '../config/sources.ts';
 import type { ReloadResult } from '../control/gateway-view.ts';
+import type { Directory } from '../directory/domain.ts';
 import { shrunkLists } from '../directory/shrunk-lists.ts';
 import type { Generation } from '../pipeline/generation.ts';
 import { ConfigWatch } from './config-watch.ts';
@@ -107,7 +108,8 @@ export class Reloads {
     const inForce = this.#options.inForce();
     if (inForce === undefined) return NOT_NOW;
     const fingerprint = await this.#watch.fingerprint();
-    const loaded = await this.#load(inForce.scannerAddresses);
+    const { scannerAddresses, generation: before } = inForce;
+    const loaded = await this.#load(scannerAddresses, before.directory);
     const isUnasked = by === 'watch';
     if (isUnasked && fingerprint !== (await this.#watch.fingerprint())) {
       // What was read may be half of one state and half of another.
@@ -132,9 +134,13 @@ export class Reloads {
     return this.#take(by, loaded, inForce);
   }
 
-  #load(scannerAddresses: InForce['scannerAddresses']): Promise<GenerationResult> {
+  #load(
+    scannerAddresses: InForce['scannerAddresses'],
+    before?: Directory,
+  ): Promise<GenerationResult> {
     const { clock, recorder } = this.#options;
-    return loadGeneration(this.#config.file, { clock, log: recorder.log, scannerAddresses });
+    const environment = { clock, log: recorder.log, scannerAddresses, before };
+    return loadGeneration(this.#config.file, environment);
   }
 
   #refuse(problems: readonly Problem[]): ReloadResult {
