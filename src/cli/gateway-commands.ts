@@ -11,7 +11,7 @@ import { ControlFault } from '../control/client.ts';
 import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
 import { jsonLine } from './listing.ts';
-import { ageText, sinceText } from './quantity.ts';
+import { ageText, sinceText, sizeText } from './quantity.ts';
 import { asRow, numberOf, rowOf, rowsOf, textOf, timeOf, wordsOf } from './row-reader.ts';
 import { coloured, printable } from './terminal.ts';
 
@@ -96,6 +96,7 @@ function statusParts(row: Row): readonly string[] {
     `out ${textOf(rates, 'out')}/s`,
     `queue ${textOf(queue, 'messages')}${oldest === undefined ? '' : ` (oldest ${hours(oldest)})`}`,
     ...(held > 0 ? [`held ${held}`] : []),
+    ...lowDisk(row),
     ...(quarantine > 0 ? [`quarantine ${quarantine}`] : []),
     ...damagedQueues(queue),
     ...downDestinations(row),
@@ -105,6 +106,14 @@ function statusParts(row: Row): readonly string[] {
     `config loaded ${loadedAt === undefined ? '-' : new Date(loadedAt).toTimeString().slice(0, 5)}`,
     ...(config['stale'] === true ? ['(the newest one was refused: see the log)'] : []),
   ];
+}
+
+/** `disk low: 300M free, nothing is stored below 512M` */
+function lowDisk(row: Row): string[] {
+  const disk = rowOf(row, 'disk');
+  if (disk['low'] !== true) return [];
+  const size = (name: string) => sizeText(numberOf(disk, name) ?? 0);
+  return [`disk low: ${size('free')} free, nothing is stored below ${size('min')}`];
 }
 
 /** One line; on a terminal that is too narrow for it, as many as it takes. */

@@ -50,6 +50,8 @@ export interface GatewayStatus {
   /** Milliseconds since the epoch, as all times here. */
   readonly startedAt: number;
   readonly engine: string;
+  /** Where the mail lies; below `minBytes` nothing more is stored. Undefined: nobody can tell. */
+  readonly disk: { readonly freeBytes: number | undefined; readonly minBytes: number };
   readonly listeners: readonly ListenerView[];
   readonly rates: Rates;
   readonly scanners: readonly ScannerView[];

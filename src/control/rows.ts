@@ -107,6 +107,8 @@ export function statusRow(
   now: number,
 ): Row {
   const { config, rates, startedAt } = status;
+  const { freeBytes, minBytes } = status.disk;
+  const isDiskLow = freeBytes !== undefined && freeBytes < minBytes;
   return {
     v: 1,
     kind: 'status',
@@ -114,10 +116,11 @@ export function statusRow(
     hostname: status.hostname,
     pid: status.pid,
     state: status.state,
-    ready: status.state === 'ready',
+    ready: status.state === 'ready' && !isDiskLow,
     started_at: iso(startedAt),
     uptime: seconds(now - startedAt),
     engine: status.engine,
+    disk: { free: freeBytes, min: minBytes, low: isDiskLow },
     listeners: status.listeners,
     rates: { in: round(rates.in), out: round(rates.out) },
     queue: {

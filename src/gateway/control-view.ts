@@ -6,6 +6,7 @@ import type { Alerts } from '../alerts/alerts.ts';
 import type { Rates } from '../base/message-rates.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Config } from '../config/config.ts';
+import { formatSize } from '../config/quantity.ts';
 import type {
   DomainView,
   GatewayState,
@@ -29,6 +30,7 @@ import type { RecipientMemory } from '../pipeline/recipient-memory.ts';
 import type { RecipientVerifier } from '../pipeline/recipients.ts';
 import type { Trace } from '../records/trace-book.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
+import { freeBytes } from './data-folder.ts';
 import type { ViewedDestinations } from './destination-view.ts';
 import {
   destinationDetail,
@@ -120,6 +122,7 @@ function status(parts: ViewedParts): GatewayStatus {
     state: parts.state(),
     startedAt: parts.startedAt,
     engine: 'leveldb',
+    disk: disk(config),
     listeners: parts.listeners(),
     rates: parts.rates(),
     scanners: parts.scanners(),
@@ -130,6 +133,23 @@ function status(parts: ViewedParts): GatewayStatus {
       stale: parts.configStale(),
     },
   };
+}
+
+function disk({ data, limits }: Config): GatewayStatus['disk'] {
+  return { freeBytes: freeBytes(data), minBytes: limits.minFreeSpaceBytes };
+}
+
+/** Below the minimum nothing is stored: what a destination cannot take at once is put off with 452. */
+function diskCheck(config: Config): HealthCheck {
+  const { freeBytes: free, minBytes } = disk(config);
+  const text = free === undefined ? 'unknown' : `${formatSize(floorMiB(free))} free`;
+  const ok = free === undefined || free >= minBytes;
+  const least = ok ? '' : `, ${formatSize(minBytes)} must stay free (limits.min_free_space)`;
+  return { name: 'disk', ok, required: true, text: text + least };
+}
+
+function floorMiB(bytes: number): number {
+  return bytes - (bytes % (1024 * 1024));
 }
 
 function checks(parts: ViewedParts): HealthCheck[] {
@@ -143,6 +163,7 @@ function checks(parts: ViewedParts): HealthCheck[] {
       required: true,
       text: state === 'failed' ? 'failed' : 'ok',
     },
+    diskCheck(parts.config()),
     // A scanner that is down degrades: its `on_error` decides what happens to mail.
     ...scanners.map(({ name, up, text }) => ({ name, ok: up, required: false, text })),
     ...parts.ldap.states().map(({ key, down }) => {

@@ -66,6 +66,8 @@ const LINES: readonly [EventName, Fields, string | undefined, string | undefined
     '2001:db8::7',
   ],
   ['smtp.reject.rcpt', { ip: '2001:db8::8', why: 'unknown_rcpt' }, undefined, '2001:db8::8'],
+  ['smtp.proto', { ip: '192.0.2.7', what: 'too many errors' }, '192.0.2.7', '192.0.2.7'],
+  ['smtp.reject.conn', { ip: '192.0.2.8', sid: 'A', why: 'limit' }, undefined, '192.0.2.8'],
   ['smtp.early', { ip: '192.0.2.2', state: 'greeting' }, undefined, '192.0.2.2'],
   ['smtp.auth.fail', { ip: '192.0.2.3', user: 'anna', code: 454 }, undefined, undefined],
   [

@@ -25,6 +25,16 @@ test('too little free space: 452 while queueing, relay goes on', async () => {
     await destination.stop();
     assert.match(await send(), /^452 4\.3\.1 .*spool_full/);
     assert.ok(gateway.events('store.full').length > 0);
+    // Who balances load, or looks at it, is told: mail that must wait cannot be taken here.
+    const status = await gateway.cli('status');
+    assert.equal(status.code, 2);
+    assert.match(status.stdout, / {2}disk low: \S+ free, nothing is stored below 1024G/);
+    const start = gateway.events('srv.start').map((line) => String(line['msg']));
+    const control = /http:\/\/\S+:\d+/.exec(start.join('\n'))?.[0];
+    assert.ok(control, start.join('\n'));
+    const answer = await fetch(`${control}/readyz?verbose`);
+    assert.equal(answer.status, 503);
+    assert.match(await answer.text(), /^FAIL disk {2}\S+ free, 1024GiB must stay free/m);
   } finally {
     await gateway.remove();
   }

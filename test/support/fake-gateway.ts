@@ -71,6 +71,7 @@ export class FakeGateway {
         state: this.state,
         startedAt: systemClock.now() - 3_600_000,
         engine: 'fake',
+        disk: { freeBytes: 61e9, minBytes: 2e9 },
         listeners: this.listeners,
         rates: { in: 3.2, out: 0.4 },
         scanners: this.scanners,
