@@ -18,7 +18,6 @@ export const DOMAIN_FEATURES: readonly Feature[] = [
   ...ofAccounts('max_auto_unlocks', 'dkim_selector', 'quarantine_reply', 'archive'),
   ...ofAccounts('block_macros', 'refuse_new_domains', 'reauthentication', 'other_domains'),
   ...ofAccounts('smarthost'),
-  { path: ['destination', 'xclient'], text: 'XCLIENT is not in effect in this version' },
   {
     path: ['attachments'],
     text: 'not in effect: the plugin attachments is not among the plugins of sluice.yaml',

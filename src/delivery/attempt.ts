@@ -160,6 +160,7 @@ async function deliver(
   const job = {
     ...{ id, destination, envelope, content: marked },
     ...{ finalReplyTimeoutMs, mayFinish, origin: 'queue' as const },
+    client: entry.client,
   };
   const report = mustWait(deps, entry, destination)
     ? NOT_TRIED

@@ -78,6 +78,8 @@ export class Callouts {
     const attempt = await connections.use(
       destination,
       async (client) => {
+        // We ask for ourselves, whoever the last client was.
+        if (client.speaksFor !== undefined) return 'unfit';
         const askedAt = clock.mono();
         const value = await askRecipient(client, question);
         envelopeMs = value.lost ? undefined : clock.mono() - askedAt;

@@ -30,8 +30,11 @@ export type Attempt<T> =
   /** No permit for a connection in time, or the gateway is stopping. */
   | { readonly kind: 'busy' };
 
-/** Never rejects; `gotNowhere` asks for another connection. */
-export type Work<T> = (client: SmtpClient) => Promise<{ value: T; gotNowhere: boolean }>;
+/**
+ * Never rejects. `gotNowhere` asks for another connection; `unfit` as well, and says nothing about
+ * the destination.
+ */
+export type Work<T> = (client: SmtpClient) => Promise<{ value: T; gotNowhere: boolean } | 'unfit'>;
 
 export class Connections {
   readonly #clock: Clock;
@@ -80,10 +83,12 @@ export class Connections {
         }
         this.#busy.set(client, destination.key);
         const connectMs = this.#clock.mono() - startedAt;
-        const { value, gotNowhere } = await work(client);
+        const done = await work(client);
         this.#busy.delete(client);
-        last = { kind: 'worked', client, value, connectMs };
-        if (!gotNowhere || signal?.aborted === true) return last;
+        if (done !== 'unfit') {
+          last = { kind: 'worked', client, value: done.value, connectMs };
+          if (!done.gotNowhere || signal?.aborted === true) return last;
+        }
         client.quit();
         client = undefined;
       }

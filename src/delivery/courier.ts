@@ -27,6 +27,8 @@ import type { Ability } from './known-offers.ts';
 import { KnownOffers } from './known-offers.ts';
 import type { Origin } from './rate-limits.ts';
 import { isBeyondRequireTls, requiresTls, UNMET, withoutRequiredTls } from './require-tls.ts';
+import type { Speaker } from './speak-for.ts';
+import { speakFor } from './speak-for.ts';
 import { isPeerFault, runTransaction } from './transaction.ts';
 import { treatmentOf } from './treatment.ts';
 import type { Message, Transaction } from './transaction.ts';
@@ -36,6 +38,8 @@ export type { CalloutAnswer } from './callout.ts';
 export interface DeliveryJob extends Message {
   readonly id: string;
   readonly destination: Destination;
+  /** Who sent it to us; absent for mail of our own. */
+  readonly client?: Speaker;
   /** Who brings it; a session when nothing is said. */
   readonly origin?: Origin;
 }
@@ -110,6 +114,9 @@ export function createCourier(options: CourierOptions): Courier {
     const attempt = await connections.use(
       destination,
       async (client) => {
+        const speaker = destination.xclient === true ? job.client : undefined;
+        const isFree = await speakFor(client, options.hostname(), speaker);
+        if (!isFree) return 'unfit';
         const unfit = needsTls ? withoutRequiredTls(client) : undefined;
         // Another host may give what the message asks for (RFC 8689 4.2.1).
         if (unfit !== undefined) return { value: unasked(envelope, unfit), gotNowhere: true };

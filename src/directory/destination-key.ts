@@ -12,8 +12,13 @@ export function destinationKey(hosts: readonly DestinationHost[]): string {
 }
 
 /** Transactions and connections are for those who also agree on how it is spoken to. */
-export function wayKey({ key, tls }: Pick<Destination, 'key' | 'tls'>): string {
-  return tls === 'opportunistic' ? key : `${key} tls=${tls}`;
+export function wayKey({
+  key,
+  tls,
+  xclient,
+}: Pick<Destination, 'key' | 'tls' | 'xclient'>): string {
+  const spoken = tls === 'opportunistic' ? key : `${key} tls=${tls}`;
+  return xclient === true ? `${spoken} xclient` : spoken;
 }
 
 const OLD_SETTINGS = /( (?:tls|connections|rate)=[^ ]+)+$/;

@@ -23,6 +23,7 @@ export function buildDestination(settings: DestinationSettings): Destination {
           tls: 'opportunistic' as const,
           max_connections: DEFAULT_CONNECTIONS,
           rate: undefined,
+          xclient: false,
         };
   const hosts = full.hosts.map((entry, index): DestinationHost => ({
     host: entry.host.toLowerCase(),
@@ -30,9 +31,12 @@ export function buildDestination(settings: DestinationSettings): Destination {
     priority: ('priority' in entry ? entry.priority : undefined) ?? index * PRIORITY_STEP,
     ...('weight' in entry && entry.weight !== 1 && { weight: entry.weight }),
   }));
-  const { tls, max_connections: maxConnections, rate } = full;
-  const key = destinationKey(hosts);
-  return { key, hosts, tls, maxConnections, ...(rate !== undefined && { rate }) };
+  const { tls, max_connections: maxConnections, rate, xclient } = full;
+  return {
+    ...{ key: destinationKey(hosts), hosts, tls, maxConnections },
+    ...(rate !== undefined && { rate }),
+    ...(xclient && { xclient }),
+  };
 }
 
 /** Messages for several servers at once: none of them puts a bound to these. */

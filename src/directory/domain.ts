@@ -26,6 +26,8 @@ export interface Destination {
   readonly maxConnections: number;
   /** At most so many messages in so much time; no bound when not given. */
   readonly rate?: { readonly messages: number; readonly perMs: number };
+  /** It trusts us to say by XCLIENT for whom mail comes. */
+  readonly xclient?: true;
   /** No place of its own: its mail is parted by recipient at the first attempt. */
   readonly isParted?: true;
 }

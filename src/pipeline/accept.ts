@@ -133,6 +133,7 @@ export class Accept {
       destination: way.destination,
       envelope,
       content: message.content,
+      client: message.client,
       finalReplyTimeoutMs: settings.finalReplyTimeoutMs,
     });
     const outcomes = envelope.recipients.map((_, index) => report.outcomes[index] ?? NO_OUTCOME);

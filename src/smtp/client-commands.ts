@@ -2,10 +2,15 @@
  * The commands a client sends, as text, and what EHLO says about the peer. A parameter goes out only
  * when the peer offers its extension; no command ever holds a control character.
  */
+import { isIPv6 } from 'node:net';
 import { formatAddress, formatPath, needsSmtpUtf8 } from '../mail/address.ts';
 import type { ReversePath } from '../mail/address.ts';
 import type { MailParameters, Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
+import { UNKNOWN_ADDRESS } from './xclient.ts';
+
+/** Of XCLIENT. */
+const UNAVAILABLE = '[UNAVAILABLE]';
 
 /** What the peer offers (RFC 5321 4.1.1.1); nothing before EHLO and after HELO. */
 export interface Offers {
@@ -16,6 +21,8 @@ export interface Offers {
   readonly smtpUtf8: boolean;
   readonly dsn: boolean;
   readonly requireTls: boolean;
+  /** Attributes of XCLIENT that it takes from us. */
+  readonly xclient: readonly string[];
 }
 
 export const NO_OFFERS: Offers = {
@@ -26,6 +33,7 @@ export const NO_OFFERS: Offers = {
   smtpUtf8: false,
   dsn: false,
   requireTls: false,
+  xclient: [],
 };
 
 export function offersOf(ehlo: Reply): Offers {
@@ -41,7 +49,40 @@ export function offersOf(ehlo: Reply): Offers {
     smtpUtf8: words.has('SMTPUTF8'),
     dsn: words.has('DSN'),
     requireTls: words.has('REQUIRETLS'),
+    xclient: xclientOf(ehlo),
   };
+}
+
+function xclientOf(ehlo: Reply): readonly string[] {
+  const line = ehlo.lines.slice(1).find((one) => /^XCLIENT( |$)/i.test(one));
+  return line === undefined ? [] : line.toUpperCase().split(/ +/).slice(1);
+}
+
+/** For whom mail comes, as a proxy tells it: what is not known is said to be so. */
+export function xclientCommand(
+  { address, hello }: { readonly address: string; readonly hello: string },
+  attributes: readonly string[],
+): string {
+  const numeric = isIPv6(address) ? `IPV6:${address}` : address;
+  const values: Readonly<Record<string, string>> = {
+    NAME: UNAVAILABLE,
+    ADDR: address === UNKNOWN_ADDRESS ? UNAVAILABLE : numeric,
+    PORT: UNAVAILABLE,
+    PROTO: 'ESMTP',
+    HELO: hello === '' ? UNAVAILABLE : xtext(hello),
+    LOGIN: UNAVAILABLE,
+  };
+  const known = Object.entries(values).filter(([name]) => attributes.includes(name));
+  return ['XCLIENT', ...known.map(([name, value]) => `${name}=${value}`)].join(' ');
+}
+
+/** RFC 3461 4. */
+function xtext(text: string): string {
+  return text.replace(/[^\x21-\x7e]|[+=]/gu, (char) =>
+    [...Buffer.from(char)]
+      .map((octet) => `+${octet.toString(16).toUpperCase().padStart(2, '0')}`)
+      .join(''),
+  );
 }
 
 /** `sizeBytes` is that of the content as it will be sent, if it is known. */

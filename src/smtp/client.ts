@@ -40,6 +40,9 @@ export class SmtpClient {
   /** How much of this transaction's content went out. */
   contentSent: 'nothing' | 'part' | 'whole' = 'nothing';
 
+  /** The client that the peer takes us for, by XCLIENT. */
+  speaksFor: string | undefined;
+
   readonly #connection: ClientConnection;
   readonly #deadlines: ClientDeadlines;
 
@@ -154,6 +157,13 @@ export class SmtpClient {
 
   noop(): Promise<Reply> {
     return this.#command('NOOP', this.#deadlines.resetMs);
+  }
+
+  /** Sends XCLIENT; when it is taken EHLO must be said anew, as in a new session. */
+  async xclient(command: string): Promise<Reply> {
+    const reply = await this.#command(command, this.#deadlines.helloMs);
+    this.offers = isPositive(reply) ? NO_OFFERS : { ...this.offers, xclient: [] };
+    return reply;
   }
 
   /** Says goodbye and needs no further care. */

@@ -22,7 +22,7 @@ export interface ClientClaim {
 
 export const XCLIENT_ATTRIBUTES = 'NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT';
 /** Belongs to nobody, so it has no account and no right. */
-const UNKNOWN_ADDRESS = '0.0.0.0';
+export const UNKNOWN_ADDRESS = '0.0.0.0';
 
 type Draft = { -readonly [K in keyof ClientClaim]: ClientClaim[K] };
 /** Puts a value into the draft; false when it is none. Undefined: the proxy does not know it. */

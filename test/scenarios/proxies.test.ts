@@ -13,21 +13,33 @@ const PROXY = '127.0.0.2';
 const STRANGER = '127.0.0.1';
 
 const destination = new Destination();
+/** Trusts us to say for whom mail comes. */
+const trusting = new Destination({ offers: ['XCLIENT NAME ADDR HELO', '8BITMIME'] });
 let gateway: Gateway;
 before(async () => {
   await destination.start();
+  await trusting.start();
   const hash = formatPasswordHash(await hashPassword(Buffer.from('secret')));
   const accounts = `[{ ip: 198.51.100.20/32 }, { user: anna@example.org, password: "${hash}" }]`;
   const outgoing = `{ enabled: true, accounts: ${accounts} }`;
   gateway = await Gateway.run({
     node: `delivery: { smarthost: "127.0.0.1:${destination.port}" }`,
     listeners: `[{ name: balanced, address: "127.0.0.1:0", proxy_protocol: [${PROXY}] }, { name: filtered, address: "127.0.0.1:0", xclient: [${PROXY}] }]`,
-    domains: { 'example.org': domainFile(destination.port, { outgoing }) },
+    domains: {
+      'example.org': domainFile(destination.port, { outgoing }),
+      'told.example': domainFile(
+        0,
+        { destination: `{ hosts: ["127.0.0.1:${trusting.port}"], xclient: true }` },
+        'told.example',
+      ),
+      'untold.example': domainFile(trusting.port, {}, 'untold.example'),
+    },
   });
 });
 after(async () => {
   await gateway.remove();
   await destination.stop();
+  await trusting.stop();
 });
 
 test('behind a PROXY header', async () => {
@@ -83,4 +95,32 @@ test('behind XCLIENT', async () => {
   assert.doesNotMatch(await stranger.say('EHLO client.example'), /XCLIENT/);
   assert.match(await stranger.say('XCLIENT ADDR=198.51.100.20'), /^502 5\.5\.1/);
   await stranger.quit();
+});
+
+test('a destination that trusts us is told by XCLIENT for whom its mail comes', async () => {
+  const sent = async (from: string, domain: string): Promise<string> => {
+    const talk = await SmtpTalk.greeted(gateway.port('balanced'), 'client.example', from);
+    const reply = await talk.send('a@client.example', [`anna@${domain}`], MAIL);
+    await talk.quit();
+    return reply;
+  };
+  const told = (address: string) =>
+    `XCLIENT NAME=[UNAVAILABLE] ADDR=${address} HELO=client.example`;
+  const delivered = /^250 2\.0\.0 Ok: \S+ delivered/;
+  for (const from of ['127.0.0.1', '127.0.0.1', '127.0.0.3']) {
+    assert.match(await sent(from, 'told.example'), delivered);
+  }
+  assert.deepEqual(trusting.xclients, [told('127.0.0.1'), told('127.0.0.3')]);
+  assert.equal(trusting.connections, 1);
+
+  // A domain that does not ask for it never comes under somebody's name.
+  assert.match(await sent('127.0.0.1', 'untold.example'), delivered);
+  assert.equal(trusting.xclients.length, 2);
+  assert.equal(trusting.connections, 2);
+
+  // Who does not want it from us gets the mail all the same.
+  trusting.behaviour = { ...trusting.behaviour, xclient: () => '550 5.7.0 Not from you' };
+  assert.match(await sent('127.0.0.1', 'told.example'), delivered);
+  assert.match(await sent('127.0.0.3', 'told.example'), delivered);
+  assert.equal(trusting.arrived.length, 6);
 });

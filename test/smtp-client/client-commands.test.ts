@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { MailParameters, RcptParameters } from '../../src/mail/envelope.ts';
-import { mailCommand, NO_OFFERS, offersOf, rcptCommand } from '../../src/smtp/client-commands.ts';
+import {
+  mailCommand,
+  NO_OFFERS,
+  offersOf,
+  rcptCommand,
+  xclientCommand,
+} from '../../src/smtp/client-commands.ts';
 
 const ALL = offersOf({
   code: 250,
@@ -16,6 +22,7 @@ const ALL = offersOf({
     'STARTTLS',
     'X-OTHER',
     'RequireTLS',
+    'xclient addr HELO',
   ],
 });
 const FULL: MailParameters = {
@@ -38,6 +45,7 @@ test('EHLO keywords are read in any letter case, the peer name is none', () => {
     smtpUtf8: true,
     dsn: true,
     requireTls: true,
+    xclient: ['ADDR', 'HELO'],
   });
   assert.deepEqual(offersOf({ code: 250, lines: ['PIPELINING'] }), NO_OFFERS);
 });
@@ -75,5 +83,32 @@ const RCPTS: readonly [RcptParameters, typeof ALL, string][] = [
 for (const [parameters, offers, command] of RCPTS) {
   test(`${command} for ${JSON.stringify(parameters)}`, () => {
     assert.equal(rcptCommand({ address: ANNA, parameters }, offers), command);
+  });
+}
+
+const CLIENTS = [
+  ['192.0.2.1', 'client.example', 'ADDR=192.0.2.1 PROTO=ESMTP HELO=client.example'],
+  [
+    '2001:db8::1',
+    '[IPv6:2001:db8::1]',
+    'ADDR=IPV6:2001:db8::1 PROTO=ESMTP HELO=[IPv6:2001:db8::1]',
+  ],
+  ['0.0.0.0', '', 'ADDR=[UNAVAILABLE] PROTO=ESMTP HELO=[UNAVAILABLE]'],
+  ['192.0.2.1', 'a+b=c \r\u00e9', 'ADDR=192.0.2.1 PROTO=ESMTP HELO=a+2Bb+3Dc+20+0D+C3+A9'],
+] as const;
+for (const [address, hello, attributes] of CLIENTS) {
+  test(`XCLIENT ${attributes}`, () => {
+    const all = ['NAME', 'ADDR', 'PORT', 'PROTO', 'HELO', 'LOGIN'];
+    const some = ['ADDR', 'PROTO', 'HELO', 'FOO'];
+    assert.equal(xclientCommand({ address, hello }, some), `XCLIENT ${attributes}`);
+    const [addr = '', ...others] = attributes.split(' ');
+    const full = [
+      'NAME=[UNAVAILABLE]',
+      addr,
+      'PORT=[UNAVAILABLE]',
+      ...others,
+      'LOGIN=[UNAVAILABLE]',
+    ];
+    assert.equal(xclientCommand({ address, hello }, all), `XCLIENT ${full.join(' ')}`);
   });
 }

@@ -25,6 +25,7 @@ export interface Behaviour {
   tls?: { readonly key: string; readonly cert: string };
   mail?: (line: string) => string;
   rcpt?: (address: string) => string;
+  xclient?: (line: string) => string;
   data?: () => string;
   final?: (arrived: Arrived) => string | Promise<string>;
 }
@@ -34,6 +35,7 @@ const OFFERS = ['8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES'];
 export class Destination {
   readonly arrived: Arrived[] = [];
   readonly rcptAsked: string[] = [];
+  readonly xclients: string[] = [];
   behaviour: Behaviour;
   connections = 0;
   readonly #sockets = new Set<Socket>();
@@ -144,6 +146,9 @@ export class Destination {
         say(reply);
       } else if (verb === 'STAR' && this.behaviour.tls !== undefined) {
         startTls(this.behaviour.tls);
+      } else if (verb === 'XCLI') {
+        this.xclients.push(line);
+        say(this.behaviour.xclient?.(line) ?? '220 destination.test ESMTP');
       } else if (verb === 'QUIT') {
         say('221 2.0.0 Bye');
         stream.end();
