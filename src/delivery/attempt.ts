@@ -20,7 +20,7 @@ import type { Courier, DeliveryReport } from './courier.ts';
 import { tellOfDelay } from './delays.ts';
 import type { HealthBook } from './destination-health.ts';
 import { markedIfDoubted } from './doubt.ts';
-import { partMessage } from './fan-out.ts';
+import { partMessage, storeParted } from './fan-out.ts';
 import type { Tenure } from './lease-keeper.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { Reports } from './reports.ts';
@@ -33,7 +33,7 @@ import type { Settlement, Tried } from './settlement.ts';
 import { held, isRefused, settle } from './settlement.ts';
 
 export interface AttemptDeps extends PlacingDeps {
-  readonly store: Pick<SpoolStore, 'commit' | 'readContent' | 'complete' | 'reschedule'>;
+  readonly store: Pick<SpoolStore, 'readContent' | 'complete' | 'reschedule'>;
   readonly courier: Pick<Courier, 'deliver'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -220,7 +220,7 @@ async function conclude(
   answers: readonly Answer[],
   content: Content,
 ): Promise<void> {
-  const { clock, log, store, hosted, route } = deps;
+  const { clock, log, hosted, route } = deps;
   const { entry } = lease;
   const now = clock.now();
   const host = answers.findLast(({ report }) => report.host !== undefined)?.report.host;
@@ -248,9 +248,10 @@ async function conclude(
   const lanes = new Map(answers.map(({ recipient, lane }) => [recipient.address, lane]));
   const isSpread = isRemote(entry.dest) || answers.some(({ lane }) => lane !== entry.dest);
   if (next.kind === 'retry' && isSpread && hosted !== undefined) {
-    const parting = { store, log, hosted, route, lanes };
-    const left = await partMessage(parting, entry, next.entry, content, dueAt ?? now);
-    next = { kind: 'retry', entry: left };
+    const parting = partMessage({ hosted, route, lanes }, entry, next.entry);
+    const { id, token } = lease;
+    const step = { held: { id, token }, entry: next.entry, dueAt: dueAt ?? now };
+    return storeParted(deps, step, parting, content);
   }
   await record(deps, lease, next, dueAt);
 }

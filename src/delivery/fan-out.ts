@@ -1,9 +1,9 @@
 /**
  * Mail for several destinations after its first attempt: what is left of it is parted, so that each
  * destination has its own retries, its own pace and its own end. The first group keeps the message
- * and its content; every other one becomes a message of its own, committed before the recipients
- * leave the first. A crash between the two steps delivers twice rather than never. Without room for
- * the copies they stay together in their lane and are tried and parted again.
+ * and its content; every other one becomes a message of its own. All of that is one step of the
+ * store: whenever the process dies, each recipient is in exactly one of them. Without room for the
+ * copies they stay together in their lane and are tried and parted again.
  */
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -12,12 +12,10 @@ import type { Destination } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
-import type { SpoolStore } from '../store/spool-store.ts';
+import type { SpoolStep, SpoolStore } from '../store/spool-store.ts';
 import { laneOf } from './route.ts';
 
 export interface FanOutDeps {
-  readonly store: Pick<SpoolStore, 'commit'>;
-  readonly log: Log;
   /** The hosted domain, by its own name, that mail for `domain` goes to. */
   readonly hosted: (domain: string) => string | undefined;
   /** Of recipients of whom it was found out, by their address. */
@@ -26,34 +24,29 @@ export interface FanOutDeps {
   readonly route: (lane: string) => Destination | undefined;
 }
 
-/** Content that is copied for one message, all copies together. */
-const MAX_COPIED_BYTES = 64 * 1024 * 1024;
+export interface Parting {
+  /** The message with the recipients that stay in it, in the lane they belong to. */
+  readonly entry: SpoolEntry;
+  readonly parts: readonly SpoolEntry[];
+}
+
+/** Content that is copied in one step, all copies together: it may lie in memory twice meanwhile. */
+const MAX_COPIED_BYTES = 32 * 1024 * 1024;
 /** More recipients than a message can have: keeps the numbers of two attempts apart. */
 const NUMBERS_PER_ATTEMPT = 100_000;
 
-/**
- * The message with the recipients that stay in it, in the lane they belong to. `before` is the
- * message as it is stored, `left` what is left of it; both are due at `dueAt`.
- */
-export async function partMessage(
-  deps: FanOutDeps,
-  before: SpoolEntry,
-  left: SpoolEntry,
-  content: Content,
-  dueAt: number,
-): Promise<SpoolEntry> {
+/** `before` is the message as it is stored, `left` what is left of it. */
+export function partMessage(deps: FanOutDeps, before: SpoolEntry, left: SpoolEntry): Parting {
   const [first, ...others] = groupsOf(deps, left);
-  if (first === undefined) return left;
-  let copiedBytes = 0;
-  for (const [index, group] of others.entries()) {
-    copiedBytes += content.sizeBytes;
-    const part = partOf(before, left, group);
-    const isDone = copiedBytes <= MAX_COPIED_BYTES && (await commit(deps, part, dueAt, content));
-    if (isDone) continue;
-    const rest = [first, ...others.slice(index)];
-    return { ...left, dest: before.dest, recipients: rest.flatMap(({ recipients }) => recipients) };
+  if (first === undefined) return { entry: left, parts: [] };
+  const room = Math.floor(MAX_COPIED_BYTES / Math.max(before.sizeBytes, 1));
+  const parts = others.slice(0, room).map((group) => partOf(before, left, group));
+  const rest = others.slice(room);
+  if (rest.length === 0) {
+    return { entry: { ...left, dest: first.lane, recipients: first.recipients }, parts };
   }
-  return { ...left, dest: first.lane, recipients: first.recipients };
+  const recipients = [first, ...rest].flatMap((group) => group.recipients);
+  return { entry: { ...left, dest: before.dest, recipients }, parts };
 }
 
 interface Group {
@@ -86,27 +79,31 @@ function partOf(before: SpoolEntry, left: SpoolEntry, { lane, recipients }: Grou
   return { ...left, id: `${before.id}-${number}`, dest: lane, recipients };
 }
 
-/** False when there is no room for it. */
-async function commit(
-  { store, log }: FanOutDeps,
-  part: SpoolEntry,
-  dueAt: number,
+/** Stores a message and its parts in one step; without room for them it stays whole. */
+export async function storeParted(
+  { store, log }: { readonly store: Pick<SpoolStore, 'reschedule'>; readonly log: Log },
+  step: Omit<SpoolStep, 'parts'>,
+  { entry, parts }: Parting,
   content: Content,
-): Promise<boolean> {
-  const sid = part.id.slice(0, part.id.indexOf('.'));
+): Promise<void> {
+  const sid = entry.id.slice(0, entry.id.indexOf('.'));
+  let isStored: boolean | undefined;
   try {
-    await store.commit(part, dueAt, content);
+    const together = { ...step, entry, parts: { entries: parts, content } };
+    [isStored] = await store.reschedule([together]);
   } catch (error) {
-    if (!(error instanceof CodedError && error.code === 'STORE_FULL')) throw error;
-    log.emit('store.full', { id: part.id, sid, err: errorText(error) });
-    return false;
+    if (!isNoRoom(error)) throw error;
+    log.emit('store.full', { id: entry.id, sid, err: errorText(error) });
+    await store.reschedule([step]);
   }
-  log.emit('msg.part', {
-    id: part.id,
-    sid,
-    orig: part.id.replace(/-\d+$/, ''),
-    dest: part.dest,
-    to: part.recipients.map(({ address }) => formatAddress(address)),
-  });
-  return true;
+  if (isStored !== true) return;
+  for (const part of parts) {
+    const to = part.recipients.map(({ address }) => formatAddress(address));
+    log.emit('msg.part', { id: part.id, sid, orig: entry.id, dest: part.dest, to });
+  }
+}
+
+/** The next attempt finds damage in the content, and says what becomes of it. */
+function isNoRoom(error: unknown): boolean {
+  return error instanceof CodedError && ['STORE_FULL', 'STORE_DAMAGED'].includes(error.code);
 }

@@ -77,6 +77,14 @@ export interface ScanOptions {
   readonly only?: 'waiting' | 'held';
 }
 
+export interface SpoolStep {
+  readonly held: Held;
+  readonly entry: SpoolEntry;
+  readonly dueAt: number;
+  /** Entries of other ids that get the content too; one that is stored already is passed over. */
+  readonly parts?: { readonly entries: readonly SpoolEntry[]; readonly content: Content };
+}
+
 export interface SpoolStore {
   /**
    * Makes the message durable, due at `dueAt`; an entry with a `hold` is never due. Idempotent by
@@ -95,10 +103,12 @@ export interface SpoolStore {
   /** The stored content. Rejects with `STORE_DAMAGED` when length or digest differ. */
   readContent(id: string): AsyncIterable<Uint8Array>;
   renew(held: readonly Held[], leaseMs: number): Promise<boolean[]>;
-  /** Ends the lease: replaces the entry (recipients that are left) and sets the next time. */
-  reschedule(
-    steps: readonly { held: Held; entry: SpoolEntry; dueAt: number }[],
-  ): Promise<boolean[]>;
+  /**
+   * Ends the lease: replaces the entry (recipients that are left) and sets the next time. Its `parts`
+   * become messages of their own in the same atomic step, due at that time too. Rejects with
+   * `STORE_FULL` or `STORE_DAMAGED`, with nothing changed, when they cannot be stored.
+   */
+  reschedule(steps: readonly SpoolStep[]): Promise<boolean[]>;
   /**
    * Ends the lease: record and content go together. This and the other steps on `held` take a
    * token for as long as nobody else was given the message, even when the lease has run out.

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { CodedError } from '../../src/base/errors.ts';
 import { attempt } from '../../src/delivery/attempt.ts';
-import { partMessage } from '../../src/delivery/fan-out.ts';
+import type { Parting } from '../../src/delivery/fan-out.ts';
+import { partMessage, storeParted } from '../../src/delivery/fan-out.ts';
 import { FAN_OUT } from '../../src/delivery/route.ts';
 import { memoryContent } from '../../src/mail/content.ts';
 import type { SpoolEntry } from '../../src/mail/spool-entry.ts';
+import type { SpoolStep } from '../../src/store/spool-store.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 
@@ -34,15 +36,16 @@ function entryTo(...addresses: readonly string[]): SpoolEntry {
   };
 }
 
-function rig(room = Infinity) {
+function rig(fault?: CodedError) {
   const stored: SpoolEntry[] = [];
   const log = new RecordedLog();
   const deps = {
     store: {
-      commit: async (entry: SpoolEntry) => {
-        if (stored.length >= room) throw new CodedError('STORE_FULL', 'full');
-        stored.push(entry);
-        return Promise.resolve();
+      reschedule: async (steps: readonly SpoolStep[]) => {
+        const hasParts = steps.some(({ parts }) => parts !== undefined);
+        if (fault !== undefined && hasParts) throw fault;
+        for (const { entry, parts } of steps) stored.push(entry, ...(parts?.entries ?? []));
+        return Promise.resolve(steps.map(() => true));
       },
     },
     log,
@@ -62,8 +65,10 @@ function rig(room = Infinity) {
 const shown = ({ id, dest, recipients }: SpoolEntry) =>
   `${id} ${dest} ${recipients.map(({ address }) => `${address.local}@${address.domain}`).join(',')}`;
 
-test('each destination gets a message of its own, the first keeps the id', async () => {
-  const { stored, deps } = rig();
+const all = ({ entry, parts }: Parting) => [entry, ...parts].map(shown);
+
+test('each destination gets a message of its own, the first keeps the id', () => {
+  const { deps } = rig();
   const entry = entryTo(
     'a@one.test',
     'b@sub.example.org',
@@ -71,61 +76,53 @@ test('each destination gets a message of its own, the first keeps the id', async
     'd@three.test',
     'e@ONE.test',
   );
-  const first = await partMessage(deps, entry, entry, CONTENT, 5);
-  assert.deepEqual([first, ...stored].map(shown), [
+  assert.deepEqual(all(partMessage(deps, entry, entry)), [
     '4K7QZ2M9XT.3 mx:one.test a@one.test,c@two.test,e@ONE.test',
     '4K7QZ2M9XT.3-200002 example.org b@sub.example.org',
     '4K7QZ2M9XT.3-200004 mx:three.test d@three.test',
   ]);
 });
 
-test('the same step done again has the same ids, the next attempt never has', async () => {
-  const ids = async (attempts: number, ...to: readonly string[]) => {
-    const { stored, deps } = rig();
+test('the same step done again has the same ids, the next attempt never has', () => {
+  const ids = (attempts: number, ...to: readonly string[]) => {
+    const { deps } = rig();
     const entry = { ...entryTo('a@one.test', 'b@b.test', 'c@c.test'), attempts };
     const recipients = entry.recipients.filter(({ address }) => to.includes(address.local));
-    await partMessage(deps, entry, { ...entry, recipients }, CONTENT, 5);
-    return stored.map(({ id, dest }) => `${id} ${dest}`);
+    const { parts } = partMessage(deps, entry, { ...entry, recipients });
+    return parts.map(({ id, dest }) => `${id} ${dest}`);
   };
-  assert.deepEqual(await ids(1, 'a', 'b', 'c'), await ids(1, 'a', 'b', 'c'));
-  const [first = ''] = await ids(1, 'a', 'c');
-  assert.ok((await ids(1, 'a', 'b', 'c')).includes(first), 'who is delivered changes no id');
-  const later = await ids(2, 'a', 'b', 'c');
-  assert.ok(!later.includes(first));
+  assert.deepEqual(ids(1, 'a', 'b', 'c'), ids(1, 'a', 'b', 'c'));
+  const [first = ''] = ids(1, 'a', 'c');
+  assert.ok(ids(1, 'a', 'b', 'c').includes(first), 'who is delivered changes no id');
+  assert.ok(!ids(2, 'a', 'b', 'c').includes(first));
 });
 
-test('without room the rest stays together and is parted another time', async () => {
-  const { stored, deps, log } = rig(1);
-  const entry = entryTo('a@one.test', 'b@b.test', 'c@c.test', 'd@d.test');
-  const first = await partMessage(deps, entry, entry, CONTENT, 5);
-  assert.deepEqual(stored.map(shown), ['4K7QZ2M9XT.3-200002 mx:b.test b@b.test']);
-  assert.equal(shown(first), `4K7QZ2M9XT.3 ${FAN_OUT} a@one.test,c@c.test,d@d.test`);
-  assert.equal(log.of('store.full').length, 1);
-});
-
-test('content that is too large to be copied so often is copied only so often', async () => {
-  const { stored, deps } = rig();
-  const entry = entryTo('a@a.test', 'b@b.test', 'c@c.test', 'd@d.test');
-  const large = { ...CONTENT, sizeBytes: 30 * 1024 * 1024 };
-  const first = await partMessage(deps, entry, entry, large, 5);
-  assert.equal(stored.length, 2);
+test('content that is too large to be copied so often is copied only so often', () => {
+  const { deps } = rig();
+  const entry = { ...entryTo('a@a.test', 'b@b.test', 'c@c.test', 'd@d.test') };
+  const large = { ...entry, sizeBytes: 15 * 1024 * 1024 };
+  const { entry: first, parts } = partMessage(deps, large, large);
+  assert.equal(parts.length, 2);
   assert.equal(shown(first), `4K7QZ2M9XT.3 ${FAN_OUT} a@a.test,d@d.test`);
 });
 
-test('a store that failed is nobody’s to hide', async () => {
-  const { deps } = rig();
-  const entry = entryTo('a@a.test', 'b@b.test');
-  const failing = { commit: () => Promise.reject(new CodedError('STORE_FAILED', 'gone')) };
-  await assert.rejects(partMessage({ ...deps, store: failing }, entry, entry, CONTENT, 5), {
-    code: 'STORE_FAILED',
+for (const code of ['STORE_FULL', 'STORE_DAMAGED', 'STORE_FAILED'] as const) {
+  test(`the store says ${code} to a parting`, async () => {
+    const { deps, stored, log } = rig(new CodedError(code, 'no'));
+    const entry = entryTo('a@a.test', 'b@b.test');
+    const step = { held: { id: entry.id, token: 1n }, entry, dueAt: 5 };
+    const done = storeParted(deps, step, partMessage(deps, entry, entry), CONTENT);
+    if (code === 'STORE_FAILED') return assert.rejects(done, { code });
+    await done;
+    assert.deepEqual(stored.map(shown), [`4K7QZ2M9XT.3 ${FAN_OUT} a@a.test,b@b.test`]);
+    assert.deepEqual([log.of('store.full').length, log.of('msg.part').length], [1, 0]);
   });
-});
+}
 
 test('a destination that is down or has had its share is not tried, the others are', async () => {
   const { stored, deps, log } = rig();
   const entry = entryTo('a@a.test', 'b@b.test', 'c@c.test', 'd@d.test');
   const tried: string[] = [];
-  const moved: SpoolEntry[] = [];
   const result = await attempt(
     {
       ...deps,
@@ -133,10 +130,6 @@ test('a destination that is down or has had its share is not tried, the others a
         ...deps.store,
         readContent: () => CONTENT.read(),
         complete: (held) => Promise.resolve(held.map(() => true)),
-        reschedule: (steps) => {
-          moved.push(...steps.map((step) => step.entry));
-          return Promise.resolve(steps.map(() => true));
-        },
       },
       courier: {
         deliver: ({ destination, envelope }) => {
@@ -164,7 +157,7 @@ test('a destination that is down or has had its share is not tried, the others a
   assert.equal(result, 'delivered');
   assert.deepEqual(tried, ['mx:a.test', 'mx:d.test']);
   assert.deepEqual(
-    [...moved, ...stored].map(({ dest }) => dest),
+    stored.map(({ dest }) => dest),
     ['mx:b.test', 'mx:c.test'],
   );
 });

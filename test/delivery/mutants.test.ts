@@ -82,6 +82,13 @@ const MUTANTS: readonly Mutant[] = [
     engine: 'leveldb',
   },
   {
+    what: 'parts of a message are forgotten',
+    file: 'store/leveldb/changes.ts',
+    from: '...parts.flatMap((part) => part.ops),',
+    to: '',
+    engine: 'leveldb',
+  },
+  {
     what: 'a group is dropped when others are written with it',
     file: 'store/leveldb/group-commit.ts',
     from: 'groups.flatMap((group) => group.ops)',

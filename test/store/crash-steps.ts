@@ -15,7 +15,14 @@ export const LENGTHS: Readonly<Record<string, number>> = {
   'G.1': 1_200_000,
 };
 
-export const contentBytes = (id: string): Buffer => bytesOf(LENGTHS[id] ?? 0, id.charCodeAt(0));
+/** What is parted from which message. */
+export const PARTS = { 'F.1-1': 'F.1', 'G.1-1': 'G.1' } as const;
+/** What the parting writes into the message that it leaves. */
+export const PARTED = 9;
+
+/** A part has the content of its message. */
+export const contentBytes = (id: string): Buffer =>
+  bytesOf(LENGTHS[id.replace(/-1$/, '')] ?? 0, id.charCodeAt(0));
 
 /** Tells each step when it begins (`?`) and when it was acknowledged (`!`). */
 export async function crashSteps(
@@ -54,6 +61,15 @@ export async function crashSteps(
   await commit('F.1');
   const large = await staged('G.1', contentBytes('G.1'));
   await step('commit G.1', () => spool.commit(entry('G.1'), 1, large));
+  for (const [part, id] of Object.entries(PARTS)) {
+    const held = await claim(id);
+    const parts = {
+      entries: [entry(part)],
+      content: contentOf(contentBytes(id), { streamed: true }),
+    };
+    const next = entry(id, { attempts: PARTED });
+    await step(`part ${id}`, () => spool.reschedule([{ held, entry: next, dueAt: 3, parts }]));
+  }
   const b = await claim('B.1');
   await step('complete B.1', () => spool.complete([b]));
   const hold = { dest: 'held.example', at: 1, by: 'admin', text: 'why' };

@@ -13,7 +13,7 @@ import { openDatabase } from '../../src/store/leveldb/database.ts';
 import { openLevelStore } from '../../src/store/leveldb/store.ts';
 import type { LevelStore } from '../../src/store/leveldb/store.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
-import { contentBytes, LENGTHS } from './crash-steps.ts';
+import { contentBytes, LENGTHS, PARTED, PARTS } from './crash-steps.ts';
 import { collect } from './sample-mail.ts';
 import { StillClock } from './still-clock.ts';
 
@@ -74,6 +74,13 @@ async function verify(folder: string, lines: readonly string[], what: string): P
     if (acked(`commit ${id}`) && !ends.some(began))
       assert.ok(ids.includes(id), `${what}: ${id} lost`);
     if (!began(`commit ${id}`) || ends.some(acked)) assert.ok(!ids.includes(id), `${what}: ${id}`);
+  }
+  for (const [part, id] of Object.entries(PARTS)) {
+    const { entry } = kept.find((one) => one.entry.id === id) ?? {};
+    const isParted = entry?.attempts === PARTED;
+    assert.equal(ids.includes(part), isParted, `${what}: ${part} and ${id} are of one step`);
+    if (acked(`part ${id}`)) assert.ok(isParted, `${what}: ${part} lost`);
+    if (!began(`part ${id}`)) assert.ok(!isParted, `${what}: ${part}`);
   }
   let bytes = 0;
   for (const { entry, dueAt } of kept) {

@@ -135,6 +135,48 @@ export function spoolContract(name: string, make: (clock: StillClock) => Promise
       assert.deepEqual(ids(await claim(store, 10, true)), ['B.1', 'A.1']);
     });
 
+    it('parts become messages in the step that takes their recipients away', async (_, clock, under) => {
+      let current = under.store;
+      for (const length of [1000, 300_000]) {
+        const content = contentOf(bytesOf(length));
+        const id = `P.${length}`;
+        await current.commit(entry(id), clock.now(), content);
+        const step = async (store: SpoolStore, from: Lease, stale = false) => {
+          const parts = [
+            entry(`${id}-1`, { dest: 'b.test' }),
+            entry(`${id}-2`, { dest: 'c.test' }),
+          ];
+          const held = stale ? { ...from, token: from.token + 1n } : from;
+          const next = { ...from.entry, attempts: 7 };
+          const given = { entries: parts, content };
+          return store.reschedule([{ held, entry: next, dueAt: clock.now() + 5, parts: given }]);
+        };
+        assert.deepEqual(await step(current, await one(current), true), [false]);
+        assert.equal(await current.get(`${id}-1`), undefined, 'who lost the lease parts nothing');
+        const store = await under.restart();
+        assert.deepEqual(await step(store, await one(store)), [true]);
+        const again = await under.restart();
+        assert.equal((await again.get(id))?.entry.attempts, 7);
+        for (const dest of ['b.test', 'c.test']) {
+          assert.deepEqual(again.totals(dest), { ...again.totals(dest), queued: 1, bytes: length });
+          assert.deepEqual(await again.claim({ dest, n: 9, leaseMs: 1000 }), [], 'not due yet');
+          const [part] = await again.claim({ dest, n: 9, leaseMs: 1000, early: true });
+          assert.ok(part !== undefined && part.dueAt === clock.now() + 5);
+          assert.ok((await collect(again.readContent(part.id))).equals(bytesOf(length)));
+          await again.complete([part]);
+        }
+        const [first] = await claim(again, 1, true);
+        assert.ok(first !== undefined);
+        assert.ok(
+          (await collect(again.readContent(id))).equals(bytesOf(length)),
+          'each has its own',
+        );
+        await again.complete([first]);
+        assert.equal(again.totals().bytes, 0);
+        current = again;
+      }
+    });
+
     it('a claim of new mail gives the newest first, then what waits in its order', async (store, clock) => {
       const now = clock.now();
       const fresh = (n: number) => store.claim({ dest: DEST, n, leaseMs: 1000, fresh: true });

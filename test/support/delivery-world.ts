@@ -10,6 +10,8 @@
 import assert from 'node:assert/strict';
 import { CodedError } from '../../src/base/errors.ts';
 import type { DeliveryJob } from '../../src/delivery/courier.ts';
+import { FAN_OUT } from '../../src/delivery/route.ts';
+import { formatAddress } from '../../src/mail/address.ts';
 import type { Held, SpoolStore, Summary } from '../../src/store/spool-store.ts';
 import { guard } from '../../src/store/leveldb/guard.ts';
 import { LevelSpool } from '../../src/store/leveldb/spool.ts';
@@ -33,6 +35,15 @@ const MOODS: readonly (readonly Saying[])[] = [
 const CALM: readonly (readonly Saying[])[] = [['250'], ['unreachable'], ['250', '450']];
 const STEPS = 60;
 const MAILS = 40;
+
+/** A part is the same mail as the message that it was parted from. */
+function copyOf(id: string, to: string): string {
+  return `${id.replace(/-\d+$/, '')} ${to}`;
+}
+
+function recipientsOf({ envelope }: DeliveryJob): string[] {
+  return envelope.recipients.map(({ address }) => formatAddress(address));
+}
 
 const isActive = (found: Summary | undefined): boolean => found?.active === true;
 
@@ -61,9 +72,9 @@ export class DeliveryWorld {
   /** Messages whose commit resolved, with their recipients. */
   readonly #promised = new Map<string, readonly string[]>();
   readonly #taken: { readonly id: string; readonly to: string }[] = [];
-  /** Messages with the destination that the store has not heard of yet. */
-  readonly #unrecorded = new Set<string>();
-  /** Messages that the destination may have while the spool cannot know. */
+  /** Deliveries, with those who may have got it, that the store has not heard of yet. */
+  readonly #unrecorded = new Map<DeliveryJob, { owner: Held | undefined; to: readonly string[] }>();
+  /** Whose copy the destination may have while the spool cannot know. */
   readonly #doubted = new Set<string>();
   /** Seen where a throw would be caught by what is tested. */
   readonly #broken: string[] = [];
@@ -116,17 +127,21 @@ export class DeliveryWorld {
   /** A client sends; what it hears counts when it hears it. */
   #mail(): void {
     const { rig } = this.#life;
-    const domain = this.#pick(Object.keys(DOMAINS));
+    const domains = Object.keys(DOMAINS);
+    const domain = this.#pick(domains);
+    // One in four goes to people of several destinations.
+    const isSpread = this.#random() < 0.25;
     const to = ['x', 'y', 'z']
       .slice(0, 1 + Math.floor(this.#random() * 3))
-      .map((l) => `${l}@${domain}`);
+      .map((l) => `${l}@${isSpread ? this.#pick(domains) : domain}`);
+    const dest = isSpread ? FAN_OUT : domain;
     this.#mails += 1;
     const id = `${String(this.#mails).padStart(10, '0')}.1`;
-    const { entry, bytes } = rig.entry(to, { id });
+    const { entry, bytes } = rig.entry(to, { id, dest });
     rig.spool.commit(entry, this.clock.now(), memoryContent([bytes])).then(
       () => {
         this.#promised.set(id, to);
-        rig.scheduler.wake(domain);
+        rig.scheduler.wake(dest);
       },
       () => undefined, // the client heard 452
     );
@@ -205,8 +220,14 @@ export class DeliveryWorld {
       courier.takesMs = Math.floor(this.#random() ** 4 * 10 * MINUTE);
       begun.set(job, owner);
       const report = await deliver(job, signal);
-      const isLost = report.outcomes.some((one) => one.kind === 'deferred' && one.maybeDelivered);
-      if (isLost) this.#doubted.add(job.id);
+      const to = recipientsOf(job);
+      report.outcomes.forEach((one, index) => {
+        const isLost = one.kind === 'deferred' && one.maybeDelivered === true;
+        if (isLost) this.#doubted.add(copyOf(job.id, to[index] ?? ''));
+      });
+      // Who was refused is in no doubt whatever becomes of the step.
+      const given = to.filter((_, index) => report.outcomes[index]?.kind === 'delivered');
+      if (this.#unrecorded.has(job)) this.#unrecorded.set(job, { owner, to: given });
       return report;
     };
     courier.beforeDot = (job) => {
@@ -215,7 +236,7 @@ export class DeliveryWorld {
         this.#broken.push(`${id} is delivered by somebody who lost it`);
       // A store that failed meanwhile says nothing about the lease.
       this.#leases.push({ id, isHeld: spool.get(id).then(isActive, () => true) });
-      this.#unrecorded.add(id);
+      this.#unrecorded.set(job, { owner: begun.get(job), to: recipientsOf(job) });
     };
     rig.scheduler.start();
     this.#born = born;
@@ -223,35 +244,35 @@ export class DeliveryWorld {
 
   /** A step that failed, or came too late, leaves a doubt about what was delivered. */
   #watchSteps(spool: SpoolStore): void {
-    const watch = async (ids: readonly string[], step: Promise<boolean[]>) => {
+    const watch = async (held: readonly Held[], step: Promise<boolean[]>) => {
+      const settle = (one: Held, isDoubted: boolean) =>
+        this.#settled((owner) => owner?.id === one.id && owner.token === one.token, isDoubted);
       try {
         const results = await step;
-        ids.forEach((id, index) => {
-          if (results[index] === true) this.#unrecorded.delete(id);
-          else this.#doubt(id);
-        });
+        held.forEach((one, index) => settle(one, results[index] !== true));
         return results;
       } catch (error) {
-        ids.forEach((id) => this.#doubt(id));
+        for (const one of held) settle(one, true);
         throw error;
       }
     };
     const complete = spool.complete.bind(spool);
     const reschedule = spool.reschedule.bind(spool);
-    spool.complete = (held) =>
-      watch(
-        held.map(({ id }) => id),
-        complete(held),
-      );
+    spool.complete = (held) => watch(held, complete(held));
     spool.reschedule = (steps) =>
       watch(
-        steps.map(({ held }) => held.id),
+        steps.map(({ held }) => held),
         reschedule(steps),
       );
   }
 
-  #doubt(id: string): void {
-    if (this.#unrecorded.delete(id)) this.#doubted.add(id);
+  /** Deliveries under a lease are settled: with a doubt about them, or without. */
+  #settled(isMeant: (owner: Held | undefined) => boolean, isDoubted: boolean): void {
+    for (const [job, { owner, to }] of this.#unrecorded) {
+      if (!isMeant(owner)) continue;
+      this.#unrecorded.delete(job);
+      if (isDoubted) for (const one of to) this.#doubted.add(copyOf(job.id, one));
+    }
   }
 
   /** Nothing of the old process is heard of again; what it had on disk is all there is. */
@@ -265,7 +286,7 @@ export class DeliveryWorld {
     this.#life.isDead = true;
     rig.courier.isDead = true;
     this.#taken.push(...rig.courier.taken);
-    for (const id of this.#unrecorded) this.#doubt(id);
+    this.#settled(() => true, true);
   }
 
   async #restart(): Promise<void> {
@@ -301,18 +322,19 @@ export class DeliveryWorld {
     const stored = await spool.scan({ limit: 1000 });
     const has = new Set(
       stored.flatMap(({ entry }) =>
-        entry.recipients.map(({ address }) => `${entry.id} ${address.local}@${address.domain}`),
+        entry.recipients.map(({ address }) => copyOf(entry.id, formatAddress(address))),
       ),
     );
     const counts = new Map<string, number>();
     for (const { id, to } of this.#taken)
-      counts.set(`${id} ${to}`, (counts.get(`${id} ${to}`) ?? 0) + 1);
+      counts.set(copyOf(id, to), (counts.get(copyOf(id, to)) ?? 0) + 1);
     for (const [id, recipients] of this.#promised) {
       for (const to of recipients) {
-        const count = counts.get(`${id} ${to}`) ?? 0;
-        assert.ok(count > 0 || has.has(`${id} ${to}`), `${id} for ${to} is lost`);
+        const copy = copyOf(id, to);
+        const count = counts.get(copy) ?? 0;
+        assert.ok(count > 0 || has.has(copy), `${id} for ${to} is lost`);
         assert.ok(
-          count <= 1 || this.#doubted.has(id),
+          count <= 1 || this.#doubted.has(copy),
           `${id} for ${to} came ${count} times without a doubt`,
         );
       }

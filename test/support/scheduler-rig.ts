@@ -4,7 +4,9 @@
  */
 import { HealthBook } from '../../src/delivery/destination-health.ts';
 import type { SchedulerOptions, SchedulerPolicy } from '../../src/delivery/scheduler.ts';
+import { FAN_OUT } from '../../src/delivery/route.ts';
 import { Scheduler } from '../../src/delivery/scheduler.ts';
+import { partedDestination } from '../../src/directory/destination.ts';
 import type { Destination } from '../../src/directory/domain.ts';
 import { memoryContent } from '../../src/mail/content.ts';
 import type { Recipient } from '../../src/mail/envelope.ts';
@@ -79,7 +81,11 @@ export class SchedulerRig {
       health: this.health,
       clock,
       log: this.log,
-      route: (domain) => destination(this.domains[domain], maxConnections),
+      route: (domain) =>
+        domain === FAN_OUT
+          ? partedDestination(FAN_OUT)
+          : destination(this.domains[domain], maxConnections),
+      hosted: (domain) => (domain in this.domains ? domain : undefined),
       policy: (dest) => {
         const lifetimeMs = this.lifetimes[dest] ?? this.policy.lifetimeMs;
         return { ...this.policy, lifetimeMs };

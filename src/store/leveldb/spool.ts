@@ -21,6 +21,7 @@ import type {
   Lease,
   QuarantineTotals,
   ScanOptions,
+  SpoolStep,
   SpoolStore,
   SpoolTotals,
   Summary,
@@ -43,6 +44,8 @@ import { recordKey } from './keys.ts';
 import type { ActiveLease } from './leases.ts';
 import { indexKey, newRecord } from './message-ops.ts';
 import type { StoredRecord } from './record-codec.ts';
+import { leaseEnd, PartIntake } from './part-intake.ts';
+import type { LeaseEnd } from './part-intake.ts';
 import { Records } from './records.ts';
 import { Schedule } from './schedule.ts';
 import type { Standing } from './schedule.ts';
@@ -74,6 +77,7 @@ export class LevelSpool implements SpoolStore {
   readonly #changes: Changes;
   readonly #administration: Administration;
   readonly #intake: Intake;
+  readonly #partIntake: PartIntake;
   readonly #records: Records;
   readonly #compaction: Compaction;
   readonly #holds: DestinationHolds;
@@ -93,6 +97,7 @@ export class LevelSpool implements SpoolStore {
     this.#files = new ContentFiles({ ...options, folder, condemn });
     const dead = (bytes: number) => this.#compaction.note(bytes);
     this.#contents = new StoredContents(database, this.#files, dead);
+    this.#partIntake = new PartIntake({ ...options, contents: this.#contents });
     this.#intake = new Intake({
       ...options,
       pump: this.#pump,
@@ -202,10 +207,12 @@ export class LevelSpool implements SpoolStore {
     });
   }
 
-  reschedule(
-    steps: readonly { held: Held; entry: SpoolEntry; dueAt: number }[],
-  ): Promise<boolean[]> {
-    return this.#endLeases(steps.map(({ held, ...next }) => ({ held, next })));
+  async reschedule(steps: readonly SpoolStep[]): Promise<boolean[]> {
+    this.#assertReady();
+    // With nothing to wait for, the first of two steps with one token is the one that counts.
+    const hasParts = steps.some(({ parts }) => parts !== undefined);
+    const prepared = hasParts ? await this.#partIntake.prepare(steps) : steps.map(leaseEnd);
+    return this.#endLeases(prepared);
   }
 
   complete(held: readonly Held[]): Promise<boolean[]> {
@@ -213,20 +220,21 @@ export class LevelSpool implements SpoolStore {
   }
 
   /** Ends leases in one batch: each message becomes `next`, or goes with its content. */
-  async #endLeases(
-    steps: readonly { held: Held; next?: { entry: SpoolEntry; dueAt: number } }[],
-  ): Promise<boolean[]> {
+  async #endLeases(steps: readonly LeaseEnd[]): Promise<boolean[]> {
     this.#assertReady();
     const ended = new Map<ActiveLease, Change>();
-    const results = steps.map(({ held, next }) => {
+    const results = steps.map(({ held, next, parts = [] }) => {
       const lease = this.#schedule.find(held);
-      if (lease?.content === undefined || ended.has(lease)) return false;
+      if (lease?.content === undefined || ended.has(lease)) {
+        this.#partIntake.drop(parts);
+        return false;
+      }
       const { dest, place, content } = lease;
       const old = { ...place, dest, bytes: content.bytes };
       if (next !== undefined && next.entry.id !== old.id)
         throw new TypeError('an id never changes');
       const record = next && newRecord(next.entry, next.dueAt, content);
-      ended.set(lease, { old, content, record });
+      ended.set(lease, { old, content, record, parts });
       return true;
     });
     if (ended.size === 0) return results;

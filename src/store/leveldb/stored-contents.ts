@@ -49,6 +49,11 @@ export class StoredContents {
     this.#files.remove(id);
   }
 
+  /** The batch that would have stored the message was never begun. */
+  neverWritten(id: string, { parts }: StoredContent): void {
+    if (parts === undefined) this.#files.remove(id);
+  }
+
   /** The batch that removed the message and what of it lay in the database is on disk. */
   removed(id: string, { bytes, parts }: StoredContent): void {
     if (parts === undefined) this.#files.remove(id);

@@ -21,6 +21,7 @@ import type {
   Lease,
   QuarantineTotals,
   ScanOptions,
+  SpoolStep,
   SpoolStore,
   SpoolTotals,
   Summary,
@@ -124,13 +125,15 @@ export class MemorySpool implements SpoolStore {
     return results;
   }
 
-  async reschedule(
-    steps: readonly { held: Held; entry: SpoolEntry; dueAt: number }[],
-  ): Promise<boolean[]> {
+  async reschedule(steps: readonly SpoolStep[]): Promise<boolean[]> {
     await this.#fault('reschedule', 'before');
-    const results = steps.map(({ held, entry, dueAt }) => {
+    const results = steps.map(({ held, entry, dueAt, parts }) => {
       const message = this.#disk.messages.get(held.id);
       if (!this.#end(held) || message === undefined) return false;
+      for (const part of parts?.entries ?? []) {
+        if (this.#disk.messages.has(part.id)) continue;
+        this.#disk.messages.set(part.id, { ...scheduled(part, dueAt), content: message.content });
+      }
       this.#disk.messages.set(held.id, { ...message, ...scheduled(entry, dueAt) });
       return true;
     });
