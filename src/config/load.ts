@@ -49,7 +49,10 @@ export async function readConfig(file: string): Promise<ConfigReading> {
   const text = await readTextFile(path, MAX_FILE_BYTES);
   if (!text.ok) return nothing([fileProblem(path, text.problem)]);
   const { source, problems: syntax } = parseYaml(path, text.value);
-  if (source === undefined) return nothing(syntax);
+  if (source === undefined) {
+    const more = await domainProblemsBeside(path, text.value);
+    return nothing(inReadingOrder([...syntax, ...more], path));
+  }
 
   if (looksLike(domainSchema, nodeSchema, source.value)) {
     const text =
@@ -80,6 +83,25 @@ function nothing(problems: readonly Problem[]): ConfigReading {
 
 export function isDomainFileName(name: string): boolean {
   return /^[^.].*\.ya?ml$/.test(name);
+}
+
+/**
+ * The faults of the domain files when sluice.yaml is no YAML: the folder, and the plugins whose names
+ * are keys there, are looked for in its lines. What is not found is told when the file can be read.
+ */
+async function domainProblemsBeside(file: string, text: string): Promise<Problem[]> {
+  const named = /^domains:[ \t]*(['"]?)([^'"#\r\n]+?)\1[ \t]*(?:#.*)?$/m.exec(text)?.[2];
+  const folder = resolve(dirname(file), named ?? './domains');
+  // The folder may be another one: that it is not there says nothing.
+  const names = await readdir(folder).catch(() => []);
+  const plugins = [...text.matchAll(/^[ \t]*-[ \t]+([a-z0-9-]+)/gm)].map(([, name = '']) => name);
+  const problems: Problem[] = [];
+  for (const name of names.filter(isDomainFileName).toSorted().slice(0, MAX_DOMAIN_FILES)) {
+    const others = plugins.filter((plugin) => !isSetting(plugin));
+    const reading = await readDomainFile(join(folder, name), others);
+    problems.push(...reading.problems);
+  }
+  return problems;
 }
 
 /** Reads the folder even if sluice.yaml has faults elsewhere. */

@@ -8,8 +8,9 @@ import { keyAdvice } from './known-keys.ts';
 import type { Path, Problem } from './problem.ts';
 import type { SoundParts } from './sound-parts.ts';
 import { soundParts } from './sound-parts.ts';
-import { didYouMean } from './suggestion.ts';
+import { didYouMean, suggestion } from './suggestion.ts';
 import type { YamlSource } from './yaml-source.ts';
+import { isGroup } from './yaml-source.ts';
 
 export type Checked<T> =
   | { readonly ok: true; readonly value: T }
@@ -38,21 +39,61 @@ export function checkValue<T>(
   const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return { ok: true, value: result.data };
   const { issues } = result.error;
-  const sight = { schema, source, ...options };
-  const problems = issues.flatMap((issue) => explain(issue, issue.path.map(step), sight));
+  const missing = issues.filter(isMissing).map((issue) => issue.path.map(step));
+  const sight = { schema, source, missing, ...options };
+  const meant = issues.flatMap((issue) => misspelt(issue, missing)).map(({ path }) => path);
+  const problems = issues
+    .filter((issue) => !isMissing(issue) || !meant.some((path) => isSame(path, issue.path)))
+    .flatMap((issue) => explain(issue, issue.path.map(step), sight));
   return { ok: false, problems, sound: soundParts(schema, value, issues, options.standIns) };
 }
 
 interface Sight extends KeySight {
   readonly source: YamlSource;
+  /** Keys that are needed and not there. */
+  readonly missing: readonly Path[];
+}
+
+function isMissing(issue: z.core.$ZodIssue): boolean {
+  return issue.input === undefined && issue.code !== 'custom' && issue.code !== 'unrecognized_keys';
+}
+
+function isSame(a: Path, b: readonly PropertyKey[]): boolean {
+  return a.length === b.length && a.every((part, index) => part === b[index]);
+}
+
+/** Unknown keys that are a missing one, misspelt: the two are one fault. */
+function misspelt(
+  issue: z.core.$ZodIssue,
+  missing: readonly Path[],
+): { readonly key: string; readonly path: Path }[] {
+  if (issue.code !== 'unrecognized_keys') return [];
+  const beside = missing.filter((path) => isSame(path.slice(0, -1), issue.path));
+  const found: { readonly key: string; readonly path: Path }[] = [];
+  for (const key of issue.keys) {
+    const near = suggestion(
+      key,
+      beside.map((path) => String(path.at(-1))),
+    );
+    const path = beside.find((one) => one.at(-1) === near);
+    if (path !== undefined && found.every((other) => other.path !== path))
+      found.push({ key, path });
+  }
+  return found;
 }
 
 function explain(issue: z.core.$ZodIssue, path: Path, sight: Sight): Problem[] {
   const { source } = sight;
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) =>
-      source.problemAtKey([...path, key], `unknown key${keyAdvice(key, path, sight)}`),
-    );
+    const slips = misspelt(issue, sight.missing);
+    return issue.keys.map((key) => {
+      const name = slips.find((slip) => slip.key === key)?.path.at(-1);
+      const advice =
+        name === undefined
+          ? keyAdvice(key, path, sight)
+          : `; did you mean "${name}", which is missing?`;
+      return source.problemAtKey([...path, key], `unknown key${advice}`);
+    });
   }
   if (issue.code === 'invalid_union') {
     // The form that was meant is the one whose own type fits; its faults lie further inside.
@@ -66,7 +107,11 @@ function explain(issue: z.core.$ZodIssue, path: Path, sight: Sight): Problem[] {
     }
   }
   if (issue.input === undefined && issue.code !== 'custom') {
-    return [source.problemAt(path, 'is missing')];
+    const problem = source.problemAt(path, 'is missing');
+    // The line that says whom the file is about is where people look.
+    const isDomainFile = isGroup(source.value) && Object.hasOwn(source.value, 'domain');
+    if (path.length !== 1 || !isDomainFile) return [problem];
+    return [{ ...source.problemAtKey(['domain'], problem.text), path: problem.path }];
   }
   // Of a whole group or list that is faulty in itself, "found a group" says nothing.
   const isWhole =
