@@ -8,6 +8,9 @@ import type { Database } from './database.ts';
 import { dueKey, duePrefix, endOf, MAX_DUE, parseDueKey } from './keys.ts';
 import type { Place } from './keys.ts';
 
+/** Stands in for a key where none can be read; no key can be mistaken for it. */
+const DAMAGED = Symbol('damaged');
+
 export interface DueReading {
   /** In order. With `isCut` there may be more from the last one on. */
   readonly places: readonly Place[];
@@ -46,7 +49,7 @@ async function readAround(
   let start = dueKey(dest, from);
   while (found.length < limit) {
     const key = await next(start);
-    if (key === 'damaged') break;
+    if (key === DAMAGED) break;
     if (key === undefined) return { places: placesOf(found), isCut: false, isDamaged: true };
     found.push(key);
     start = `${key}\0`;
@@ -61,12 +64,12 @@ async function readAround(
 /** The first key behind the damage at `dueAt`: steps that double, then halves between the last two. */
 async function firstBehind(
   dueAt: number,
-  next: (dueAt: number) => Promise<string | 'damaged' | undefined>,
+  next: (dueAt: number) => Promise<string | typeof DAMAGED | undefined>,
 ): Promise<string | undefined> {
   let bad = dueAt;
   let good = dueAt + 1;
   let found = await next(good);
-  while (found === 'damaged') {
+  while (found === DAMAGED) {
     bad = good;
     good = dueAt + (good - dueAt) * 2;
     if (good > MAX_DUE) return undefined;
@@ -75,7 +78,7 @@ async function firstBehind(
   while (good - bad > 1) {
     const middle = Math.floor((bad + good) / 2);
     const there = await next(middle);
-    if (there === 'damaged') bad = middle;
+    if (there === DAMAGED) bad = middle;
     else {
       good = middle;
       found = there;
@@ -88,12 +91,12 @@ async function firstKey(
   database: Database,
   gte: string,
   lt: string,
-): Promise<string | 'damaged' | undefined> {
+): Promise<string | typeof DAMAGED | undefined> {
   try {
     for await (const page of database.keys({ gte, lt, limit: 1 })) return page[0];
     return undefined;
   } catch (error) {
-    if (isDamage(error)) return 'damaged';
+    if (isDamage(error)) return DAMAGED;
     throw error;
   }
 }
