@@ -76,8 +76,10 @@ test('two servers of one domain: asked in order, remembered, kept in outages, an
     people.old.add('moves');
     await young.start();
     await until('it to arrive at home', () => got(old).filter((to) => to === 'moves').length === 2);
-    const queue = await gateway.cli('queue', 'list', '--json');
-    assert.equal(queue.stdout.trim(), '');
+    await until('the queue to be empty', async () => {
+      const queue = await gateway.cli('queue', 'list', '--json');
+      return queue.stdout.trim() === '';
+    });
   } finally {
     await gateway.remove();
     await old.stop();
