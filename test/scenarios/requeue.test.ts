@@ -48,7 +48,7 @@ test('queued mail goes to another host with its id, or back to its own', async (
     const sent = await gateway.event('rcpt.sent');
     assert.deepEqual([sent['dest'], sent['via'], sent['id']], ['example.org', host, id]);
     const { stdout } = await gateway.cli('trace', id);
-    assert.match(stdout, new RegExp(`requeue.*via=${host}`));
+    assert.match(stdout, new RegExp(`requeued .*to ${host}`));
     await destination.start();
     await until('the others at home', () => destination.arrived.length === 2);
     assert.equal(spare.arrived.length, 1);
