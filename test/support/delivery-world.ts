@@ -160,8 +160,11 @@ export class DeliveryWorld {
       disk: this.#disk,
       clock,
       takesMs,
-      // A real disk fails rarely, and a store that failed is at its end.
-      fault: (when) => (when === 'before' && this.#random() < 0.5 ? undefined : fault(0, when)),
+      fault: (when) => {
+        // A real disk fails rarely, and a store that failed is at its end. But the dead never write.
+        const isSpared = life()?.isDead !== true && when === 'before' && this.#random() < 0.5;
+        return isSpared ? undefined : fault(0, when);
+      },
     });
     const onFailure = () => {
       const now = life();
