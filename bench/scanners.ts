@@ -52,7 +52,7 @@ async function run(): Promise<void> {
       ],
     });
     try {
-      await compare(port, scanners);
+      await compare(port, running.pid, scanners);
     } finally {
       await running.stop();
     }
@@ -63,7 +63,11 @@ async function run(): Promise<void> {
   }
 }
 
-async function compare(port: number, { spamdPort, spamdPid }: Scanners): Promise<void> {
+async function compare(
+  port: number,
+  gatewayPid: number,
+  { spamdPort, spamdPid, clamdPid }: Scanners,
+): Promise<void> {
   const load = { port, sessions: SESSIONS, size: SIZE, count: 100_000 };
   const steady = { perConnection: 1, pipeline: false, unknown: 0 };
   await runSourceProcess({ ...load, ...steady, maxMs: WARM_UP_MS });
@@ -72,8 +76,11 @@ async function compare(port: number, { spamdPort, spamdPid }: Scanners): Promise
     const cpu = [cpuSeconds(spamdPid)];
     const direct = await spamdAlone(spamdPort);
     cpu.push(cpuSeconds(spamdPid));
+    const before = [gatewayPid, clamdPid].map(cpuSeconds);
     const ours = await runSourceProcess({ ...load, ...steady, maxMs: seconds * 1000 });
     cpu.push(cpuSeconds(spamdPid));
+    const used = [gatewayPid, clamdPid].map((pid, i) => cpuSeconds(pid) - (before[i] ?? 0));
+    const [own, clamd] = used.map((s) => ((s * 1000) / Math.max(1, ours.done)).toFixed(1));
     const alone = direct.perSecond;
     const each = (i: number, done: number) =>
       (((cpu[i + 1] ?? 0) - (cpu[i] ?? 0)) / Math.max(1, done)).toFixed(2);
@@ -82,7 +89,7 @@ async function compare(port: number, { spamdPort, spamdPid }: Scanners): Promise
       `#${round} spamd alone ${alone.toFixed(2)}/s, through the gateway ${ours.perSecond.toFixed(2)}/s ` +
         `(p50/p99 ${ours.p50Ms.toFixed(0)}/${ours.p99Ms.toFixed(0)} ms, ${ours.errors} errors), ` +
         `ratio ${(ours.perSecond / alone).toFixed(2)}; ` +
-        `spamd's CPU per message ${each(0, direct.done)} and ${each(1, ours.done)} s`,
+        `spamd's CPU per message ${each(0, direct.done)} and ${each(1, ours.done)} s, the gateway's ${own} ms, clamd's ${clamd} ms`,
     );
     for (const sample of ours.samples) console.log(`    ${sample}`);
   }

@@ -22,6 +22,7 @@ export interface Scanners {
   readonly clamdPort: number;
   readonly spamdPort: number;
   readonly spamdPid: number;
+  readonly clamdPid: number;
   /** What clamd's database is, for the report. */
   readonly signatures: string;
   stop(): Promise<void>;
@@ -60,7 +61,14 @@ export async function startScanners(folder: string): Promise<Scanners> {
     throw error;
   }
   const signatures = hasSignatures ? "the system's signatures" : 'EICAR alone: no signatures here';
-  return { clamdPort, spamdPort, spamdPid: spamd.pid ?? 0, signatures, stop };
+  return {
+    clamdPort,
+    spamdPort,
+    spamdPid: spamd.pid ?? 0,
+    clamdPid: clamd.pid ?? 0,
+    signatures,
+    stop,
+  };
 }
 
 function startClamd(folder: string, port: number, signatures: string | undefined): ChildProcess {

@@ -27,7 +27,7 @@ test('greylisting is told in words, by every way, and held against a later exami
     );
     assert.match((await gateway.cli('destination', 'list')).stdout, /,greylists /);
     const shown = await gateway.cli('destination', 'show', 'example.org');
-    assert.match(shown.stdout, /^warning +since .*exempt the address of this gateway.*Greylisted/m);
+    assert.match(shown.stdout, /^warning +for .*exempt the address of this gateway.*Greylisted/m);
     const raised = await gateway.event('alert.raise', () => true);
     assert.equal(raised['alert'], 'destination_hinders');
     destination.behaviour = {};

@@ -232,7 +232,11 @@ describe('a connection that is cut', () => {
       ),
       new Set(['abort']),
     );
-    assert.deepEqual(destination.arrived, []);
+    // What the last outage left in the queue may arrive now: it has no sender.
+    assert.deepEqual(
+      destination.arrived.filter(({ from }) => from !== ''),
+      [],
+    );
   });
 
   test('right behind the final dot brings one copy at the most', async () => {
