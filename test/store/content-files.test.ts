@@ -45,3 +45,12 @@ for (const how of ['copied', 'taken over'] as const) {
     assert.deepEqual(await collect(files.read(PART, stored)), BYTES);
   });
 }
+
+test('two who write one id do not meet: the later is put off, the first keeps its file', async (t) => {
+  const { files, folder } = await leftOver(t);
+  const first = files.write('A.2', COPIED);
+  const later = files.write('A.2', COPIED);
+  await assert.rejects(later, { code: 'STORE_FULL' });
+  assert.deepEqual(await collect(files.read('A.2', await first)), BYTES);
+  assert.ok((await readdir(folder)).includes('A.2'));
+});

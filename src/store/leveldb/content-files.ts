@@ -31,8 +31,11 @@ const WRITES_AT_ONCE = 3;
 const MAX_BEFORE_BYTES = 16 * 1024;
 /** Leftovers looked at between two turns of the event loop. */
 const SWEEP_AT_ONCE = 100;
-/** What an operator can free or a moment can change: mail waits, the store is sound. */
-const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE']);
+/**
+ * What an operator can free or a moment can change: mail waits, the store is sound. A file that is
+ * there already is of an attempt that lost its lease and has not noticed it yet.
+ */
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EEXIST']);
 
 /** The calls on the file system that a test makes fail. */
 export interface FileAccess {
@@ -93,15 +96,22 @@ export class ContentFiles {
   write(id: string, content: Content): Promise<StoredContent> {
     return this.#writes.run(async () => {
       await this.#makeRoom(id);
-      try {
-        const { file } = content;
-        const taken = file && (await this.#takeOver(id, content.sizeBytes, file));
-        return taken ?? (await this.#writeFile(id, content));
-      } catch (error) {
-        await unlink(this.#path(id)).catch(() => undefined); // else the next start sweeps it
-        throw error;
-      }
+      const { file } = content;
+      const taken = file && (await this.#takeOver(id, content.sizeBytes, file));
+      if (taken !== undefined) return taken;
+      const made = await this.#onDisk(() => this.#access.create(this.#path(id)));
+      return this.#orNothing(id, this.#fill(id, made, content));
     });
+  }
+
+  /** The file of that id is ours: should the rest fail, it goes. */
+  async #orNothing<T>(id: string, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      await unlink(this.#path(id)).catch(() => undefined); // else the next start sweeps it
+      throw error;
+    }
   }
 
   async *read(id: string, stored: StoredContent): AsyncIterable<Uint8Array> {
@@ -181,13 +191,16 @@ export class ContentFiles {
       throw new Error(`content of ${id} has ${before.length} + ${sizeBytes} bytes, not ${bytes}`);
     await this.#onDisk(() => file.sync(), { isSync: true });
     if (!(await this.#onDisk(() => file.moveTo(this.#path(id))))) return undefined;
-    await this.#onDisk(() => this.#folder.sync(), { isSync: true });
+    await this.#orNothing(id, this.#syncFolder());
     const digest = crcText(file.crc32);
     return { bytes, digest, before: Buffer.from(before).toString('base64') };
   }
 
-  async #writeFile(id: string, content: Content): Promise<StoredContent> {
-    const file = await this.#onDisk(() => this.#access.create(this.#path(id)));
+  async #fill(
+    id: string,
+    file: Pick<FileHandle, 'writev' | 'datasync' | 'close'>,
+    content: Content,
+  ): Promise<StoredContent> {
     let crc = 0;
     let bytes = 0;
     try {
@@ -214,8 +227,12 @@ export class ContentFiles {
     } finally {
       await file.close();
     }
-    await this.#onDisk(() => this.#folder.sync(), { isSync: true });
+    await this.#syncFolder();
     return { bytes, digest: crcText(crc) };
+  }
+
+  #syncFolder(): Promise<void> {
+    return this.#onDisk(() => this.#folder.sync(), { isSync: true });
   }
 
   /** After a sync that failed nobody knows what is on the disk: that is never only a lack of room. */
