@@ -7,6 +7,7 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { paged } from '../base/paged.ts';
 import type { OwnMail } from '../delivery/own-mail.ts';
 import { isOwnMail } from '../delivery/own-mail.ts';
 import type { Domain } from '../directory/domain.ts';
@@ -47,7 +48,6 @@ const FIRST_MS = 60_000;
 /** Reads all that is held, so not more often. */
 const EVERY_MS = 10 * 60_000;
 const NOTICE_MS = 3600 * 1000;
-const PAGE = 500;
 const LISTED = 50;
 const LISTED_RECIPIENTS = 5;
 const FOR_GOOD: ReadonlySet<Hold['reason']> = new Set([
@@ -118,18 +118,14 @@ export class HeldMail {
 
   async *#heldMail(): AsyncGenerator<Held> {
     const { store } = this.#options;
-    let after: string | undefined;
-    while (!this.#stopped.signal.aborted && store.totals().held > 0) {
-      const page = await store.scan({
-        limit: PAGE,
-        only: 'held',
-        ...(after !== undefined && { after }),
-      });
-      for (const { entry } of page) {
-        if (entry.hold !== undefined && !isQuarantined(entry)) yield { entry, hold: entry.hold };
-      }
-      after = page.at(-1)?.entry.id;
-      if (page.length < PAGE) return;
+    if (store.totals().held === 0) return;
+    const all = paged(
+      (page) => store.scan({ ...page, only: 'held' }),
+      ({ entry }) => entry.id,
+    );
+    for await (const { entry } of all) {
+      if (this.#stopped.signal.aborted) return;
+      if (entry.hold !== undefined && !isQuarantined(entry)) yield { entry, hold: entry.hold };
     }
   }
 

@@ -8,6 +8,7 @@ import { domainKey, formatAddress } from '../mail/address.ts';
 import { homeLane } from '../mail/redirection.ts';
 import { domainOfLane } from '../mail/split-lane.ts';
 import { CodedError } from '../base/errors.ts';
+import { paged } from '../base/paged.ts';
 import type { SpoolStore, Summary } from '../store/spool-store.ts';
 import type { QueueState } from './rows.ts';
 import { stateOf } from './rows.ts';
@@ -26,19 +27,15 @@ export interface QueueFilter {
   readonly largerBytes?: number;
 }
 
-const PAGE = 500;
-
 export async function* filteredQueue(
   spool: Pick<SpoolStore, 'scan'>,
   filter: QueueFilter,
 ): AsyncGenerator<Summary> {
-  let after: string | undefined;
-  for (;;) {
-    const page = await spool.scan({ limit: PAGE, ...(after !== undefined && { after }) });
-    for (const summary of page) if (isMeant(summary, filter)) yield summary;
-    after = page.at(-1)?.entry.id;
-    if (after === undefined || page.length < PAGE) return;
-  }
+  const all = paged(
+    (page) => spool.scan(page),
+    ({ entry }) => entry.id,
+  );
+  for await (const summary of all) if (isMeant(summary, filter)) yield summary;
 }
 
 /** Damaged messages match no filter but their state: nothing else is known of them. */

@@ -3,6 +3,7 @@
  * written at each change. An outage that was on goes on, with its true beginning; a note that is lost
  * or damaged costs a probe, never mail.
  */
+import { paged } from '../base/paged.ts';
 import { currentKey } from '../directory/destination-key.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
 import type { Health, HealthNote, Transition } from './destination-health.ts';
@@ -10,7 +11,6 @@ import type { Health, HealthNote, Transition } from './destination-health.ts';
 const NAMESPACE = 'dest-health';
 /** A destination that did not change for so long has no outage to remember. */
 const KEEP_MS = 400 * 24 * 3600 * 1000;
-const PAGE = 1000;
 const STATES: readonly Health['state'][] = ['up', 'slow', 'refusing', 'down'];
 const KINDS: readonly Health['lastKind'][] = ['answered', 'temporary', 'unreachable'];
 
@@ -23,21 +23,17 @@ export class HealthNotes {
 
   async load(): Promise<HealthNote[]> {
     const notes = new Map<string, HealthNote>();
-    for (let after: string | undefined; ;) {
-      const page = await this.#map.list(NAMESPACE, {
-        limit: PAGE,
-        ...(after !== undefined && { after }),
-      });
-      for (const { key, entry } of page) {
-        const current = currentKey(key);
-        const note = decode(current, entry.value);
-        // What was written under a key of old counts until there is something newer.
-        if (note !== undefined && (key === current || !notes.has(current)))
-          notes.set(current, note);
-      }
-      after = page.at(-1)?.key;
-      if (after === undefined || page.length < PAGE) return [...notes.values()];
+    const all = paged(
+      (page) => this.#map.list(NAMESPACE, page),
+      ({ key }) => key,
+    );
+    for await (const { key, entry } of all) {
+      const current = currentKey(key);
+      const note = decode(current, entry.value);
+      // What was written under a key of old counts until there is something newer.
+      if (note !== undefined && (key === current || !notes.has(current))) notes.set(current, note);
     }
+    return [...notes.values()];
   }
 
   async keep({ key, health, history }: HealthNote): Promise<void> {

@@ -7,6 +7,7 @@
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { paged } from '../base/paged.ts';
 import type { Reply } from '../mail/reply.ts';
 import { replyText } from '../mail/outcome.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
@@ -54,7 +55,6 @@ interface Note extends HindranceSeen {
 }
 
 const NAMESPACE = 'hindrances';
-const PAGE = 1000;
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const KEEP_MS = 60 * DAY_MS;
@@ -94,17 +94,13 @@ export class Hindrances {
 
   async start(): Promise<void> {
     const { map } = this.#options;
-    for (let after: string | undefined; ;) {
-      const page = await map.list(NAMESPACE, {
-        limit: PAGE,
-        ...(after !== undefined && { after }),
-      });
-      for (const { key, entry } of page) {
-        const note = decode(entry.value);
-        if (note !== undefined) this.#restore(key.slice(0, key.lastIndexOf(' ')), note);
-      }
-      after = page.at(-1)?.key;
-      if (after === undefined || page.length < PAGE) return;
+    const all = paged(
+      (page) => map.list(NAMESPACE, page),
+      ({ key }) => key,
+    );
+    for await (const { key, entry } of all) {
+      const note = decode(entry.value);
+      if (note !== undefined) this.#restore(key.slice(0, key.lastIndexOf(' ')), note);
     }
   }
 

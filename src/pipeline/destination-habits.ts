@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { randomToken } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
+import { paged } from '../base/paged.ts';
 import type { Courier } from '../delivery/courier.ts';
 import { currentKey } from '../directory/destination-key.ts';
 import type { Domain } from '../directory/domain.ts';
@@ -46,7 +47,6 @@ const UNSURE_MS = HOUR_MS;
 /** After so long without another one, it is taken to have mended its ways. */
 const LATE_MS = 7 * DAY_MS;
 const KEEP_MS = 60 * DAY_MS;
-const PAGE = 1000;
 /** One name for each hosted domain and each destination it had; more are not remembered. */
 const MAX_KNOWN = 200_000;
 
@@ -82,19 +82,15 @@ export class DestinationHabits {
   }
 
   async start(): Promise<void> {
-    for (let after: string | undefined; ;) {
-      const page = await this.#options.map.list(NAMESPACE, {
-        limit: PAGE,
-        ...(after !== undefined && { after }),
-      });
-      for (const { key, entry } of page) {
-        const known = decode(entry.value);
-        const at = key.indexOf(' ');
-        const current = `${key.slice(0, at)} ${currentKey(key.slice(at + 1))}`;
-        if (known !== undefined && this.#known.size < MAX_KNOWN) this.#known.set(current, known);
-      }
-      after = page.at(-1)?.key;
-      if (after === undefined) return;
+    const all = paged(
+      (page) => this.#options.map.list(NAMESPACE, page),
+      ({ key }) => key,
+    );
+    for await (const { key, entry } of all) {
+      const known = decode(entry.value);
+      const at = key.indexOf(' ');
+      const current = `${key.slice(0, at)} ${currentKey(key.slice(at + 1))}`;
+      if (known !== undefined && this.#known.size < MAX_KNOWN) this.#known.set(current, known);
     }
   }
 

@@ -5,6 +5,7 @@
  * goes on until its end is told.
  */
 import type { Clock } from '../base/clock.ts';
+import { paged } from '../base/paged.ts';
 import { currentKey } from '../directory/destination-key.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
 
@@ -30,21 +31,16 @@ export class OutageClock {
   }
 
   async start(): Promise<void> {
-    for (let after: string | undefined; ;) {
-      const page = await this.#map.list(NAMESPACE, {
-        limit: 1000,
-        ...(after === undefined ? {} : { after }),
-      });
-      for (const { key, entry } of page) {
-        const outages = decode(entry.value);
-        const current = currentKey(key);
-        // What was written under a key of old counts until there is something newer.
-        if (outages !== undefined && (key === current || !this.#outages.has(current)))
-          this.#outages.set(current, outages);
-      }
-      const last = page.at(-1);
-      if (last === undefined || page.length < 1000) return;
-      after = last.key;
+    const all = paged(
+      (page) => this.#map.list(NAMESPACE, page),
+      ({ key }) => key,
+    );
+    for await (const { key, entry } of all) {
+      const outages = decode(entry.value);
+      const current = currentKey(key);
+      // What was written under a key of old counts until there is something newer.
+      if (outages !== undefined && (key === current || !this.#outages.has(current)))
+        this.#outages.set(current, outages);
     }
   }
 

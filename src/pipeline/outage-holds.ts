@@ -6,6 +6,7 @@
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { paged } from '../base/paged.ts';
 import type { Directory } from '../directory/domain.ts';
 import { isPermanent } from '../mail/reply.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
@@ -27,7 +28,6 @@ export interface OutageHoldsDeps {
   readonly onFault: (error: unknown) => void;
 }
 
-const PAGE = 200;
 /** After a start, when it is not known what waits. */
 const FIRST_MS = 5000;
 /** A destination that is back may bring its recipients a little later. */
@@ -84,21 +84,17 @@ export class OutageHolds {
   /** Whether something is left that a later look may decide. */
   async #look(): Promise<boolean> {
     const { store } = this.#deps;
+    if (store.totals().held === 0) return false;
     let isLeft = false;
-    let after: string | undefined;
-    while (!this.#stopped.signal.aborted && store.totals().held > 0) {
-      const page = await store.scan({
-        limit: PAGE,
-        only: 'held',
-        ...(after !== undefined && { after }),
-      });
-      for (const { entry } of page) {
-        if (entry.hold?.reason !== 'outage' || this.#stopped.signal.aborted) continue;
-        // The end of the outage brings the next look.
-        if (!this.#deps.isClosed(entry.dest)) isLeft = !(await this.#decide(entry)) || isLeft;
-      }
-      after = page.at(-1)?.entry.id;
-      if (page.length < PAGE) break;
+    const held = paged(
+      (page) => store.scan({ ...page, only: 'held' }),
+      ({ entry }) => entry.id,
+    );
+    for await (const { entry } of held) {
+      if (this.#stopped.signal.aborted) break;
+      // The end of the outage brings the next look.
+      if (entry.hold?.reason !== 'outage' || this.#deps.isClosed(entry.dest)) continue;
+      isLeft = !(await this.#decide(entry)) || isLeft;
     }
     return isLeft;
   }

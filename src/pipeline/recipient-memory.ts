@@ -9,6 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
+import { paged } from '../base/paged.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
 import type { OutageClock } from './outage-clock.ts';
 import type { Origin, Stored } from './remembered-recipient.ts';
@@ -59,7 +60,6 @@ const SAME_AGAIN_MS = 60 * 1000;
 const UNKNOWN_SLOTS = 8192;
 /** Of one destination: learnt from mail, some 30 MB on disk, and with what an operator brought in. */
 const BOUNDS = { learnt: 200_000, all: 1_000_000 };
-const PAGE = 1000;
 
 export type Remembering = 'remembered' | 'pinned' | 'full';
 
@@ -226,17 +226,13 @@ export class RecipientMemory {
   }
 
   async *#stored(namespace: string): AsyncGenerator<[string, Stored]> {
-    for (let after: string | undefined; ;) {
-      const page = await this.#map.list(namespace, {
-        limit: PAGE,
-        ...(after !== undefined && { after }),
-      });
-      for (const { key, entry } of page) {
-        const stored = decode(entry.value);
-        if (stored !== undefined) yield [key, stored];
-      }
-      after = page.at(-1)?.key;
-      if (after === undefined) return;
+    const all = paged(
+      (page) => this.#map.list(namespace, page),
+      ({ key }) => key,
+    );
+    for await (const { key, entry } of all) {
+      const stored = decode(entry.value);
+      if (stored !== undefined) yield [key, stored];
     }
   }
 

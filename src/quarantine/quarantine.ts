@@ -8,6 +8,7 @@
 import type { Clock } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { paged } from '../base/paged.ts';
 import type { Address } from '../mail/address.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
@@ -44,8 +45,6 @@ export type QuarantineResult =
   | 'damaged'
   | 'busy';
 
-const PAGE = 200;
-
 export class Quarantine {
   readonly #options: QuarantineOptions;
   #last: Promise<unknown> = Promise.resolve();
@@ -61,17 +60,11 @@ export class Quarantine {
   /** All of it, oldest first. */
   async *list(): AsyncGenerator<QuarantinedMessage> {
     const { store } = this.#options;
-    let after: string | undefined;
-    for (;;) {
-      const page = await store.scan({
-        limit: PAGE,
-        only: 'held',
-        ...(after !== undefined && { after }),
-      });
-      for (const { entry } of page) if (isQuarantined(entry)) yield this.#message(entry);
-      after = page.at(-1)?.entry.id;
-      if (page.length < PAGE) return;
-    }
+    const held = paged(
+      (page) => store.scan({ ...page, only: 'held' }),
+      ({ entry }) => entry.id,
+    );
+    for await (const { entry } of held) if (isQuarantined(entry)) yield this.#message(entry);
   }
 
   /** Rejects with STORE_DAMAGED when its record is damaged. */
