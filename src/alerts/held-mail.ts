@@ -9,7 +9,7 @@ import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { paged } from '../base/paged.ts';
 import type { OwnMail } from '../delivery/own-mail.ts';
-import { isOwnMail } from '../delivery/own-mail.ts';
+import { isOwnMail } from '../delivery/own-message.ts';
 import type { Domain } from '../directory/domain.ts';
 import { formatAddress, parseAddress, pathText } from '../mail/address.ts';
 import type { Hold, SpoolEntry } from '../mail/spool-entry.ts';

@@ -4,16 +4,14 @@
  * domain, else the smarthost or the MX of the address.
  */
 import type { Clock } from '../base/clock.ts';
-import { CodedError, errorText } from '../base/errors.ts';
 import type { Ids } from '../base/ids.ts';
 import { messageId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Address } from '../mail/address.ts';
 import { pathText } from '../mail/address.ts';
-import { memoryContent } from '../mail/content.ts';
 import { buildNotice } from '../mail/notice.ts';
-import type { SpoolEntry } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
+import { storeOwn } from './own-message.ts';
 import { remoteLane } from './route.ts';
 
 export interface OwnMailOptions {
@@ -35,11 +33,6 @@ export interface OwnNotice {
   readonly lines: readonly string[];
 }
 
-/** Its client has no address: nobody sent it to us. */
-export function isOwnMail({ reversePath, client }: SpoolEntry): boolean {
-  return reversePath === null && client.address === '';
-}
-
 export class OwnMail {
   readonly #options: OwnMailOptions;
 
@@ -55,32 +48,9 @@ export class OwnMail {
     const now = clock.now();
     const id = messageId(ids.session(), 1);
     const notice = buildNotice({ hostname, id, at: now, to, subject, lines });
-    const entry: SpoolEntry = {
-      v: 1,
-      id,
-      dest,
-      direction: 'out',
-      reversePath: null,
-      parameters: {
-        ...(notice.isEightBit && { body: '8BITMIME' as const }),
-        ...(notice.isUtf8 && { smtpUtf8: true }),
-      },
-      recipients: [{ address: to, parameters: { notify: 'NEVER' } }],
-      sizeBytes: notice.bytes.length,
-      queuedAt: now,
-      expiresAt: now + this.#options.lifetimeMs(dest),
-      attempts: 0,
-      senderProven: false,
-      maybeDelivered: false,
-      client: { address: '', hello: hostname },
-    };
-    try {
-      await store.commit(entry, now, memoryContent([notice.bytes]));
-    } catch (error) {
-      if (!(error instanceof CodedError && error.code === 'STORE_FULL')) throw error;
-      log.emit('store.full', { id, err: errorText(error) });
-      return false;
-    }
+    const lifetimeMs = this.#options.lifetimeMs(dest);
+    const message = { ...notice, id, dest, to, hostname, at: now, lifetimeMs };
+    if (!(await storeOwn({ store, log }, message))) return false;
     log.emit('notice.out', { id, sid: id.slice(0, id.indexOf('.')), to: pathText(to), subject });
     wake(dest);
     return true;

@@ -6,14 +6,13 @@
  * recipient it speaks of is let go.
  */
 import type { Clock } from '../base/clock.ts';
-import { CodedError, errorText } from '../base/errors.ts';
+import { CodedError } from '../base/errors.ts';
 import type { Ids } from '../base/ids.ts';
 import { messageId, randomToken } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Address } from '../mail/address.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
-import { memoryContent } from '../mail/content.ts';
 import type { DsnFacts, ReportedRecipient, Returned } from '../mail/dsn.ts';
 import { buildDsn } from '../mail/dsn.ts';
 import type { Recipient } from '../mail/envelope.ts';
@@ -26,6 +25,8 @@ import { languagesFor } from '../mail/report-words.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { DeliveryReport } from './courier.ts';
+import { storeOwn } from './own-message.ts';
+import type { OwnMessage } from './own-message.ts';
 
 /** What becomes of a recipient that is given up. `waived`: its sender does not want to hear of it. */
 export type Fate = 'report' | 'waived' | 'hold';
@@ -132,14 +133,8 @@ export function createReports(options: ReportsOptions): Reports {
     if (dest === undefined) return false;
     const returned = await returnedPart(content, message, kind);
     const contents = { kind, recipients, to, dest, returned, retryUntil };
-    const { report, bytes } = reportOf(options, message, contents);
-    try {
-      await store.commit(report, report.queuedAt, memoryContent([bytes]));
-    } catch (error) {
-      if (!(error instanceof CodedError && error.code === 'STORE_FULL')) throw error;
-      log.emit('store.full', { id: report.id, err: errorText(error) });
-      return false;
-    }
+    const report = reportOf(options, message, contents);
+    if (!(await storeOwn({ store, log }, report))) return false;
     log.emit('dsn.out', {
       id: report.id,
       sid: report.id.slice(0, report.id.indexOf('.')),
@@ -185,7 +180,7 @@ function reportOf(
   options: ReportsOptions,
   message: ReportedMessage,
   { kind, recipients, to, dest, returned, retryUntil }: Contents,
-): { readonly report: SpoolEntry; readonly bytes: Buffer } {
+): OwnMessage {
   const { ids, clock } = options;
   const hostname = options.hostname();
   const now = clock.now();
@@ -207,28 +202,12 @@ function reportOf(
     texts: options.texts(),
     ...(retryUntil !== undefined && { retryUntil }),
   });
-  const report: SpoolEntry = {
-    v: 1,
-    id,
-    dest,
-    direction: 'out',
-    reversePath: null,
-    parameters: {
-      ...(isEightBit && { body: '8BITMIME' as const }),
-      ...(isUtf8 && { smtpUtf8: true }),
-      ...(requireTls === true && { requireTls }),
-    },
-    // RFC 3461 6.1: nobody is told of a report that fails.
-    recipients: [{ address: to, parameters: { notify: 'NEVER' } }],
-    sizeBytes: bytes.length,
-    queuedAt: now,
-    expiresAt: now + options.lifetimeMs(dest),
-    attempts: 0,
-    senderProven: false,
-    maybeDelivered: false,
-    client: { address: '', hello: hostname },
+  const lifetimeMs = options.lifetimeMs(dest);
+  return {
+    ...{ id, dest, to, hostname, bytes, isUtf8, isEightBit, lifetimeMs },
+    at: now,
+    ...(requireTls === true && { requireTls }),
   };
-  return { report, bytes };
 }
 
 function reported({ address, parameters, last }: SpooledRecipient): ReportedRecipient {

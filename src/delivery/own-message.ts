@@ -1,0 +1,72 @@
+/**
+ * Messages that the gateway writes itself, reports and notices: from the null reverse-path, to one
+ * person, never reported on (RFC 3461 6.1), and durable before anybody counts on them.
+ */
+import { CodedError, errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Address } from '../mail/address.ts';
+import { memoryContent } from '../mail/content.ts';
+import type { SpoolEntry } from '../mail/spool-entry.ts';
+import type { SpoolStore } from '../store/spool-store.ts';
+
+export interface OwnMessage {
+  readonly id: string;
+  /** The lane that leads to `to`. */
+  readonly dest: string;
+  readonly to: Address;
+  readonly hostname: string;
+  readonly bytes: Uint8Array;
+  /** Needs SMTPUTF8. */
+  readonly isUtf8: boolean;
+  /** Needs 8BITMIME. */
+  readonly isEightBit: boolean;
+  /** What it is about must not go without TLS. */
+  readonly requireTls?: boolean;
+  readonly at: number;
+  readonly lifetimeMs: number;
+}
+
+/** Its client has no address: nobody sent it to us. */
+export function isOwnMail({ reversePath, client }: SpoolEntry): boolean {
+  return reversePath === null && client.address === '';
+}
+
+/** Whether it is in the spool; false when there is no room. Rejects when the store failed. */
+export async function storeOwn(
+  { store, log }: { readonly store: Pick<SpoolStore, 'commit'>; readonly log: Log },
+  message: OwnMessage,
+): Promise<boolean> {
+  const { id, bytes, at } = message;
+  try {
+    await store.commit(entryOf(message), at, memoryContent([bytes]));
+    return true;
+  } catch (error) {
+    if (!(error instanceof CodedError && error.code === 'STORE_FULL')) throw error;
+    log.emit('store.full', { id, err: errorText(error) });
+    return false;
+  }
+}
+
+function entryOf(message: OwnMessage): SpoolEntry {
+  const { id, dest, to, hostname, bytes, isUtf8, isEightBit, requireTls, at } = message;
+  return {
+    v: 1,
+    id,
+    dest,
+    direction: 'out',
+    reversePath: null,
+    parameters: {
+      ...(isEightBit && { body: '8BITMIME' as const }),
+      ...(isUtf8 && { smtpUtf8: true }),
+      ...(requireTls === true && { requireTls }),
+    },
+    recipients: [{ address: to, parameters: { notify: 'NEVER' } }],
+    sizeBytes: bytes.length,
+    queuedAt: at,
+    expiresAt: at + message.lifetimeMs,
+    attempts: 0,
+    senderProven: false,
+    maybeDelivered: false,
+    client: { address: '', hello: hostname },
+  };
+}
