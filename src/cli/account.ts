@@ -1,7 +1,8 @@
 /**
  * `sluice account list|hash`: who may send for which customer, as the files say, and hashes of
- * passwords for those files. While the files have errors the running gateway is asked what is in force. A password comes from standard input, or is made here and shown once;
- * it is never an argument, for others can see those. Needs no running gateway.
+ * passwords for those files. While the files have errors the running gateway is asked what is in
+ * force. A password comes from standard input, or is made here and shown once; it is never an
+ * argument, for others can see those. Needs no running gateway.
  */
 import type { Command } from 'commander';
 import { randomToken } from '../base/ids.ts';

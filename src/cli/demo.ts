@@ -1,7 +1,8 @@
 /**
- * `sluice demo`: the whole story in a minute, on real parts: a gateway with private clamd and spamd,
- * a sink on npm's smtp-server as the customer's server, mail by SMTP. Everything lies in a temporary
- * folder and on ports of its own, the world outside is a second sink that stands behind a smarthost, and is gone afterwards. Exit code 2 when a step did not go as told.
+ * `sluice demo`: the whole story in a minute, on real parts: a gateway with private clamd and
+ * spamd, a sink on npm's smtp-server as the customer's server, mail by SMTP. Everything lies in a
+ * temporary folder and on ports of its own, the world outside is a second sink that stands behind a
+ * smarthost, and is gone afterwards. Exit code 2 when a step did not go as told.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,10 +1,11 @@
 /**
- * Where mail goes: the lanes of the spool and the destinations behind them. Mail for a hosted domain
- * lies in the lane of that name, or of one server of a split domain; mail of our customers for
- * everybody else in a lane `mx:` of its own per domain, which leads to the smarthost if there is one, else to the domain's MX hosts; mail for
- * several destinations in the lane `mx:*` until the first attempt has parted it; mail that an operator
- * has given to another host in a lane `to:` of that host. Looked up at each attempt, so a change of the
- * configuration counts for mail that waits.
+ * Where mail goes: the lanes of the spool and the destinations behind them. Mail for a hosted
+ * domain lies in the lane of that name, or of one server of a split domain; mail of our customers
+ * for everybody else in a lane `mx:` of its own per domain, which leads to the smarthost if there
+ * is one, else to the domain's MX hosts; mail for several destinations in the lane `mx:*` until the
+ * first attempt has parted it; mail that an operator has given to another host in a lane `to:` of
+ * that host. Looked up at each attempt, so a change of the configuration counts for mail that
+ * waits.
  */
 import type { Destination, Directory } from '../directory/domain.ts';
 import { partedDestination } from '../directory/destination.ts';

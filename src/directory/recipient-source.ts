@@ -1,7 +1,8 @@
 /**
  * Who the recipients of a domain are: the list in its file, or a file of one address per line, as
- * keys that are compared with addresses from the network; or where they are asked for. Every address must be of the domain or of
- * one of its aliases, and is that address alone: an alias is listed in its own right.
+ * keys that are compared with addresses from the network; or where they are asked for. Every
+ * address must be of the domain or of one of its aliases, and is that address alone: an alias is
+ * listed in its own right.
  */
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * Encoded words of a header field (RFC 2047), written for our own fields and read as text, for people
- * and for searching. Reading is strict in nothing: what cannot be read stays as it stands. Bounded by the length of the value it is given.
+ * Encoded words of a header field (RFC 2047), written for our own fields and read as text, for
+ * people and for searching. Reading is strict in nothing: what cannot be read stays as it stands.
+ * Bounded by the length of the value it is given.
  */
 const WORD = /=\?([\w.:+-]{1,40})(?:\*[\w-]{1,20})?\?([bq])\?([^?\s]{0,998})\?=/gi;
 /** Spaces between two encoded words are no part of the text (RFC 2047 6.2). */

@@ -1,8 +1,9 @@
 /**
- * Quotas of the queue: how many messages and bytes may wait, of one domain and of the node together,
- * held ones included, and how many filters may keep. Over them mail is put off, never refused for good, and only mail that would
- * have to wait: what its destination takes at once needs no place. What is being stored at the same
- * moment may go a little over. Mail that was taken for some of its recipients is never turned back.
+ * Quotas of the queue: how many messages and bytes may wait, of one domain and of the node
+ * together, held ones included, and how many filters may keep. Over them mail is put off, never
+ * refused for good, and only mail that would have to wait: what its destination takes at once needs
+ * no place. What is being stored at the same moment may go a little over. Mail that was taken for
+ * some of its recipients is never turned back.
  */
 import type { Domain, Quota } from '../directory/domain.ts';
 import type { Reply } from '../mail/reply.ts';

@@ -1,7 +1,8 @@
 /**
  * Content on its way to a peer: dots are stuffed (RFC 5321 4.5.2), everything else passes as it is,
- * in the very buffers it came in; a last line without an end gets one, as DATA wants it. Content with a bare CR or LF is never sent, for a peer might read
- * an end of the message into it; it throws `CONTENT_UNFIT`. Cost is linear however many dots.
+ * in the very buffers it came in; a last line without an end gets one, as DATA wants it. Content
+ * with a bare CR or LF is never sent, for a peer might read an end of the message into it; it
+ * throws `CONTENT_UNFIT`. Cost is linear however many dots.
  */
 import { CodedError } from '../base/errors.ts';
 import { LineEnds } from './line-ends.ts';

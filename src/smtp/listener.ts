@@ -1,8 +1,9 @@
 /**
  * One listening port and its sessions. Bounds connections in all and per client; beyond that a
- * client hears 421 at once. Connections of load balancers are introduced by their PROXY header first
- * and count for the client behind it. `reconfigure` gives new settings to new sessions. `stop` closes the port
- * first: idle sessions hear 421, open transactions may finish within the grace, the rest is cut.
+ * client hears 421 at once. Connections of load balancers are introduced by their PROXY header
+ * first and count for the client behind it. `reconfigure` gives new settings to new sessions.
+ * `stop` closes the port first: idle sessions hear 421, open transactions may finish within the
+ * grace, the rest is cut.
  */
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';

@@ -1,7 +1,7 @@
 /**
  * The scheduler in a world of faults (test/support/delivery-world.ts), seed by seed: `npm run
- * simulate` runs thousands of them (`SEEDS=20000`), `SEED=7` one. The same check must find what a store does wrong that breaks its
- * promises.
+ * simulate` runs thousands of them (`SEEDS=20000`), `SEED=7` one. The same check must find what a
+ * store does wrong that breaks its promises.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,7 +1,8 @@
 /**
- * A crash at every step on the disk, batches and content files: whatever was acknowledged is there whole afterwards, nothing is there by
- * half, and what was under way is in one of its two states. SIGKILL proves the order of writes, not
- * fsync, so the child also asserts that every batch asks for it.
+ * A crash at every step on the disk, batches and content files: whatever was acknowledged is there
+ * whole afterwards, nothing is there by half, and what was under way is in one of its two states.
+ * SIGKILL proves the order of writes, not fsync, so the child also asserts that every batch asks
+ * for it.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

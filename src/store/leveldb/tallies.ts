@@ -1,8 +1,8 @@
 /**
- * How many messages each destination has, waiting, held and quarantined, and how many bytes. A tally is written in
- * the batch that changes it, so it is as durable and as true as the index, and the store opens
- * without reading the index. `change` counts at once: totals are ahead of the disk by what is being
- * written.
+ * How many messages each destination has, waiting, held and quarantined, and how many bytes. A
+ * tally is written in the batch that changes it, so it is as durable and as true as the index, and
+ * the store opens without reading the index. `change` counts at once: totals are ahead of the disk
+ * by what is being written.
  */
 import type { QuarantineTotals, SpoolTotals } from '../spool-store.ts';
 import type { Database, WriteOp } from './database.ts';
