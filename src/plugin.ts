@@ -91,8 +91,29 @@ export type ProbeResult =
   | { readonly state: 'ok'; readonly text: string }
   | { readonly state: 'down'; readonly text: string };
 
+/** An answer of the DNS. A question never rejects and has a deadline of its own. */
+export type DnsAnswer<T> =
+  | { readonly kind: 'found'; readonly records: readonly T[] }
+  /** The name is there, but nothing of this type. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'no-domain' }
+  /** Nobody answered, or not with an answer: says nothing about the name. */
+  | { readonly kind: 'unsure'; readonly text: string };
+
+/** Questions to the DNS servers of the configuration, with a cache. */
+export interface Dns {
+  a(name: string): Promise<DnsAnswer<string>>;
+  aaaa(name: string): Promise<DnsAnswer<string>>;
+  mx(name: string): Promise<DnsAnswer<{ readonly preference: number; readonly exchange: string }>>;
+  /** The strings of each record joined. */
+  txt(name: string): Promise<DnsAnswer<string>>;
+  /** Names of an address, in lower case without a final dot. */
+  ptr(address: string): Promise<DnsAnswer<string>>;
+}
+
 export interface PluginHost {
   readonly hostname: string;
+  readonly dns: Dns;
   /** A line in the gateway's log, under the plugin's name. */
   log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
   /**

@@ -4,12 +4,14 @@
  * is not used beyond its time: an old address may be somebody else's by now.
  */
 import type { Clock } from '../base/clock.ts';
-import type { AddressRecord, Lookup, MxRecord, Resolver } from './resolver.ts';
+import type { AddressRecord, FilterResolver, Lookup, MxRecord, Resolver } from './resolver.ts';
 
 /** Entries of each kind; the one asked for longest ago goes first. */
 const MAX_ENTRIES = 10_000;
-/** `node:dns` does not tell the time to live of MX records. */
-const MX_MS = 5 * 60_000;
+/** The same of texts, which may be long. */
+const MAX_TEXTS = 2_000;
+/** `node:dns` tells the time to live of addresses alone. */
+const UNTOLD_MS = 5 * 60_000;
 const MIN_MS = 30_000;
 const MAX_MS = 3600_000;
 /** RFC 2308 lets the zone say; we do not hear it. */
@@ -27,8 +29,23 @@ export function createCachedResolver(inner: Resolver, clock: Clock): Resolver {
   const mx = new Map<string, Entry<MxRecord>>();
   const addresses = new Map<string, Entry<AddressRecord>>();
   return {
-    mx: (name) => recall(mx, name, clock, () => inner.mx(name), mxMs),
+    mx: (name) => recall(mx, name, clock, () => inner.mx(name), untoldMs),
     addresses: (name) => recall(addresses, name, clock, () => inner.addresses(name), addressMs),
+  };
+}
+
+/** The same for all that filters ask. */
+export function createFilterCache(inner: FilterResolver, clock: Clock): FilterResolver {
+  const a = new Map<string, Entry<AddressRecord>>();
+  const aaaa = new Map<string, Entry<AddressRecord>>();
+  const txt = new Map<string, Entry<string>>();
+  const ptr = new Map<string, Entry<string>>();
+  return {
+    ...createCachedResolver(inner, clock),
+    a: (name) => recall(a, name, clock, () => inner.a(name), addressMs),
+    aaaa: (name) => recall(aaaa, name, clock, () => inner.aaaa(name), addressMs),
+    txt: (name) => recall(txt, name, clock, () => inner.txt(name), untoldMs, MAX_TEXTS),
+    ptr: (address) => recall(ptr, address, clock, () => inner.ptr(address), untoldMs),
   };
 }
 
@@ -38,6 +55,7 @@ function recall<T>(
   clock: Clock,
   ask: () => Promise<Lookup<T>>,
   foundMs: (records: readonly T[]) => number,
+  most = MAX_ENTRIES,
 ): Promise<Lookup<T>> {
   const key = name.toLowerCase();
   const known = entries.get(key);
@@ -48,7 +66,7 @@ function recall<T>(
     return known.answer;
   }
   for (const oldest of entries.keys()) {
-    if (entries.size < MAX_ENTRIES) break;
+    if (entries.size < most) break;
     entries.delete(oldest);
   }
   const answer = ask().then((lookup) => {
@@ -66,8 +84,8 @@ function recall<T>(
   return answer;
 }
 
-function mxMs(): number {
-  return MX_MS;
+function untoldMs(): number {
+  return UNTOLD_MS;
 }
 
 function addressMs(records: readonly AddressRecord[]): number {

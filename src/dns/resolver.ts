@@ -31,8 +31,20 @@ export interface Resolver {
   addresses(name: string): Promise<Lookup<AddressRecord>>;
 }
 
+/** What filters ask besides: who may send for a name, and which name an address has. */
+export interface FilterResolver extends Resolver {
+  a(name: string): Promise<Lookup<AddressRecord>>;
+  aaaa(name: string): Promise<Lookup<AddressRecord>>;
+  /** The strings of each record joined. */
+  txt(name: string): Promise<Lookup<string>>;
+  /** Names in lower case without a final dot. */
+  ptr(address: string): Promise<Lookup<string>>;
+}
+
 /** More of one kind than any honest name has; the rest is not looked at. */
 const MAX_RECORDS = 50;
+/** Of all TXT records of a name; the largest that are in use have half of it. */
+const MAX_TEXT = 16_384;
 
 export function checkedMx(records: readonly MxRecord[]): Lookup<MxRecord> {
   const good = records
@@ -50,6 +62,22 @@ export function checkedMx(records: readonly MxRecord[]): Lookup<MxRecord> {
 
 export function checkedAddresses(records: readonly AddressRecord[]): Lookup<AddressRecord> {
   const good = records.filter(({ address }) => isIP(address) !== 0).slice(0, MAX_RECORDS);
+  return good.length > 0 ? { kind: 'found', records: good } : { kind: 'none' };
+}
+
+/** All of them or doubt: the one that matters may be the one left out. */
+export function checkedTexts(texts: readonly string[]): Lookup<string> {
+  if (texts.length === 0) return { kind: 'none' };
+  const length = texts.reduce((sum, text) => sum + text.length, 0);
+  if (length > MAX_TEXT) return { kind: 'unsure', text: `more than ${MAX_TEXT} characters of TXT` };
+  return { kind: 'found', records: texts };
+}
+
+export function checkedNames(names: readonly string[]): Lookup<string> {
+  const good = names
+    .map((name) => name.toLowerCase().replace(/\.$/, ''))
+    .filter(isHostName)
+    .slice(0, MAX_RECORDS);
   return good.length > 0 ? { kind: 'found', records: good } : { kind: 'none' };
 }
 

@@ -8,8 +8,8 @@ import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { errorText } from '../base/errors.ts';
 import { Places } from '../base/places.ts';
-import type { AddressRecord, Lookup, MxRecord, Resolver } from './resolver.ts';
-import { checkedAddresses, checkedMx, eitherOf } from './resolver.ts';
+import type { AddressRecord, FilterResolver, Lookup, MxRecord } from './resolver.ts';
+import { checkedAddresses, checkedMx, checkedNames, checkedTexts, eitherOf } from './resolver.ts';
 
 export interface SystemResolverOptions {
   readonly clock: Clock;
@@ -24,7 +24,7 @@ const TRIES = 2;
 const MAX_OPEN = 200;
 const MAX_WAITING = 2_000;
 
-export function createSystemResolver({ clock, servers }: SystemResolverOptions): Resolver {
+export function createSystemResolver({ clock, servers }: SystemResolverOptions): FilterResolver {
   const places = new Places(MAX_OPEN);
   let waiting = 0;
   let current: { readonly key: string; readonly asker: dns.Resolver } | undefined;
@@ -77,11 +77,20 @@ export function createSystemResolver({ clock, servers }: SystemResolverOptions):
           })),
         checkedMx,
       ),
+    a: v4,
+    aaaa: v6,
+    txt: (name) =>
+      ask(`TXT ${name}`, async (by) => joined(await by.resolveTxt(name)), checkedTexts),
+    ptr: (address) => ask(`PTR ${address}`, (by) => by.reverse(address), checkedNames),
     async addresses(name) {
       const [four, six] = await Promise.all([v4(name), v6(name)]);
       return eitherOf(four, six);
     },
   };
+}
+
+function joined(records: readonly (readonly string[])[]): string[] {
+  return records.map((strings) => strings.join(''));
 }
 
 function timed(records: readonly { address: string; ttl: number }[]): AddressRecord[] {
@@ -90,7 +99,8 @@ function timed(records: readonly { address: string; ttl: number }[]): AddressRec
 
 function answerOf(error: unknown): Lookup<never> {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOTFOUND') return { kind: 'no-domain' };
+  // What is no name in the DNS cannot be there either.
+  if (code === 'ENOTFOUND' || code === 'EBADNAME') return { kind: 'no-domain' };
   if (code === 'ENODATA') return { kind: 'none' };
   return { kind: 'unsure', text: errorText(error) };
 }

@@ -17,6 +17,7 @@ import { Generation } from '../pipeline/generation.ts';
 import type { PluginSpec } from '../plugin-host/load.ts';
 import { loadPlugins } from '../plugin-host/load.ts';
 import type { PluginHost } from '../plugin-host/run-hooks.ts';
+import { filterDns } from './filter-dns.ts';
 
 export interface GenerationEnvironment {
   readonly clock: Clock;
@@ -76,6 +77,7 @@ async function loadFilters(
   const loaded = await loadPlugins(specs, {
     hostname: config.hostname,
     pluginFolder: join(dirname(config.file), 'plugins'),
+    dns: filterDns(config.dnsServers, clock),
     clock,
     log,
   });

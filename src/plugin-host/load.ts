@@ -5,7 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Path } from '../config/problem.ts';
-import type { PluginHost as HostForPlugin } from '../plugin.ts';
+import type { Dns, PluginHost as HostForPlugin } from '../plugin.ts';
 import { AddressBook } from './address-book.ts';
 import { LoadedPlugin } from './loaded-plugin.ts';
 import type { RawOptions } from './options.ts';
@@ -31,6 +31,7 @@ export interface HostEnvironment {
   readonly hostname: string;
   /** The operator's own plugins: looked up before the shipped ones. */
   readonly pluginFolder: string;
+  readonly dns: Dns;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -72,10 +73,11 @@ export async function loadPlugins(
 }
 
 /** What a plugin is given of the program around it. */
-function hostFor(plugin: string, { hostname, clock, log }: HostEnvironment): HostForPlugin {
+function hostFor(plugin: string, { hostname, dns, clock, log }: HostEnvironment): HostForPlugin {
   const book = new AddressBook(clock);
   return {
     hostname,
+    dns,
     log: (level, text) => log.emit('plugin.log', { plugin, msg: String(text) }, level),
     firstAnswer: (addresses, signal, ask) => book.firstAnswer(addresses, signal, ask),
   };

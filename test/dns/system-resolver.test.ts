@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
-import type { Resolver } from '../../src/dns/resolver.ts';
+import type { FilterResolver } from '../../src/dns/resolver.ts';
 import { createSystemResolver } from '../../src/dns/system-resolver.ts';
 import { DnsServer } from '../support/dns-server.ts';
 
@@ -14,9 +14,12 @@ describe('the resolver on node:dns', () => {
     'both.test': { a: ['192.0.2.1'], aaaa: ['2001:db8::1'], ttl: 77 },
     'alias.test': { cname: 'two.test' },
     'broken.test': 'servfail',
+    'texts.test': { txt: [['v=spf1 ip4:192.0.2.1', ' -all'], 'another'] },
+    'long.test': { txt: Array.from({ length: 80 }, () => 'x'.repeat(250)) },
+    '7.2.0.192.in-addr.arpa': { ptr: ['Mail.Example.TEST', '192.0.2.7', 'no;host.test'] },
     'many.test': { mx: Array.from({ length: 300 }, (_, i) => `${i} mx-${i}.many.test`) },
   });
-  let resolver: Resolver;
+  let resolver: FilterResolver;
   before(async () => {
     await server.start();
     resolver = createSystemResolver({ clock: systemClock, servers: () => [server.address] });
@@ -59,6 +62,34 @@ describe('the resolver on node:dns', () => {
   test('a domain that is an alias has the records of its target', async () => {
     const lookup = await resolver.mx('alias.test');
     assert.equal(lookup.kind === 'found' && lookup.records.length, 2);
+  });
+
+  test('each kind of address by itself', async () => {
+    const four = await resolver.a('both.test');
+    const six = await resolver.aaaa('both.test');
+    assert.equal(four.kind === 'found' && four.records[0]?.address, '192.0.2.1');
+    assert.equal(six.kind === 'found' && six.records[0]?.address, '2001:db8::1');
+    assert.deepEqual(await resolver.aaaa('bare.test'), { kind: 'none' });
+  });
+
+  test('the strings of a TXT record are one text; too much of it is doubt', async () => {
+    assert.deepEqual(await resolver.txt('texts.test'), {
+      kind: 'found',
+      records: ['v=spf1 ip4:192.0.2.1 -all', 'another'],
+    });
+    assert.equal((await resolver.txt('long.test')).kind, 'unsure');
+    assert.deepEqual(await resolver.txt('bare.test'), { kind: 'none' });
+  });
+
+  test('the names of an address, without what is no name of a host', async () => {
+    const records = ['mail.example.test'];
+    assert.deepEqual(await resolver.ptr('192.0.2.7'), { kind: 'found', records });
+    assert.deepEqual(await resolver.ptr('192.0.2.8'), { kind: 'no-domain' });
+    assert.equal((await resolver.ptr('no address')).kind, 'unsure');
+  });
+
+  test('what cannot be a name in the DNS is not there', async () => {
+    assert.deepEqual(await resolver.txt(`${'x'.repeat(70)}.test`), { kind: 'no-domain' });
   });
 
   test('an answer too large for a datagram comes by TCP, and is bounded', async () => {

@@ -9,6 +9,7 @@ import type { PluginSpec } from '../../src/plugin-host/load.ts';
 import { loadPlugins } from '../../src/plugin-host/load.ts';
 import { ANY_DOMAIN, filterView, NEVER } from '../support/filter-view.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
+import { tableDns } from '../support/table-dns.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-plugins-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -20,7 +21,8 @@ function put(file: string, text: string): void {
 }
 
 function load(specs: readonly PluginSpec[], pluginFolder = folder, log = new RecordedLog()) {
-  return loadPlugins(specs, { hostname: 'mx.example', pluginFolder, clock: systemClock, log });
+  const environment = { hostname: 'mx.example', dns: tableDns(), clock: systemClock };
+  return loadPlugins(specs, { ...environment, pluginFolder, log });
 }
 
 async function problemOf(name: string, options = {}, pluginFolder = folder): Promise<string> {

@@ -12,6 +12,7 @@ import { PluginHost } from '../../src/plugin-host/run-hooks.ts';
 import type { Hooks, Plugin, PluginParts } from '../../src/plugin.ts';
 import { ANY_DOMAIN, filterView, NEVER } from '../support/filter-view.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
+import { tableDns } from '../support/table-dns.ts';
 import { until } from '../support/until.ts';
 
 const VIEW = filterView(Buffer.from('Subject: x\r\n\r\n'));
@@ -31,6 +32,7 @@ async function hostOf(...given: readonly Given[]): Promise<{ host: PluginHost; l
     const book = new AddressBook(systemClock);
     const api = {
       hostname: 'mx.example',
+      dns: tableDns(),
       log: () => undefined,
       firstAnswer: book.firstAnswer.bind(book),
     };

@@ -8,6 +8,9 @@ export interface Zone {
   readonly mx?: readonly string[];
   readonly a?: readonly string[];
   readonly aaaa?: readonly string[];
+  /** A record of several strings is a list. */
+  readonly txt?: readonly (string | readonly string[])[];
+  readonly ptr?: readonly string[];
   readonly cname?: string;
   readonly ttl?: number;
 }
@@ -89,6 +92,12 @@ export class DnsServer {
     }
     if (type === 'AAAA') {
       for (const address of zone.aaaa ?? []) add({ type: Packet.TYPE.AAAA, address });
+    }
+    if (type === 'TXT') {
+      for (const data of zone.txt ?? []) add({ type: Packet.TYPE.TXT, data });
+    }
+    if (type === 'PTR') {
+      for (const domain of zone.ptr ?? []) add({ type: Packet.TYPE.PTR, domain });
     }
   }
 }

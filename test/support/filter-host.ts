@@ -8,6 +8,8 @@ import type { RawOptions } from '../../src/plugin-host/options.ts';
 import type { PluginHost } from '../../src/plugin-host/run-hooks.ts';
 import { ANY_DOMAIN, filterView, NEVER } from './filter-view.ts';
 import { RecordedLog } from './recorded-log.ts';
+import type { TableDns } from './table-dns.ts';
+import { tableDns } from './table-dns.ts';
 
 export interface Filter {
   readonly host: PluginHost;
@@ -15,10 +17,16 @@ export interface Filter {
   readonly judge: (content: Content | Uint8Array) => Promise<Verdict>;
 }
 
-export async function filterOf(name: string, options: RawOptions): Promise<Filter> {
+export async function filterOf(
+  name: string,
+  options: RawOptions,
+  dns: TableDns = {},
+): Promise<Filter> {
   const log = new RecordedLog();
-  const environment = { hostname: 'mx.example', pluginFolder: '/nonexistent', clock: systemClock };
-  const loaded = await loadPlugins([{ name, options }], { ...environment, log });
+  const loaded = await loadPlugins([{ name, options }], {
+    ...{ hostname: 'mx.example', pluginFolder: '/nonexistent', dns: tableDns(dns) },
+    ...{ clock: systemClock, log },
+  });
   assert.ok(loaded.ok, JSON.stringify(loaded));
   const { host } = loaded;
   return { host, log, judge: (content) => host.content(filterView(content), ANY_DOMAIN, NEVER) };
