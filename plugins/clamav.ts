@@ -5,7 +5,8 @@
  * answer "OK" to the whole content lets it pass; a name that clamd gives refuses it (554, or
  * quarantine where the domain says `virus: quarantine`). Everything else, be it an error, silence, a
  * broken connection or rubbish, is a failure, and `on_error` decides. With several addresses the next
- * one is asked when one fails; one that has failed is asked last for half a minute.
+ * one is asked when one fails; one that has failed is asked last for half a minute. Connections are
+ * kept for some seconds and serve one message after another (IDSESSION).
  *
  * clamd's own limits count as well: give its StreamMaxLength, MaxScanSize and MaxFileSize at least
  * `max_size`, and that at least `limits.message_size`. Debian's clamd has 25M.
@@ -19,6 +20,7 @@ import type {
   Verdict,
 } from 'sluice-mx/plugin';
 import { instream } from './clamav/instream.ts';
+import { Sessions } from './clamav/sessions.ts';
 import { version } from './clamav/version.ts';
 
 const OPTIONS = {
@@ -56,8 +58,9 @@ export default {
   service: 'virus',
   options: OPTIONS,
   setup(host, options: Options<typeof OPTIONS>) {
+    const sessions = new Sessions();
     return {
-      hooks: { content: (view, signal) => judge(host, view, signal) },
+      hooks: { content: (view, signal) => judge(host, sessions, view, signal) },
       async probe(signal) {
         const text = await host.firstAnswer(options.address, signal, (a) => version(a, signal));
         return { state: 'ok', text };
@@ -66,14 +69,19 @@ export default {
   },
 } satisfies Plugin<typeof OPTIONS>;
 
-async function judge(host: PluginHost, view: View, signal: AbortSignal): Promise<Verdict> {
+async function judge(
+  host: PluginHost,
+  sessions: Sessions,
+  view: View,
+  signal: AbortSignal,
+): Promise<Verdict> {
   const { address, max_size: maxSize, header } = view.options;
   if (view.received.length + view.content.sizeBytes > maxSize) {
     return tooLarge(view, 'content is larger than max_size');
   }
   const startedAt = performance.now();
   const scan = await host.firstAnswer(address, signal, (endpoint) =>
-    instream(endpoint, view.received, view.content, signal),
+    instream(sessions, endpoint, view.received, view.content, signal),
   );
   const clamd_ms = Math.round(performance.now() - startedAt);
   switch (scan.kind) {

@@ -4,7 +4,7 @@
  * "FOUND" means infected; every other reply, and one that comes before the end, throws.
  */
 import type { Content, Endpoint } from 'sluice-mx/plugin';
-import { ask } from './connection.ts';
+import type { Sessions } from './sessions.ts';
 
 export type Scan =
   | { readonly kind: 'clean' }
@@ -23,12 +23,13 @@ const FOUND = /^stream: ([\x20-\x7e]{1,400}) FOUND$/;
 const EXTENDED = /\([0-9a-f]{32,64}:\d{1,20}\)$/;
 
 export async function instream(
+  sessions: Sessions,
   endpoint: Endpoint,
   received: Uint8Array,
   content: Content,
   signal: AbortSignal,
 ): Promise<Scan> {
-  const { text, isEarly } = await ask(endpoint, signal, async (write) => {
+  const { text, isEarly } = await sessions.ask(endpoint, signal, async (write) => {
     let batch: Uint8Array[] = [COMMAND];
     let batchBytes = 0;
     let contentBytes = 0;

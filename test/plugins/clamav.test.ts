@@ -13,7 +13,7 @@ import { until } from '../support/until.ts';
 
 const MAIL = Buffer.from('Subject: x\r\n\r\ntext\r\n');
 const BIG = Buffer.alloc(8 * 1024 * 1024, 'x'); // more than sockets buffer
-const COMMAND = 'zINSTREAM\0';
+const COMMAND = 'zIDSESSION\0zINSTREAM\0';
 
 /** What of an INSTREAM command is the content, or undefined while it is not whole. */
 function streamed(input: Buffer): Buffer | undefined {
@@ -57,7 +57,7 @@ test('OK is clean, and clamd got our Received field and the content, byte for by
   let seen: Buffer = Buffer.alloc(0);
   const behaviour = answering((socket, content) => {
     seen = content;
-    socket.end('stream: OK\0');
+    socket.end('1: stream: OK\0');
   });
   const { verdict } = await judged(behaviour);
   assert.equal(verdict.kind, 'pass');
@@ -70,7 +70,7 @@ test('large content in many chunks arrives whole, empty chunks do not end it', a
   let seen: Buffer = Buffer.alloc(0);
   const behaviour = answering((socket, content) => {
     seen = content;
-    socket.end('stream: OK\0');
+    socket.end('1: stream: OK\0');
   });
   const clamd = await FakeService.start(behaviour);
   const { judge } = await filterOf('clamav', { address: clamd.address });
@@ -88,10 +88,10 @@ test('large content in many chunks arrives whole, empty chunks do not end it', a
 });
 
 const FOUND: readonly [reply: string, name: string][] = [
-  ['stream: Win.Test.EICAR_HDB-1 FOUND\0', 'Win.Test.EICAR_HDB-1'],
-  ['stream: A.B(44d88612fea8a8f36de82e1278abb02f:68) FOUND\0', 'A.B'],
-  ['stream: odd <name>; x FOUND FOUND\0', 'odd_name_x_FOUND'],
-  [`stream: ${'a'.repeat(400)} FOUND\0`, 'a'.repeat(100)],
+  ['1: stream: Win.Test.EICAR_HDB-1 FOUND\0', 'Win.Test.EICAR_HDB-1'],
+  ['1: stream: A.B(44d88612fea8a8f36de82e1278abb02f:68) FOUND\0', 'A.B'],
+  ['1: stream: odd <name>; x FOUND FOUND\0', 'odd_name_x_FOUND'],
+  [`1: stream: ${'a'.repeat(400)} FOUND\0`, 'a'.repeat(100)],
 ];
 for (const [reply, name] of FOUND) {
   test(`found: ${reply.slice(0, 60)}`, async () => {
@@ -103,20 +103,22 @@ for (const [reply, name] of FOUND) {
 }
 
 const FAULTS: readonly [what: string, behaviour: Behaviour, err: RegExp, content?: Buffer][] = [
-  ['an ERROR', says("stream: Can't allocate memory ERROR\0"), /answered: stream: Can't/],
-  ['OK with something behind it', says('stream: OK FOUND?\0'), /answered/],
-  ['OK in front of something', says('x stream: OK\0'), /answered/],
-  ['OK in lower case', says('stream: ok\0'), /answered/],
-  ['OK without its end', says('stream: OK'), /closed before the reply/],
-  ['OK ended by a line feed', says('stream: OK\n'), /closed before the reply/],
-  ['a FOUND without a name', says('stream:  FOUND\0'), /answered/],
-  ['a FOUND with control characters', says('stream: a\x01b FOUND\0'), /answered/],
-  ['two replies', says('stream: OK\0stream: OK\0'), /more than one reply/],
+  ['an ERROR', says("1: stream: Can't allocate memory ERROR\0"), /answered: stream: Can't/],
+  ['OK with something behind it', says('1: stream: OK FOUND?\0'), /answered/],
+  ['OK in front of something', says('x 1: stream: OK\0'), /answered/],
+  ['OK without a number', says('stream: OK\0'), /answered: unnumbered/],
+  ['OK to another command', says('2: stream: OK\0'), /answered: unnumbered/],
+  ['OK in lower case', says('1: stream: ok\0'), /answered/],
+  ['OK without its end', says('1: stream: OK'), /closed before the reply/],
+  ['OK ended by a line feed', says('1: stream: OK\n'), /closed before the reply/],
+  ['a FOUND without a name', says('1: stream:  FOUND\0'), /answered/],
+  ['a FOUND with control characters', says('1: stream: a\x01b FOUND\0'), /answered/],
+  ['two replies', says('1: stream: OK\x001: stream: OK\0'), /more than one reply/],
   ['nothing, and closes', says(''), /closed before the reply/],
-  ['half a reply', says('stream: O'), /closed before the reply/],
+  ['half a reply', says('1: stream: O'), /closed before the reply/],
   ['garbage', says('\x16\x03\x01\x02\0'), /answered/],
   ['an endless reply', answering((socket) => socket.write('x'.repeat(5000))), /endless reply/],
-  ['an unknown command', says('UNKNOWN COMMAND\0'), /answered: UNKNOWN/],
+  ['an unknown command', says('UNKNOWN COMMAND\0'), /answered: unnumbered: UNKNOWN/],
   ['silence', () => undefined, /no answer within 500 ms/],
   ['a reset after the stream', answering((socket) => socket.resetAndDestroy()), /./],
   ['a close at once', (socket) => socket.end(), /closed|EPIPE|ECONNRESET/, BIG],
@@ -132,7 +134,7 @@ const FAULTS: readonly [what: string, behaviour: Behaviour, err: RegExp, content
     'OK before it has all',
     (socket) => {
       socket.pause();
-      socket.write('stream: OK\0');
+      socket.write('1: stream: OK\0');
     },
     /before it had all/,
     BIG,
@@ -141,7 +143,7 @@ const FAULTS: readonly [what: string, behaviour: Behaviour, err: RegExp, content
     'FOUND before it has all',
     (socket) => {
       socket.pause();
-      socket.write('stream: Some.Name FOUND\0');
+      socket.write('1: stream: Some.Name FOUND\0');
     },
     /before it had all/,
     BIG,
@@ -159,7 +161,7 @@ for (const [what, behaviour, err, content] of FAULTS) {
 test('a reply that comes in pieces is read as one', async () => {
   const behaviour = answering((socket) => {
     socket.setNoDelay(true);
-    const pieces = 'stream: OK\0'.split('');
+    const pieces = '1: stream: OK\0'.split('');
     const next = () => {
       const piece = pieces.shift();
       if (piece !== undefined) socket.write(piece, () => setImmediate(next));
@@ -176,7 +178,7 @@ test('nobody listening: deferred', async () => {
 });
 
 test('content that cannot be read back is never seen as whole', async () => {
-  const clamd = await FakeService.start(says('stream: OK\0'));
+  const clamd = await FakeService.start(says('1: stream: OK\0'));
   const { judge } = await filterOf('clamav', { address: clamd.address });
   const broken = async function* () {
     yield Buffer.from('Subject: x\r\n');
@@ -192,6 +194,100 @@ test('content that cannot be read back is never seen as whole', async () => {
   await clamd.stop();
 });
 
+/** A clamd that keeps its sessions: answers each stream of a connection with its number. */
+function keeping(answer: (socket: Socket, number: number) => void): Behaviour {
+  const answered = new WeakMap<Socket, number>();
+  return (socket, input) => {
+    const number = (answered.get(socket) ?? 0) + 1;
+    if (streamsIn(input) < number) return;
+    answered.set(socket, number);
+    answer(socket, number);
+  };
+}
+
+/** Whole INSTREAM commands of one session. */
+function streamsIn(input: Buffer): number {
+  const opening = 'zIDSESSION\0';
+  if (!input.subarray(0, opening.length).equals(Buffer.from(opening))) return 0;
+  let streams = 0;
+  let at = opening.length;
+  while (input.subarray(at, at + 10).toString('latin1') === 'zINSTREAM\0') {
+    at += 10;
+    let length = -1;
+    while (length !== 0) {
+      if (at + 4 > input.length) return streams;
+      length = input.readUInt32BE(at);
+      at += 4 + length;
+    }
+    streams++;
+  }
+  return streams;
+}
+
+const ok = (socket: Socket, number: number) => socket.write(`${number}: stream: OK\0`);
+
+test('one connection serves one message after another', async (t) => {
+  const clamd = await FakeService.start(keeping(ok));
+  t.after(() => clamd.stop());
+  const { judge } = await filterOf('clamav', { address: clamd.address });
+  for (let i = 0; i < 5; i++) assert.equal((await judge(MAIL)).kind, 'pass');
+  assert.equal(clamd.inputs.length, 1);
+  assert.equal(streamsIn(clamd.inputs[0] ?? Buffer.alloc(0)), 5);
+  const verdicts = await Promise.all([judge(MAIL), judge(MAIL), judge(MAIL)]);
+  assert.ok(verdicts.every((verdict) => verdict.kind === 'pass'));
+  assert.equal(clamd.inputs.length, 3, 'and as many as are asked at a time');
+});
+
+const BREAKS: readonly [how: string, leave: (socket: Socket) => void][] = [
+  ['closed', (socket) => socket.end()],
+  ['reset', (socket) => socket.resetAndDestroy()],
+  ['closed by the next message', () => undefined],
+];
+for (const [how, leave] of BREAKS) {
+  test(`a connection that clamd has ${how} meanwhile costs no message`, async (t) => {
+    const clamd = await FakeService.start(
+      keeping((socket, number) => {
+        if (number > 1) socket.destroy();
+        else socket.write('1: stream: OK\0', () => leave(socket));
+      }),
+    );
+    t.after(() => clamd.stop());
+    const filter = await filterOf('clamav', { address: clamd.address });
+    for (let i = 0; i < 3; i++) assert.equal((await filter.judge(MAIL)).kind, 'pass');
+    assert.equal(clamd.inputs.length, 3);
+    assert.deepEqual(filter.log.of('scan.error'), []);
+  });
+}
+
+test('a kept connection is not trusted more than a new one', async (t) => {
+  const replies = ['2: stream: OK\x002: stream: OK\0', '1: stream: OK\0', 'stream: OK\0'];
+  for (const reply of replies) {
+    const clamd = await FakeService.start(
+      keeping((socket, number) => {
+        socket.write(number === 1 ? '1: stream: OK\0' : reply, 'latin1');
+      }),
+    );
+    t.after(() => clamd.stop());
+    const { judge } = await filterOf('clamav', { address: clamd.address, timeout: '500ms' });
+    assert.equal((await judge(MAIL)).kind, 'pass');
+    assert.equal((await judge(MAIL)).kind, 'defer', reply);
+    assert.equal(clamd.inputs.length, 1, 'what it said is its answer: nobody asks again');
+  }
+});
+
+test('a word that nobody asked for ends a connection at rest', async (t) => {
+  const clamd = await FakeService.start(
+    keeping((socket, number) => {
+      ok(socket, number);
+      setTimeout(() => socket.write('2: stream: OK\0'), 20); // not in one piece with the reply
+    }),
+  );
+  t.after(() => clamd.stop());
+  const { judge } = await filterOf('clamav', { address: clamd.address });
+  assert.equal((await judge(MAIL)).kind, 'pass');
+  await until('the connection is closed', () => clamd.open === 0);
+});
+
 const OVERSIZE: readonly [oversize: string, kind: string][] = [
   ['error', 'defer'],
   ['accept', 'pass'],
@@ -199,7 +295,7 @@ const OVERSIZE: readonly [oversize: string, kind: string][] = [
 ];
 for (const [oversize, kind] of OVERSIZE) {
   test(`over max_size, oversize ${oversize}: ${kind}, and clamd is not asked`, async () => {
-    const { verdict, clamd } = await judged(says('stream: OK\0'), { max_size: '10B', oversize });
+    const { verdict, clamd } = await judged(says('1: stream: OK\0'), { max_size: '10B', oversize });
     assert.equal(verdict.kind, kind);
     assert.equal(clamd.inputs.length, 0);
   });
@@ -214,7 +310,7 @@ for (const [oversize, kind] of OVERSIZE) {
 
 test('the next address is asked when one fails, and a failed one comes last for a while', async () => {
   const bad = await FakeService.start((socket) => socket.resetAndDestroy());
-  const good = await FakeService.start(says('stream: OK\0'));
+  const good = await FakeService.start(says('1: stream: OK\0'));
   const address = ['/nonexistent/clamd.ctl', bad.address, good.address];
   const filter = await filterOf('clamav', { address });
   assert.equal((await filter.judge(MAIL)).kind, 'pass');
@@ -228,7 +324,7 @@ test('the next address is asked when one fails, and a failed one comes last for 
 });
 
 test('no more than max_concurrent connections are open at a time', async () => {
-  const clamd = await FakeService.start(says('stream: OK\0'));
+  const clamd = await FakeService.start(says('1: stream: OK\0'));
   const { judge } = await filterOf('clamav', { address: clamd.address, max_concurrent: 2 });
   const verdicts = await Promise.all(Array.from({ length: 10 }, () => judge(MAIL)));
   assert.ok(verdicts.every((verdict) => verdict.kind === 'pass'));
@@ -237,7 +333,7 @@ test('no more than max_concurrent connections are open at a time', async () => {
 });
 
 test('the probe wants to hear a version', async () => {
-  const clamd = await FakeService.start((socket) => socket.end('ClamAV 1.4.6/27000/Mon\0'));
+  const clamd = await FakeService.start((socket) => socket.end('1: ClamAV 1.4.6/27000/Mon\0'));
   const signal = new AbortController().signal;
   const { host } = await filterOf('clamav', { address: ['/nonexistent', clamd.address] });
   assert.deepEqual(await host.probes(signal), [
