@@ -30,7 +30,11 @@ export type OptionSpec = { readonly doc: string } & (
   /** Written `10MiB`; given to the plugin in bytes. */
   | { readonly type: 'size'; readonly default?: string }
   /** A string or a list of strings; given to the plugin as a list. */
-  | { readonly type: 'strings'; readonly default?: readonly string[] }
+  | {
+      readonly type: 'strings';
+      readonly default?: readonly string[];
+      readonly oneOf?: readonly string[];
+    }
   /** Written `/path/of.socket` or `host:port`, one or a list; given as a list for `net.connect`. */
   | {
       readonly type: 'endpoints';

@@ -100,7 +100,14 @@ function readValue(spec: OptionSpec, given: unknown): Read {
       if (spec.oneOf === undefined || spec.oneOf.includes(given)) return good(given);
       return bad(`expected ${spec.oneOf.join(', ')}${didYouMean(given, spec.oneOf)}`);
     case 'strings':
-      return readList(given, (text) => ({ ok: true, value: text }));
+      return readList(given, (text) =>
+        spec.oneOf === undefined || spec.oneOf.includes(text)
+          ? { ok: true, value: text }
+          : {
+              ok: false,
+              problem: `expected ${spec.oneOf.join(', ')}${didYouMean(text, spec.oneOf)}`,
+            },
+      );
     case 'endpoints':
       return readList(given, (text) => readEndpoint(text, spec.port));
   }

@@ -12,6 +12,7 @@ const SCHEMA: OptionSchema = {
   wait: { type: 'duration', default: '2s', doc: '' },
   most: { type: 'size', default: '1MiB', doc: '' },
   zones: { type: 'strings', default: ['a', 'b'], doc: '' },
+  sorts: { type: 'strings', oneOf: ['red', 'green'], default: ['red'], doc: '' },
   address: { type: 'endpoints', port: 783, default: ['127.0.0.1:783'], doc: '' },
 };
 
@@ -29,6 +30,7 @@ const GOOD: readonly [what: string, raw: Record<string, unknown>, key: string, v
   ['a duration', { wait: '5m' }, 'wait', 300_000],
   ['a size', { most: '64KiB' }, 'most', 65_536],
   ['one text as a list', { zones: 'c' }, 'zones', ['c']],
+  ['words of a closed list', { sorts: ['green', 'red'] }, 'sorts', ['green', 'red']],
   ['a socket', { address: '/run/x.sock' }, 'address', [{ path: '/run/x.sock' }]],
   [
     'a host without a port',
@@ -65,6 +67,7 @@ const BAD: readonly [raw: Record<string, unknown>, path: readonly unknown[], tex
   [{ wait: 5 }, ['wait'], /^expected a duration/],
   [{ wait: '5 minutes' }, ['wait'], /^expected a duration/],
   [{ most: '1MB' }, ['most'], /^expected a size/],
+  [{ sorts: ['red', 'gren'] }, ['sorts', 1], /^expected red, green; did you mean "green"\?$/],
   [{ mode: 'fats' }, ['mode'], /^expected fast, slow; did you mean "fast"\?$/],
   [{ mode: ['fast'] }, ['mode'], /^expected a text$/],
   [{ zones: [] }, ['zones'], /^expected 1 to 100 entries$/],

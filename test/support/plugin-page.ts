@@ -76,7 +76,9 @@ function valuesOf(spec: OptionSpec): string {
     case 'size':
       return 'size';
     case 'strings':
-      return 'text, or a list';
+      return spec.oneOf === undefined
+        ? 'text, or a list'
+        : `one or a list of ${spec.oneOf.map((word) => `\`${word}\``).join(', ')}`;
     case 'endpoints':
       return 'socket file or host:port, or a list';
   }
