@@ -11,6 +11,7 @@ export const REASONS = [
   'dmarc',
   'spam',
   'virus',
+  'attachment', // a file that is not let through
   'policy',
   'rate',
   'auth', // a login that failed

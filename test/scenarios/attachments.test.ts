@@ -1,0 +1,55 @@
+/** Attachments that are not let through are refused before the 250, by each domain's own rules. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Destination } from '../support/destination.ts';
+import { domainFile } from '../support/domain-file.ts';
+import { Gateway } from '../support/gateway.ts';
+import { sendMail } from '../support/smtp-talk.ts';
+
+const withFile = (name: string) =>
+  'Subject: file\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n' +
+  `Content-Disposition: attachment; filename="${name}"\r\n\r\nhello\r\n`;
+
+test('a program is refused with its reason; another domain tags, one without filters takes it', async () => {
+  const destination = await new Destination().start();
+  const gateway = await Gateway.run({
+    plugins: '[attachments]',
+    domains: {
+      'example.org': domainFile(destination.port),
+      'tag.test': domainFile(
+        destination.port,
+        { attachments: '{ names_action: tag }' },
+        'tag.test',
+      ),
+      'hold.test': domainFile(
+        destination.port,
+        { attachments: '{ names: "*.pdf", names_action: quarantine }' },
+        'hold.test',
+      ),
+      'plain.test': domainFile(destination.port, { services: '[relay, fallback]' }, 'plain.test'),
+    },
+  });
+  try {
+    const send = (name: string, to: string) =>
+      sendMail(gateway.port(), 'a@b.example', [to], withFile(name));
+    assert.equal(
+      (await send('setup.exe', 'anna@example.org')).trim(),
+      '550 5.7.1 Attachments named *.exe are not accepted (attachment)',
+    );
+    const refused = await gateway.event('smtp.reject.data');
+    assert.equal(refused['why'], 'attachment');
+    const trace = await gateway.cli('trace', 'anna@example.org');
+    assert.match(trace.stdout, /attachment/);
+    assert.match(await send('report.pdf', 'anna@example.org'), /^250 .* delivered/);
+    assert.match(await send('setup.exe', 'x@plain.test'), /^250 .* delivered/);
+    assert.match(await send('setup.exe', 'x@tag.test'), /^250 .* delivered/);
+    const text = destination.arrived.at(-1)?.content.toString('latin1') ?? '';
+    assert.match(text, /^X-Attachment-Rule: ATTACHMENT_NAME \*\.exe\r\n/m);
+    assert.match(await send('report.pdf', 'x@hold.test'), /^250 .* queued/);
+    assert.equal((await gateway.event('quar.add'))['why'], 'attachment');
+    assert.equal(gateway.events('dsn.out').length, 0, 'nothing refused made a bounce');
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
