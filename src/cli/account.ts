@@ -38,7 +38,7 @@ export function addAccount(program: Command, cli: Cli): void {
   withListingOptions(account.command('list').description('all of them, as the files say'))
     .argument('[domain]', 'of this domain only')
     .action(async (name: string | undefined, options: ListingOptions) => {
-      await printListing(cli, COLUMNS, accountRows(cli, name), options);
+      await printListing(cli, COLUMNS, accountRows(cli, name), options, 'accounts');
     });
   account
     .command('hash')

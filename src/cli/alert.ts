@@ -24,7 +24,7 @@ export function addAlert(program: Command, cli: Cli): void {
         },
         { name: 'TEXT', value: (row: object) => textOf({ ...row }, 'text') },
       ];
-      await printListing(cli, columns, client.rows('/api/v1/alerts'), options);
+      await printListing(cli, columns, client.rows('/api/v1/alerts'), options, 'alerts');
     },
   );
   alert

@@ -19,7 +19,7 @@ export function addDestination(program: Command, cli: Cli): void {
   withListingOptions(list).action(async (options: ListingOptions) => {
     const client = await cli.client();
     const columns = destinationColumns(cli.terminal.now());
-    await printListing(cli, columns, client.rows('/api/v1/destinations'), options);
+    await printListing(cli, columns, client.rows('/api/v1/destinations'), options, 'destinations');
   });
   destination
     .command('show')
@@ -126,9 +126,10 @@ function detailText(row: Row, now: number): string {
 function factLines(row: Row, now: number): string[] {
   const ago = (name: string) => {
     const at = timeOf(row, name);
-    return at === undefined ? '-' : `${ageText(now - at)} ago`;
+    return at === undefined ? 'none yet' : `${ageText(now - at)} ago`;
   };
   const since = timeOf(row, 'since');
+  const last = textOf(row, 'last');
   const connections = rowOf(row, 'connections');
   const pace = rowOf(row, 'pace');
   const isDraining = numberOf(pace, 'limit') !== undefined;
@@ -146,7 +147,8 @@ function factLines(row: Row, now: number): string[] {
     ...rowsOf(row, 'holds').map((hold): [string, string] => ['held', holdText(hold, now)]),
     ...rowsOf(row, 'habits').map((seen): [string, string] => ['warning', habitText(seen, now)]),
     ['good answer', ago('good_at')],
-    ['last seen', `${ago('last_at')}: ${textOf(row, 'last') || '-'}`],
+    // A connection that was refused is a try as well: nobody was seen.
+    ['last try', last === '' ? ago('last_at') : `${ago('last_at')}: ${last}`],
     ['next probe', untilText(now, timeOf(row, 'next_probe_at')) || '-'],
     ['waiting', `${textOf(row, 'waiting')}${waitingBy.length > 1 ? ` (${perDomain})` : ''}`],
     [

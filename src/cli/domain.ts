@@ -30,7 +30,7 @@ export function addDomain(program: Command, cli: Cli): void {
   withListingOptions(domain.command('list').description('all of them')).action(
     async (options: ListingOptions) => {
       const client = await cli.client();
-      await printListing(cli, DOMAIN_COLUMNS, client.rows('/api/v1/domains'), options);
+      await printListing(cli, DOMAIN_COLUMNS, client.rows('/api/v1/domains'), options, 'domains');
     },
   );
   domain

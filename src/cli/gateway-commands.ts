@@ -73,10 +73,16 @@ async function status(cli: Cli, json: boolean): Promise<void> {
     rowOf(row, 'config')['stale'] !== true;
   cli.exit(row['ready'] !== true ? EXIT.failed : isWell ? EXIT.done : EXIT.nothing);
   const { terminal } = cli;
-  await terminal.out(json ? jsonLine(row) : linesOf(statusParts(row), terminal.columns));
+  await terminal.out(json ? jsonLine(row) : statusText(statusFacts(row), terminal.columns));
 }
 
-function statusParts(row: Row): readonly string[] {
+interface StatusFacts {
+  readonly usual: readonly string[];
+  readonly apart: readonly string[];
+  readonly config: readonly string[];
+}
+
+function statusFacts(row: Row): StatusFacts {
   const queue = rowOf(row, 'queue');
   const rates = rowOf(row, 'rates');
   const config = rowOf(row, 'config');
@@ -87,25 +93,31 @@ function statusParts(row: Row): readonly string[] {
   const held = numberOf(queue, 'hold') ?? 0;
   const quarantine = numberOf(queue, 'quarantine') ?? 0;
   const loadedAt = timeOf(config, 'loaded_at');
-  return [
-    `sluice ${textOf(row, 'version')}`,
-    `pid ${textOf(row, 'pid')}`,
-    `up ${ageText((numberOf(row, 'uptime') ?? 0) * 1000)}`,
-    textOf(row, 'state'),
-    `in ${textOf(rates, 'in')}/s`,
-    `out ${textOf(rates, 'out')}/s`,
-    `queue ${textOf(queue, 'messages')}${oldest === undefined ? '' : ` (oldest ${hours(oldest)})`}`,
-    ...(held > 0 ? [`held ${held}`] : []),
-    ...lowDisk(row),
-    ...(quarantine > 0 ? [`quarantine ${quarantine}`] : []),
-    ...damagedQueues(queue),
-    ...downDestinations(row),
-    ...hinderingDestinations(row),
-    ...(scanners.length > 0 ? [`scanners ${scanners.join(' ')}`] : []),
-    ...silentDirectories(row),
-    `config loaded ${loadedAt === undefined ? '-' : new Date(loadedAt).toTimeString().slice(0, 5)}`,
-    ...(config['stale'] === true ? ['(the newest one was refused: see the log)'] : []),
-  ];
+  return {
+    usual: [
+      `sluice ${textOf(row, 'version')}`,
+      `pid ${textOf(row, 'pid')}`,
+      `up ${ageText((numberOf(row, 'uptime') ?? 0) * 1000)}`,
+      textOf(row, 'state'),
+      `in ${textOf(rates, 'in')}/s`,
+      `out ${textOf(rates, 'out')}/s`,
+      `queue ${textOf(queue, 'messages')}${oldest === undefined ? '' : ` (oldest ${hours(oldest)})`}`,
+      ...(held > 0 ? [`held ${held}`] : []),
+      ...(quarantine > 0 ? [`quarantine ${quarantine}`] : []),
+      ...(scanners.length > 0 ? [`scanners ${scanners.join(' ')}`] : []),
+    ],
+    apart: [
+      ...lowDisk(row),
+      ...damagedQueues(queue),
+      ...downDestinations(row),
+      ...hinderingDestinations(row),
+      ...silentDirectories(row),
+    ],
+    config: [
+      `config loaded ${loadedAt === undefined ? '-' : new Date(loadedAt).toTimeString().slice(0, 5)}`,
+      ...(config['stale'] === true ? ['(the newest one was refused: see the log)'] : []),
+    ],
+  };
 }
 
 /** `disk low: 300M free, nothing is stored below 512M` */
@@ -116,18 +128,26 @@ function lowDisk(row: Row): string[] {
   return [`disk low: ${size('free')} free, nothing is stored below ${size('min')}`];
 }
 
-/** One line; on a terminal that is too narrow for it, as many as it takes. */
-function linesOf(parts: readonly string[], columns = Infinity): string {
-  let text = '';
-  let line = '';
-  for (const part of parts.map(printable)) {
-    const longer = line === '' ? part : `${line}  ${part}`;
-    if (longer.length > columns && line !== '') {
-      text += `${line}\n`;
-      line = part;
-    } else line = longer;
+/**
+ * One line for scripts. On a terminal each fact that stands apart (trouble, most of them) has a line
+ * of its own, however long, below the lines of what one reads each time.
+ */
+function statusText({ usual, apart, config }: StatusFacts, columns: number | undefined): string {
+  if (columns === undefined)
+    return `${[...usual, ...apart, ...config].map(printable).join('  ')}\n`;
+  const lines = [...filled([...usual, ...config].map(printable), columns), ...apart.map(printable)];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+/** As few lines as it takes. */
+function filled(facts: readonly string[], columns: number): string[] {
+  const lines: string[] = [];
+  for (const fact of facts) {
+    const longer = `${lines.at(-1) ?? ''}  ${fact}`;
+    if (lines.length === 0 || longer.length > columns) lines.push(fact);
+    else lines[lines.length - 1] = longer;
   }
-  return `${text}${line}\n`;
+  return lines;
 }
 
 /** `queue damaged on disk: example.org (sluice store repair)` */

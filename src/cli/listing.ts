@@ -27,12 +27,16 @@ export function withListingOptions(command: Command): Command {
     .option('-n, --limit <number>', 'at most so many rows', parseCount);
 }
 
-/** Prints the rows and says how many there were. */
+/**
+ * Prints the rows and says how many there were. When there were none, a person at a terminal reads
+ * that there are no `what`; scripts have the exit code.
+ */
 export async function printListing(
   cli: Cli,
   columns: readonly Column[],
   rows: AsyncIterable<Row>,
   options: ListingOptions,
+  what?: string,
 ): Promise<number> {
   const { terminal } = cli;
   const wanted = options.limit === undefined ? rows : firstOf(rows, options.limit);
@@ -40,7 +44,10 @@ export async function printListing(
     options.json === true
       ? await printJson(terminal, wanted)
       : await printTable(terminal, columns, wanted, options);
-  if (count === 0) cli.exit(EXIT.nothing);
+  if (count > 0) return count;
+  cli.exit(EXIT.nothing);
+  const isForPeople = terminal.columns !== undefined && options.json !== true;
+  if (isForPeople && what !== undefined) await terminal.out(`no ${what}\n`);
   return count;
 }
 

@@ -30,7 +30,7 @@ export function addPlugins(program: Command, cli: Cli): void {
   withListingOptions(plugins.command('list').description('those that run, in their order')).action(
     async (options: ListingOptions) => {
       const client = await cli.client();
-      await printListing(cli, COLUMNS, client.rows('/api/v1/plugins'), options);
+      await printListing(cli, COLUMNS, client.rows('/api/v1/plugins'), options, 'plugins');
     },
   );
 }

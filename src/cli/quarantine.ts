@@ -47,6 +47,7 @@ export function addQuarantine(program: Command, cli: Cli): void {
         keptColumns(cli.terminal.now()),
         listKept(cli, client, filter),
         options,
+        'messages',
       );
     });
   addShow(quarantine, cli, { path: PATH, envelope });
@@ -99,7 +100,13 @@ async function act(
   const named = selection.kind === 'ids' ? selection.ids : undefined;
   const kept = named === undefined ? listKept(cli, client, filter) : findKept(client, named);
   if (dryRun) {
-    await printListing(cli, keptColumns(cli.terminal.now()), kept, { header: true, json });
+    await printListing(
+      cli,
+      keptColumns(cli.terminal.now()),
+      kept,
+      { header: true, json },
+      'messages',
+    );
     return;
   }
   const rows: Row[] = [];

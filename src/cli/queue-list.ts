@@ -61,12 +61,8 @@ export async function printQueue(
     }
   };
   const rows = counted(listQueue(cli, client, filter));
-  const count = await printListing(cli, queueColumns(terminal.now()), rows, options);
-  if (terminal.columns === undefined || options.json === true) return count;
-  if (count === 0) {
-    await terminal.out('no messages\n');
-    return count;
-  }
+  const count = await printListing(cli, queueColumns(terminal.now()), rows, options, 'messages');
+  if (terminal.columns === undefined || options.json === true || count === 0) return count;
   const states = [...totals.states].map(([state, number]) => `${number} ${state}`).join(', ');
   const messages = `${totals.messages} message${totals.messages === 1 ? '' : 's'}`;
   const oldest = ageText(terminal.now() - totals.oldestAt);

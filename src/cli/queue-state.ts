@@ -52,7 +52,7 @@ export function addQueueState(queue: Command, cli: Cli): void {
     const client = await cli.client();
     const query = new URLSearchParams({ by, ...(state !== undefined && { state }) });
     const rows = client.rows(`/api/v1/queue/shape?${query.toString()}`);
-    await printListing(cli, shapeColumns(), rows, options);
+    await printListing(cli, shapeColumns(), rows, options, 'messages');
   });
 }
 

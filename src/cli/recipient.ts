@@ -50,7 +50,7 @@ export function addRecipient(program: Command, cli: Cli): void {
     .action(async (text: string | undefined, options: ListingOptions & Filters) => {
       const client = await cli.client();
       const rows = only(client.rows('/api/v1/recipients'), (row) => isMeant(row, text, options));
-      await printListing(cli, COLUMNS, rows, options);
+      await printListing(cli, COLUMNS, rows, options, 'recipients remembered');
     });
   addRecipientImport(recipient, cli);
   recipient

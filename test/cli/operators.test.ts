@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import type { TestContext } from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
+import type { DestinationDetail } from '../../src/control/gateway-view.ts';
 import { ControlServer } from '../../src/control/server.ts';
 import type { InsideOptions } from '../support/command.ts';
 import { runInside } from '../support/command.ts';
@@ -127,49 +128,76 @@ test('domains and destinations are listed and shown', async (t) => {
   assert.equal(status.code, 1);
   assert.match(status.out, / {2}destinations down: 192\.0\.2\.10:25 for 5m {2}/);
   assert.match(status.out, / {2}destinations to look at: 192\.0\.2\.10:25 \(limits\) {2}/);
+  const { out } = await run('status', { columns: 80 });
+  const [first = '', ...more] = out.trimEnd().split('\n');
+  assert.ok(first.startsWith('sluice 1.2.3') && first.length <= 80, out);
+  assert.deepEqual(
+    more.slice(-3),
+    [
+      'queue damaged on disk: example.org (sluice store repair)',
+      'destinations down: 192.0.2.10:25 for 5m',
+      'destinations to look at: 192.0.2.10:25 (limits)',
+    ],
+    'on a terminal each trouble has a line',
+  );
+});
+
+test('an empty listing says so to people, and nothing to scripts', async (t) => {
+  const { gateway, run } = await running(t);
+  gateway.destinations = [];
+  for (const [line, said] of [
+    ['destination list', 'no destinations\n'],
+    ['alert list', 'no alerts\n'],
+    ['quarantine list', 'no messages\n'],
+    ['queue shape', 'no messages\n'],
+  ] as const) {
+    assert.deepEqual(await run(line, { columns: 80 }), { code: 1, out: said, err: '' }, line);
+    assert.deepEqual(await run(line), { code: 1, out: '', err: '' }, line);
+    const json = await run(`${line} --json`, { columns: 80 });
+    assert.deepEqual(json, { code: 1, out: '', err: '' }, `${line} --json`);
+  }
 });
 
 test('a destination is shown with its history, answers and pace', async (t) => {
   const { gateway, run } = await running(t);
   const now = Date.now();
-  gateway.details = [
-    {
-      name: '192.0.2.10:25',
-      domains: ['example.org', 'example.net'],
-      hosts: ['192.0.2.10:25'],
-      state: 'refusing',
-      since: now - 300_500,
-      fails: 3,
-      lastText: '451 4.7.1 not \x1b[31mnow',
-      habits: [
-        { domain: 'example.org', habit: 'refuses_late', since: now, advice: 'mend it' },
-        { habit: 'greylists', since: now - 60_500, evidence: '450 wait', advice: 'exempt us' },
-      ],
-      holds: [
-        { domain: 'example.net', at: now, until: now + 7_205_000, by: 'root', text: 'new disk' },
-      ],
-      waiting: 12,
-      history: [
-        { at: now - 7_200_000, state: 'down', text: '192.0.2.10:25: connection refused' },
-        { at: now - 300_500, state: 'refusing', text: '451 4.7.1 not now' },
-      ],
-      answers: [{ at: now - 1000, kind: 'answered', ms: 12.4, text: '' }],
-      lastAt: now - 1000,
-      goodAt: now - 1000,
-      connections: { busy: 2, kept: 1, waiting: 0, max: 20 },
-      pace: { running: 2, limit: 4 },
-      nextProbeAt: now + 25_500,
-      waitingBy: [
-        { domain: 'example.org', messages: 10 },
-        { domain: 'example.net', messages: 2 },
-      ],
-    },
-  ];
+  const detail: DestinationDetail = {
+    name: '192.0.2.10:25',
+    domains: ['example.org', 'example.net'],
+    hosts: ['192.0.2.10:25'],
+    state: 'refusing',
+    since: now - 300_500,
+    fails: 3,
+    lastText: '451 4.7.1 not \x1b[31mnow',
+    habits: [
+      { domain: 'example.org', habit: 'refuses_late', since: now, advice: 'mend it' },
+      { habit: 'greylists', since: now - 60_500, evidence: '450 wait', advice: 'exempt us' },
+    ],
+    holds: [
+      { domain: 'example.net', at: now, until: now + 7_205_000, by: 'root', text: 'new disk' },
+    ],
+    waiting: 12,
+    history: [
+      { at: now - 7_200_000, state: 'down', text: '192.0.2.10:25: connection refused' },
+      { at: now - 300_500, state: 'refusing', text: '451 4.7.1 not now' },
+    ],
+    answers: [{ at: now - 1000, kind: 'answered', ms: 12.4, text: '' }],
+    lastAt: now - 1000,
+    goodAt: now - 1000,
+    connections: { busy: 2, kept: 1, waiting: 0, max: 20 },
+    pace: { running: 2, limit: 4 },
+    nextProbeAt: now + 25_500,
+    waitingBy: [
+      { domain: 'example.org', messages: 10 },
+      { domain: 'example.net', messages: 2 },
+    ],
+  };
+  gateway.details = [detail];
   const { out } = await run('destination show example.org');
   assert.match(out, /^state {8}refusing for 5m$/m);
   assert.match(
     out,
-    /^last seen {4}1s ago: 451 4\.7\.1 not \\x1b\[31mnow$/m,
+    /^last try {5}1s ago: 451 4\.7\.1 not \\x1b\[31mnow$/m,
     'what it says is made harmless',
   );
   assert.match(out, /^held {9}example\.net by root for 2h more: new disk$/m);
@@ -185,6 +213,11 @@ test('a destination is shown with its history, answers and pace', async (t) => {
     history: unknown[];
   };
   assert.equal(row.history.length, 2);
+  const untried = { lastText: '', lastAt: undefined, goodAt: undefined };
+  gateway.details = [{ ...detail, ...untried, state: 'unknown' }];
+  const fresh = (await run('destination show example.org')).out;
+  assert.match(fresh, /^good answer {2}none yet$/m);
+  assert.match(fresh, /^last try {5}none yet$/m, 'before the first contact');
   const missing = await run('destination show elsewhere.example');
   assert.deepEqual(
     [missing.code, missing.err],
