@@ -18,6 +18,8 @@ export interface Evidence {
   readonly score?: number;
   /** Names of the rules that matched. */
   readonly tests?: readonly string[];
+  /** The sender's domain has shown that it sent this: reports of failure may go there. */
+  readonly senderProven?: boolean;
   /** Facts for log and trace, such as `{ virus: 'Eicar-Test-Signature' }`. */
   readonly results?: Readonly<Record<string, string | number | boolean>>;
 }
@@ -62,5 +64,10 @@ export function combine(verdicts: readonly Verdict[]): Verdict {
     string,
     string | number | boolean
   >;
-  return { ...worst, fields, tests, results, ...(scores.length > 0 ? { score } : {}) };
+  const senderProven = verdicts.some((verdict) => verdict.senderProven === true);
+  return {
+    ...worst,
+    ...{ fields, tests, results, senderProven },
+    ...(scores.length > 0 ? { score } : {}),
+  };
 }

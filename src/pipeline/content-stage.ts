@@ -167,13 +167,13 @@ export class ContentStage implements ContentSink {
     const top = received + this.#fields(judgement) + (this.#header.isMissing ? EMPTY_LINE : '');
     const cuts = forgedFields(header, fields, settings.hostname);
     const outgoing = outgoingContent(Buffer.from(top), content, cuts);
-    return this.#take(judgement, outgoing, verdict.score);
+    return this.#take(judgement, outgoing, verdict);
   }
 
   async #take(
     judgement: Exclude<Judgement, { kind: 'refuse' }>,
     content: Content,
-    score: number | undefined,
+    { score, senderProven = false }: Verdict,
   ): Promise<Reply> {
     const transaction = this.#transaction;
     // From here on the size that queue, deliveries and log speak of: our own fields belong to it.
@@ -195,8 +195,8 @@ export class ContentStage implements ContentSink {
           content,
           client: { address: session.remote.address, hello: session.hello?.name ?? '' },
           arrivedAt: transaction.openedAt,
-          // Who sends as an account is who it says; a stranger's sender nothing proves yet.
-          senderProven: direction === 'out',
+          // Who sends as an account is who it says; of a stranger a filter may know.
+          senderProven: direction === 'out' || (senderProven && envelope.reversePath !== null),
           hold: this.#hold(judgement, score),
         },
         generation.settings.delivery,

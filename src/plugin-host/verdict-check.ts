@@ -9,7 +9,7 @@ import type { Evidence, Field, Refusal, Verdict } from '../mail/verdict.ts';
 import { PASS } from '../mail/verdict.ts';
 
 const KINDS: readonly string[] = ['pass', 'discard', 'quarantine', 'defer', 'refuse'];
-const EVIDENCE: readonly string[] = ['fields', 'score', 'tests', 'results'];
+const EVIDENCE: readonly string[] = ['fields', 'score', 'tests', 'results', 'senderProven'];
 const REFUSAL: readonly string[] = ['reason', 'text', 'detail'];
 
 const MAX_ENTRIES = 500;
@@ -55,12 +55,13 @@ function readRefusal({ reason, text, detail }: Members): Refusal {
   return { reason, text, detail };
 }
 
-function readEvidence({ fields, score, tests, results }: Members): Evidence {
+function readEvidence({ fields, score, tests, results, senderProven }: Members): Evidence {
   return {
     ...(fields === undefined ? {} : { fields: list(fields, 'fields').map(readField) }),
     ...(score === undefined ? {} : { score: readScore(score) }),
     ...(tests === undefined ? {} : { tests: list(tests, 'tests').map(readTest) }),
     ...(results === undefined ? {} : { results: readResults(results) }),
+    ...(senderProven === undefined ? {} : { senderProven: readFlag(senderProven) }),
   };
 }
 
@@ -71,6 +72,11 @@ function readField(given: unknown): Field {
     throw nonsense(`value of ${name} must be at most ${MAX_FIELD_VALUE} printable characters`);
   }
   return { name, value };
+}
+
+function readFlag(given: unknown): boolean {
+  if (typeof given === 'boolean') return given;
+  throw nonsense('senderProven must be true or false');
 }
 
 function readScore(score: unknown): number {

@@ -1,9 +1,13 @@
-/** An operator sees which filters run: shipped ones and his own, and whether they can work. */
+/** An operator sees which filters run, his own too, and what they may say is done. */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Destination } from '../support/destination.ts';
+import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
+import { sendMail } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
 
 const OWN = `export default {
   name: 'night-watch',
@@ -51,5 +55,63 @@ test('plugins list shows each filter with its state, hooks and error policy', as
     assert.match(table.stdout, /^clamav +down +virus +content +defer .*shipped$/m);
   } finally {
     await gateway.remove();
+  }
+});
+
+/** Knows its friends by their word. */
+const VOUCH = `export default {
+  name: 'vouch',
+  hooks: {
+    async content(view) {
+      for await (const bytes of view.content.read()) {
+        return { kind: 'pass', senderProven: Buffer.from(bytes).includes('Subject: friend') };
+      }
+    },
+  },
+};
+`;
+
+test('who a filter has proven hears of a late failure; nobody else, and never the null sender', async () => {
+  const refusing = await new Destination({ final: () => '450 4.2.0 Not now' }).start();
+  const home = await new Destination().start();
+  const gateway = await Gateway.make({
+    node: 'queue: { retry: [1s, 1s], probe: 1s }',
+    domains: {
+      'example.org': domainFile(refusing.port, {}),
+      'example.net': domainFile(home.port, {}, 'example.net'),
+    },
+    plugins: '[vouch]',
+  });
+  try {
+    mkdirSync(join(gateway.folder, 'plugins'));
+    writeFileSync(join(gateway.folder, 'package.json'), '{ "type": "module" }');
+    writeFileSync(join(gateway.folder, 'plugins', 'vouch.js'), VOUCH);
+    await gateway.start();
+    const send = async (from: string, subject: string) => {
+      const content = `Subject: ${subject}\r\n\r\nbody\r\n`;
+      const reply = await sendMail(gateway.port(), from, ['anna@example.org'], content);
+      return /^250 2\.0\.0 Ok: (\S+) queued/.exec(reply)?.[1] ?? reply;
+    };
+    const friend = await send('friend@example.net', 'friend');
+    const stranger = await send('stranger@example.net', 'hello');
+    const bounce = await send('', 'friend');
+    refusing.behaviour = { final: () => '550 5.7.1 No' };
+    await until('the others held', () => gateway.events('rcpt.hold').length === 2);
+    const held = gateway.events('rcpt.hold').map(({ id }) => String(id));
+    assert.deepEqual(held.toSorted(), [stranger, bounce].toSorted());
+    await until('a report', () => home.arrived.length > 0);
+    const reports = gateway.events('dsn.out');
+    assert.deepEqual(
+      reports.map(({ orig, to, proven }) => [orig, to, proven]),
+      [[friend, 'friend@example.net', true]],
+    );
+    assert.deepEqual(
+      home.arrived.map(({ from, to }) => [from, ...to]),
+      [['', 'friend@example.net']],
+    );
+  } finally {
+    await gateway.remove();
+    await refusing.stop();
+    await home.stop();
   }
 });
