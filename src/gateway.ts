@@ -164,6 +164,7 @@ export class Gateway {
     });
     const { courier, scheduler, memory, verifier, lessons, exchangers, isClosed } = delivery;
     const wake = (dest: string) => scheduler.wake(dest);
+    const drain = (lane: string) => scheduler.drain(lane);
     const accept = new Accept({ ...delivery, store: store.spool, wake, clock, log });
     const stages = {
       current: () => this.#current(),
@@ -171,6 +172,7 @@ export class Gateway {
       logins: new Logins(clock),
       accept,
       store: store.spool,
+      drain,
       harvest: new HarvestGuard(clock),
       staging,
       isClosed,

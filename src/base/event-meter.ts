@@ -39,6 +39,7 @@ export function createMeter(registry: Registry): Meter {
     ...['direction', 'result', 'reason'],
   );
   const logins = counter('smtp_auth_total', 'Logins of clients.', 'mechanism', 'result');
+  const queueStarts = counter('smtp_etrn_total', 'Queues that were asked for.', 'reason');
   const recipients = counter(
     'smtp_recipients_total',
     'Recipients that clients named.',
@@ -120,6 +121,7 @@ export function createMeter(registry: Registry): Meter {
     'smtp.auth.ok': (fields) => logins.inc({ mechanism: word(fields['mech']), result: 'ok' }),
     'smtp.auth.fail': (fields) =>
       logins.inc({ mechanism: word(fields['mech']), result: reason(fields) }),
+    'smtp.etrn': (fields) => queueStarts.inc({ reason: reason(fields) }),
     'smtp.early': () => turnedAway.inc({ reason: 'early' }),
     'smtp.reject.conn': turnAway,
     'smtp.reject.abuse': turnAway,

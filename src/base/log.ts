@@ -29,6 +29,7 @@ export const LEVEL_OF = {
   'smtp.close': 'debug',
   'smtp.auth.ok': 'info',
   'smtp.auth.fail': 'warn',
+  'smtp.etrn': 'info',
   'smtp.reject.conn': 'info',
   'smtp.reject.helo': 'info',
   'smtp.reject.mail': 'info',

@@ -167,6 +167,14 @@ export class Scheduler {
     this.#run(dest);
   }
 
+  /** The customer asks for its mail: as `resumed`, but what drains already is not begun anew. */
+  drain(dest: string): 'started' | 'asked' | 'held' {
+    if (this.#isStopped || this.#isHeld(dest)) return 'held';
+    if (this.#lanes.get(dest)?.isDraining !== true) this.resumed(dest);
+    this.retryNow(dest);
+    return this.#downNow(dest) === undefined ? 'started' : 'asked';
+  }
+
   /** A new configuration is in force: mail whose destination is another one is tried there now. */
   rerouted(before: (lane: string) => Destination | undefined): void {
     for (const { dest } of this.#options.store.backlog()) {

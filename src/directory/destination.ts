@@ -14,6 +14,11 @@ import type { Destination, DestinationHost } from './domain.ts';
 const PRIORITY_STEP = 10;
 const DEFAULT_CONNECTIONS = 20;
 
+/** The client is one of its hosts; those that have names are not looked up. */
+export function isServerOf({ hosts }: Destination, client: string): boolean {
+  return hosts.some(({ host, address }) => canonicalHost(address ?? host) === client);
+}
+
 export function buildDestination(settings: DestinationSettings): Destination {
   const full =
     'hosts' in settings

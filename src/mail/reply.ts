@@ -162,6 +162,23 @@ export const replies = {
   authBlocked: (hostname: string): Reply =>
     closing(named(421, '4.7.0', `${hostname} too many failed logins, try again later`, 'rate')),
 
+  // ETRN (RFC 1985 5.2).
+  queueStarted: (name: string, messages: number): Reply =>
+    named(253, '2.0.0', `${messages} pending messages for node ${name} started`),
+  queueAsked: (name: string): Reply =>
+    named(250, '2.0.0', `Queuing for node ${name} started, its server is asked first`),
+  queueEmpty: (name: string): Reply => named(251, '2.0.0', `No messages waiting for node ${name}`),
+  queueHeld: (name: string): Reply =>
+    named(458, '4.3.2', `Unable to start node ${name}: its mail is held by the operator`, 'policy'),
+  /** The same for every name: whether it is hosted, or has mail, is nobody else's business. */
+  queueDenied: (): Reply =>
+    named(
+      459,
+      '4.7.1',
+      'Node not allowed: only for an account of the domain or one of its servers',
+      'policy',
+    ),
+
   // Envelope.
   relayDenied: (): Reply => named(550, '5.7.1', 'Relaying denied', 'relay_denied'),
   unknownRecipient: (address: string): Reply =>

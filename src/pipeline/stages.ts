@@ -17,6 +17,7 @@ import type { Verdict } from '../mail/verdict.ts';
 import type { Logins } from '../outbound/logins.ts';
 import { accountOf, checkSender } from '../outbound/sender-policy.ts';
 import type { ContentSink, Conversation, SessionSummary } from '../smtp/conversation.ts';
+import type { QueueName } from '../smtp/commands.ts';
 import type { Credentials } from '../smtp/sasl.ts';
 import type { Accept } from './accept.ts';
 import { ContentStage } from './content-stage.ts';
@@ -25,13 +26,16 @@ import type { HarvestGuard } from './harvest-guard.ts';
 import { measureOf } from './harvest-guard.ts';
 import { refusal } from './judge.ts';
 import { logIn } from './login.ts';
+import type { QueueStartDeps } from './queue-start.ts';
+import { mayStartQueues, startQueue } from './queue-start.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
 import type { RecipientDeps } from './recipient-stage.ts';
 import { judgeRecipient } from './recipient-stage.ts';
 import type { StagingArea } from './staging.ts';
 import { Transaction } from './transaction.ts';
 
-export interface StagesDeps extends RecipientDeps {
+export interface StagesDeps extends RecipientDeps, QueueStartDeps {
+  readonly store: RecipientDeps['store'] & QueueStartDeps['store'];
   /** The generation in force now. */
   readonly current: () => Generation;
   readonly logins: Logins;
@@ -42,6 +46,9 @@ export interface StagesDeps extends RecipientDeps {
   readonly clock: Clock;
   readonly log: Log;
 }
+
+/** Domains that one line of the log names. */
+const NAMED_DOMAINS = 5;
 
 export class Stages implements Conversation {
   readonly #deps: StagesDeps;
@@ -77,6 +84,28 @@ export class Stages implements Conversation {
     const { accounts } = directory;
     const { hostname } = settings;
     return logIn(this.#deps, accounts, hostname, this.#session, credentials, this.#signal);
+  }
+
+  mayEtrn(): boolean {
+    return mayStartQueues(this.#deps.current().directory, this.#session);
+  }
+
+  // oxlint-disable-next-line require-await -- as the interface has it
+  async etrn(queue: QueueName): Promise<Reply> {
+    const { directory } = this.#deps.current();
+    const { reply, domains, waiting } = startQueue(this.#deps, directory, this.#session, queue);
+    this.#deps.log.emit('smtp.etrn', {
+      ip: this.#session.remote.address,
+      sid: this.#session.sid,
+      helo: this.#session.hello?.name,
+      acct: accountOf(directory.accounts, this.#session)?.name,
+      queue: queue.name,
+      domains: domains.length === 0 ? undefined : domains.slice(0, NAMED_DOMAINS),
+      n: waiting,
+      why: reply.reason,
+      code: reply.code,
+    });
+    return reply;
   }
 
   async mail(reversePath: ReversePath, parameters: MailParameters): Promise<Reply> {

@@ -45,11 +45,22 @@ export type Command =
   /** The mechanism in capitals, empty when it is no word; `initial` as sent, may be anything. */
   | { readonly verb: 'AUTH'; readonly mechanism: string; readonly initial: string | undefined }
   | { readonly verb: 'BDAT'; readonly chunk: Chunk }
+  | { readonly verb: 'ETRN'; readonly queue: QueueName }
   /** Read only when it may be given at all. */
   | { readonly verb: 'XCLIENT'; readonly argument: string }
   | {
-      readonly verb: Exclude<Verb, 'EHLO' | 'HELO' | 'MAIL' | 'RCPT' | 'AUTH' | 'BDAT' | 'XCLIENT'>;
+      readonly verb: Exclude<
+        Verb,
+        'EHLO' | 'HELO' | 'MAIL' | 'RCPT' | 'AUTH' | 'BDAT' | 'ETRN' | 'XCLIENT'
+      >;
     };
+
+/** What a client wants to have started (RFC 1985 5.3). */
+export interface QueueName {
+  readonly name: string;
+  /** And the domains below it. */
+  readonly subdomains: boolean;
+}
 
 /** The octets that follow a BDAT command, and whether they end the message (RFC 3030 2). */
 export interface Chunk {
@@ -99,7 +110,7 @@ const GRAMMARS: ReadonlyMap<string, readonly [Verb, Grammar]> = new Map(
     HELP: () => ({ verb: 'HELP' }),
     AUTH: auth,
     BDAT: bdat,
-    ETRN: () => ({ verb: 'ETRN' }),
+    ETRN: etrn,
     XCLIENT: (argument) => ({ verb: 'XCLIENT', argument }),
   } satisfies Record<Verb, Grammar>).map(([verb, grammar]) => [
     verb,
@@ -132,6 +143,16 @@ function bdat(argument: string): Command | Reply {
   const [, octets, last] = CHUNK.exec(argument) ?? [];
   if (octets === undefined) return replies.badChunk();
   return { verb: 'BDAT', chunk: { octets: Number(octets), isLast: last !== undefined } };
+}
+
+/** Queues here have no names but those of the domains, so `#` says nothing more. */
+function etrn(argument: string): Command | Reply {
+  const option = /^[@#]/.exec(argument)?.[0] ?? '';
+  const name = argument.slice(option.length);
+  if (name.length > MAX_HELLO_NAME || !HELLO_NAME.test(name)) {
+    return replies.badArgument('Syntax: ETRN domain, or @domain for those below it too');
+  }
+  return { verb: 'ETRN', queue: { name: name.replace(/\.$/, ''), subdomains: option === '@' } };
 }
 
 function bare(verb: 'DATA' | 'RSET' | 'QUIT' | 'STARTTLS'): Grammar {

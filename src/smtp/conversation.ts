@@ -6,6 +6,7 @@ import type { ReversePath } from '../mail/address.ts';
 import type { MailParameters, Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
+import type { QueueName } from './commands.ts';
 import type { Credentials } from './sasl.ts';
 
 /** Why content that was read to its end cannot be taken as it is. */
@@ -27,6 +28,10 @@ export interface Conversation {
   hello(verb: 'HELO' | 'EHLO', name: string): Promise<Reply | undefined>;
   /** Checks a login; a positive reply lets the client in. Only asked where AUTH is offered. */
   authenticate(credentials: Credentials): Promise<Reply>;
+  /** This client may ask for the mail of some domain. */
+  mayEtrn(): boolean;
+  /** Is to try at once what waits for a domain, if this client may ask for that. */
+  etrn(queue: QueueName): Promise<Reply>;
   mail(reversePath: ReversePath, parameters: MailParameters): Promise<Reply>;
   rcpt(recipient: Recipient): Promise<Reply>;
   /** A refusal in place of 354, or the sink that takes the content. */

@@ -8,11 +8,13 @@ export interface Offering {
   readonly tls: 'on' | 'possible' | 'off';
   /** A login may follow. */
   readonly auth: boolean;
+  /** The client may ask for the mail that waits for it, or may once it has logged in. */
+  readonly etrn: boolean;
   /** The client is a proxy that may speak for others. */
   readonly xclient: boolean;
 }
 
-export function extensionsOf({ messageSize, tls, auth, xclient }: Offering): string[] {
+export function extensionsOf({ messageSize, tls, auth, etrn, xclient }: Offering): string[] {
   return [
     'PIPELINING',
     `SIZE ${messageSize}`,
@@ -23,6 +25,7 @@ export function extensionsOf({ messageSize, tls, auth, xclient }: Offering): str
     'CHUNKING',
     ...(tls === 'possible' ? ['STARTTLS'] : []),
     ...(tls === 'on' ? ['REQUIRETLS'] : []), // RFC 8689 4.1
+    ...(etrn ? ['ETRN'] : []), // RFC 1985 4
     ...(xclient ? [`XCLIENT ${XCLIENT_ATTRIBUTES}`] : []),
     ...(auth ? [`AUTH ${MECHANISMS.join(' ')}`] : []),
   ];

@@ -17,6 +17,7 @@ const FRUITLESS: ReadonlySet<Verb> = new Set([
   'NOOP',
   'VRFY',
   'HELP',
+  'ETRN',
   'XCLIENT',
 ]);
 

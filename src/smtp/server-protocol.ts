@@ -15,7 +15,7 @@ import type { LoginStep } from './auth.ts';
 import { Auth } from './auth.ts';
 import { ChunkInVain } from './chunk-phase.ts';
 import { Chunking } from './chunking.ts';
-import type { Chunk, Command } from './commands.ts';
+import type { Chunk, Command, QueueName } from './commands.ts';
 import { parseCommand } from './commands.ts';
 import type { Conversation } from './conversation.ts';
 import { extensionsOf } from './extensions.ts';
@@ -166,8 +166,9 @@ export class ServerProtocol {
         return this.#login(this.#auth.begin(command.mechanism, command.initial));
       case 'XCLIENT':
         return this.#xclient(command.argument);
-      case 'EXPN':
       case 'ETRN':
+        return this.#etrn(command.queue);
+      case 'EXPN':
         return this.#wrong(replies.notImplemented(), command.verb);
       default:
         return command satisfies never;
@@ -192,8 +193,9 @@ export class ServerProtocol {
     const { messageSize } = this.#settings.limits;
     const isPossible = this.#tls === 'starttls';
     const tls = this.#view.tls !== undefined ? 'on' : isPossible ? 'possible' : 'off';
-    const xclient = this.#mayXclient;
-    return extensionsOf({ messageSize, tls, auth: this.#auth.isOffered, xclient });
+    const auth = this.#auth.isOffered;
+    const etrn = auth || this.#conversation.mayEtrn();
+    return extensionsOf({ messageSize, tls, auth, etrn, xclient: this.#mayXclient });
   }
 
   async #login(step: Promise<LoginStep>): Promise<Answer> {
@@ -201,6 +203,11 @@ export class ServerProtocol {
     if (!isFailed) return answer(reply);
     this.#patience.loginFailed();
     return this.#answerWrong(reply, 'AUTH');
+  }
+
+  async #etrn(queue: QueueName): Promise<Answer> {
+    const reply = await this.#conversation.etrn(queue);
+    return isPositive(reply) ? answer(reply) : this.#wrong(reply, 'ETRN');
   }
 
   async #mail(reversePath: ReversePath, parameters: MailParameters): Promise<Answer> {

@@ -31,6 +31,7 @@ type Denials = Partial<Record<Verb, () => Reply>>;
 const DENIALS: Record<SessionState, Denials> = {
   start: {
     AUTH: helloFirst,
+    ETRN: helloFirst,
     MAIL: helloFirst,
     RCPT: helloFirst,
     DATA: helloFirst,
@@ -43,6 +44,7 @@ const DENIALS: Record<SessionState, Denials> = {
     BDAT: rcptFirst,
     STARTTLS: notWithin,
     AUTH: notWithin,
+    ETRN: notWithin,
     XCLIENT: notWithin,
   },
   refused: {
@@ -51,15 +53,23 @@ const DENIALS: Record<SessionState, Denials> = {
     BDAT: replies.noValidRecipients,
     STARTTLS: notWithin,
     AUTH: notWithin,
+    ETRN: notWithin,
     XCLIENT: notWithin,
   },
-  rcpt: { MAIL: nested, STARTTLS: notWithin, AUTH: notWithin, XCLIENT: notWithin },
+  rcpt: {
+    MAIL: nested,
+    STARTTLS: notWithin,
+    AUTH: notWithin,
+    ETRN: notWithin,
+    XCLIENT: notWithin,
+  },
   chunks: {
     MAIL: nested,
     RCPT: inChunks,
     DATA: inChunks,
     STARTTLS: notWithin,
     AUTH: notWithin,
+    ETRN: notWithin,
     XCLIENT: notWithin,
   },
   spoilt: { RCPT: mailFirst, DATA: mailFirst, BDAT: failed },

@@ -54,6 +54,7 @@ const SECURED = [
   'S: 250-DSN',
   'S: 250-CHUNKING',
   'S: 250-REQUIRETLS',
+  'S: 250-ETRN',
   'S: 250 AUTH PLAIN LOGIN',
   'P: hello EHLO client.test',
 ];

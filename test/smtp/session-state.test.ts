@@ -30,6 +30,7 @@ for (const state of STATES) {
     }
     const within = hasTransaction(state) ? 503 : undefined;
     assert.equal(denial(state, 'XCLIENT')?.code, within);
+    assert.equal(denial(state, 'ETRN')?.code, state === 'start' ? 503 : within);
   });
 }
 

@@ -53,6 +53,11 @@ export class RecordingProgram {
         if (user === 'blocked') return replies.authBlocked('mx.test');
         return password.toString() === 'secret' ? replies.authenticated() : replies.authFailed();
       },
+      mayEtrn: () => false,
+      etrn: async ({ name, subdomains }) => {
+        note(`etrn ${name}${subdomains ? ' and below' : ''}`);
+        return name === 'waits.test' ? replies.queueStarted(name, 2) : replies.queueDenied();
+      },
       mail: async (path, parameters) => {
         note(`mail ${formatPath(path)}${shown(parameters)}`);
         sender = path?.local ?? '';
