@@ -1,8 +1,10 @@
-/** `sluice domain list|show`: who is served. */
+/** `sluice domain list|show`, and the commands that change who is served. */
 import type { Command } from 'commander';
 import type { ControlClient } from '../control/client.ts';
 import type { Row } from '../control/rows.ts';
 import type { Cli } from './cli.ts';
+import { addDomainAdd } from './domain-add.ts';
+import { addDomainRemove } from './domain-remove.ts';
 import { CliFault, EXIT } from './exit.ts';
 import type { ListingOptions } from './listing.ts';
 import { jsonLine, printListing, withListingOptions } from './listing.ts';
@@ -43,6 +45,8 @@ export function addDomain(program: Command, cli: Cli): void {
       if (row === undefined) throw new CliFault(EXIT.nothing, `${name} is not served here`);
       await cli.terminal.out(options.json === true ? jsonLine(row) : domainText(row));
     });
+  addDomainAdd(domain, cli);
+  addDomainRemove(domain, cli);
 }
 
 async function findDomain(client: ControlClient, name: string): Promise<Row | undefined> {

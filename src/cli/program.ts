@@ -31,7 +31,6 @@ import { expandWords } from './words.ts';
 /** Promised by the contract, not built yet. */
 const LATER = [
   ...['doctor', 'identity', 'limits', 'dkim', 'user'],
-  ...['domain add', 'domain remove'],
   ...['account add', 'account show', 'account set', 'account lock', 'account unlock'],
   ...['account passwd', 'account remove'],
 ];
