@@ -229,3 +229,31 @@ test('a server that sends without end is cut off', async (t) => {
     assert.deepEqual(await answers(ldap, from, 'anna'), ['unsure: too much at once']);
   }
 });
+
+test('an address that a server has trouble with stops nobody else; our own question does', async (t) => {
+  const somebody = (id: number) =>
+    Buffer.concat([message(id, 0x64, text('cn=x'), ber(0x30)), message(id, 0x65, ...result(0))]);
+  let isGone = false;
+  /** The third request is the odd one: inappropriate matching; later there is no such base. */
+  const port = await liar(t, (id, socket) => {
+    if (isGone) socket.write(message(id, 0x65, ...result(32)));
+    else socket.write(id === 4 ? message(id, 0x65, ...result(18)) : somebody(id));
+  });
+  const from = source([`ldap://127.0.0.1:${port}`], { bind: undefined });
+  const { ldap, log, changes } = asker(t, from);
+  for (const expected of [/^known/, /^unsure: .*0x12/, /^known/]) {
+    assert.match((await answers(ldap, from, 'anna'))[0] ?? '', expected);
+  }
+  assert.equal(ldap.states()[0]?.down, undefined);
+  assert.deepEqual(log.events, []);
+
+  isGone = true;
+  assert.match((await answers(ldap, from, 'anna'))[0] ?? '', /^unsure: .*0x20/);
+  assert.deepEqual(changes, [`${from.key} up`]);
+  ldap.start();
+  await until('it to be seen', () => ldap.states()[0]?.down !== undefined);
+  assert.deepEqual(
+    log.events.map(({ evt }) => evt),
+    ['ldap.down'],
+  );
+});

@@ -42,9 +42,13 @@ export class LdapLink {
     this.#usedAt = clock.mono();
   }
 
-  /** Whether there is an entry. Rejects when no server says so clearly. */
+  get isFull(): boolean {
+    return this.#pending >= MAX_PENDING;
+  }
+
+  /** Whether there is an entry. Rejects when no server says so clearly (`isOfTheQuestion`). */
   async find(source: LdapSource, filter: string): Promise<Found> {
-    if (this.#pending >= MAX_PENDING) throw new CodedError('LIMIT', 'too many questions at once');
+    if (this.isFull) throw new CodedError('LIMIT', 'too many questions at once');
     this.#pending += 1;
     try {
       return await this.#ask(source, filter, 1);
@@ -70,8 +74,7 @@ export class LdapLink {
       await prove(connection, source);
       return await connection.find(source.base, filter);
     } catch (error) {
-      const isAnswer = error instanceof ResultCodeError && OF_THE_QUESTION.has(error.code);
-      if (isAnswer || (error instanceof CodedError && error.code === 'LIMIT')) throw error;
+      if (isOfTheQuestion(error)) throw error;
       this.#leave(connection, source);
       if (attempt === 2) throw error;
       return this.#ask(source, filter, 2);
@@ -130,6 +133,15 @@ export class LdapLink {
     this.#connection?.close();
     this.#connection = undefined;
   }
+}
+
+/**
+ * The server is there: it, or we, only gave no clear answer to this question. Whether others would
+ * fare better is not known by that.
+ */
+export function isOfTheQuestion(error: unknown): boolean {
+  if (error instanceof ResultCodeError) return OF_THE_QUESTION.has(error.code);
+  return error instanceof CodedError && error.code === 'LIMIT';
 }
 
 /**

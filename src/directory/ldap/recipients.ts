@@ -11,7 +11,7 @@ import type { Address } from '../../mail/address.ts';
 import { asciiDomain } from '../domain-name.ts';
 import type { Directory } from '../domain.ts';
 import { filterFor } from './filter.ts';
-import { LdapLink } from './link.ts';
+import { isOfTheQuestion, LdapLink } from './link.ts';
 import type { LdapSource } from './source.ts';
 
 export type LdapAnswer =
@@ -49,6 +49,8 @@ export class LdapRecipients {
   readonly #links = new Map<string, LdapLink>();
   /** By key; bounded by the sources of the configuration. */
   readonly #states = new Map<string, LdapState['down']>();
+  /** They answer, but not to what a client asked last: to be seen to, by a question of ours. */
+  readonly #doubted = new Set<string>();
   #timer: Timer | undefined;
   #look: Promise<void> | undefined;
   #isStopped = false;
@@ -69,7 +71,7 @@ export class LdapRecipients {
   }
 
   async ask(source: LdapSource, { local, domain }: Address): Promise<LdapAnswer> {
-    return this.#ask(source, { local, domain: asciiDomain(domain) });
+    return this.#ask(source, { local, domain: asciiDomain(domain) }, 'client');
   }
 
   states(): LdapState[] {
@@ -80,7 +82,7 @@ export class LdapRecipients {
     }));
   }
 
-  async #ask(source: LdapSource, address: Address): Promise<LdapAnswer> {
+  async #ask(source: LdapSource, address: Address, by: 'client' | 'us'): Promise<LdapAnswer> {
     const { clock } = this.#deps;
     const filter = filterFor(source.filter, address);
     // Whatever goes wrong with a server is the same to who asks: nobody knows.
@@ -94,9 +96,17 @@ export class LdapRecipients {
       return { kind: 'unsure', text: `not here, but perhaps at ${elsewhere.slice(0, 200)}` };
     } catch (error) {
       const text = errorText(error);
-      this.#saw(source.key, text);
+      // A client must not stop a directory that answers others by an address it has trouble with.
+      if (by === 'client' && this.#isUp(source.key) && isOfTheQuestion(error))
+        this.#doubted.add(source.key);
+      else this.#saw(source.key, text);
       return { kind: 'unsure', text };
     }
+  }
+
+  /** It has answered, and was not silent since. */
+  #isUp(key: string): boolean {
+    return this.#states.has(key) && this.#states.get(key) === undefined;
   }
 
   #link(source: LdapSource): LdapLink {
@@ -150,7 +160,7 @@ export class LdapRecipients {
     });
   }
 
-  /** Those that are silent, and those that nobody has asked yet. Never rejects. */
+  /** Those that are silent or in doubt, and those that nobody has asked yet. Never rejects. */
   async #lookNow(): Promise<void> {
     const sources = this.#sources();
     for (const key of this.#states.keys()) if (!sources.has(key)) this.#states.delete(key);
@@ -162,12 +172,15 @@ export class LdapRecipients {
         this.#links.delete(key);
       }
     }
-    const wanted = [...sources.values()].filter(
-      ({ source: { key } }) => !this.#states.has(key) || this.#states.get(key) !== undefined,
-    );
+    const doubted = new Set(this.#doubted);
+    this.#doubted.clear();
+    const wanted = [...sources.values()].filter(({ source }) => {
+      // Busy with questions is not silent: what becomes of those says how it is.
+      return !this.#isUp(source.key) || (doubted.has(source.key) && !this.#link(source).isFull);
+    });
     for (const { source } of wanted) {
       if (this.#isStopped) return;
-      await this.#ask(source, PROBE);
+      await this.#ask(source, PROBE, 'us');
     }
   }
 }
