@@ -72,11 +72,13 @@ export class Stages implements Conversation {
     return this.#refusedBy(verdict, 'smtp.reject.conn');
   }
 
-  async hello(): Promise<Reply | undefined> {
+  /** The session takes the name only when it is not refused: the view has it before. */
+  async hello(verb: 'HELO' | 'EHLO', name: string): Promise<Reply | undefined> {
     const { filters } = this.#deps.current();
     if (!filters.has('helo')) return undefined;
-    const verdict = await filters.helo({ session: this.#session }, this.#signal);
-    return this.#refusedBy(verdict, 'smtp.reject.helo');
+    const session: SessionView = { ...this.#session, hello: { verb, name } };
+    const verdict = await filters.helo({ session }, this.#signal);
+    return this.#refusedBy(verdict, 'smtp.reject.helo', { helo: name });
   }
 
   async authenticate(credentials: Credentials): Promise<Reply> {

@@ -6,13 +6,18 @@ import { test } from 'node:test';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
-import { sendMail } from '../support/smtp-talk.ts';
+import { SmtpTalk, sendMail } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
 
 const OWN = `export default {
   name: 'night-watch',
   options: {},
-  hooks: { mail: () => undefined, data: () => undefined },
+  hooks: {
+    helo: ({ session }) =>
+      session.hello?.name === 'night.test' ? { kind: 'refuse', reason: 'policy', text: 'not at night' } : undefined,
+    mail: () => undefined,
+    data: () => undefined,
+  },
 };
 `;
 
@@ -40,7 +45,12 @@ test('plugins list shows each filter with its state, hooks and error policy', as
       [
         {
           ...{ v: 1, kind: 'plugin', name: 'night-watch', source: 'own', file, state: 'loaded' },
-          ...{ hooks: ['mail', 'data'], on_error: 'accept', timeout: 30, max_concurrent: 100 },
+          ...{
+            hooks: ['helo', 'mail', 'data'],
+            on_error: 'accept',
+            timeout: 30,
+            max_concurrent: 100,
+          },
         },
         {
           ...{ v: 1, kind: 'plugin', name: 'clamav', source: 'shipped', service: 'virus' },
@@ -51,8 +61,22 @@ test('plugins list shows each filter with its state, hooks and error policy', as
     );
     const table = await gateway.cli('plugins', 'list');
     assert.match(table.stdout, /^NAME +STATE +SERVICE +HOOKS +ON-ERROR/);
-    assert.match(table.stdout, /^night-watch +loaded +- +mail,data +accept .*night-watch\.js$/m);
+    assert.match(
+      table.stdout,
+      /^night-watch +loaded +- +helo,mail,data +accept .*night-watch\.js$/m,
+    );
     assert.match(table.stdout, /^clamav +down +virus +content +defer .*shipped$/m);
+
+    // A filter of HELO judges the name that is being said, not the one before.
+    const talk = await SmtpTalk.open(gateway.port());
+    assert.match(await talk.reply(), /^220/);
+    assert.match(await talk.say('EHLO night.test'), /^550 .*not at night/);
+    assert.match(await talk.say('EHLO day.test'), /^250/);
+    assert.match(await talk.say('HELO night.test'), /^550 .*not at night/);
+    assert.match(await talk.say('HELO day.test'), /^250/);
+    await talk.quit();
+    const refused = gateway.events('smtp.reject.helo').map(({ helo }) => helo);
+    assert.deepEqual(refused, ['night.test', 'night.test']);
   } finally {
     await gateway.remove();
   }
