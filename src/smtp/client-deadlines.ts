@@ -12,6 +12,8 @@ export interface ClientDeadlines {
   readonly mailMs: number;
   readonly rcptMs: number;
   readonly dataMs: number;
+  /** For the answer to a dot that ends nothing: no mail hangs on it, and somebody waits. */
+  readonly emptyMs: number;
   /** Until the peer takes the next block of content (RFC 5321 4.5.3.2.5: 3 minutes). */
   readonly blockMs: number;
   readonly resetMs: number;
@@ -26,6 +28,7 @@ export const CLIENT_DEADLINES: ClientDeadlines = {
   mailMs: 60_000,
   rcptMs: 60_000,
   dataMs: 60_000,
+  emptyMs: 5_000,
   blockMs: 120_000,
   resetMs: 20_000,
   quitMs: 5_000,

@@ -140,9 +140,9 @@ export class SmtpClient {
     return reply;
   }
 
-  /** Ends a 354 that came although no recipient was taken (RFC 2920 3.1). */
+  /** Ends a 354 that came although no recipient was taken (RFC 2920 3.1); loses a slow peer. */
   async noContent(): Promise<Reply> {
-    const reply = await this.#command('.', this.#deadlines.dataMs);
+    const reply = await this.#command('.', this.#deadlines.emptyMs);
     this.inTransaction = false;
     return reply;
   }

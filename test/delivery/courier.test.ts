@@ -428,6 +428,18 @@ test('a 354 for nobody is ended by the dot alone, and the connection serves on',
   assert.deepEqual([peer.connections, peer.faults], [1, []]);
 });
 
+test('a 354 after a refused MAIL, then silence: nobody waits long for what nothing hangs on', async (t) => {
+  const script = ['C: MAIL', 'C: RCPT', 'C: DATA', 'S: 550 x', 'S: 503 x', 'S: 354 x', 'C: .'];
+  const peer = await peerOn(t, ['HELLO', ...script, 'hang'], ['HELLO', 'MESSAGE']);
+  const { courier } = courierOn(t, hurriedClock(20));
+  const job = jobFor(destinationAt([peer.port]));
+  const report = await courier.deliver(job);
+  assert.deepEqual(report.outcomes.map(outcomeText), ['failed 550']);
+  assert.ok(report.transferMs < 30_000, `${report.transferMs} ms, of which a client waits 30 s`);
+  assert.deepEqual((await courier.deliver(job)).outcomes.map(outcomeText), ['delivered 250']);
+  assert.equal(peer.connections, 2, 'a silent connection serves nobody any more');
+});
+
 test('silence after the dot of content that was streamed is doubt as well', async (t) => {
   const peer = await peerOn(t, ['HELLO', 'ENVELOPE', 'C* content', 'hang']);
   const { courier } = courierOn(t, hurriedClock(100));
