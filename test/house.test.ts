@@ -69,6 +69,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   commander: ['src/cli/'],
   'smtp-server': ['src/cli/sink.ts'],
   ldapts: ['src/directory/ldap/'],
+  mailauth: ['plugins/sender-auth'],
 };
 
 /** 300 is long; a file that comes here holds two ideas. */

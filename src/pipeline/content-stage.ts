@@ -155,7 +155,8 @@ export class ContentStage implements ContentSink {
       verdict = await filters.content(view, this.#domain, this.#signal);
       const score = verdict.score === undefined ? undefined : Math.round(verdict.score * 10) / 10;
       const scan = Math.round(clock.mono() - startedAt);
-      transaction.note({ score, virus: verdict.results?.['virus'], scan_ms: scan });
+      const { virus, spf, dkim, dmarc } = verdict.results ?? {};
+      transaction.note({ score, virus, spf, dkim, dmarc, scan_ms: scan });
     }
     const judgement = judge(verdict, this.#domain);
     if (judgement.kind === 'refuse') return this.#refuse(judgement.reply);

@@ -1,0 +1,56 @@
+/**
+ * A mail as the verifier is given it: with so many signatures at most, for each can cost a question
+ * and another pass over the whole body. Those below the first ones are left out; nothing else changes.
+ * Others get their turn between pieces.
+ */
+import { setImmediate } from 'node:timers/promises';
+import type { Content } from 'sluice-mx/plugin';
+
+const MAX_SIGNATURES = 10;
+const MAX_HEADER = 1024 * 1024;
+const PIECE = 128 * 1024;
+
+export async function* boundedMail(content: Content, signal: AbortSignal): AsyncGenerator<Buffer> {
+  let header: Buffer | undefined = Buffer.alloc(0);
+  let bytes = 0;
+  for await (const chunk of content.read()) {
+    bytes += chunk.length;
+    let rest = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    if (header !== undefined) {
+      header = Buffer.concat([header, rest]);
+      const end = endOfHeader(header);
+      if (end === undefined) {
+        if (header.length > MAX_HEADER) throw new Error('the header does not end');
+        continue;
+      }
+      yield withFewSignatures(header.subarray(0, end));
+      rest = header.subarray(end);
+      header = undefined;
+    }
+    for (let at = 0; at < rest.length; at += PIECE) {
+      signal.throwIfAborted();
+      yield rest.subarray(at, at + PIECE);
+      await setImmediate();
+    }
+  }
+  if (bytes !== content.sizeBytes) throw new Error('content is not whole');
+  if (header !== undefined) yield withFewSignatures(header);
+}
+
+function endOfHeader(bytes: Buffer): number | undefined {
+  if (bytes.subarray(0, 2).equals(CRLF)) return 0;
+  const at = bytes.indexOf('\r\n\r\n');
+  return at < 0 ? undefined : at + 2;
+}
+
+const CRLF = Buffer.from('\r\n');
+
+function withFewSignatures(header: Buffer): Buffer {
+  let count = 0;
+  const text = header.toString('latin1');
+  const few = text.replace(/^dkim-signature[ \t]*:.*\r\n(?:[ \t].*\r\n)*/gim, (field) => {
+    count += 1;
+    return count > MAX_SIGNATURES ? '' : field;
+  });
+  return count > MAX_SIGNATURES ? Buffer.from(few, 'latin1') : header;
+}

@@ -1,0 +1,198 @@
+/**
+ * The plugin sender-auth in the real host: what each policy makes of mail that is not proven, what
+ * frees a mail from it and what does not, and that no mail is more than bounded work.
+ */
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import test from 'node:test';
+import { dkimSign, sealMessage } from 'mailauth';
+import type { Dns } from '../../src/plugin.ts';
+import { senderAuth } from '../support/sender-auth-rig.ts';
+import type { TableZone } from '../support/table-dns.ts';
+import { tableDns } from '../support/table-dns.ts';
+
+const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const KEY = publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
+const PEM = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+
+function zonesWith(policy: string): Record<string, TableZone | 'unsure'> {
+  return {
+    'bank.example': { txt: ['v=spf1 ip4:192.0.2.1 -all'] },
+    '_dmarc.bank.example': { txt: [`v=DMARC1; p=${policy}`] },
+    's._domainkey.bank.example': { txt: [`v=DKIM1; k=rsa; p=${KEY}`] },
+    'evil.example': { txt: ['v=spf1 +all'] },
+    'silent.example': 'unsure',
+    's._domainkey.silent.example': 'unsure',
+  };
+}
+
+const mailFrom = (from: string, more = '') =>
+  `${more}From: ${from}\r\nTo: x@example.org\r\nSubject: hello\r\n\r\nhello\r\n`;
+const MAIL = mailFrom('Bank <a@bank.example>');
+
+async function signed(mail: string, signingDomain: string, maxBodyLength?: number) {
+  const key = { signingDomain, selector: 's', privateKey: PEM };
+  const limit = maxBodyLength === undefined ? {} : { maxBodyLength };
+  const { signatures } = await dkimSign(mail, { ...key, signatureData: [{ ...key, ...limit }] });
+  return signatures + mail;
+}
+
+const signatureOf = (domain: string, selector: string) =>
+  `DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=${domain}; s=${selector};\r\n` +
+  ' h=from; bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=; b=AAAA\r\n';
+
+test('SPF or a signature proves the author and the sender; the field says what was found', async () => {
+  const judge = await senderAuth(tableDns({ zones: zonesWith('reject') }));
+  const bySpf = await judge(MAIL, { from: 'a@bank.example' });
+  assert.deepEqual([bySpf.kind, bySpf.senderProven], ['pass', true]);
+  assert.deepEqual(bySpf.results, {
+    ...{ spf: 'pass', dkim: 'none', dmarc: 'pass', arc: 'none', from: 'bank.example' },
+  });
+  const [field] = bySpf.fields ?? [];
+  assert.equal(field?.name, 'Authentication-Results');
+  assert.match(field?.value ?? '', /^mx\.example; spf=pass .*; dmarc=pass .*; dkim=none/);
+
+  const elsewhere = { ip: '198.51.100.1', from: 'a@bank.example' };
+  const byKey = await judge(await signed(MAIL, 'bank.example'), elsewhere);
+  assert.deepEqual([byKey.kind, byKey.senderProven], ['pass', true]);
+  assert.deepEqual([byKey.results?.['spf'], byKey.results?.['dkim']], ['fail', 'pass']);
+  const changed = (await signed(MAIL, 'bank.example')).replace('\r\n\r\nhello', '\r\n\r\nHello');
+  const forged = await judge(changed, elsewhere);
+  assert.deepEqual([forged.kind, forged.senderProven], ['refuse', false]);
+
+  const part = await judge(`${await signed(MAIL, 'bank.example', 3)}more\r\n`, elsewhere);
+  assert.deepEqual([part.results?.['dkim'], part.senderProven], ['pass', false], 'signed in part');
+  const report = await judge(await signed(MAIL, 'bank.example'), { ip: '198.51.100.1' });
+  assert.equal(report.senderProven, false, 'the null reverse-path');
+  const out = await judge(MAIL, { ...elsewhere, direction: 'out' });
+  assert.deepEqual([out.kind, out.fields], ['pass', []]);
+});
+
+test('each policy is obeyed, unless only marks are wanted or the sender is an exception', async () => {
+  const client = { ip: '198.51.100.1', from: 'x@evil.example' };
+  const listed = mailFrom('a@bank.example', 'List-Id: Friends <friends.lists.example>\r\n');
+  const cases: [string, string, object, string, string?][] = [
+    ['reject', 'reject', {}, 'refuse'],
+    ['quarantine', 'quarantine', {}, 'quarantine'],
+    ['none', 'none', {}, 'pass'],
+    ['test mode', 'reject; t=y', {}, 'quarantine'],
+    ['only marks', 'reject', { dmarc: 'mark' }, 'pass'],
+    ['exception: author', 'reject', { exceptions: 'a@bank.example' }, 'pass'],
+    ['exception: parent domain', 'reject', { exceptions: 'example' }, 'pass'],
+    ['exception: other domain', 'reject', { exceptions: 'ank.example' }, 'refuse'],
+    ['exception: sender', 'reject', { exceptions: 'X@evil.example' }, 'pass'],
+    ['exception: network', 'reject', { exceptions: '198.51.100.0/24' }, 'pass'],
+    ['exception: other network', 'reject', { exceptions: '198.51.101.0/24' }, 'refuse'],
+    ['exception: list', 'reject', { exceptions: 'lists.example' }, 'pass', listed],
+  ];
+  for (const [what, policy, options, kind, mail = MAIL] of cases) {
+    const judge = await senderAuth(tableDns({ zones: zonesWith(policy) }), { ...options });
+    const verdict = await judge(mail, client);
+    assert.equal(verdict.kind, kind, what);
+    assert.equal(verdict.results?.['dmarc'], 'fail', what);
+    if (verdict.kind !== 'pass') assert.equal(verdict.reason, 'dmarc', what);
+  }
+  const judge = await senderAuth(tableDns({ zones: zonesWith('none') }), { spf: 'reject' });
+  const refused = await judge(mailFrom('a@other.example'), { ...client, from: 'a@bank.example' });
+  assert.ok(refused.kind === 'refuse' && refused.reason === 'spf');
+});
+
+test('the seal of a trusted list stands for what the list has seen, not for more', async () => {
+  const client = { ip: '198.51.100.1', from: 'bounce@list.example' };
+  const zones = {
+    ...zonesWith('reject'),
+    's._domainkey.list.example': { txt: [`v=DKIM1; k=rsa; p=${KEY}`] },
+  };
+  const sealed = async (seen: string) => {
+    const seal = { signingDomain: 'list.example', selector: 's', privateKey: PEM, cv: 'none' };
+    const head = await sealMessage(Buffer.from(MAIL), { ...seal, authResults: seen });
+    return head.toString() + MAIL;
+  };
+  const good = await sealed('mx.list.example; dmarc=pass header.from=bank.example');
+  const cases: [string, string, string | undefined, string][] = [
+    ['trusted', good, 'list.example', 'pass'],
+    ['not trusted', good, undefined, 'refuse'],
+    ['another is', good, 'other.example', 'refuse'],
+    ['changed later', good.replace('\r\n\r\nhello', '\r\n\r\nHello'), 'list.example', 'refuse'],
+    [
+      'seen as forged',
+      await sealed('l; dmarc=fail header.from=bank.example'),
+      'list.example',
+      'refuse',
+    ],
+    ['of another', await sealed('l; dmarc=pass header.from=x.example'), 'list.example', 'refuse'],
+  ];
+  for (const [what, mail, sealer, kind] of cases) {
+    const options = sealer === undefined ? {} : { trusted_sealers: sealer };
+    const judge = await senderAuth(tableDns({ zones }), options);
+    assert.equal((await judge(mail, client)).kind, kind, what);
+  }
+});
+
+test('a silent name server is a doubt where it could have proven the author, and only there', async () => {
+  const client = { ip: '198.51.100.1', from: 'a@bank.example' };
+  const doubt = { ...zonesWith('reject'), 'bank.example': 'unsure' } as const;
+  for (const [temperror, kind] of [
+    ['accept', 'pass'],
+    ['defer', 'defer'],
+  ] as const) {
+    const judge = await senderAuth(tableDns({ zones: doubt }), { temperror });
+    assert.equal((await judge(MAIL, client)).kind, kind);
+  }
+  const judge = await senderAuth(tableDns({ zones: zonesWith('reject') }));
+  const own = signatureOf('silent.example', 's') + MAIL;
+  const forged = await judge(own, { ...client, from: 'x@silent.example' });
+  assert.equal(forged.kind, 'refuse', 'silence of the forger');
+  const long = signatureOf('bank.example', 's'.repeat(64)) + MAIL;
+  assert.equal((await judge(long, client)).kind, 'refuse', 'a name that cannot be');
+  const two = await judge(mailFrom('a@bank.example, b@evil.example'), client);
+  assert.equal(two.kind, 'quarantine', 'authors of two domains');
+});
+
+test('a thousand signatures and hostile names are bounded work, and the field stays a field', async () => {
+  const dns = tableDns({ zones: zonesWith('reject') });
+  let asked = 0;
+  const counting: Dns = {
+    ...dns,
+    txt: (name) => {
+      asked += 1;
+      return dns.txt(name);
+    },
+  };
+  const judge = await senderAuth(counting);
+  const many = Array.from({ length: 1000 }, (_, i) => signatureOf('evil.example', `s${i}`)).join(
+    '',
+  );
+  const verdict = await judge(many + MAIL, { ip: '198.51.100.1', from: 'x@evil.example' });
+  assert.equal(verdict.kind, 'refuse');
+  assert.ok(asked < 30, `${asked} questions`);
+  const evil = `"a);\r\n x=pass ("@${'é)'.repeat(100)}.example`;
+  const hostile = [
+    mailFrom(`<${evil}>`, signatureOf('e);dkim=pass(.example', '\u00e9')),
+    ...['', '\r\n', 'From', ':', 'From:\r\n\r\n', '\r\nFrom: a@bank.example\r\n'],
+    `Content-Type: multipart/mixed; boundary=x\r\n${MAIL}--x\r\n--x\r\n`,
+    `${'ARC-Seal: i=1; cv=none\r\n'.repeat(200)}${MAIL}`,
+  ];
+  for (const mail of [many + MAIL, ...hostile]) {
+    const found = await judge(mail, { from: 'x@evil.example', helo: '(a);dkim=pass' });
+    const [field] = found.fields ?? [];
+    assert.match(field?.value ?? '', /^mx\.example; spf=[\x20-\x7e]{1,880}$/, mail.slice(0, 80));
+    assert.ok(!/dkim=pass/.test(withoutComments(field?.value ?? '')), field?.value);
+  }
+});
+
+test('a key that is too short proves nothing', async () => {
+  const short = generateKeyPairSync('rsa', { modulusLength: 512 });
+  const record = short.publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
+  const zones = { 's._domainkey.evil.example': { txt: [`v=DKIM1; p=${record}`] } };
+  const judge = await senderAuth(tableDns({ zones }));
+  const { results, senderProven } = await judge(signatureOf('evil.example', 's') + MAIL, {
+    from: 'x@evil.example',
+  });
+  assert.notEqual(results?.['dkim'], 'pass');
+  assert.equal(senderProven, false);
+});
+
+function withoutComments(value: string): string {
+  return value.replace(/\((?:[^()\\]|\\.)*\)/g, '').replace(/"(?:[^"\\]|\\.)*"/g, '');
+}
