@@ -29,6 +29,10 @@ const DIFFERENT: Readonly<Record<string, string>> = {
     'RFC 9989 5.3.1: several authors of one domain have a policy',
   'does not inherit the org policy when the author domain publishes multiple records (§4.10 step 2)':
     'RFC 9989 4.10: several records are as none, and the walk goes on',
+  'DMARC PCT ZERO REJECT': 'RFC 9989 A.6 has no pct any more',
+  'DMARC SUBDOMAIN PASS DKIM RELAXED ALIGNMENT':
+    'RFC 9989 4.10.2: the parent has no record, so the tree walk ends at the subdomain; RFC 7489 asked a list',
+  'DMARC SUBDOMAIN PASS SPF RELAXED ALIGNMENT': 'RFC 9989 4.10.2, as the one before',
   ams_fields_c_na: 'RFC 6376 3.5: without c= it is simple, and this was signed with relaxed',
   'dkim-chasquid/11-strict_domain_check_fail.msg':
     'RFC 6376 3.6.1: the key has t=s, which the other implementation does not look at',
@@ -123,6 +127,36 @@ test('DMARC by RFC 9989', { skip }, async () => {
     }
   }
   assert.deepEqual(wrong, []);
+});
+
+test('DMARC decisions about whole mails', { skip }, async () => {
+  interface Case {
+    readonly case: string;
+    readonly expect: readonly string[];
+    readonly opts: readonly string[];
+    readonly message: string;
+  }
+  const DECISIONS: Record<string, string> = {
+    DMARC_POLICY_ALLOW: 'pass pass',
+    DMARC_POLICY_SOFTFAIL: 'fail pass',
+    DMARC_POLICY_QUARANTINE: 'fail quarantine',
+    DMARC_POLICY_REJECT: 'fail refuse',
+  };
+  const judge = await senderAuth(vectorDns(vectorZones('common/rspamd-plugins.json')));
+  const cases = read<Case[]>('dmarc-dkim-rspamd/expected.json').filter(
+    ({ expect }) => DECISIONS[expect[0] ?? ''] !== undefined,
+  );
+  const wrong: string[] = [];
+  for (const { case: name, expect, opts, message } of cases) {
+    const told = (key: string) => opts.find((one) => one.startsWith(key))?.slice(key.length);
+    const client = { ip: told('IP=') ?? '192.0.2.1', from: told('From=') ?? '' };
+    const { kind, results } = await judge(corpusMail(`dmarc-dkim-rspamd/${message}`), client);
+    const got = `${String(results?.['dmarc'])} ${kind}`;
+    const wanted = DECISIONS[expect[0] ?? ''];
+    if (got !== wanted && !(name in DIFFERENT)) wrong.push(`${name}: ${got}, not ${wanted}`);
+  }
+  assert.deepEqual(wrong, []);
+  assert.equal(cases.length, 9);
 });
 
 test('DKIM as another implementation sees it', { skip }, async () => {
