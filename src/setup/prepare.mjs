@@ -19,6 +19,7 @@ const ROOT = join(import.meta.dirname ?? new URL('.', import.meta.url).pathname,
 const DAEMONS = {
   clamd: { program: 'clamd', packages: ['clamav-daemon'] },
   spamd: { program: 'spamd', packages: ['spamassassin', 'spamd'] },
+  rspamd: { program: 'rspamd', packages: ['rspamd'] },
   postfix: { program: 'postfix', packages: ['postfix'] },
   // Without a configuration the package starts no server of its own.
   slapd: {
@@ -30,7 +31,7 @@ const DAEMONS = {
 const NEEDED = {
   check: [],
   run: [DAEMONS.clamd, DAEMONS.spamd],
-  test: [DAEMONS.clamd, DAEMONS.spamd, DAEMONS.postfix, DAEMONS.slapd],
+  test: Object.values(DAEMONS),
 };
 
 const purpose = process.argv[2] ?? 'check';

@@ -1,0 +1,140 @@
+/**
+ * rspamd: asks rspamd how much a message looks like spam; the faster alternative to SpamAssassin.
+ *
+ * The score and the names of the symbols that weigh go into the verdict, and as X-Spam-Score and
+ * X-Spam-Tests on top of the message; what a score leads to is each domain's own choice (`spam: tag,
+ * quarantine, reject`). rspamd by itself marks at 6 and refuses at 15: choose a domain's thresholds
+ * for its scale, or turn to its own word with `refuse` and `soft_reject`. It is told of the client
+ * (address, name if the DNS confirms it, HELO, login), the envelope and the message's id here, so its
+ * own checks of sender and client work. Content above `max_size` is not judged: the trace says
+ * `skipped`, as it does when rspamd has been told not to look. Whatever is not a whole, clear answer
+ * is a failure, and `on_error` decides. With several addresses the next one is asked when one fails.
+ */
+import type {
+  ContentView,
+  Options,
+  OptionSchema,
+  Plugin,
+  PluginHost,
+  Verdict,
+} from 'sluice-mx/plugin';
+import { ask, formatEndpoint } from './rspamd/ask.ts';
+import type { Judgement } from './rspamd/judgement.ts';
+import { readJudgement } from './rspamd/judgement.ts';
+import { clientName } from './rspamd/client-name.ts';
+import { describe } from './rspamd/description.ts';
+
+const OPTIONS = {
+  address: {
+    type: 'endpoints',
+    port: 11_333,
+    default: ['127.0.0.1:11333'],
+    doc: "Where rspamd's normal worker listens: a socket file or host:port, one or several.",
+  },
+  max_size: { type: 'size', default: '10MiB', doc: 'Larger content is not judged.' },
+  refuse: {
+    type: 'boolean',
+    default: false,
+    doc: "Refuse what rspamd's own action is to reject, whatever the domain's thresholds say.",
+  },
+  soft_reject: {
+    type: 'boolean',
+    default: false,
+    doc: 'Put off (451) what rspamd wants to come again: its greylisting and rate limits.',
+  },
+  settings: { type: 'string', doc: "Name of settings in rspamd's configuration (Settings-ID)." },
+  header: { type: 'boolean', default: true, doc: 'Put X-Spam-Score and X-Spam-Tests on mail.' },
+  max_concurrent: {
+    type: 'number',
+    min: 1,
+    max: 1000,
+    default: 20,
+    doc: 'Messages judged at the same time.',
+  },
+} as const satisfies OptionSchema;
+
+type View = ContentView<typeof OPTIONS>;
+
+/** A field stays well below the 998 octets of RFC 5322 2.1.1. */
+const MAX_TESTS_TEXT = 600;
+const MAX_TESTS = 300;
+
+export default {
+  name: 'rspamd',
+  service: 'spam',
+  options: OPTIONS,
+  setup(host, options: Options<typeof OPTIONS>) {
+    return {
+      hooks: { content: (view, signal) => judge(host, view, signal) },
+      async probe(signal) {
+        const text = await host.firstAnswer(options.address, signal, async (address) => {
+          const reply = await ask(address, { method: 'GET', path: '/ping' }, [], signal);
+          if (reply.trim() !== 'pong') throw new Error(`${formatEndpoint(address)}: no pong`);
+          return `rspamd at ${formatEndpoint(address)}`;
+        });
+        return { state: 'ok', text };
+      },
+    };
+  },
+} satisfies Plugin<typeof OPTIONS>;
+
+async function judge(host: PluginHost, view: View, signal: AbortSignal): Promise<Verdict> {
+  const { address, max_size: maxSize, settings } = view.options;
+  if (view.content.sizeBytes > maxSize) return { kind: 'pass', results: { rspamd: 'skipped' } };
+  const startedAt = performance.now();
+  const parts: Uint8Array[] = [view.received];
+  let contentBytes = 0;
+  for await (const chunk of view.content.read()) {
+    parts.push(chunk);
+    contentBytes += chunk.length;
+  }
+  if (contentBytes !== view.content.sizeBytes) throw new Error('content is not whole');
+  const name = await clientName(host.dns, view.session.remote.address);
+  const headers = describe(view, { hostname: host.hostname, clientName: name, settings });
+  const request = { method: 'POST', path: '/checkv2', headers } as const;
+  const judgement = await host.firstAnswer(address, signal, async (endpoint) => {
+    const reply = await ask(endpoint, request, parts, signal);
+    try {
+      return readJudgement(reply);
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      throw new Error(`rspamd at ${formatEndpoint(endpoint)}: ${cause}`, { cause: error });
+    }
+  });
+  return verdictOf(judgement, view.options, Math.round(performance.now() - startedAt));
+}
+
+/** `tookMs`: from the first byte read to the answer. */
+function verdictOf(judged: Judgement, options: View['options'], tookMs: number): Verdict {
+  if (judged.action === undefined) return { kind: 'pass', results: { rspamd: 'skipped' } };
+  const { score, tests, action } = judged;
+  const evidence = {
+    score,
+    tests: tests.slice(0, MAX_TESTS),
+    fields: options.header
+      ? [
+          { name: 'X-Spam-Score', value: score.toFixed(1) },
+          { name: 'X-Spam-Tests', value: shortened(tests) },
+        ]
+      : [],
+    results: { rspamd: action, rspamd_ms: tookMs },
+  };
+  if (action === 'reject' && options.refuse) {
+    const text = `Message looks like spam, score ${score.toFixed(1)}`;
+    return { kind: 'refuse', reason: 'spam', text, ...evidence };
+  }
+  if ((action === 'soft reject' || action === 'greylist') && options.soft_reject) {
+    return { kind: 'defer', reason: 'plugin:rspamd', text: 'Please try again later', ...evidence };
+  }
+  return { kind: 'pass', ...evidence };
+}
+
+function shortened(tests: readonly string[]): string {
+  let text = '';
+  for (const test of tests) {
+    const longer = text === '' ? test : `${text}, ${test}`;
+    if (longer.length > MAX_TESTS_TEXT) return `${text}, ...`;
+    text = longer;
+  }
+  return text === '' ? 'none' : text;
+}

@@ -1,0 +1,107 @@
+/**
+ * A real rspamd for tests, in a folder of its own: what is built into it (GTUBE, Bayes), none of the
+ * system's rules, which take ten seconds to load, and no questions to any network.
+ */
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findProgram } from '../../src/scanners/scanner-plan.ts';
+import { isRoot } from '../../src/scanners/system-user.ts';
+import { until } from './until.ts';
+
+export interface RealRspamd {
+  /** Of the worker that judges, and of the one that learns. */
+  readonly normal: string;
+  readonly controller: string;
+  readonly password: string;
+  stop(): Promise<void>;
+}
+
+export function missingRspamd(): string | undefined {
+  return findProgram('rspamd') === undefined ? 'rspamd' : undefined;
+}
+
+const PASSWORD = 'learn-0nly';
+
+export async function startRealRspamd(): Promise<RealRspamd> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-rspamd-'));
+  chmodSync(folder, 0o777); // rspamd gives up root
+  mkdirSync(join(folder, 'db'));
+  chmodSync(join(folder, 'db'), 0o777);
+  const normal = join(folder, 'normal.sock');
+  const controller = join(folder, 'controller.sock');
+  const file = join(folder, 'rspamd.conf');
+  writeFileSync(file, configuration({ folder, normal, controller }));
+  const user = isRoot() ? ['-u', '_rspamd', '-g', '_rspamd'] : [];
+  const daemon = spawn('rspamd', ['-f', ...user, '-c', file], { stdio: 'ignore' });
+  const gone = new Promise((resolve) => daemon.once('exit', resolve));
+  const stop = async () => {
+    daemon.kill('SIGTERM');
+    await gone;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await until('rspamd answers', () => answers(normal), 20_000);
+    await until('its controller answers', () => answers(controller), 20_000);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { normal, controller, password: PASSWORD, stop };
+}
+
+function answers(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const ping = request({ socketPath, path: '/ping', agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    ping.on('error', () => resolve(false));
+    ping.end();
+  });
+}
+
+interface Places {
+  readonly folder: string;
+  readonly normal: string;
+  readonly controller: string;
+}
+
+function configuration({ folder, normal, controller }: Places): string {
+  const statfile = (symbol: string, name: string, spam: boolean) =>
+    `  statfile { symbol = "${symbol}"; path = "${folder}/db/${name}.sqlite"; spam = ${spam}; }`;
+  return `
+options {
+  pidfile = "${folder}/db/pid";
+  tempdir = "${folder}/db";
+  url_tld = "/usr/share/rspamd/effective_tld_names.dat";
+  disable_hyperscan = true;
+  dns { nameserver = ["127.0.0.1:1"]; timeout = 0.1s; retransmits = 1; }
+}
+logging { type = "console"; level = "error"; }
+metric "default" {
+  actions { reject = 15; add_header = 6; }
+  group "statistics" {
+    symbol "BAYES_SPAM" { weight = 5.0; }
+    symbol "BAYES_HAM" { weight = -3.0; }
+  }
+}
+worker "normal" { bind_socket = "${normal} mode=0666"; count = 1; }
+worker "controller" {
+  bind_socket = "${controller} mode=0666";
+  count = 1;
+  password = "${PASSWORD}";
+  enable_password = "${PASSWORD}";
+}
+classifier "bayes" {
+  tokenizer { name = "osb"; }
+  backend = "sqlite3";
+  min_tokens = 3;
+  min_learns = 1;
+${statfile('BAYES_HAM', 'ham', false)}
+${statfile('BAYES_SPAM', 'spam', true)}
+}
+`;
+}
