@@ -40,9 +40,21 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   alerts: ['delivery', 'types:store', 'directory', 'mail', 'base'],
   control: ['types:store', 'types:records', 'mail', 'base'],
+  doctor: ['delivery', 'dns', 'directory', 'config', 'mail', 'base'],
   'gateway.ts': ['*'],
   gateway: ['*'],
-  cli: ['gateway.ts', 'gateway', 'config', 'directory', 'plugin-host', 'control', 'mail', 'base'],
+  cli: [
+    'gateway.ts',
+    'gateway',
+    'doctor',
+    'dns',
+    'config',
+    'directory',
+    'plugin-host',
+    'control',
+    'mail',
+    'base',
+  ],
   'main.ts': ['cli'],
   plugins: [],
 };
@@ -273,6 +285,7 @@ const ONLY_IN: readonly { what: RegExp; where: RegExp; why: string }[] = [
     why: 'a collection of a module is written down as read-only',
   },
   { what: /\bfrom 'node:/, where: /^(?!src\/mail\/|src\/plugin\.ts)/, why: 'mail/ does no I/O' },
+  { what: /\bfrom 'node:/, where: /^(?!src\/doctor\/judge\/)/, why: 'a judge is told the facts' },
   { what: /\bextends EventEmitter\b/, where: /^$/, why: 'modules call interfaces' },
 ];
 

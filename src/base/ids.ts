@@ -144,6 +144,11 @@ export function openedAt(id: string): number {
     if (digit < 0 || i >= id.length) return Number.NaN;
     value = value * 32 + digit;
   }
+  return idTime(value);
+}
+
+/** When the id with this number, such as the mark of the last one, is of; ms since the Unix epoch. */
+export function idTime(value: number): number {
   return Math.floor(value / IDS_PER_MS) + EPOCH;
 }
 

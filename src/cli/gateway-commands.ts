@@ -9,6 +9,7 @@ import { fileName } from '../config/problem.ts';
 import type { Row } from '../control/rows.ts';
 import { ControlFault } from '../control/client.ts';
 import type { Cli } from './cli.ts';
+import type { DoctorOptions } from './doctor.ts';
 import { CliFault, EXIT } from './exit.ts';
 import { jsonLine } from './listing.ts';
 import { ageText, sinceText, sizeText } from './quantity.ts';
@@ -40,6 +41,15 @@ export function addGatewayCommands(program: Command, cli: Cli): void {
       const { pluginProblems } = await import('../gateway/generations.ts');
       const moreChecks = (config: Config) => pluginProblems(config, systemClock);
       cli.exit(await check({ config: cli.configFile(), moreChecks, ...options }));
+    });
+  program
+    .command('doctor')
+    .description('look at the whole installation and say what to do about it')
+    .option('-q, --quiet', 'only what needs somebody')
+    .option('--json', 'JSON Lines')
+    .action(async (options: DoctorOptions) => {
+      const { doctor } = await import('./doctor.ts');
+      await doctor(cli, options);
     });
   program
     .command('demo')

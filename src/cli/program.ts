@@ -30,7 +30,7 @@ import { expandWords } from './words.ts';
 
 /** Promised by the contract, not built yet. */
 const LATER = [
-  ...['doctor', 'identity', 'limits', 'dkim', 'user'],
+  ...['identity', 'limits', 'dkim', 'user'],
   ...['account add', 'account show', 'account set', 'account lock', 'account unlock'],
   ...['account passwd', 'account remove'],
 ];

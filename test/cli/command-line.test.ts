@@ -68,7 +68,6 @@ test('usage: 64, and what belongs to a later version is told apart', async () =>
     ['queue list --colour', /unknown option '--colour'/],
     ['account lock anna', /"account lock" is not in this version/],
     ['identity list', /"identity" is not in this version/],
-    ['doctor', /"doctor" is not in this version/],
   ] as const) {
     const { code, err } = await runCommand(line.split(' ').filter(Boolean));
     assert.equal(code, 64, line);

@@ -1,0 +1,33 @@
+/** Everything that is looked at, in the order in which it is told. */
+import type { Problem } from '../../config/problem.ts';
+import type { Installation, Premises } from '../installation.ts';
+import { judgeProblems } from '../judge/config.ts';
+import type { Check } from '../rounds.ts';
+import { configChecks, gatewayChecks, logCheck } from './gateway.ts';
+import { machineChecks, roomChecks } from './machine.ts';
+import { certificateCheck, portChecks } from './ports.ts';
+
+export function allChecks(installation: Installation): Check[] {
+  return [
+    ...configChecks(installation),
+    ...gatewayChecks(installation),
+    logCheck(installation),
+    ...machineChecks(installation),
+    ...roomChecks(installation),
+    ...portChecks(installation),
+    ...certificateCheck(installation),
+  ];
+}
+
+/** Of a configuration with errors: what does not depend on it. */
+export function fewChecks(premises: Premises, problems: readonly Problem[]): Check[] {
+  return [
+    {
+      group: 'config',
+      about: 'files',
+      look: async () => judgeProblems(problems, 0, premises.place),
+    },
+    ...gatewayChecks(premises),
+    ...machineChecks(premises),
+  ];
+}

@@ -1,0 +1,30 @@
+/** All that a doctor is given to look at: a configuration that can be used, and what is around it. */
+import type { Clock } from '../base/clock.ts';
+import type { Config } from '../config/config.ts';
+import type { Problem } from '../config/problem.ts';
+import type { ConfigSources } from '../config/sources.ts';
+import type { Directory } from '../directory/domain.ts';
+import type { FilterResolver } from '../dns/resolver.ts';
+import type { Running, ScannerAnswer } from './facts/running.ts';
+
+/** What can be looked at even when the configuration has errors. */
+export interface Premises {
+  readonly data: string;
+  readonly running: Running;
+  /** Of the program that is installed. */
+  readonly version: string;
+  readonly clock: Clock;
+  /** Where a problem of the configuration is, and what it is, in one line. */
+  readonly place: (problem: Problem) => string;
+}
+
+export interface Installation extends Premises {
+  readonly config: Config;
+  readonly directory: Directory;
+  readonly sources: ConfigSources;
+  readonly warnings: readonly Problem[];
+  /** The servers that the gateway asks. */
+  readonly resolver: FilterResolver;
+  /** Asked by this process, for a gateway that does not run. */
+  readonly askScanners: (signal: AbortSignal) => Promise<readonly ScannerAnswer[]>;
+}

@@ -1,0 +1,79 @@
+/** Whether the configuration is sound, is the one in force, and keeps its secrets. */
+import type { Problem } from '../../config/problem.ts';
+import type { ListedAccount } from '../../directory/account.ts';
+import type { Changed } from '../facts/changed-files.ts';
+import type { RunningGateway } from '../facts/running.ts';
+import type { SecretFile } from '../facts/secrets.ts';
+import type { Finding } from '../finding.ts';
+import { fail, named, pass, skip, warn } from '../finding.ts';
+
+const MAX_PROBLEMS = 20;
+
+/** `place` says where a problem is, as `sluice check` does. */
+export function judgeProblems(
+  problems: readonly Problem[],
+  domains: number,
+  place: (problem: Problem) => string,
+): Finding[] {
+  const check = 'files';
+  if (problems.length === 0) return [pass(check, `without fault, ${domains} domains`)];
+  const rows = problems.slice(0, MAX_PROBLEMS).map((problem) => {
+    const say = problem.severity === 'error' ? fail : warn;
+    return say(check, place(problem), 'correct it; sluice check looks again');
+  });
+  const more = problems.length - rows.length;
+  return more === 0 ? rows : [...rows, warn(check, `and ${more} more`, 'sluice check tells all')];
+}
+
+/** A gateway that watches its files has taken them by then. */
+const WATCHED_MS = 30_000;
+
+export function judgeInForce(
+  running: RunningGateway | undefined,
+  changed: readonly Changed[],
+  { now, isWatched }: { readonly now: number; readonly isWatched: boolean },
+): Finding {
+  const check = 'in force';
+  if (running === undefined) return skip(check, 'no gateway runs');
+  if (running.stale)
+    return fail(
+      check,
+      'the gateway refused the newest configuration and goes on with the one before',
+      'correct what sluice check tells, then sluice reload',
+    );
+  const until = isWatched ? now - WATCHED_MS : Infinity;
+  const later = changed.filter(({ at }) => at < until).map(({ file }) => file);
+  if (later.length === 0) return pass(check, 'the gateway works with these files');
+  return warn(check, `changed since it was loaded: ${named(later)}`, 'sluice reload');
+}
+
+export function judgeSecrets(files: readonly SecretFile[]): Finding {
+  const check = 'secrets';
+  const open = files.filter(({ mode }) => (mode & 0o004) !== 0).map(({ file }) => file);
+  if (open.length > 0)
+    return warn(check, `passwords that everybody may read: ${named(open)}`, 'chmod o-rwx these');
+  return pass(check, files.length === 0 ? 'none in the files' : 'only for owner and group');
+}
+
+export function judgeAccounts(accounts: readonly ListedAccount[], canLogIn: boolean): Finding {
+  const check = 'accounts';
+  if (accounts.length === 0) return skip(check, 'nobody sends through this gateway');
+  const broken = accounts.filter(({ state }) => state === 'no password').map(({ name }) => name);
+  if (broken.length > 0) {
+    const text = `cannot log in for want of a password that can be checked: ${named(broken)}`;
+    return warn(check, text, 'sluice account hash makes one');
+  }
+  const logins = accounts.filter(({ by, state }) => by !== 'address' && state === 'active');
+  if (logins.length > 0 && !canLogIn) {
+    const text = `${logins.length} by login, but no listener has auth`;
+    return warn(check, text, 'give a listener auth: required');
+  }
+  return pass(check, `${accounts.length}, every password kept as a hash`);
+}
+
+export function judgeContacts(without: readonly string[], all: number): Finding {
+  const check = 'contacts';
+  if (without.length === 0) return pass(check, 'every domain names somebody who is told');
+  const text = `${without.length} of ${all} domains name nobody who hears of held mail: ${named(without)}`;
+  return warn(check, text, 'set contact in the domain file');
+}

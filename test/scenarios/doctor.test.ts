@@ -1,0 +1,112 @@
+/** `sluice doctor` on real installations: before a gateway runs, beside one that does, and broken ones. */
+import assert from 'node:assert/strict';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { Destination } from '../support/destination.ts';
+import { domainFile } from '../support/domain-file.ts';
+import { Gateway } from '../support/gateway.ts';
+import type { GatewayFiles } from '../support/gateway.ts';
+
+interface Row {
+  readonly group: string;
+  readonly check: string;
+  readonly status: string;
+  readonly detail: string;
+  readonly fix?: string;
+}
+
+interface Told {
+  readonly code: number | null;
+  readonly rows: readonly Row[];
+  /** `PASS Node`; what a check that is not there is told by. */
+  readonly status: (check: string) => string;
+  readonly row: (check: string) => Row;
+}
+
+async function doctor(gateway: Gateway, ...args: string[]): Promise<Told> {
+  const { code, stdout, stderr } = await gateway.cli('doctor', '--json', ...args);
+  const rows = stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Row & { v: number; kind: string }); // our own output
+  for (const row of rows) assert.deepEqual([row.v, row.kind], [1, 'doctor']);
+  const row = (check: string) => {
+    const found = rows.find((each) => each.check === check);
+    if (found === undefined) throw new Error(`no ${check} in ${stdout}${stderr}`);
+    return found;
+  };
+  return { code, rows, row, status: (check) => row(check).status };
+}
+
+async function made(t: TestContext, files: GatewayFiles): Promise<Gateway> {
+  const gateway = await Gateway.make(files);
+  t.after(() => gateway.remove());
+  return gateway;
+}
+
+async function customer(t: TestContext): Promise<Destination> {
+  const server = await new Destination().start();
+  t.after(() => server.stop());
+  return server;
+}
+
+test('before the first start: who has the port is told, nothing is made or changed', async (t) => {
+  const server = await customer(t);
+  const listeners = `[{ name: mx, address: "127.0.0.1:${server.port}", tls: starttls }]`;
+  const gateway = await made(t, { domains: { example: domainFile(2526) }, listeners });
+  const told = await doctor(gateway);
+  assert.equal(told.code, 2);
+  const port = told.row(`port ${server.port} (mx)`);
+  assert.equal(port.status, 'FAIL');
+  assert.match(port.detail, new RegExp(`\\(pid ${process.pid}\\) has 127.0.0.1:${server.port}$`));
+  assert.equal(told.status('control'), 'SKIP');
+  assert.match(told.row('data folder').detail, /not there yet/);
+  assert.match((await doctor(gateway)).row('data folder').detail, /not there yet/, 'as it was');
+  const quiet = await gateway.cli('doctor', '--quiet');
+  assert.doesNotMatch(quiet.stdout, /PASS/);
+  assert.match(quiet.stdout, /^ports +FAIL .* {2}→ stop it: ss /m);
+});
+
+test('beside a running gateway: bound, greeting, in force; a change of a file is told', async (t) => {
+  const server = await customer(t);
+  const gateway = await made(t, { domains: { example: domainFile(server.port) } });
+  await gateway.start();
+  const well = await doctor(gateway);
+  assert.match(well.row('control').detail, new RegExp(`^pid ${gateway.pid}, up .*, ready$`));
+  assert.deepEqual(
+    ['in force', 'version', 'data folder', 'disk', 'port 0 (mx)', 'certificate'].map(well.status),
+    ['PASS', 'PASS', 'PASS', 'PASS', 'PASS', 'PASS'],
+  );
+  assert.match(well.row('port 0 (mx)').detail, /greets: 220 mx\.sluice\.test/);
+
+  writeFileSync(join(gateway.folder, 'domains', 'late.yaml'), domainFile(2526, {}, 'late.test'));
+  const later = await doctor(gateway);
+  assert.equal(later.status('in force'), 'WARN');
+  assert.match(later.row('in force').detail, /late\.yaml/);
+  await gateway.cli('reload');
+  assert.equal((await doctor(gateway)).status('in force'), 'PASS');
+
+  writeFileSync(join(gateway.folder, 'domains', 'bad.yaml'), 'domain: [');
+  await gateway.cli('reload');
+  const broken = await doctor(gateway);
+  assert.equal(broken.code, 78);
+  assert.match(broken.row('files').detail, /bad\.yaml:1:\d+ error/);
+  assert.equal(broken.status('control'), 'PASS', 'the gateway that still runs is looked at');
+});
+
+test('secrets, accounts and contacts', async (t) => {
+  const outgoing =
+    '{ enabled: true, accounts: [{ user: anna@example.org, password: "scrypt:broken" }] }';
+  const domains = { example: domainFile(2526, { outgoing }) };
+  const gateway = await made(t, { domains });
+  const file = join(gateway.folder, 'domains', 'example.yaml');
+  chmodSync(file, 0o644);
+  const told = await doctor(gateway);
+  assert.match(told.row('secrets').detail, /example\.yaml$/);
+  assert.match(told.row('accounts').detail, /anna@example\.org/);
+  assert.match(told.row('contacts').detail, /1 of 1 domains/);
+  chmodSync(file, 0o640);
+  assert.equal((await doctor(gateway)).status('secrets'), 'PASS');
+});
