@@ -159,13 +159,20 @@ export interface MailView extends ConnectView {
   /** Of the customer who sends, for direction `out`. */
   readonly account?: string;
   readonly envelope: Envelope;
+  /** Whether mail for a domain is served here, by its name or an alias. */
+  isHosted(domain: string): boolean;
 }
-export interface RcptView<Schema extends OptionSchema = OptionSchema> extends MailView {
+/** What the filters have found so far. */
+export interface JudgedView extends MailView {
+  /** All scores of the stages before, and of the plugins before this one in this stage. */
+  readonly score: number;
+}
+export interface RcptView<Schema extends OptionSchema = OptionSchema> extends JudgedView {
   readonly recipient: Recipient;
   /** The plugin's options, with the overrides of the recipient's domain. */
   readonly options: Options<Schema>;
 }
-export interface DataView<Schema extends OptionSchema = OptionSchema> extends MailView {
+export interface DataView<Schema extends OptionSchema = OptionSchema> extends JudgedView {
   /** The hosted domain whose policy is in force. */
   readonly domain: string;
   /** The plugin's options, with the overrides of that domain. */

@@ -50,11 +50,15 @@ const WORDING: Readonly<Record<string, Wording>> = {
     const reply = textOf(row, 'code') === '' ? '' : replyText({ ...row, rip: '', rhost: '' });
     const facts = [size === undefined ? '' : `size ${sizeText(size)}`, took(row)];
     const labelled = facts.filter(Boolean).join(', ');
+    const score = numberOf(row, 'score');
+    const tests = wordsOf(row, 'tests').join(',') || textOf(row, 'tests');
     return [
       textOf(row, 'res'),
       `<${textOf(row, 'from')}> > ${textOf(row, 'to') || '-'}`,
       textOf(row, 'why'),
       reply,
+      score === undefined ? '' : `score ${score}`,
+      tests,
       labelled === '' ? '' : `(${labelled})`,
     ];
   },

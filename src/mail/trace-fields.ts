@@ -73,7 +73,8 @@ export function formatField(field: Field): string {
 /**
  * Fields of others that carry our name, cut out in whatever form: Authentication-Results (RFC 8601 5),
  * and what filters write on mail (`X-Spam-Checker-Version: ... on mx.example.net`). Those without our
- * name stay, for they are the sender's content; ours stand above them.
+ * name stay, for they are the sender's content; ours stand above them. Nobody but us writes a score of
+ * Sluice: where ours has none, there is none.
  */
 export function forgedFields(
   bytes: Buffer,
@@ -86,11 +87,13 @@ export function forgedFields(
       if (field.name === 'authentication-results') {
         return claims(fieldValue(bytes, field, Infinity), ours);
       }
+      if (OWN_MARKS.includes(field.name)) return true;
       return FILTER_MARK.test(field.name) && names(fieldValue(bytes, field, Infinity), ours);
     })
     .map((field) => ({ start: field.start, end: field.end }));
 }
 
+const OWN_MARKS: readonly string[] = ['x-sluice-score', 'x-sluice-tests'];
 /** A report quotes the mail, Received fields of ours perhaps with it. */
 const FILTER_MARK = /^x-(?:spam|virus)-(?!report$)/;
 

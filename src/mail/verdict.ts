@@ -20,9 +20,14 @@ export interface Evidence {
   readonly tests?: readonly string[];
   /** The sender's domain has shown that it sent this: reports of failure may go there. */
   readonly senderProven?: boolean;
+  /** What counts besides when no filter has shown that the sender is who he says. */
+  readonly unlessProven?: Plain;
   /** Facts for log and trace, such as `{ virus: 'Eicar-Test-Signature' }`. */
   readonly results?: Readonly<Record<string, string | number | boolean>>;
 }
+
+/** A verdict that depends on nothing. */
+export type Plain = Verdict & { readonly unlessProven?: never };
 
 export type Verdict =
   | ({ readonly kind: 'pass' } & Evidence)
@@ -56,7 +61,12 @@ export function combine(verdicts: readonly Verdict[]): Verdict {
   let worst: Verdict = PASS;
   for (const verdict of verdicts)
     if (SEVERITY[verdict.kind] > SEVERITY[worst.kind]) worst = verdict;
-  const fields = verdicts.flatMap((verdict) => verdict.fields ?? []);
+  const fields = verdicts
+    .flatMap((verdict) => verdict.fields ?? [])
+    .filter(({ name, value }, at, all) => {
+      // A plugin that failed in three stages says so once.
+      return all.findIndex((one) => one.name === name && one.value === value) === at;
+    });
   const tests = verdicts.flatMap((verdict) => verdict.tests ?? []);
   const scores = verdicts.filter((verdict) => verdict.score !== undefined);
   const score = scores.reduce((sum, verdict) => sum + (verdict.score ?? 0), 0);
@@ -65,9 +75,29 @@ export function combine(verdicts: readonly Verdict[]): Verdict {
     string | number | boolean
   >;
   const senderProven = verdicts.some((verdict) => verdict.senderProven === true);
+  const { unlessProven: _condition, ...decision } = worst;
   return {
-    ...worst,
+    ...decision,
     ...{ fields, tests, results, senderProven },
     ...(scores.length > 0 ? { score } : {}),
   };
+}
+
+/** All that was said of a message, when nobody will say more. `isProven`: the sender is, whatever was said. */
+export function conclude(verdicts: readonly Verdict[], isProven: boolean): Verdict {
+  if (isProven || verdicts.some(({ senderProven }) => senderProven === true)) {
+    return combine(verdicts);
+  }
+  return combine(verdicts.flatMap((one) => [one, ...(one.unlessProven ? [one.unlessProven] : [])]));
+}
+
+/** The more severe one; of two as severe the one with the higher score. */
+export function gravest(one: Verdict, other: Verdict): Verdict {
+  const difference = SEVERITY[other.kind] - SEVERITY[one.kind];
+  if (difference !== 0) return difference > 0 ? other : one;
+  return scoreOf(other) > scoreOf(one) ? other : one;
+}
+
+function scoreOf({ score, unlessProven }: Verdict): number {
+  return (score ?? 0) + (unlessProven?.score ?? 0);
 }

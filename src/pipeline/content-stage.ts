@@ -51,6 +51,8 @@ function resultOf({ how, why }: Acceptance): TransactionResult {
   }
 }
 
+/** Tests that the ledger line names; the lines of the filters have all. */
+const NAMED_TESTS = 30;
 /** Bytes of a subject that are looked at. */
 const MAX_SUBJECT = 2000;
 /** Where the sender's content must not run into our last field. */
@@ -144,7 +146,7 @@ export class ContentStage implements ContentSink {
 
     const received = this.#received();
     let verdict: Verdict = { kind: 'pass' };
-    if (filters.has('content')) {
+    if (filters.has('content') || !transaction.evidence.isEmpty) {
       const startedAt = clock.mono();
       const view = {
         ...transaction.view,
@@ -152,11 +154,13 @@ export class ContentStage implements ContentSink {
         content,
         received: Buffer.from(received),
       };
-      verdict = await filters.content(view, this.#domain, this.#signal);
+      verdict = await filters.content(view, this.#domain, this.#signal, transaction.evidence);
       const score = verdict.score === undefined ? undefined : Math.round(verdict.score * 10) / 10;
       const scan = Math.round(clock.mono() - startedAt);
       const { virus, spf, dkim, dmarc } = verdict.results ?? {};
-      transaction.note({ score, virus, spf, dkim, dmarc, scan_ms: scan });
+      const tests = verdict.tests?.slice(0, NAMED_TESTS);
+      const facts = { score, virus, spf, dkim, dmarc, scan_ms: scan };
+      transaction.note(tests === undefined || tests.length === 0 ? facts : { ...facts, tests });
     }
     const judgement = judge(verdict, this.#domain);
     if (judgement.kind === 'refuse') return this.#refuse(judgement.reply);

@@ -20,6 +20,11 @@ export type Judgement =
   | { readonly kind: 'discard'; readonly reason: Reason }
   | { readonly kind: 'refuse'; readonly reply: Reply };
 
+/** A field stays well below the 998 octets of RFC 5322 2.1.1. */
+const MAX_TESTS_TEXT = 600;
+
+type RefusingVerdict = Extract<Verdict, { kind: 'refuse' | 'defer' }>;
+
 type Thresholds = Pick<Domain, 'spam' | 'virus'>;
 
 export function judge(verdict: Verdict, domain: Thresholds): Judgement {
@@ -39,8 +44,13 @@ export function judge(verdict: Verdict, domain: Thresholds): Judgement {
   }
 }
 
+/** Said before the content, it ends the matter; all else is evidence and waits for the end. */
+export function isAgainst(verdict: Verdict): verdict is RefusingVerdict {
+  return verdict.kind === 'refuse' || verdict.kind === 'defer';
+}
+
 /** The reply that a filter's refusal or deferral means. */
-export function refusal(verdict: Exclude<Verdict, { kind: 'pass' }>): Reply {
+export function refusal(verdict: RefusingVerdict): Reply {
   const detail = /^\d{1,3}\.\d{1,3}$/.test(verdict.detail ?? '') ? verdict.detail : '7.1';
   if (verdict.kind === 'defer') {
     return verdict.reason === 'scanner_down'
@@ -60,8 +70,7 @@ function byScore(
   const text = `Message looks like spam, score ${score.toFixed(1)}`;
   if (score >= domain.spam.reject) return { kind: 'refuse', reply: replies.spam(text) };
   if (verdict.kind === 'discard') return { kind: 'discard', reason: verdict.reason };
-  const flag: Field[] = score >= domain.spam.tag ? [{ name: 'X-Spam-Flag', value: 'YES' }] : [];
-  const all = [...flag, ...fields];
+  const all = [...scoreFields(verdict, domain), ...fields];
   if (verdict.kind === 'quarantine') {
     return { kind: 'quarantine', fields: all, reason: verdict.reason, text: verdict.text };
   }
@@ -69,4 +78,20 @@ function byScore(
     return { kind: 'quarantine', fields: all, reason: 'spam', text };
   }
   return { kind: 'clean', fields: all };
+}
+
+/** What the filters found together, above what each says for itself. */
+function scoreFields({ score, tests = [] }: Verdict, { spam }: Thresholds): Field[] {
+  if (score === undefined) return [];
+  return [
+    ...(score >= spam.tag ? [{ name: 'X-Spam-Flag', value: 'YES' }] : []),
+    { name: 'X-Sluice-Score', value: score.toFixed(1) },
+    ...(tests.length === 0 ? [] : [{ name: 'X-Sluice-Tests', value: testsText(tests) }]),
+  ];
+}
+
+function testsText(tests: readonly string[]): string {
+  const text = tests.join(', ');
+  if (text.length <= MAX_TESTS_TEXT) return text;
+  return `${text.slice(0, Math.max(0, text.lastIndexOf(',', MAX_TESTS_TEXT)))}, ...`;
 }

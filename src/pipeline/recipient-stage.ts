@@ -12,9 +12,10 @@ import { needsSmtpUtf8 } from '../mail/address.ts';
 import type { Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, replies } from '../mail/reply.ts';
+import { GatheredEvidence } from '../plugin-host/gathered-evidence.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { Standing } from './harvest-guard.ts';
-import { refusal } from './judge.ts';
+import { isAgainst, refusal } from './judge.ts';
 import { overQuota } from './quota.ts';
 import type { RecipientVerifier, Verification } from './recipients.ts';
 import type { Way } from './relay-policy.ts';
@@ -56,9 +57,11 @@ export async function judgeRecipient(
   if (account === undefined && policy.policyGroup !== domain?.policyGroup) {
     return replies.otherPolicyGroup();
   }
+  // What is said of a recipient that is not taken has no bearing on the others.
+  const evidence = new GatheredEvidence(transaction.evidence);
   const refused =
     cannotTake(deps, transaction, recipient, domain, way) ??
-    (await byFilters(transaction, recipient, policy, signal)) ??
+    (await byFilters(transaction, { recipient, policy, evidence }, signal)) ??
     (domain === undefined ? await byDns(deps, way) : undefined);
   if (refused !== undefined) return refused;
   const found =
@@ -67,6 +70,7 @@ export async function judgeRecipient(
       : await byVerification(deps, transaction, { recipient, domain, standing });
   if ('refused' in found) return found.refused;
   transaction.take(recipient, policy, found.way);
+  transaction.evidence.addAll(evidence);
   return replies.recipientOk();
 }
 
@@ -96,14 +100,19 @@ function cannotTake(
 
 async function byFilters(
   transaction: Transaction,
-  recipient: Recipient,
-  policy: Domain,
+  asked: {
+    readonly recipient: Recipient;
+    readonly policy: Domain;
+    readonly evidence: GatheredEvidence;
+  },
   signal: AbortSignal,
 ): Promise<Reply | undefined> {
   const { filters } = transaction.generation;
   if (!filters.has('rcpt')) return undefined;
-  const verdict = await filters.rcpt({ ...transaction.view, recipient }, policy, signal);
-  return verdict.kind === 'pass' ? undefined : refusal(verdict);
+  const { recipient, policy, evidence } = asked;
+  const view = { ...transaction.view, recipient };
+  const verdict = await filters.rcpt(view, policy, evidence, signal);
+  return isAgainst(verdict) ? refusal(verdict) : undefined;
 }
 
 /** That a domain takes no mail is said at once; doubt is for the queue. */

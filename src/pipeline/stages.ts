@@ -17,6 +17,7 @@ import type { Verdict } from '../mail/verdict.ts';
 import type { Logins } from '../outbound/logins.ts';
 import { accountOf, checkSender } from '../outbound/sender-policy.ts';
 import type { ContentSink, Conversation, SessionSummary } from '../smtp/conversation.ts';
+import { GatheredEvidence } from '../plugin-host/gathered-evidence.ts';
 import type { QueueName } from '../smtp/commands.ts';
 import type { Credentials } from '../smtp/sasl.ts';
 import type { Accept } from './accept.ts';
@@ -24,7 +25,7 @@ import { ContentStage } from './content-stage.ts';
 import type { Generation } from './generation.ts';
 import type { HarvestGuard } from './harvest-guard.ts';
 import { measureOf } from './harvest-guard.ts';
-import { refusal } from './judge.ts';
+import { isAgainst, refusal } from './judge.ts';
 import { logIn } from './login.ts';
 import type { QueueStartDeps } from './queue-start.ts';
 import { mayStartQueues, startQueue } from './queue-start.ts';
@@ -54,6 +55,8 @@ export class Stages implements Conversation {
   readonly #deps: StagesDeps;
   readonly #session: SessionView;
   readonly #signal: AbortSignal;
+  /** What filters have said of the connection and of the name in HELO. */
+  readonly #evidence = new GatheredEvidence();
   #transaction: Transaction | undefined;
   #transactions = 0;
   #unknownRecipients = 0;
@@ -66,18 +69,22 @@ export class Stages implements Conversation {
 
   async connect(): Promise<Reply | undefined> {
     this.#unknownRecipients = 0; // of the client before, when a proxy speaks for another one now
+    this.#evidence.forget('connect');
+    this.#evidence.forget('helo');
     const { filters } = this.#deps.current();
     if (!filters.has('connect')) return undefined;
-    const verdict = await filters.connect({ session: this.#session }, this.#signal);
+    const view = { session: this.#session };
+    const verdict = await filters.connect(view, this.#evidence, this.#signal);
     return this.#refusedBy(verdict, 'smtp.reject.conn');
   }
 
   /** The session takes the name only when it is not refused: the view has it before. */
   async hello(verb: 'HELO' | 'EHLO', name: string): Promise<Reply | undefined> {
+    this.#evidence.forget('helo');
     const { filters } = this.#deps.current();
     if (!filters.has('helo')) return undefined;
     const session: SessionView = { ...this.#session, hello: { verb, name } };
-    const verdict = await filters.helo({ session }, this.#signal);
+    const verdict = await filters.helo({ session }, this.#evidence, this.#signal);
     return this.#refusedBy(verdict, 'smtp.reject.helo', { helo: name });
   }
 
@@ -136,10 +143,11 @@ export class Stages implements Conversation {
       generation,
       { reversePath, parameters, sender: account && sender && { account, domain: sender.domain } },
       this.#deps,
+      this.#evidence,
     );
     if (generation.filters.has('mail')) {
       const refused = this.#refusedBy(
-        await generation.filters.mail(transaction.view, this.#signal),
+        await generation.filters.mail(transaction.view, transaction.evidence, this.#signal),
         'smtp.reject.mail',
         {
           id,
@@ -197,7 +205,7 @@ export class Stages implements Conversation {
     if (filters.has('data')) {
       const view = { ...transaction.view, domain: domain.name };
       const refused = this.#refusedBy(
-        await filters.data(view, domain, this.#signal),
+        await filters.data(view, domain, transaction.evidence, this.#signal),
         'smtp.reject.data',
         {
           id: transaction.id,
@@ -229,7 +237,7 @@ export class Stages implements Conversation {
     evt: EventName | undefined,
     fields: Readonly<Record<string, unknown>> = {},
   ): Reply | undefined {
-    if (verdict.kind === 'pass') return undefined;
+    if (!isAgainst(verdict)) return undefined;
     const reply = refusal(verdict);
     return evt === undefined ? reply : this.#refuse(evt, reply, fields);
   }

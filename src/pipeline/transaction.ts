@@ -16,6 +16,7 @@ import type { Reply } from '../mail/reply.ts';
 import { isPermanent, isPositive } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import { domainOfLane } from '../mail/split-lane.ts';
+import { GatheredEvidence } from '../plugin-host/gathered-evidence.ts';
 import type { MailView } from '../plugin.ts';
 import type { Generation } from './generation.ts';
 import type { Way } from './relay-policy.ts';
@@ -36,6 +37,8 @@ export class Transaction {
   readonly parameters: MailParameters;
   readonly openedAt: number;
   readonly recipients: Recipient[] = [];
+  /** What filters have said of the session and of this transaction. */
+  readonly evidence: GatheredEvidence;
   /** Whose mail it is; undefined: a stranger's, to us. */
   readonly account: Account | undefined;
   /** Whose policy is in force: the account's domain, else that of the first accepted recipient. */
@@ -64,6 +67,7 @@ export class Transaction {
       readonly sender?: { readonly account: Account; readonly domain: Domain } | undefined;
     },
     base: { clock: Clock; log: Log },
+    ofSession: GatheredEvidence,
   ) {
     this.id = id;
     this.session = session;
@@ -72,6 +76,7 @@ export class Transaction {
     this.parameters = mail.parameters;
     this.account = mail.sender?.account;
     this.domain = mail.sender?.domain;
+    this.evidence = new GatheredEvidence(ofSession);
     this.#clock = base.clock;
     this.#log = base.log;
     this.openedAt = base.clock.now();
@@ -90,7 +95,10 @@ export class Transaction {
   /** As filters see it. */
   get view(): MailView {
     const { session, id, direction, envelope, account } = this;
-    return { session, id, direction, envelope, ...(account && { account: account.name }) };
+    const { directory } = this.generation;
+    const isHosted = (domain: string) => directory.find(domain) !== undefined;
+    const whose = account && { account: account.name };
+    return { session, id, direction, envelope, isHosted, ...whose };
   }
 
   /** Puts an accepted recipient in; the same one twice is one copy (RFC 5321 4.1.1.3 is silent). */

@@ -11,11 +11,9 @@ export const UNCHECKED_FIELD = 'X-Sluice-Unchecked';
 export function onErrorVerdict(
   plugin: { readonly name: string; readonly service?: 'spam' | 'virus' | undefined },
   policy: CommonOptions['on_error'],
-  stage: string,
 ): Verdict {
   const results = { [plugin.name]: 'unchecked' };
   if (policy === 'accept') {
-    if (stage !== 'content') return { kind: 'pass', results };
     return { kind: 'pass', results, fields: [{ name: UNCHECKED_FIELD, value: plugin.name }] };
   }
   const isScanner = plugin.service !== undefined;

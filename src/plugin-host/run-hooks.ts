@@ -4,6 +4,8 @@
  * does (throws, hangs, answers too late or nonsense) becomes its `on_error`; no exception leaves
  * here, and no mail passes unjudged unless the configuration says `on_error: accept`.
  *
+ * What the stages before the content found is kept in `GatheredEvidence` and counts at the end.
+ *
  * A host is never changed. A reload makes a new one; the old one serves the transactions that began
  * with it and is stopped when the last has ended.
  */
@@ -13,7 +15,7 @@ import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import type { Verdict } from '../mail/verdict.ts';
-import { combine, PASS } from '../mail/verdict.ts';
+import { combine, conclude, PASS } from '../mail/verdict.ts';
 import type {
   ConnectView,
   ContentView,
@@ -21,13 +23,15 @@ import type {
   EventView,
   Hooks,
   MailView,
-  ProbeResult,
   RcptView,
 } from '../plugin.ts';
+import { GatheredEvidence } from './gathered-evidence.ts';
 import type { LoadedPlugin, PluginOptions } from './loaded-plugin.ts';
 import { onErrorVerdict } from './on-error.ts';
 import type { OptionProblem, RawOptions } from './options.ts';
 import type { Stage } from './plugin-file.ts';
+import type { Probe } from './probes.ts';
+import { Probes } from './probes.ts';
 import { checkVerdict } from './verdict-check.ts';
 
 /** Of a hosted domain, what its filters need to know. */
@@ -37,8 +41,6 @@ export interface FilteredDomain {
   readonly pluginOptions: Readonly<Record<string, RawOptions>>;
 }
 
-export type Probe = ProbeResult & { readonly name: string };
-
 type EventStage = 'accepted' | 'delivered' | 'deferred' | 'failed';
 
 /** What of a view the host itself looks at, for the log. */
@@ -47,7 +49,6 @@ interface LoggedView {
   readonly id?: string;
 }
 
-const PROBE_MS = 5000;
 const STOP_MS = 5000;
 
 /** The signal's reason for hooks whose answer no longer matters. */
@@ -58,13 +59,13 @@ export class PluginHost {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #stages: ReadonlySet<string>;
-  /** What the last probe of each scanner said, so that the log tells changes only. */
-  readonly #lastState = new Map<string, ProbeResult['state']>();
+  readonly #probes: Probes;
 
   constructor(plugins: readonly LoadedPlugin[], clock: Clock, log: Log) {
     this.#plugins = plugins;
     this.#clock = clock;
     this.#log = log;
+    this.#probes = new Probes(plugins, clock, log);
     this.#stages = new Set(plugins.flatMap((plugin) => Object.keys(plugin.parts.hooks)));
   }
 
@@ -73,59 +74,71 @@ export class PluginHost {
     return this.#stages.has(stage);
   }
 
-  connect(view: ConnectView, signal: AbortSignal): Promise<Verdict> {
-    return this.#inOrder('connect', view, undefined, signal, (hooks, _options, s) =>
-      hooks.connect?.(view, s),
-    );
+  /** What is said goes into `evidence`, here and in the stages to come. */
+  connect(view: ConnectView, evidence: GatheredEvidence, signal: AbortSignal): Promise<Verdict> {
+    const stage = { stage: 'connect', view, evidence } as const;
+    return this.#inOrder(stage, signal, (hooks, _options, s) => hooks.connect?.(view, s));
   }
-  helo(view: ConnectView, signal: AbortSignal): Promise<Verdict> {
-    return this.#inOrder('helo', view, undefined, signal, (hooks, _options, s) =>
-      hooks.helo?.(view, s),
-    );
+  helo(view: ConnectView, evidence: GatheredEvidence, signal: AbortSignal): Promise<Verdict> {
+    const stage = { stage: 'helo', view, evidence } as const;
+    return this.#inOrder(stage, signal, (hooks, _options, s) => hooks.helo?.(view, s));
   }
-  mail(view: MailView, signal: AbortSignal): Promise<Verdict> {
-    return this.#inOrder('mail', view, undefined, signal, (hooks, _options, s) =>
-      hooks.mail?.(view, s),
-    );
+  mail(view: MailView, evidence: GatheredEvidence, signal: AbortSignal): Promise<Verdict> {
+    const stage = { stage: 'mail', view, evidence } as const;
+    return this.#inOrder(stage, signal, (hooks, _options, s) => hooks.mail?.(view, s));
   }
   rcpt(
-    view: Omit<RcptView, 'options'>,
+    view: Unjudged<RcptView>,
     domain: FilteredDomain,
+    evidence: GatheredEvidence,
     signal: AbortSignal,
   ): Promise<Verdict> {
-    return this.#inOrder('rcpt', view, domain, signal, (hooks, options, s) =>
-      hooks.rcpt?.({ ...view, options: options.own }, s),
+    const stage = { stage: 'rcpt', view, domain, evidence } as const;
+    return this.#inOrder(stage, signal, (hooks, { own: options }, s) =>
+      hooks.rcpt?.({ ...view, options, score: evidence.score(domain) }, s),
     );
   }
   data(
-    view: Omit<DataView, 'options'>,
+    view: Unjudged<DataView>,
     domain: FilteredDomain,
+    evidence: GatheredEvidence,
     signal: AbortSignal,
   ): Promise<Verdict> {
-    return this.#inOrder('data', view, domain, signal, (hooks, options, s) =>
-      hooks.data?.({ ...view, options: options.own }, s),
+    const stage = { stage: 'data', view, domain, evidence } as const;
+    return this.#inOrder(stage, signal, (hooks, { own: options }, s) =>
+      hooks.data?.({ ...view, options, score: evidence.score(domain) }, s),
     );
   }
 
-  /** All content hooks side by side; a refusal ends the others, for it cannot be overruled. */
+  /**
+   * All content hooks side by side; a refusal ends the others, for it cannot be overruled. The
+   * verdict is about all that was found, in the stages before too.
+   */
   async content(
-    view: Omit<ContentView, 'options'>,
+    view: Unjudged<ContentView>,
     domain: FilteredDomain,
     signal: AbortSignal,
+    evidence: GatheredEvidence = new GatheredEvidence(),
   ): Promise<Verdict> {
     const decided = new AbortController();
     const either = AbortSignal.any([signal, decided.signal]);
+    const score = evidence.score(domain);
     const verdicts = await Promise.all(
       this.#serving('content', domain).map(async (plugin) => {
         const verdict = await this.#judge(
           { plugin, stage: 'content', view, domain, signal: either },
-          (hooks, options, s) => hooks.content?.({ ...view, options: options.own }, s),
+          (hooks, options, s) => hooks.content?.({ ...view, options: options.own, score }, s),
         );
         if (verdict?.kind === 'refuse') decided.abort(DECIDED);
         return verdict;
       }),
     );
-    return combine(verdicts.filter((verdict) => verdict !== undefined));
+    const all = [
+      ...evidence.verdicts(domain),
+      ...verdicts.filter((verdict) => verdict !== undefined),
+    ];
+    // Who sends as an account is who it says.
+    return conclude(all, view.direction === 'out');
   }
 
   /** Tells the plugins what happened; nothing they do has any effect. */
@@ -147,8 +160,7 @@ export class PluginHost {
 
   /** Asks the daemons behind the plugins; the log hears of each that went down or came back. */
   probes(signal: AbortSignal): Promise<Probe[]> {
-    const probed = this.#plugins.filter((plugin) => plugin.parts.probe !== undefined);
-    return Promise.all(probed.map((plugin) => this.#probe(plugin, signal)));
+    return this.#probes.ask(signal);
   }
 
   /** In the order of the configuration. */
@@ -186,17 +198,18 @@ export class PluginHost {
   }
 
   async #inOrder(
-    stage: Stage,
-    view: LoggedView,
-    domain: FilteredDomain | undefined,
+    { stage, view, domain, evidence }: StageAsked,
     signal: AbortSignal,
     call: CallHook,
   ): Promise<Verdict> {
     const verdicts: Verdict[] = [];
     for (const plugin of this.#serving(stage, domain)) {
       const verdict = await this.#judge({ plugin, stage, view, domain, signal }, call);
-      if (verdict !== undefined) verdicts.push(verdict);
-      if (verdict?.kind === 'refuse' || verdict?.kind === 'defer') break;
+      if (verdict === undefined) continue;
+      verdicts.push(verdict);
+      if (verdict.kind === 'refuse' || verdict.kind === 'defer') break;
+      const { name, service } = plugin;
+      if (verdict !== PASS) evidence.add({ stage, plugin: name, service, verdict });
     }
     return verdicts.length === 0 ? PASS : combine(verdicts);
   }
@@ -223,21 +236,30 @@ export class PluginHost {
         ? plugin.slots.run(common.timeout, signal, ask)
         : ask());
       const verdict = checkVerdict(answer);
-      if (stage === 'content') this.#logResult(plugin, logged, verdict, startedAt);
+      if (stage === 'content' || verdict !== PASS) {
+        this.#logResult(plugin, stage, logged, verdict, startedAt);
+      }
       return verdict;
     } catch (error) {
       if (signal.reason === DECIDED) return undefined;
       // The client left: there is nobody to answer, and nothing may pass for want of a judgement.
-      if (signal.aborted) return onErrorVerdict(plugin, 'defer', stage);
+      if (signal.aborted) return onErrorVerdict(plugin, 'defer');
       this.#logFailure(plugin, stage, logged, error, startedAt, common.on_error);
-      return onErrorVerdict(plugin, common.on_error, stage);
+      return onErrorVerdict(plugin, common.on_error);
     }
   }
 
-  #logResult(plugin: LoadedPlugin, logged: object, verdict: Verdict, startedAt: number): void {
+  #logResult(
+    plugin: LoadedPlugin,
+    stage: Stage,
+    logged: object,
+    verdict: Verdict,
+    startedAt: number,
+  ): void {
     this.#log.emit('scan.result', {
       ...logged,
       engine: plugin.name,
+      hook: stage === 'content' ? undefined : stage,
       verdict: verdict.kind,
       score: verdict.score,
       tests: verdict.tests,
@@ -262,24 +284,16 @@ export class PluginHost {
     const isLate = error instanceof CodedError && error.code === 'DEADLINE';
     this.#log.emit(isLate ? 'plugin.timeout' : 'plugin.error', { ...fields, plugin: plugin.name });
   }
+}
 
-  async #probe(plugin: LoadedPlugin, signal: AbortSignal): Promise<Probe> {
-    const { name } = plugin;
-    let result: ProbeResult | undefined;
-    try {
-      const ask = async (s: AbortSignal) => plugin.parts.probe?.(s);
-      result = await withDeadline(this.#clock, PROBE_MS, `probe of ${name}`, ask, signal);
-    } catch (error) {
-      result = { state: 'down', text: errorText(error) };
-    }
-    const { state, text } = result ?? { state: 'down', text: 'the probe said nothing' };
-    const before = this.#lastState.get(name);
-    this.#lastState.set(name, state);
-    if (state !== (before ?? 'ok')) {
-      this.#log.emit(state === 'ok' ? 'scanner.up' : 'scanner.down', { engine: name, msg: text });
-    }
-    return { name, state, text };
-  }
+/** What the host itself adds to a view. */
+type Unjudged<View> = Omit<View, 'options' | 'score'>;
+
+interface StageAsked {
+  readonly stage: Stage;
+  readonly view: LoggedView;
+  readonly domain?: FilteredDomain;
+  readonly evidence: GatheredEvidence;
 }
 
 interface Asked {

@@ -5,11 +5,18 @@
  */
 import { CodedError } from '../base/errors.ts';
 import { isReason } from '../mail/reason.ts';
-import type { Evidence, Field, Refusal, Verdict } from '../mail/verdict.ts';
+import type { Evidence, Field, Plain, Refusal, Verdict } from '../mail/verdict.ts';
 import { PASS } from '../mail/verdict.ts';
 
 const KINDS: readonly string[] = ['pass', 'discard', 'quarantine', 'defer', 'refuse'];
-const EVIDENCE: readonly string[] = ['fields', 'score', 'tests', 'results', 'senderProven'];
+const EVIDENCE: readonly string[] = [
+  'fields',
+  'score',
+  'tests',
+  'results',
+  'senderProven',
+  'unlessProven',
+];
 const REFUSAL: readonly string[] = ['reason', 'text', 'detail'];
 
 const MAX_ENTRIES = 500;
@@ -55,13 +62,15 @@ function readRefusal({ reason, text, detail }: Members): Refusal {
   return { reason, text, detail };
 }
 
-function readEvidence({ fields, score, tests, results, senderProven }: Members): Evidence {
+function readEvidence(given: Members): Evidence {
+  const { fields, score, tests, results, senderProven, unlessProven } = given;
   return {
     ...(fields === undefined ? {} : { fields: list(fields, 'fields').map(readField) }),
     ...(score === undefined ? {} : { score: readScore(score) }),
     ...(tests === undefined ? {} : { tests: list(tests, 'tests').map(readTest) }),
     ...(results === undefined ? {} : { results: readResults(results) }),
     ...(senderProven === undefined ? {} : { senderProven: readFlag(senderProven) }),
+    ...(unlessProven === undefined ? {} : { unlessProven: readPlain(unlessProven) }),
   };
 }
 
@@ -72,6 +81,15 @@ function readField(given: unknown): Field {
     throw nonsense(`value of ${name} must be at most ${MAX_FIELD_VALUE} printable characters`);
   }
   return { name, value };
+}
+
+function readPlain(given: unknown): Plain {
+  const { unlessProven, senderProven, ...verdict } = members(given, 'unlessProven');
+  if (unlessProven !== undefined || senderProven !== undefined) {
+    throw nonsense('unlessProven must be a verdict without a word about proof');
+  }
+  const { unlessProven: _none, ...plain } = checkVerdict(verdict);
+  return plain;
 }
 
 function readFlag(given: unknown): boolean {

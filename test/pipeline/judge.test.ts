@@ -24,13 +24,13 @@ test('scores meet the thresholds of the domain, each from its value on', () => {
   );
 });
 
-test('the tag is a field on top of the filters own', () => {
+test('tag and score are fields on top of the filters own', () => {
   const fields = (score: number) => {
     const judgement = judge({ kind: 'pass', score, fields: [{ name: 'X-A', value: 'b' }] }, DOMAIN);
     return judgement.kind === 'clean' ? judgement.fields.map((field) => field.name) : [];
   };
-  assert.deepEqual(fields(4.9), ['X-A']);
-  assert.deepEqual(fields(5), ['X-Spam-Flag', 'X-A']);
+  assert.deepEqual(fields(4.9), ['X-Sluice-Score', 'X-A']);
+  assert.deepEqual(fields(5), ['X-Spam-Flag', 'X-Sluice-Score', 'X-A']);
 });
 
 test('a virus is refused, or held where the domain wants it so', () => {

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import test, { after } from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
 import type { PluginSpec } from '../../src/plugin-host/load.ts';
+import { GatheredEvidence } from '../../src/plugin-host/gathered-evidence.ts';
 import { loadPlugins } from '../../src/plugin-host/load.ts';
 import { ANY_DOMAIN, filterView, NEVER } from '../support/filter-view.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
@@ -149,7 +150,12 @@ test('a changed file is seen at the next load', async () => {
   const answer = async () => {
     const loaded = await load([{ name: 'changing', options: {} }]);
     assert.ok(loaded.ok);
-    const verdict = await loaded.host.data(filterView(Buffer.alloc(0)), ANY_DOMAIN, NEVER);
+    const verdict = await loaded.host.data(
+      filterView(Buffer.alloc(0)),
+      ANY_DOMAIN,
+      new GatheredEvidence(),
+      NEVER,
+    );
     return verdict.kind === 'refuse' ? verdict.text : verdict.kind;
   };
   put('changing.ts', text('old'));

@@ -7,6 +7,7 @@ import test from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
 import type { Verdict } from '../../src/mail/verdict.ts';
 import { AddressBook } from '../../src/plugin-host/address-book.ts';
+import { GatheredEvidence } from '../../src/plugin-host/gathered-evidence.ts';
 import { LoadedPlugin } from '../../src/plugin-host/loaded-plugin.ts';
 import { PluginHost } from '../../src/plugin-host/run-hooks.ts';
 import type { Hooks, Plugin, PluginParts } from '../../src/plugin.ts';
@@ -105,7 +106,7 @@ for (const [what, content, err] of MISBEHAVIOUR) {
   test(`a plugin that ${what} before the content follows its on_error too`, async () => {
     const hooks: Hooks = { mail: () => content({ ...VIEW, options: {} }, NEVER) };
     const { host, log } = await hostOf({ hooks, raw: { timeout: '30ms', on_error: 'reject' } });
-    const verdict = await host.mail(VIEW, NEVER);
+    const verdict = await host.mail(VIEW, new GatheredEvidence(), NEVER);
     assert.equal(verdict.kind, 'refuse');
     assert.equal(verdict.kind === 'refuse' && verdict.reason, 'plugin:p0');
     const events = [...log.of('plugin.error'), ...log.of('plugin.timeout')];
@@ -189,7 +190,7 @@ test('before the content hooks run in order until one refuses or defers', async 
     say('second', { ...REFUSE, kind: 'defer' }),
     say('third', REFUSE),
   );
-  const verdict = await host.mail(VIEW, NEVER);
+  const verdict = await host.mail(VIEW, new GatheredEvidence(), NEVER);
   assert.equal(verdict.kind, 'defer');
   assert.deepEqual(ran, ['first', 'second']);
   assert.deepEqual(verdict.results, { a: 1 });

@@ -23,6 +23,8 @@ export function filterView(content: Content | Uint8Array): Omit<ContentView, 'op
     id: 'S.1',
     direction: 'in',
     envelope: { reversePath: null, parameters: {}, recipients: [] },
+    isHosted: (name) => name === 'example.org',
+    score: 0,
     domain: 'example.org',
     content: content instanceof Uint8Array ? memoryContent([content]) : content,
     received: RECEIVED,
