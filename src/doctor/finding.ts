@@ -48,6 +48,11 @@ export function unsure(check: string, detail: string, fix?: string): Finding {
   return { check, status: 'SKIP', detail, isUnsure: true, ...(fix !== undefined && { fix }) };
 }
 
+/** `1 domain`, `12 domains` */
+export function counted(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
+
 /** `a, b, c and 4 more`: a line stays one that a person reads. */
 export function named(names: readonly string[], most = 5): string {
   const more = names.length - most;

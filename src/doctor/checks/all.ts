@@ -3,11 +3,13 @@ import type { Problem } from '../../config/problem.ts';
 import type { Installation, Premises } from '../installation.ts';
 import { judgeProblems } from '../judge/config.ts';
 import type { Check } from '../rounds.ts';
+import { destinationChecks, recipientChecks, scannerChecks } from './destinations.ts';
 import { configChecks, gatewayChecks, logCheck } from './gateway.ts';
 import { machineChecks, roomChecks } from './machine.ts';
 import { certificateCheck, portChecks } from './ports.ts';
 
 export function allChecks(installation: Installation): Check[] {
+  const { domains, routes } = installation.directory;
   return [
     ...configChecks(installation),
     ...gatewayChecks(installation),
@@ -16,6 +18,9 @@ export function allChecks(installation: Installation): Check[] {
     ...roomChecks(installation),
     ...portChecks(installation),
     ...certificateCheck(installation),
+    ...destinationChecks(installation, routes),
+    ...recipientChecks(installation, domains),
+    ...scannerChecks(installation),
   ];
 }
 

@@ -5,7 +5,7 @@ import type { Changed } from '../facts/changed-files.ts';
 import type { RunningGateway } from '../facts/running.ts';
 import type { SecretFile } from '../facts/secrets.ts';
 import type { Finding } from '../finding.ts';
-import { fail, named, pass, skip, warn } from '../finding.ts';
+import { counted, fail, named, pass, skip, warn } from '../finding.ts';
 
 const MAX_PROBLEMS = 20;
 
@@ -16,7 +16,7 @@ export function judgeProblems(
   place: (problem: Problem) => string,
 ): Finding[] {
   const check = 'files';
-  if (problems.length === 0) return [pass(check, `without fault, ${domains} domains`)];
+  if (problems.length === 0) return [pass(check, `without fault, ${counted(domains, 'domain')}`)];
   const rows = problems.slice(0, MAX_PROBLEMS).map((problem) => {
     const say = problem.severity === 'error' ? fail : warn;
     return say(check, place(problem), 'correct it; sluice check looks again');
@@ -74,6 +74,6 @@ export function judgeAccounts(accounts: readonly ListedAccount[], canLogIn: bool
 export function judgeContacts(without: readonly string[], all: number): Finding {
   const check = 'contacts';
   if (without.length === 0) return pass(check, 'every domain names somebody who is told');
-  const text = `${without.length} of ${all} domains name nobody who hears of held mail: ${named(without)}`;
+  const text = `of ${counted(all, 'domain')} ${without.length} without somebody who hears of held mail: ${named(without)}`;
   return warn(check, text, 'set contact in the domain file');
 }

@@ -1,0 +1,56 @@
+/** Whether scanners answer, know what is new, and take what the gateway takes. */
+import { formatSize } from '../../config/quantity.ts';
+import type { ScannerAnswer } from '../facts/running.ts';
+import type { Finding } from '../finding.ts';
+import { fail, pass, skip, warn } from '../finding.ts';
+
+const DAY_MS = 86_400_000;
+/** New signatures come several times a day. */
+const OLD_DAYS = 3;
+
+export function judgeScanners(answers: readonly ScannerAnswer[], now: number): Finding[] {
+  if (answers.length === 0) return [skip('scanners', 'no filter asks one')];
+  return answers.flatMap(({ name, up, text }) => {
+    const fix = 'start it, and see that this address is right: mail is put off meanwhile';
+    if (!up) return [fail(name, text, `${fix}, unless on_error says otherwise`)];
+    return [pass(name, text), ...judgeSignatures(name, text, now)];
+  });
+}
+
+/** `ClamAV 1.4.3/27449/Thu Nov  7 09:33:20 2024`; without signatures there is the version alone. */
+function judgeSignatures(name: string, text: string, now: number): Finding[] {
+  if (!text.startsWith('ClamAV ')) return [];
+  const check = `${name} signatures`;
+  const fix = 'see that freshclam runs: systemctl status clamav-freshclam';
+  const [, number, day] = text.split('/');
+  const at = Date.parse(day ?? '');
+  if (Number.isNaN(at)) return [warn(check, 'clamd does not say of which day they are', fix)];
+  const days = Math.floor((now - at) / DAY_MS);
+  if (days >= OLD_DAYS) return [warn(check, `${number} is ${days} days old`, fix)];
+  return [pass(check, `${number}, ${days < 1 ? 'of the last day' : `${days} days old`}`)];
+}
+
+const MIB = 1024 * 1024;
+/** clamd.conf(5): what is not set there, in bytes. */
+const CLAMD_DEFAULTS = {
+  StreamMaxLength: 100 * MIB,
+  MaxScanSize: 400 * MIB,
+  MaxFileSize: 100 * MIB,
+};
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: MIB };
+
+/** The text of clamd.conf against the largest message that is taken. */
+export function judgeClamdLimits(conf: string, messageSizeBytes: number): Finding {
+  const check = 'clamd limits';
+  const low = Object.entries(CLAMD_DEFAULTS).flatMap(([key, usual]) => {
+    const match = new RegExp(`^[ \\t]*${key}[ \\t]+(\\d{1,12})([kKmM]?)`, 'm').exec(conf);
+    const set = Number(match?.[1]) * (UNITS[match?.[2]?.toLowerCase() ?? ''] ?? 1);
+    const bytes = match === null ? usual : set;
+    // 0: no limit.
+    return bytes > 0 && bytes < messageSizeBytes ? [`${key} ${formatSize(bytes)}`] : [];
+  });
+  const wanted = `limits.message_size is ${formatSize(messageSizeBytes)}`;
+  if (low.length === 0) return pass(check, `large enough: ${wanted}`);
+  const fix = 'raise them in clamd.conf: what is larger cannot be checked, and is put off';
+  return warn(check, `${low.join(', ')}, but ${wanted}`, fix);
+}

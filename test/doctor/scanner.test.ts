@@ -1,0 +1,28 @@
+/** What the doctor makes of clamd's configuration and of the day of its signatures. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { judgeClamdLimits, judgeScanners } from '../../src/doctor/judge/scanner.ts';
+
+const MIB = 1024 * 1024;
+
+test('clamd must take what the gateway takes; what is not set has its default', () => {
+  const told = (conf: string, size = 50 * MIB) => judgeClamdLimits(conf, size);
+  assert.equal(told('').status, 'PASS');
+  assert.equal(told('', 101 * MIB).status, 'WARN');
+  assert.match(told('StreamMaxLength 25M\nMaxFileSize 0\n').detail, /^StreamMaxLength 25MiB, but/);
+  assert.equal(told('#StreamMaxLength 25M\n').status, 'PASS', 'a comment');
+  assert.match(told('  maxscansize 1M\nMaxScanSize 10m').detail, /^MaxScanSize 10MiB/);
+  assert.match(told('MaxFileSize 1024').detail, /^MaxFileSize 1KiB/);
+});
+
+test('signatures that are old or of an unknown day', () => {
+  const told = (text: string) =>
+    judgeScanners([{ name: 'clamav', up: true, text }], Date.UTC(2026, 10, 26)).map(
+      ({ status }) => status,
+    );
+  assert.deepEqual(told('ClamAV 1.4.3/27449/Wed Nov 25 09:33:20 2026'), ['PASS', 'PASS']);
+  assert.deepEqual(told('ClamAV 1.4.3/27449/Wed Nov 18 09:33:20 2026'), ['PASS', 'WARN']);
+  assert.deepEqual(told('ClamAV 1.4.3'), ['PASS', 'WARN']);
+  assert.deepEqual(told('SPAMD/1.5 0 PONG'), ['PASS']);
+  assert.equal(judgeScanners([], 0)[0]?.status, 'SKIP');
+});
