@@ -17,7 +17,31 @@ export type { Evidence, Field, Verdict } from './mail/verdict.ts';
 /** Options as plain data; the host checks them with file, line and column and fills in defaults. */
 export type OptionSchema = Readonly<Record<string, OptionSpec>>;
 export type OptionSpec = { readonly doc: string } & (
-  | { readonly type: 'string'; readonly default?: string; readonly oneOf?: readonly string[] }
+  | PlainSpec
+  /** A list of entries that have the same members each. */
+  | {
+      readonly type: 'table';
+      readonly columns: Readonly<Record<string, ColumnSpec>>;
+      readonly default?: undefined;
+    }
+);
+/** A member of each entry of a table. */
+export type ColumnSpec = { readonly doc: string; readonly required?: true } & PlainSpec;
+
+/** What a text must look like, and how that is told to who wrote another. */
+export interface TextForm {
+  readonly pattern: RegExp;
+  /** Goes on after "expected": `the name of a zone`. */
+  readonly hint: string;
+}
+
+type PlainSpec =
+  | {
+      readonly type: 'string';
+      readonly default?: string;
+      readonly oneOf?: readonly string[];
+      readonly form?: TextForm;
+    }
   | {
       readonly type: 'number';
       readonly default?: number;
@@ -34,6 +58,7 @@ export type OptionSpec = { readonly doc: string } & (
       readonly type: 'strings';
       readonly default?: readonly string[];
       readonly oneOf?: readonly string[];
+      readonly form?: TextForm;
     }
   /** Written `/path/of.socket` or `host:port`, one or a list; given as a list for `net.connect`. */
   | {
@@ -41,13 +66,23 @@ export type OptionSpec = { readonly doc: string } & (
       readonly default?: readonly string[];
       /** For `host` without a port. */
       readonly port?: number;
-    }
-);
+    };
 
 export type Endpoint = { readonly path: string } | { readonly host: string; readonly port: number };
 
 /** What the plugin is given for an option. */
-type OptionValue<Spec> = Spec extends { readonly type: 'boolean' }
+type OptionValue<Spec> = Spec extends { readonly columns: infer Columns }
+  ? readonly Entry<Columns>[]
+  : PlainValue<Spec>;
+
+type Entry<Columns> = {
+  readonly [Name in keyof Columns]: Columns[Name] extends
+    { readonly default: unknown } | { readonly required: true }
+    ? PlainValue<Columns[Name]>
+    : PlainValue<Columns[Name]> | undefined;
+};
+
+type PlainValue<Spec> = Spec extends { readonly type: 'boolean' }
   ? boolean
   : Spec extends { readonly type: 'number' | 'duration' | 'size' }
     ? number

@@ -7,7 +7,14 @@ import { parseEndpoint } from '../config/endpoint.ts';
 import type { Path } from '../config/problem.ts';
 import { DURATION_HINT, parseDuration, parseSize, SIZE_HINT } from '../config/quantity.ts';
 import { didYouMean } from '../config/suggestion.ts';
-import type { Endpoint, Options, OptionSchema, OptionSpec } from '../plugin.ts';
+import type {
+  ColumnSpec,
+  Endpoint,
+  Options,
+  OptionSchema,
+  OptionSpec,
+  TextForm,
+} from '../plugin.ts';
 
 export interface OptionProblem {
   /** From the plugin's options down to the value; empty for the options as a whole. */
@@ -60,7 +67,16 @@ export function checkOptions(
   }
   for (const [key, spec] of Object.entries(schema)) {
     const given = raw[key] ?? spec.default;
-    if (given === undefined) continue;
+    if (given === undefined) {
+      if ('required' in spec) problems.push({ path: [key], text: 'is missing' });
+      continue;
+    }
+    if (spec.type === 'table') {
+      const { entries, problems: wrong } = readTable(spec.columns, given);
+      options[key] = entries;
+      for (const { path, text } of wrong) problems.push({ path: [key, ...path], text });
+      continue;
+    }
     const read = readValue(spec, given);
     if (read.ok) options[key] = read.value;
     else problems.push({ path: [key, ...(read.path ?? [])], text: read.problem });
@@ -81,11 +97,33 @@ export function commonOptions(options: Options): CommonOptions {
   };
 }
 
+function readTable(
+  columns: Readonly<Record<string, ColumnSpec>>,
+  given: unknown,
+): { readonly entries: readonly Options<typeof columns>[]; readonly problems: OptionProblem[] } {
+  const list: readonly unknown[] = Array.isArray(given) ? given : [given];
+  if (list.length > MAX_LIST) {
+    return { entries: [], problems: [{ path: [], text: `expected at most ${MAX_LIST} entries` }] };
+  }
+  const problems: OptionProblem[] = [];
+  const entries: Options<typeof columns>[] = [];
+  for (const [index, entry] of list.entries()) {
+    if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
+      problems.push({ path: [index], text: `expected { ${Object.keys(columns).join(', ')} }` });
+      continue;
+    }
+    const read = checkOptions(columns, { ...entry });
+    entries.push(read.options as Options<typeof columns>); // checked against the columns
+    for (const { path, text } of read.problems) problems.push({ path: [index, ...path], text });
+  }
+  return { entries, problems };
+}
+
 type Read =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly problem: string; readonly path?: Path };
 
-function readValue(spec: OptionSpec, given: unknown): Read {
+function readValue(spec: Exclude<OptionSpec, { type: 'table' }>, given: unknown): Read {
   switch (spec.type) {
     case 'boolean':
       return typeof given === 'boolean' ? good(given) : bad('expected true or false');
@@ -97,20 +135,25 @@ function readValue(spec: OptionSpec, given: unknown): Read {
       return readQuantity(given, parseSize, SIZE_HINT);
     case 'string':
       if (typeof given !== 'string') return bad('expected a text');
-      if (spec.oneOf === undefined || spec.oneOf.includes(given)) return good(given);
-      return bad(`expected ${spec.oneOf.join(', ')}${didYouMean(given, spec.oneOf)}`);
+      return readText(given, spec);
     case 'strings':
-      return readList(given, (text) =>
-        spec.oneOf === undefined || spec.oneOf.includes(text)
-          ? { ok: true, value: text }
-          : {
-              ok: false,
-              problem: `expected ${spec.oneOf.join(', ')}${didYouMean(text, spec.oneOf)}`,
-            },
-      );
+      return readList(given, (text) => readText(text, spec));
     case 'endpoints':
       return readList(given, (text) => readEndpoint(text, spec.port));
   }
+}
+
+function readText(
+  text: string,
+  { oneOf, form }: { readonly oneOf?: readonly string[]; readonly form?: TextForm },
+): One<string> {
+  if (oneOf !== undefined && !oneOf.includes(text)) {
+    return { ok: false, problem: `expected ${oneOf.join(', ')}${didYouMean(text, oneOf)}` };
+  }
+  if (form !== undefined && !form.pattern.test(text)) {
+    return { ok: false, problem: `expected ${form.hint}` };
+  }
+  return { ok: true, value: text };
 }
 
 function readNumber(given: unknown, min: number, max: number): Read {

@@ -42,6 +42,7 @@ const OPTION_TYPES: readonly string[] = [
   'size',
   'strings',
   'endpoints',
+  'table',
 ];
 
 export type PluginFile =
@@ -129,6 +130,12 @@ function schemaFault(options: unknown): string | undefined {
     if (typeof type !== 'string' || !OPTION_TYPES.includes(type)) {
       return `option ${key} must have a type: ${OPTION_TYPES.join(', ')}`;
     }
+    if (type !== 'table') continue;
+    const { columns } = spec;
+    if (!isRecord(columns)) return `option ${key} must have columns`;
+    const inner = Object.values(columns).some((one) => isRecord(one) && one['type'] === 'table');
+    const fault = inner ? 'a table cannot have tables in it' : schemaFault(columns);
+    if (fault !== undefined) return `option ${key}: ${fault}`;
   }
   return undefined;
 }

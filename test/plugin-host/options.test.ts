@@ -14,6 +14,16 @@ const SCHEMA: OptionSchema = {
   zones: { type: 'strings', default: ['a', 'b'], doc: '' },
   sorts: { type: 'strings', oneOf: ['red', 'green'], default: ['red'], doc: '' },
   address: { type: 'endpoints', port: 783, default: ['127.0.0.1:783'], doc: '' },
+  zone: { type: 'string', form: { pattern: /^[a-z.]+$/, hint: 'a zone' }, doc: '' },
+  lists: {
+    type: 'table',
+    columns: {
+      zone: { type: 'string', required: true, doc: '' },
+      wait: { type: 'duration', default: '5s', doc: '' },
+      score: { type: 'number', max: 9, doc: '' },
+    },
+    doc: '',
+  },
 };
 
 const GOOD: readonly [what: string, raw: Record<string, unknown>, key: string, value: unknown][] = [
@@ -44,6 +54,19 @@ const GOOD: readonly [what: string, raw: Record<string, unknown>, key: string, v
     'address',
     [{ host: '::1', port: 1 }, { path: '/x' }],
   ],
+  ['a text of its form', { zone: 'a.b' }, 'zone', 'a.b'],
+  ['no table', {}, 'lists', undefined],
+  ['an empty table', { lists: [] }, 'lists', []],
+  [
+    'a table',
+    { lists: [{ zone: 'a' }, { zone: 'b', wait: '1m', score: 1 }] },
+    'lists',
+    [
+      { zone: 'a', wait: 5000 },
+      { zone: 'b', wait: 60_000, score: 1 },
+    ],
+  ],
+  ['one entry as a table', { lists: { zone: 'a' } }, 'lists', [{ zone: 'a', wait: 5000 }]],
   ['common options', {}, 'on_error', 'defer'],
   ['common options in ms', { timeout: '1m' }, 'timeout', 60_000],
 ];
@@ -70,6 +93,17 @@ const BAD: readonly [raw: Record<string, unknown>, path: readonly unknown[], tex
   [{ sorts: ['red', 'gren'] }, ['sorts', 1], /^expected red, green; did you mean "green"\?$/],
   [{ mode: 'fats' }, ['mode'], /^expected fast, slow; did you mean "fast"\?$/],
   [{ mode: ['fast'] }, ['mode'], /^expected a text$/],
+  [{ zone: 'A' }, ['zone'], /^expected a zone$/],
+  [{ lists: 'a' }, ['lists', 0], /^expected { zone, wait, score }$/],
+  [{ lists: [{ zone: 'a' }, ['b']] }, ['lists', 1], /^expected { zone/],
+  [{ lists: [{ zone: 'a' }, { score: 1 }] }, ['lists', 1, 'zone'], /^is missing$/],
+  [
+    { lists: [{ zone: 'a', scroe: 1 }] },
+    ['lists', 0, 'scroe'],
+    /^unknown key; did you mean "score"/,
+  ],
+  [{ lists: [{ zone: 'a', score: 10 }] }, ['lists', 0, 'score'], /^must be at most 9$/],
+  [{ lists: Array(101).fill({ zone: 'a' }) }, ['lists'], /^expected at most 100 entries$/],
   [{ zones: [] }, ['zones'], /^expected 1 to 100 entries$/],
   [{ zones: ['a', 7] }, ['zones', 1], /^expected a text$/],
   [{ address: ['127.0.0.1:1', 'a:b:c'] }, ['address', 1], /./],

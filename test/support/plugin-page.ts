@@ -51,13 +51,22 @@ function headerOf(source: string, name: string): string {
 }
 
 function table(options: OptionSchema): string {
-  const rows = Object.entries(options).map(
-    ([name, spec]) => `| \`${name}\` | ${defaultOf(spec)} | ${valuesOf(spec)} | ${spec.doc} |`,
-  );
+  const rows = Object.entries(options).flatMap(([name, spec]) => [
+    row(name, spec),
+    ...(spec.type === 'table'
+      ? Object.entries(spec.columns).map(([column, inner]) => row(`${name}: ${column}`, inner))
+      : []),
+  ]);
   return ['| option | default | values | meaning |', '| - | - | - | - |', ...rows].join('\n');
 }
 
-function defaultOf({ default: value }: OptionSpec): string {
+function row(name: string, spec: OptionSpec): string {
+  return `| \`${name}\` | ${defaultOf(spec)} | ${valuesOf(spec)} | ${spec.doc} |`;
+}
+
+function defaultOf(spec: OptionSpec): string {
+  const { default: value } = spec;
+  if ('required' in spec) return 'needed';
   if (value === undefined) return 'none';
   const texts = typeof value === 'object' ? value : [value];
   return texts.map((text) => `\`${text}\``).join(', ');
@@ -66,7 +75,7 @@ function defaultOf({ default: value }: OptionSpec): string {
 function valuesOf(spec: OptionSpec): string {
   switch (spec.type) {
     case 'string':
-      return spec.oneOf?.map((word) => `\`${word}\``).join(', ') ?? 'text';
+      return spec.oneOf?.map((word) => `\`${word}\``).join(', ') ?? spec.form?.hint ?? 'text';
     case 'number':
       return `${spec.min ?? 'any'} to ${spec.max ?? 'any'}`;
     case 'boolean':
@@ -77,9 +86,11 @@ function valuesOf(spec: OptionSpec): string {
       return 'size';
     case 'strings':
       return spec.oneOf === undefined
-        ? 'text, or a list'
+        ? (spec.form?.hint ?? 'text, or a list')
         : `one or a list of ${spec.oneOf.map((word) => `\`${word}\``).join(', ')}`;
     case 'endpoints':
       return 'socket file or host:port, or a list';
+    case 'table':
+      return 'list of entries';
   }
 }
