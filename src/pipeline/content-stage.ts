@@ -275,6 +275,7 @@ export class ContentStage implements ContentSink {
     const transaction = this.#transaction;
     this.#deps.log.emit('smtp.reject.data', {
       ...transaction.logFields,
+      ...transaction.envelopeFields,
       why: reply.reason,
       code: reply.code,
       enh: reply.enhanced,

@@ -182,8 +182,7 @@ export class Stages implements Conversation {
     if (isPositive(reply)) return reply;
     this.#refuse('smtp.reject.rcpt', reply, {
       id: transaction.id,
-      dir: transaction.direction,
-      from: pathText(transaction.reversePath),
+      ...transaction.envelopeFields,
       to: formatAddress(recipient.address),
     });
     // Who looks for an open relay is stopped like who looks for addresses.
@@ -207,9 +206,7 @@ export class Stages implements Conversation {
       const refused = this.#refusedBy(
         await filters.data(view, domain, transaction.evidence, this.#signal),
         'smtp.reject.data',
-        {
-          id: transaction.id,
-        },
+        { id: transaction.id, ...transaction.envelopeFields },
       );
       if (refused !== undefined) {
         // Ended by us: without this the client's next step would make it an abort.

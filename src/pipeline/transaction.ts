@@ -127,6 +127,18 @@ export class Transaction {
     return { ip: session.remote.address, sid: session.sid, id };
   }
 
+  /** Who it is from and for, as log lines name it. */
+  get envelopeFields(): Fields {
+    const to = this.recipients
+      .slice(0, NAMED_RECIPIENTS)
+      .map(({ address }) => formatAddress(address));
+    return {
+      dir: this.direction,
+      from: pathText(this.reversePath),
+      to: to.length === 0 ? undefined : to.join(','),
+    };
+  }
+
   countRecipient(reply: Reply): void {
     if (isPositive(reply)) this.#counts.accepted += 1;
     else if (isPermanent(reply)) this.#counts.rejected += 1;
@@ -158,18 +170,13 @@ export class Transaction {
     this.generation.leave();
     const { session } = this;
     const { accepted, deferred, rejected } = this.#counts;
-    const to = this.recipients
-      .slice(0, NAMED_RECIPIENTS)
-      .map(({ address }) => formatAddress(address));
     this.#log.emit('msg.in', {
       ...this.logFields,
-      dir: this.direction,
+      ...this.envelopeFields,
       acct: this.account?.name,
       res: result,
       helo: session.hello?.name,
       listener: session.listener,
-      from: pathText(this.reversePath),
-      to: to.length === 0 ? undefined : to.join(','),
       rcpts: `${accepted}/${deferred}/${rejected}`,
       dest: this.way === undefined ? this.domain?.name : domainOfLane(this.way.lane),
       tls: session.tls?.protocol ?? '-',

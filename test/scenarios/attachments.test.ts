@@ -38,6 +38,7 @@ test('a program is refused with its reason; another domain tags, one without fil
     );
     const refused = await gateway.event('smtp.reject.data');
     assert.equal(refused['why'], 'attachment');
+    assert.deepEqual([refused['from'], refused['to']], ['a@b.example', 'anna@example.org']);
     const trace = await gateway.cli('trace', 'anna@example.org');
     assert.match(trace.stdout, /attachment/);
     assert.match(await send('report.pdf', 'anna@example.org'), /^250 .* delivered/);
