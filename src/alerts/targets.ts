@@ -1,7 +1,8 @@
 /**
  * The ways in which people hear of an alert: a request to a web address, a program, a mail. Each has a
  * deadline; what a web server answers is not read and a redirect is not followed; a program runs
- * without a shell and gets the alert on its standard input. A failure is an answer, never a surprise.
+ * without a shell, gets the alert on its standard input, and ends with all that it started when its
+ * time is over. A failure is an answer, never a surprise.
  */
 import { spawn } from 'node:child_process';
 import { request as httpRequest } from 'node:http';
@@ -54,7 +55,7 @@ export function webhook(url: string, clock: Clock): Target {
         answer.destroy();
         resolve(statusCode >= 200 && statusCode < 300 ? undefined : `answered ${statusCode}`);
       });
-      sent.once('error', reject);
+      sent.on('error', reject);
       sent.end(body);
     });
   return {
@@ -69,11 +70,16 @@ export function command(argv: readonly string[], clock: Clock): Target {
     new Promise<Sent>((resolve, reject) => {
       const env = { PATH, SLUICE_ALERT: message.alert, SLUICE_STATE: message.state };
       const stdio: ['pipe', 'ignore', 'ignore'] = ['pipe', 'ignore', 'ignore'];
-      const child = spawn(program, args, { env, stdio, signal, killSignal: 'SIGKILL' });
-      child.once('error', reject);
-      child.once('close', (code, killedBy) =>
-        resolve(code === 0 ? undefined : `ended with ${code ?? killedBy ?? 'nothing'}`),
-      );
+      // A process group of its own, so that what it started ends with it.
+      const child = spawn(program, args, { env, stdio, detached: true });
+      const endGroup = () => killGroup(child.pid);
+      signal.addEventListener('abort', endGroup, { once: true });
+      // An error may come after the end as well; without a listener it would end us.
+      child.on('error', reject);
+      child.once('close', (code, killedBy) => {
+        signal.removeEventListener('abort', endGroup);
+        resolve(code === 0 ? undefined : `ended with ${code ?? killedBy ?? 'nothing'}`);
+      });
       // A program that does not read is no fault.
       child.stdin.on('error', () => undefined);
       child.stdin.end(`${JSON.stringify(message)}\n`);
@@ -82,6 +88,16 @@ export function command(argv: readonly string[], clock: Clock): Target {
     name: 'command',
     send: (message) => attempt(clock, COMMAND_MS, (signal) => send(message, signal)),
   };
+}
+
+/** Nothing to do when the program could not be started, or is gone. */
+function killGroup(leader: number | undefined): void {
+  if (leader === undefined) return;
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // ESRCH: all of them have ended.
+  }
 }
 
 export function mail(address: string, own: Pick<OwnMail, 'send'>): Target {

@@ -1,5 +1,6 @@
 /** The ways to tell people, against a real web server and real programs. */
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
@@ -12,6 +13,7 @@ import { command, mail, webhook } from '../../src/alerts/targets.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { until } from '../support/until.ts';
 
 const MESSAGE: Message = {
   v: 1,
@@ -24,6 +26,15 @@ const MESSAGE: Message = {
   at: '2026-06-01T00:02:00.000Z',
   node: 'mx1.example.net',
 };
+
+/** A zombie that nobody has waited for yet runs no more. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
 
 async function hook(t: TestContext, answer: (response: ServerResponse) => void) {
   const bodies: string[] = [];
@@ -97,7 +108,7 @@ test('a program gets the alert on its standard input, with no shell and no envir
   assert.doesNotMatch(text, /^HOME=/m);
 });
 
-test('a program that fails, is not there or does not end is said to', async (t) => {
+test('a program that fails, is not there or does not end is said to', async () => {
   assert.equal(await command(['/bin/false'], systemClock).send(MESSAGE), 'ended with 1');
   assert.match((await command(['/none/such'], systemClock).send(MESSAGE)) ?? '', /ENOENT/);
   const clock = new FakeClock();
@@ -105,7 +116,28 @@ test('a program that fails, is not there or does not end is said to', async (t) 
   await settle();
   await clock.advance(30_000);
   assert.match((await sent) ?? '', /no answer within 30000 ms/);
-  assert.equal(t.name !== '', true);
+});
+
+test('what a program started ends with it when its time is over', async (t) => {
+  const folder = tempFolder(t);
+  const pids = join(folder, 'pids');
+  const clock = new FakeClock();
+  // Both hold the standard input, as a program does that waits for more.
+  const script = 'sleep 600 <&0 & echo $! > "$1.new"; echo $$ >> "$1.new"; mv "$1.new" "$1"; wait';
+  const sent = command(['/bin/sh', '-c', script, 'sh', pids], clock).send(MESSAGE);
+  await until('it has started its child', () => existsSync(pids));
+  const started = (await readFile(pids, 'utf8')).trim().split('\n').map(Number);
+  assert.equal(started.length, 2);
+  await clock.advance(30_000);
+  assert.match((await sent) ?? '', /no answer within 30000 ms/);
+  await until('both have ended', () => started.every((pid) => !isRunning(pid)));
+});
+
+test('a program that closes its input at once is judged by its end', async () => {
+  const long = { ...MESSAGE, text: 'x'.repeat(4 * 1024 * 1024) };
+  const closing = (code: number) => ['/bin/sh', '-c', `exec 0<&-; sleep 0.2; exit ${code}`];
+  assert.equal(await command(closing(0), systemClock).send(long), undefined);
+  assert.equal(await command(closing(3), systemClock).send(long), 'ended with 3');
 });
 
 test('a mail says in words what is wrong', async () => {
