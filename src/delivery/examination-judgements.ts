@@ -32,11 +32,25 @@ export function judgeReach(hosts: readonly Reached[]): TestRow {
   return row('reach', 'WARN', `${faults.join('; ')}; ${answering.join(', ')} answers`, fix);
 }
 
-/** `undefined` stands for no answer. */
-export function judgeUnknown(asked: readonly (Reply | undefined)[]): TestRow {
+/** What it said about recipients who cannot be there; `undefined` stands for no answer. */
+export type Answers = readonly (Reply | undefined)[];
+
+const takenOf = (asked: Answers) => asked.find((reply) => reply !== undefined && isPositive(reply));
+
+const VALIDATE = 'turn on recipient validation at RCPT and set "recipients" to "callout"';
+
+export function judgeUnknown(asked: Answers, { takesAll }: Pick<Declared, 'takesAll'>): TestRow {
   const answers = asked.filter((reply) => reply !== undefined);
   const first = (is: (reply: Reply) => boolean) => answers.find(is);
-  const taken = first(isPositive);
+  const taken = takenOf(asked);
+  if (taken !== undefined && takesAll) {
+    return row(
+      'unknown-rcpt',
+      'WARN',
+      `takes everybody, as "recipients" declares: ${replyText(taken)}`,
+      `mail for nobody is filtered and handed on too; if it need not be: ${VALIDATE}`,
+    );
+  }
   if (taken !== undefined) {
     return row(
       'unknown-rcpt',
@@ -83,7 +97,15 @@ export interface Declared {
   readonly refusesLate: boolean;
 }
 
-export function judgeAcceptAll(unknown: TestRow, { takesAll, refusesLate }: Declared): TestRow {
+export function judgeAcceptAll(asked: Answers, { takesAll, refusesLate }: Declared): TestRow {
+  if (refusesLate && takesAll) {
+    return row(
+      'accept-all',
+      'WARN',
+      'declared by "recipients", but it refused some after the content within the last week',
+      VALIDATE,
+    );
+  }
   if (refusesLate) {
     return row(
       'accept-all',
@@ -92,7 +114,7 @@ export function judgeAcceptAll(unknown: TestRow, { takesAll, refusesLate }: Decl
       'turn on recipient validation at RCPT (Exchange: recipient filtering on the receiving connector)',
     );
   }
-  if (unknown.status !== 'FAIL') return row('accept-all', 'SKIP', 'it does not take everybody');
+  if (takenOf(asked) === undefined) return row('accept-all', 'SKIP', 'it does not take everybody');
   if (takesAll) return row('accept-all', 'PASS', 'declared by "recipients"');
   return row(
     'accept-all',

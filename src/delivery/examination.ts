@@ -87,9 +87,9 @@ export async function* examine(
   yield say(tlsRow(first.opened.session, destination));
   yield say(row('ext', 'PASS', first.opened.session.offers.join(', ').slice(0, 300) || 'none'));
 
-  const unknown = judge.judgeUnknown(await askUnknown(first.opened.session, options));
-  yield say(unknown);
-  yield say(judge.judgeAcceptAll(unknown, declared));
+  const asked = await askUnknown(first.opened.session, options);
+  yield say(judge.judgeUnknown(asked, declared));
+  yield say(judge.judgeAcceptAll(asked, declared));
 
   const known = options.known ?? { local: 'postmaster', domain: options.domain };
   const answers: (Reply | undefined)[] = [];

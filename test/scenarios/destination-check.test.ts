@@ -51,6 +51,7 @@ async function withDomains(
 test('a destination that refuses unknown recipients is ready; another is told why not', async () => {
   const good = await new Destination(knows('anna', 'postmaster')).start();
   const all = await new Destination().start();
+  const open = await new Destination().start();
   const later = await new Destination({
     rcpt: (to) => (to.startsWith('post') ? '250 2.1.5 Ok' : '450 4.1.1 maybe later'),
   }).start();
@@ -71,7 +72,7 @@ test('a destination that refuses unknown recipients is ready; another is told wh
       {
         'good.test': good,
         'all.test': all,
-        'declared.test': { port: all.port, recipients: 'any' },
+        'declared.test': { port: open.port, recipients: 'any' },
         'later.test': later,
         'down.test': down,
         'trap.test': trap,
@@ -92,6 +93,11 @@ test('a destination that refuses unknown recipients is ready; another is told wh
         assert.equal(catchAll.code, 2);
         const list = await cli('destination', 'list');
         assert.match(list.stdout, /accepts_all/, 'what was found is known from now on');
+        const declared = await check('declared.test');
+        assert.deepEqual(
+          [declared.code, declared.verdict('unknown-rcpt'), declared.verdict('accept-all')],
+          [1, 'WARN', 'PASS'],
+        );
         const late = await check('later.test');
         assert.deepEqual([late.code, late.verdict('unknown-rcpt')], [1, 'WARN']);
         const dead = await check('down.test');
@@ -104,7 +110,7 @@ test('a destination that refuses unknown recipients is ready; another is told wh
       },
     );
   } finally {
-    for (const one of [good, all, later, trap]) await one.stop();
+    for (const one of [good, all, open, later, trap]) await one.stop();
   }
 });
 
