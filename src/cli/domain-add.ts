@@ -13,7 +13,7 @@ import type { Problem } from '../config/problem.ts';
 import { hasErrors } from '../config/problem.ts';
 import { loadGatewayConfig } from '../directory/load.ts';
 import type { Cli } from './cli.ts';
-import { soundConfig, tellGateway } from './domain-file-change.ts';
+import { isThere, soundConfig, tellGateway } from './domain-file-change.ts';
 import { CliFault, EXIT } from './exit.ts';
 import { printable } from './terminal.ts';
 
@@ -123,7 +123,7 @@ async function writeNew(file: string, text: string): Promise<void> {
   try {
     await writeFile(file, text, { flag: 'wx', mode: FILE_MODE });
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
+    if (isThere(error)) {
       throw new CliFault(EXIT.nothing, `${file} is there already; nothing was written`);
     }
     throw error;

@@ -35,3 +35,8 @@ export async function tellGateway(cli: Cli, what: string): Promise<void> {
     await cli.terminal.out(`no gateway is running; ${what} when it starts\n`);
   }
 }
+
+/** The file that was to be new is there already. */
+export function isThere(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EEXIST';
+}

@@ -1,14 +1,15 @@
 /**
- * `sluice domain remove`: ends the service of a domain. Its file is put aside as `NAME.yaml.removed`,
- * which is not read, for it holds what nobody remembers. Mail that waits for the domain stays where it
+ * `sluice domain remove`: ends the service of a domain. Its file is put aside as `NAME.yaml.removed`
+ * (`.removed-2`, ... beside older ones), which is not read, for it holds what nobody remembers. Mail that waits for the domain stays where it
  * is and would go on once the domain is served again; the question says how much that is.
  */
-import { rename } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, rename, unlink } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { ControlFault } from '../control/client.ts';
 import { confirm } from './bulk-steps.ts';
 import type { Cli } from './cli.ts';
-import { soundConfig, tellGateway } from './domain-file-change.ts';
+import { isThere, soundConfig, tellGateway } from './domain-file-change.ts';
 import { CliFault, EXIT } from './exit.ts';
 import { listQueue } from './queue-selection.ts';
 import { printable } from './terminal.ts';
@@ -38,17 +39,46 @@ async function removeOne(cli: Cli, name: string, options: RemoveOptions): Promis
   const file = config.domainFiles.find((one) => one.settings.domain === name)?.file;
   if (file === undefined) throw new CliFault(EXIT.failed, `the file of ${name} is not found`);
   const what = `${name}${await waiting(cli, name)}`;
-  const aside = `${file}.removed`;
   if (options.dryRun === true) {
-    await cli.terminal.out(
-      `would remove ${what}: ${printable(file)} becomes ${printable(aside)}\n`,
-    );
+    const to = namesAside(file).find((name) => !existsSync(name)) ?? file;
+    await cli.terminal.out(`would remove ${what}: ${printable(file)} becomes ${printable(to)}\n`);
     return;
   }
   if (options.yes !== true) await confirm(cli, 'remove', what);
-  await rename(file, aside);
+  const aside = await putAside(file);
   await cli.terminal.out(`${printable(file)} is now ${printable(aside)}\n`);
   await tellGateway(cli, `${name} is no longer served`);
+}
+
+/** What was removed before is never overwritten; so many times nobody removes a domain. */
+const MAX_ASIDE = 1000;
+
+function namesAside(file: string): string[] {
+  return Array.from(
+    { length: MAX_ASIDE },
+    (_, n) => `${file}.removed${n === 0 ? '' : `-${n + 1}`}`,
+  );
+}
+
+/** Takes the first free name and moves the file there; returns the name. */
+async function putAside(file: string): Promise<string> {
+  for (const aside of namesAside(file)) {
+    try {
+      // An empty file of ours first: a rename alone would overwrite what is there.
+      await (await open(aside, 'wx')).close();
+    } catch (error) {
+      if (isThere(error)) continue;
+      throw error;
+    }
+    try {
+      await rename(file, aside);
+    } catch (error) {
+      await unlink(aside);
+      throw error;
+    }
+    return aside;
+  }
+  throw new CliFault(EXIT.failed, `too many files ${printable(file)}.removed-...: delete some`);
 }
 
 /** ` (3 messages wait for it and stay in the queue)`; nothing when the gateway cannot be asked. */

@@ -74,6 +74,15 @@ test('a domain is added, its mail waits while it is removed, and goes on when it
   assert.equal((await sluice(`domain add new.test ${server} --recipients any`)).code, 0);
   await sluice('queue resume new.test');
   await until('its mail has arrived', () => destination.arrived.length === 1);
+
+  const before = readFileSync(`${file}.removed`, 'utf8');
+  writeFileSync(`${file}.removed-2`, 'kept');
+  const next = await sluice('domain remove new.test --dry-run');
+  assert.match(next.out, /becomes \S+\.removed-3\n$/);
+  const again = await sluice('domain remove new.test --yes');
+  assert.match(again.out, /\.removed-3\nnew\.test is no longer served\n$/);
+  assert.equal(readFileSync(`${file}.removed`, 'utf8'), before, 'what was put aside stays');
+  assert.equal(readFileSync(`${file}.removed-2`, 'utf8'), 'kept');
 });
 
 test('without a gateway the file is for its next start; a broken configuration is mended first', async (t) => {
