@@ -42,7 +42,9 @@ const WORDING: Readonly<Record<string, Wording>> = {
     const score = numberOf(row, 'score');
     const facts = [textOf(row, 'engine'), textOf(row, 'verdict'), textOf(row, 'virus')];
     const tests = wordsOf(row, 'tests').join(',') || textOf(row, 'tests');
-    return ['scan', ...facts, score === undefined ? '' : String(score), tests, took(row)];
+    const found = wordsOf(row, 'found').join(', ') || textOf(row, 'found');
+    const shown = score === undefined ? '' : String(score);
+    return ['scan', ...facts, shown, tests, found === '' ? '' : `(${found})`, took(row)];
   },
   'scan.error': (row) => ['scan', textOf(row, 'engine'), 'error', textOf(row, 'err'), took(row)],
   'msg.in': (row) => {

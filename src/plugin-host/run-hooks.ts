@@ -263,6 +263,7 @@ export class PluginHost {
       verdict: verdict.kind,
       score: verdict.score,
       tests: verdict.tests,
+      found: Object.entries(verdict.results ?? {}).map(([name, value]) => `${name}=${value}`),
       ms: Math.round(this.#clock.mono() - startedAt),
     });
   }

@@ -1,0 +1,35 @@
+/**
+ * The names of a client that lists of domains are asked about: what it said in HELO, the domain of
+ * the sender, and what the DNS calls its address. Each once, in the form of the DNS; what is no name,
+ * and what is hosted here, is left out.
+ */
+import { isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
+import type { Dns, MailView } from 'sluice-mx/plugin';
+
+export type NameKind = 'helo' | 'sender' | 'ptr';
+
+/** Who controls an address may give it any number of names. */
+const MAX_PTR = 3;
+const NAME = /^(?=.{3,200}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}$/;
+
+export async function namesOf(
+  view: MailView,
+  wanted: ReadonlySet<string>,
+  dns: Pick<Dns, 'ptr'>,
+): Promise<readonly { readonly kind: NameKind; readonly name: string }[]> {
+  const { session, envelope } = view;
+  const found = wanted.has('ptr') ? await dns.ptr(session.remote.address) : undefined;
+  const given: readonly (readonly [NameKind, string | undefined])[] = [
+    ['helo', session.hello?.name],
+    ['sender', envelope.reversePath?.domain],
+    ...(found?.kind === 'found' ? found.records : [])
+      .slice(0, MAX_PTR)
+      .map((name) => ['ptr', name] as const),
+  ];
+  return given.flatMap(([kind, text = '']) => {
+    const name = domainToASCII(text).toLowerCase().replace(/\.$/, '');
+    const isName = NAME.test(name) && isIP(name) === 0;
+    return isName && wanted.has(kind) && !view.isHosted(name) ? [{ kind, name }] : [];
+  });
+}
