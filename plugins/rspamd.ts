@@ -9,8 +9,12 @@
  * own checks of sender and client work. Content above `max_size` is not judged: the trace says
  * `skipped`, as it does when rspamd has been told not to look. Whatever is not a whole, clear answer
  * is a failure, and `on_error` decides. With several addresses the next one is asked when one fails.
+ *
+ * What a person says of a message in quarantine goes to rspamd's classifiers when `controller` is
+ * given (`sluice quarantine release|delete --learn`).
  */
 import type {
+  Content,
   ContentView,
   Options,
   OptionSchema,
@@ -22,6 +26,7 @@ import { ask, formatEndpoint } from './rspamd/ask.ts';
 import type { Judgement } from './rspamd/judgement.ts';
 import { readJudgement } from './rspamd/judgement.ts';
 import { clientName } from './rspamd/client-name.ts';
+import { learn } from './rspamd/learn.ts';
 import { describe } from './rspamd/description.ts';
 
 const OPTIONS = {
@@ -43,6 +48,12 @@ const OPTIONS = {
     doc: 'Put off (451) what rspamd wants to come again: its greylisting and rate limits.',
   },
   settings: { type: 'string', doc: "Name of settings in rspamd's configuration (Settings-ID)." },
+  controller: {
+    type: 'endpoints',
+    port: 11_334,
+    doc: "Where rspamd's controller listens: it is taught what people say of mail.",
+  },
+  password: { type: 'string', doc: 'Of the controller.' },
   header: { type: 'boolean', default: true, doc: 'Put X-Spam-Score and X-Spam-Tests on mail.' },
   max_concurrent: {
     type: 'number',
@@ -74,6 +85,15 @@ export default {
         });
         return { state: 'ok', text };
       },
+      async learn({ as, options: own, content }, signal) {
+        if (own.controller === undefined) return false;
+        if (content.sizeBytes > own.max_size) throw new Error('larger than max_size');
+        const bytes = await wholeOf(content);
+        await host.firstAnswer(own.controller, signal, (endpoint) =>
+          learn(endpoint, bytes, { as, password: own.password }, signal),
+        );
+        return true;
+      },
     };
   },
 } satisfies Plugin<typeof OPTIONS>;
@@ -82,13 +102,7 @@ async function judge(host: PluginHost, view: View, signal: AbortSignal): Promise
   const { address, max_size: maxSize, settings } = view.options;
   if (view.content.sizeBytes > maxSize) return { kind: 'pass', results: { rspamd: 'skipped' } };
   const startedAt = performance.now();
-  const parts: Uint8Array[] = [view.received];
-  let contentBytes = 0;
-  for await (const chunk of view.content.read()) {
-    parts.push(chunk);
-    contentBytes += chunk.length;
-  }
-  if (contentBytes !== view.content.sizeBytes) throw new Error('content is not whole');
+  const parts = [view.received, ...(await wholeOf(view.content))];
   const name = await clientName(host.dns, view.session.remote.address);
   const headers = describe(view, { hostname: host.hostname, clientName: name, settings });
   const request = { method: 'POST', path: '/checkv2', headers } as const;
@@ -127,6 +141,18 @@ function verdictOf(judged: Judgement, options: View['options'], tookMs: number):
     return { kind: 'defer', reason: 'plugin:rspamd', text: 'Please try again later', ...evidence };
   }
   return { kind: 'pass', ...evidence };
+}
+
+/** Bounded by `max_size`, which the caller has looked at. */
+async function wholeOf(content: Content): Promise<Uint8Array[]> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of content.read()) {
+    parts.push(chunk);
+    bytes += chunk.length;
+  }
+  if (bytes !== content.sizeBytes) throw new Error('content is not whole');
+  return parts;
 }
 
 function shortened(tests: readonly string[]): string {

@@ -8,9 +8,13 @@
  * the trace says `skipped`. Whatever is not a whole, clear answer is a failure, and `on_error`
  * decides. With several addresses the next one is asked when one fails.
  *
+ * What a person says of a message in quarantine goes to spamd's Bayes classifier with `learn: true`
+ * (`sluice quarantine release|delete --learn`); spamd must run with --allow-tell.
+ *
  * Give `max_concurrent` the number of spamd's children: more at a time only wait inside spamd.
  */
 import type {
+  Content,
   ContentView,
   Options,
   OptionSchema,
@@ -20,6 +24,7 @@ import type {
 } from 'sluice-mx/plugin';
 import { ping } from './spamassassin/ping.ts';
 import { symbols } from './spamassassin/symbols.ts';
+import { tell } from './spamassassin/tell.ts';
 
 const OPTIONS = {
   address: {
@@ -36,6 +41,7 @@ const OPTIONS = {
     default: 'auto',
     doc: 'Compress what goes to spamd; auto: over the network, not on this machine.',
   },
+  learn: { type: 'boolean', default: false, doc: 'Teach spamd what people say of mail.' },
   header: { type: 'boolean', default: true, doc: 'Put X-Spam-Score and X-Spam-Tests on mail.' },
   timeout: { type: 'duration', default: '60s', doc: 'Longest time for one message.' },
   max_concurrent: {
@@ -65,6 +71,18 @@ export default {
         const text = await host.firstAnswer(options.address, signal, (a) => ping(a, signal));
         return { state: 'ok', text };
       },
+      async learn(
+        { as, options: { learn, address, user, compress, max_size: maxSize }, content },
+        signal,
+      ) {
+        if (!learn) return false;
+        if (content.sizeBytes > maxSize) throw new Error('larger than max_size');
+        const bytes = await wholeOf(content);
+        await host.firstAnswer(address, signal, (endpoint) =>
+          tell(endpoint, bytes, { as, user, compress }, signal),
+        );
+        return true;
+      },
     };
   },
 } satisfies Plugin<typeof OPTIONS>;
@@ -73,13 +91,7 @@ async function judge(host: PluginHost, view: View, signal: AbortSignal): Promise
   const { address, max_size: maxSize, user, compress, header } = view.options;
   if (view.content.sizeBytes > maxSize) return { kind: 'pass', results: { spamd: 'skipped' } };
   const startedAt = performance.now();
-  const parts: Uint8Array[] = [view.received];
-  let contentBytes = 0;
-  for await (const chunk of view.content.read()) {
-    parts.push(chunk);
-    contentBytes += chunk.length;
-  }
-  if (contentBytes !== view.content.sizeBytes) throw new Error('content is not whole');
+  const parts = [view.received, ...(await wholeOf(view.content))];
   const { score, tests } = await host.firstAnswer(address, signal, (endpoint) =>
     symbols(endpoint, parts, { user, compress }, signal),
   );
@@ -95,6 +107,18 @@ async function judge(host: PluginHost, view: View, signal: AbortSignal): Promise
     fields: header ? fields : [],
     results: { spamd: 'judged', spamd_ms },
   };
+}
+
+/** Bounded by `max_size`, which the caller has looked at. */
+async function wholeOf(content: Content): Promise<Uint8Array[]> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of content.read()) {
+    parts.push(chunk);
+    bytes += chunk.length;
+  }
+  if (bytes !== content.sizeBytes) throw new Error('content is not whole');
+  return parts;
 }
 
 function testsText(tests: readonly string[]): string {

@@ -191,7 +191,8 @@ export class Gateway {
       begin: (session, signal) => new Stages(stages, session, signal),
     });
     const watches = new Watches({
-      ...{ store, folder, ids, delivery, config, directory, clock, log },
+      ...{ store, folder, ids, delivery, config, clock, log },
+      generation: () => this.#current(),
       scanners: () => scanners.views(),
     });
     const view = controlView({

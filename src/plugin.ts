@@ -123,12 +123,26 @@ export interface PluginParts<Schema extends OptionSchema = OptionSchema> {
   readonly hooks: Hooks<Schema>;
   /** Asks the daemon behind the plugin whether it is there; shown in `sluice status`. */
   probe?(signal: AbortSignal): Promise<ProbeResult>;
+  /**
+   * Takes in what a person says of a message. False: this plugin does not learn as it is configured.
+   * Rejects when it could not.
+   */
+  learn?(lesson: Lesson<Schema>, signal: AbortSignal): Promise<boolean>;
   stop?(): Promise<void> | void;
 }
 
 export type ProbeResult =
   | { readonly state: 'ok'; readonly text: string }
   | { readonly state: 'down'; readonly text: string };
+
+/** A message that a person has judged. */
+export interface Lesson<Schema extends OptionSchema = OptionSchema> {
+  readonly as: 'ham' | 'spam';
+  /** The plugin's options, with the overrides of the customer's domain. */
+  readonly options: Options<Schema>;
+  /** As it is stored: what the client sent, below our own fields. */
+  readonly content: Content;
+}
 
 /** An answer of the DNS. A question never rejects and has a deadline of its own. */
 export type DnsAnswer<T> =

@@ -67,6 +67,7 @@ export const LEVEL_OF = {
   'alert.clear': 'info',
   'alert.fail': 'warn',
   'quar.add': 'info',
+  'quar.learn': 'info',
   'quar.release': 'info',
   'quar.delete': 'info',
   'quar.expire': 'info',

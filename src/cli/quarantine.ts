@@ -26,6 +26,7 @@ interface StepOptions {
   readonly json?: boolean;
   readonly yes?: boolean;
   readonly dryRun?: boolean;
+  readonly learn?: boolean;
 }
 
 const PATH = '/api/v1/quarantine';
@@ -54,17 +55,19 @@ export function addQuarantine(program: Command, cli: Cli): void {
   withSteps(withKeptFilter(quarantine.command('release'), false))
     .description('deliver it to all its recipients, or to one')
     .option('--to <address>', 'to this recipient alone; the others stay')
+    .option('--learn', 'teach the filters that it is no spam')
     .action(async (words: readonly string[], options: StepOptions & KeptFilter) => {
-      const { to, ...rest } = options;
-      await act(cli, 'release', words, rest, to === undefined ? {} : { to });
+      const { to, learn = false, ...rest } = options;
+      await act(cli, 'release', words, rest, { learn, ...(to !== undefined && { to }) });
     });
   withSteps(withKeptFilter(quarantine.command('delete'), true))
     .description('remove it for good, telling nobody')
     .option('--why <text>', 'reason, for the log')
+    .option('--learn', 'teach the filters that it is spam')
     .action(
       async (words: readonly string[], options: StepOptions & KeptFilter & { why?: string }) => {
-        const { why = '', ...rest } = options;
-        await act(cli, 'delete', words, rest, { why });
+        const { why = '', learn = false, ...rest } = options;
+        await act(cli, 'delete', words, rest, { why, learn });
       },
     );
 }

@@ -31,6 +31,10 @@ export interface GatewayView {
   readonly alerts: AlertsView;
   readonly queue: QueueView;
   readonly quarantine: QuarantineView;
+  /** Tells the filters what a person says of mail in quarantine: `learnt`, or why not. */
+  readonly lessons: {
+    teach(id: string, as: 'ham' | 'spam', who: string): Promise<string>;
+  };
   readonly recipients: RecipientsView;
   readonly trace: Trace;
   readonly events: Pick<LiveFeed, 'subscribe'>;

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { formatAddress, pathText } from '../mail/address.ts';
 import type { ApiDeps } from './api.ts';
+import type { GatewayView } from './gateway-view.ts';
 import type { QuarantineFilter } from './queue-filter.ts';
 import { isKept } from './queue-filter.ts';
 import type { QuarantinedMail, QuarantineView } from './quarantine-view.ts';
@@ -38,7 +39,7 @@ export function addQuarantineRoutes(server: FastifyInstance, { gateway, log }: A
     (request, reply) => {
       const step = quarantineStep(request.params.step, request.body);
       const by = requester(request.headers['x-sluice-user']);
-      return sendList(log, reply, resultRows(quarantine, step, by));
+      return sendList(log, reply, resultRows(gateway, step, by));
     },
   );
 }
@@ -49,12 +50,18 @@ async function* keptRows(view: QuarantineView, filter: QuarantineFilter): AsyncG
 }
 
 async function* resultRows(
-  view: QuarantineView,
-  { step, ids, to, why }: QuarantineStep,
+  { quarantine, lessons }: Pick<GatewayView, 'quarantine' | 'lessons'>,
+  { step, ids, to, why, learn }: QuarantineStep,
   by: string,
 ): AsyncGenerator<Row> {
+  const take = (id: string) =>
+    step === 'release' ? quarantine.release(id, by, to) : quarantine.delete(id, by, why);
   for (const id of ids) {
-    const result = await (step === 'release' ? view.release(id, by, to) : view.delete(id, by, why));
+    // What was not learnt stays: once it has gone nobody can teach it any more.
+    const lesson = learn
+      ? await lessons.teach(id, step === 'release' ? 'ham' : 'spam', by)
+      : 'learnt';
+    const result = lesson === 'learnt' ? await take(id) : lesson;
     yield { v: 1, kind: 'result', id, result };
   }
 }

@@ -141,17 +141,21 @@ export interface QuarantineStep {
   /** The only one it is released to. */
   readonly to: Address | undefined;
   readonly why: string;
+  /** Whether the filters are told: released is ham, deleted is spam. */
+  readonly learn: boolean;
 }
 
 export function quarantineStep(step: string, body: unknown): QuarantineStep {
   if (step !== 'release' && step !== 'delete') throw new RequestFault(404, 'no such action');
-  const { ids, to, why } = record(body);
+  const { ids, to, why, learn = false } = record(body);
   if (to !== undefined && step === 'delete') throw fault('"to" goes with release');
+  if (typeof learn !== 'boolean') throw fault('"learn" must be true or false');
   return {
     step,
     ids: messageIds(ids),
     to: to === undefined ? undefined : mailbox(to),
     why: sentence(why),
+    learn,
   };
 }
 

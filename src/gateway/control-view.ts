@@ -63,6 +63,7 @@ export interface ViewedParts {
     Pick<ExaminationsOptions, 'habits' | 'resolver' | 'ttl'>;
   readonly alerts: Pick<Alerts, 'raised' | 'test'>;
   readonly quarantine: QuarantineView;
+  readonly lessons: GatewayView['lessons'];
   readonly spool: SpoolStore;
   readonly clock: Clock;
   readonly memory: RecipientMemory;
@@ -91,6 +92,7 @@ export function controlView(parts: ViewedParts): GatewayView {
     examine: (wish, signal) => examinations.begin(wish, signal),
     alerts: parts.alerts,
     quarantine: parts.quarantine,
+    lessons: parts.lessons,
     queue: {
       spool: parts.spool,
       wake: parts.wake,

@@ -18,14 +18,14 @@ import { hindranceAdvice } from '../delivery/hindrance-words.ts';
 import { OwnMail } from '../delivery/own-mail.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
 import { destinationOf, laneName } from '../delivery/route.ts';
-import type { Directory, Domain } from '../directory/domain.ts';
 import { homeLane } from '../mail/redirection.ts';
-import type { SpoolEntry } from '../mail/spool-entry.ts';
+import type { Generation } from '../pipeline/generation.ts';
 import { OutageHolds } from '../pipeline/outage-holds.ts';
 import { Quarantine } from '../quarantine/quarantine.ts';
 import type { LevelStore } from '../store/leveldb/store.ts';
 import { freeBytes } from './data-folder.ts';
 import type { DeliveryParts } from './delivery-parts.ts';
+import { customerOf, Lessons } from './lessons.ts';
 
 export interface WatchedParts {
   readonly store: LevelStore;
@@ -35,7 +35,7 @@ export interface WatchedParts {
   readonly delivery: DeliveryParts;
   readonly scanners: () => readonly ScannerView[];
   readonly config: () => Config;
-  readonly directory: () => Directory;
+  readonly generation: () => Generation;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -46,10 +46,15 @@ export class Watches {
   readonly #own: OwnMail;
   readonly #heldMail: HeldMail;
   /** What people look at. */
-  readonly views: { readonly alerts: Alerts; readonly quarantine: Quarantine };
+  readonly views: {
+    readonly alerts: Alerts;
+    readonly quarantine: Quarantine;
+    readonly lessons: Lessons;
+  };
 
   constructor(parts: WatchedParts) {
-    const { store, ids, delivery, config, directory, clock, log } = parts;
+    const { store, ids, delivery, config, generation, clock, log } = parts;
+    const directory = () => generation().directory;
     this.#parts = parts;
     const hostname = () => config().hostname;
     const lifetimeMs = (lane: string) =>
@@ -78,7 +83,7 @@ export class Watches {
     });
     this.#heldMail = new HeldMail({
       ...{ store: store.spool, map: store.ttl, own: this.#own, hostname, clock, log },
-      domainOf: (entry) => this.#domainOf(entry),
+      domainOf: (entry) => customerOf(directory(), entry),
     });
     const alerts = new Alerts({
       map: store.ttl,
@@ -89,7 +94,8 @@ export class Watches {
       clock,
       log,
     });
-    this.views = { alerts, quarantine };
+    const lessons = new Lessons({ quarantine, generation, clock, log });
+    this.views = { alerts, quarantine, lessons };
   }
 
   async start(): Promise<void> {
@@ -112,15 +118,6 @@ export class Watches {
     await Promise.all([this.#outageHolds.stop(), this.#heldMail.stop(), this.views.alerts.stop()]);
   }
 
-  /** Mail that a customer sends is his, wherever it goes. */
-  #domainOf({ dest, direction, reversePath }: SpoolEntry): Domain | undefined {
-    const directory = this.#parts.directory();
-    const sender = direction === 'out' && reversePath !== null ? reversePath.domain : undefined;
-    return (
-      (sender === undefined ? undefined : directory.find(sender)) ?? directory.find(homeLane(dest))
-    );
-  }
-
   #targets(): readonly Target[] {
     const { config, clock } = this.#parts;
     const { alerts } = config();
@@ -132,9 +129,9 @@ export class Watches {
   }
 
   async #present(): Promise<Present> {
-    const { store, folder, delivery, scanners, directory, clock } = this.#parts;
+    const { store, folder, delivery, scanners, generation, clock } = this.#parts;
     const waiting = new Map(store.spool.backlog().map(({ dest, messages }) => [dest, messages]));
-    const byKey = Map.groupBy(directory().routes, ({ destination }) => destination.key);
+    const byKey = Map.groupBy(generation().directory.routes, ({ destination }) => destination.key);
     const oldest = await oldestWaiting(store.spool);
     return {
       now: clock.now(),

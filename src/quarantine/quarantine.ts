@@ -227,7 +227,8 @@ function sidOf(id: string): string {
   return id.slice(0, id.indexOf('.'));
 }
 
-function damaged(error: unknown): 'damaged' {
+/** For a `catch`: a damaged record as a word, every other fault as it is. */
+export function damaged(error: unknown): 'damaged' {
   if (error instanceof CodedError && error.code === 'STORE_DAMAGED') return 'damaged';
   throw error;
 }

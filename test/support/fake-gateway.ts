@@ -94,6 +94,7 @@ export class FakeGateway {
       alerts: { raised: () => this.alerts, test: async () => this.alertTests },
       queue: this.#queue(),
       quarantine: this.#quarantine(),
+      lessons: { teach: async () => 'no filter learns' },
       recipients: this.#recipients(),
       trace: this.trace.book,
       events: this.feed,

@@ -7,6 +7,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { findProgram } from '../../src/scanners/scanner-plan.ts';
 import { isRoot } from '../../src/scanners/system-user.ts';
 import { until } from './until.ts';
@@ -16,6 +17,8 @@ export interface RealRspamd {
   readonly normal: string;
   readonly controller: string;
   readonly password: string;
+  /** How many messages it has learnt. */
+  learnt(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -49,17 +52,30 @@ export async function startRealRspamd(): Promise<RealRspamd> {
     await stop();
     throw error;
   }
-  return { normal, controller, password: PASSWORD, stop };
+  const learnt = async () => {
+    const stat = await asked(controller, '/stat');
+    return Number(/"learned":(\d+)/.exec(stat ?? '')?.[1]);
+  };
+  return { normal, controller, password: PASSWORD, learnt, stop };
 }
 
-function answers(socketPath: string): Promise<boolean> {
+async function answers(socketPath: string): Promise<boolean> {
+  return (await asked(socketPath, '/ping')) !== undefined;
+}
+
+/** The body of a 200. */
+function asked(socketPath: string, path: string): Promise<string | undefined> {
+  const headers = { Password: PASSWORD };
   return new Promise((resolve) => {
-    const ping = request({ socketPath, path: '/ping', agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
+    const question = request({ socketPath, path, headers, agent: false }, (response) => {
+      const isGood = response.statusCode === 200;
+      text(response).then(
+        (body) => resolve(isGood ? body : undefined),
+        () => resolve(undefined),
+      );
     });
-    ping.on('error', () => resolve(false));
-    ping.end();
+    question.on('error', () => resolve(undefined));
+    question.end();
   });
 }
 
@@ -98,6 +114,7 @@ worker "controller" {
 classifier "bayes" {
   tokenizer { name = "osb"; }
   backend = "sqlite3";
+  cache { path = "${folder}/db/learnt.sqlite"; }
   min_tokens = 3;
   min_learns = 1;
 ${statfile('BAYES_HAM', 'ham', false)}

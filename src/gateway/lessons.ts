@@ -1,0 +1,58 @@
+/**
+ * What a person says of mail in quarantine, handed to the filters that learn, with the options of the
+ * customer's domain. A lesson changes nothing about the message itself.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Directory, Domain } from '../directory/domain.ts';
+import { homeLane } from '../mail/redirection.ts';
+import type { SpoolEntry } from '../mail/spool-entry.ts';
+import type { Generation } from '../pipeline/generation.ts';
+import { teach } from '../plugin-host/learn.ts';
+import type { Quarantine } from '../quarantine/quarantine.ts';
+import { damaged } from '../quarantine/quarantine.ts';
+
+export interface LessonParts {
+  readonly quarantine: Pick<Quarantine, 'find' | 'content'>;
+  readonly generation: () => Generation;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class Lessons {
+  readonly #parts: LessonParts;
+
+  constructor(parts: LessonParts) {
+    this.#parts = parts;
+  }
+
+  /** `learnt`, or the words that say why not. */
+  async teach(id: string, as: 'ham' | 'spam', who: string): Promise<string> {
+    const { quarantine, generation, clock, log } = this.#parts;
+    const found = await quarantine.find(id).catch(damaged);
+    if (found === 'damaged') return found;
+    if (found === undefined) return 'not found';
+    const { filters, directory } = generation();
+    const content = {
+      sizeBytes: found.entry.sizeBytes,
+      read: () => quarantine.content(found.entry.id),
+    };
+    const domain = customerOf(directory, found.entry);
+    const { by, faults } = await teach(filters.plugins, { as, content }, domain, clock);
+    const sid = id.slice(0, id.indexOf('.'));
+    log.emit('quar.learn', { id, sid, as, engines: by, who, ...(faults.length > 0 && { faults }) });
+    if (faults.length > 0) return `not learnt: ${faults.join('; ')}`;
+    return by.length > 0 ? 'learnt' : 'no filter learns';
+  }
+}
+
+/** Whose mail it is: what a customer sends is his, wherever it goes. */
+export function customerOf(
+  directory: Pick<Directory, 'find'>,
+  { dest, direction, reversePath }: Pick<SpoolEntry, 'dest' | 'direction' | 'reversePath'>,
+): Domain | undefined {
+  const sender = direction === 'out' && reversePath !== null ? reversePath.domain : undefined;
+  return (
+    (sender === undefined ? undefined : directory.find(sender)) ?? directory.find(homeLane(dest))
+  );
+}
