@@ -20,7 +20,7 @@ export function judged(answers: readonly ListAnswer[], isExempt: boolean): Verdi
   const isAllowed = listed.some(({ list }) => list.action === 'allow');
   const counting = listed.filter(({ list }) => !isAllowed || scoreOf(list) < 0);
   const score = counting.reduce((sum, { list }) => sum + scoreOf(list), 0);
-  const evidence = { tests, results, ...(counting.length === 0 ? {} : { score }) };
+  const evidence = { tests, results, ...(score === 0 ? {} : { score }) };
   const refusing = listed.find(({ list }) => list.action === 'reject');
   if (refusing === undefined || isAllowed || isExempt) return { kind: 'pass', ...evidence };
   const text = `${refusing.about} is listed by ${refusing.list.zone}`;
