@@ -91,6 +91,12 @@ const services = z
   })
   .min(1, { error: `expected a list of ${SERVICES.join(', ')}` });
 
+const SUBJECT_TAG = 'expected 1 to 40 letters, digits and signs of ASCII, such as "[SPAM]"';
+
+const subjectTag = z
+  .string({ error: SUBJECT_TAG })
+  .regex(/^[\x21-\x7e](?:[\x20-\x7e]{0,38}[\x21-\x7e])?$/, { error: SUBJECT_TAG });
+
 export const domainSchema = z.strictObject({
   domain: domainName(),
   aliases: z.array(domainName(), { error: 'expected a list of domain names' }).prefault([]),
@@ -105,6 +111,7 @@ export const domainSchema = z.strictObject({
       tag: score().prefault(5),
       quarantine: score().prefault(null),
       reject: score().prefault(10),
+      subject_tag: subjectTag.optional(),
     })
     .prefault({}),
   queue: z.strictObject(domainQueue).prefault({}),

@@ -59,6 +59,15 @@ export interface Quota {
   readonly bytes: number;
 }
 
+/** Scores from which something is done with a message; infinite: never. */
+export interface SpamPolicy {
+  readonly tag: number;
+  readonly quarantine: number;
+  readonly reject: number;
+  /** In front of the subject of mail that is tagged. */
+  readonly subjectTag?: string;
+}
+
 export interface Domain {
   /** The domain's name in lower case; aliases are other names for the same customer domain. */
   readonly name: string;
@@ -72,7 +81,7 @@ export interface Domain {
   readonly outage: 'defer' | 'hold' | 'accept';
   readonly services: ReadonlySet<Service>;
   readonly quota: Quota;
-  readonly spam: { readonly tag: number; readonly quarantine: number; readonly reject: number };
+  readonly spam: SpamPolicy;
   readonly virus: 'reject' | 'quarantine';
   /** Overrides of plugin options by plugin name, unchecked here. */
   readonly pluginOptions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;

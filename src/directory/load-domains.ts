@@ -64,10 +64,12 @@ function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): 
       : buildDestination(settings.destination);
   const services = new Set(settings.services);
   const never = Number.POSITIVE_INFINITY;
+  const { subject_tag: subjectTag } = settings.spam;
   const spam = {
     tag: settings.spam.tag ?? never,
     quarantine: settings.spam.quarantine ?? never,
     reject: settings.spam.reject ?? never,
+    ...(subjectTag !== undefined && { subjectTag }),
   };
   const policy = { services: [...services].toSorted(), spam: settings.spam, virus, outage };
   const domain: Domain = {

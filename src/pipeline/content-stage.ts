@@ -10,8 +10,11 @@ import type { Domain } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
 import { decodeWords } from '../mail/encoded-words.ts';
+import type { HeaderField } from '../mail/header.ts';
 import { fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
 import { outgoingContent } from '../mail/outgoing-content.ts';
+import type { TaggedSubject } from '../mail/subject-tag.ts';
+import { taggedSubject } from '../mail/subject-tag.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, isPositive, replies } from '../mail/reply.ts';
 import type { Quarantined } from '../mail/spool-entry.ts';
@@ -169,9 +172,18 @@ export class ContentStage implements ContentSink {
       transaction.end('abort', undefined);
       return replies.fault();
     }
-    const top = received + this.#fields(judgement) + (this.#header.isMissing ? EMPTY_LINE : '');
-    const cuts = forgedFields(header, fields, settings.hostname);
-    const outgoing = outgoingContent(Buffer.from(top), content, cuts);
+    const forged = forgedFields(header, fields, settings.hostname);
+    const tagged = this.#tagged(judgement, header, fields);
+    const top = [
+      Buffer.from(received + this.#fields(judgement)),
+      ...(tagged === undefined ? [] : [tagged.field]),
+      Buffer.from(this.#header.isMissing ? EMPTY_LINE : ''),
+    ];
+    const outgoing = outgoingContent(
+      Buffer.concat(top),
+      content,
+      [...forged, ...(tagged?.cuts ?? [])].toSorted((a, b) => a.start - b.start),
+    );
     return this.#take(judgement, outgoing, verdict);
   }
 
@@ -269,6 +281,17 @@ export class ContentStage implements ContentSink {
   #fields(judgement: Judgement): string {
     if (judgement.kind !== 'clean' && judgement.kind !== 'quarantine') return '';
     return judgement.fields.map((field) => formatField(field)).join('');
+  }
+
+  /** What our customers send goes out with the subject that they gave it. */
+  #tagged(
+    judgement: Exclude<Judgement, { kind: 'refuse' }>,
+    header: Buffer,
+    fields: readonly HeaderField[],
+  ): TaggedSubject | undefined {
+    if (judgement.kind === 'discard' || judgement.subjectTag === undefined) return undefined;
+    if (this.#transaction.direction === 'out') return undefined;
+    return taggedSubject(header, fields, judgement.subjectTag);
   }
 
   #refuse(reply: Reply): Reply {

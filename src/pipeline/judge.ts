@@ -9,13 +9,18 @@ import type { Reason } from '../mail/reason.ts';
 import type { Field, Verdict } from '../mail/verdict.ts';
 
 export type Judgement =
-  | { readonly kind: 'clean'; readonly fields: readonly Field[] }
+  | {
+      readonly kind: 'clean';
+      readonly fields: readonly Field[];
+      readonly subjectTag?: string;
+    }
   /** Taken, but not handed on until a person releases it. */
   | {
       readonly kind: 'quarantine';
       readonly fields: readonly Field[];
       readonly reason: Reason;
       readonly text: string;
+      readonly subjectTag?: string;
     }
   | { readonly kind: 'discard'; readonly reason: Reason }
   | { readonly kind: 'refuse'; readonly reply: Reply };
@@ -71,13 +76,14 @@ function byScore(
   if (score >= domain.spam.reject) return { kind: 'refuse', reply: replies.spam(text) };
   if (verdict.kind === 'discard') return { kind: 'discard', reason: verdict.reason };
   const all = [...scoreFields(verdict, domain), ...fields];
+  const { tag, subjectTag } = domain.spam;
+  const marks = { fields: all, ...(score >= tag && subjectTag !== undefined && { subjectTag }) };
   if (verdict.kind === 'quarantine') {
-    return { kind: 'quarantine', fields: all, reason: verdict.reason, text: verdict.text };
+    return { kind: 'quarantine', ...marks, reason: verdict.reason, text: verdict.text };
   }
-  if (score >= domain.spam.quarantine) {
-    return { kind: 'quarantine', fields: all, reason: 'spam', text };
-  }
-  return { kind: 'clean', fields: all };
+  if (score >= domain.spam.quarantine)
+    return { kind: 'quarantine', ...marks, reason: 'spam', text };
+  return { kind: 'clean', ...marks };
 }
 
 /** What the filters found together, above what each says for itself. */
