@@ -12,6 +12,7 @@ export const REASONS = [
   'spam',
   'virus',
   'attachment', // a file that is not let through
+  'bulk', // a newsletter, a list or an automatic reply where none are wanted
   'policy',
   'rate',
   'auth', // a login that failed

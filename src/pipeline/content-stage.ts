@@ -160,9 +160,9 @@ export class ContentStage implements ContentSink {
       verdict = await filters.content(view, this.#domain, this.#signal, transaction.evidence);
       const score = verdict.score === undefined ? undefined : Math.round(verdict.score * 10) / 10;
       const scan = Math.round(clock.mono() - startedAt);
-      const { virus, spf, dkim, dmarc } = verdict.results ?? {};
+      const { virus, spf, dkim, dmarc, class: mailClass } = verdict.results ?? {};
       const tests = verdict.tests?.slice(0, NAMED_TESTS);
-      const facts = { score, virus, spf, dkim, dmarc, scan_ms: scan };
+      const facts = { score, virus, spf, dkim, dmarc, class: mailClass, scan_ms: scan };
       transaction.note(tests === undefined || tests.length === 0 ? facts : { ...facts, tests });
     }
     const judgement = judge(verdict, this.#domain);
