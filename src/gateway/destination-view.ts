@@ -25,7 +25,7 @@ export interface ViewedDestinations {
   readonly directory: () => Directory;
   readonly health: HealthBook;
   readonly courier: Pick<Courier, 'connections'>;
-  readonly scheduler: Pick<Scheduler, 'paceOf' | 'nextProbeAt'>;
+  readonly scheduler: Pick<Scheduler, 'paceOf' | 'nextProbeAt' | 'retryNow'>;
   readonly holds: DestinationHolds;
   readonly habits: Pick<DestinationHabits, 'of'>;
   readonly hindrances: Pick<Hindrances, 'of'>;

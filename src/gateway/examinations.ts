@@ -10,6 +10,7 @@ import type { HealthBook } from '../delivery/destination-health.ts';
 import { examine } from '../delivery/examination.ts';
 import type { Hindrances } from '../delivery/hindrances.ts';
 import type { ExaminationStep } from '../delivery/examination-row.ts';
+import type { Scheduler } from '../delivery/scheduler.ts';
 import type { Directory, Domain } from '../directory/domain.ts';
 import type { Resolver } from '../dns/resolver.ts';
 import type { DestinationHabits } from '../pipeline/destination-habits.ts';
@@ -20,6 +21,7 @@ export interface ExaminationsOptions {
   readonly directory: () => Directory;
   readonly health: HealthBook;
   readonly habits: DestinationHabits;
+  readonly scheduler: Pick<Scheduler, 'retryNow'>;
   readonly hindrances: Pick<Hindrances, 'of'>;
   readonly resolver: Pick<Resolver, 'addresses'>;
   readonly ttl: TtlMap;
@@ -88,9 +90,13 @@ export class Examinations {
     domain: Domain,
     steps: AsyncIterable<ExaminationStep>,
   ): AsyncGenerator<ExaminationStep> {
-    const { habits } = this.#options;
+    const { habits, health, scheduler } = this.#options;
     const isAsked = domain.recipients.kind === 'callout';
     for await (const step of steps) {
+      if (isReached(step) && health.isDown(domain.destination.key)) {
+        // By a probe, which knows what a delivery needs.
+        scheduler.retryNow(domain.lane);
+      }
       if (isAsked && step.kind === 'row' && step.row.test === 'unknown-rcpt') {
         const { status } = step.row;
         if (status === 'PASS' || status === 'FAIL') await habits.found(domain, status === 'FAIL');
@@ -110,4 +116,10 @@ export class Examinations {
     this.#lastAt.set(key, now);
     return 0;
   }
+}
+
+/** One of its hosts answered, at least. */
+function isReached(step: ExaminationStep): boolean {
+  if (step.kind !== 'row' || step.row.test !== 'reach') return false;
+  return step.row.status === 'PASS' || step.row.status === 'WARN';
 }

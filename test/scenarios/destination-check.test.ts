@@ -7,6 +7,8 @@ import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
 import { Postfix, postfixMissing } from '../support/postfix.ts';
 import { missing } from '../support/real-component.ts';
+import { sendMail } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
 
 const UNKNOWN = '550 5.1.1 no such user';
 const knows = (...locals: string[]): Behaviour => ({
@@ -111,6 +113,27 @@ test('a destination that refuses unknown recipients is ready; another is told wh
     );
   } finally {
     for (const one of [good, all, open, later, trap]) await one.stop();
+  }
+});
+
+test('a destination that was down and is reached is probed at once, and gets what waits', async () => {
+  const destination = await new Destination().start();
+  const gateway = await Gateway.run({
+    node: 'queue: { probe: 1h }',
+    domains: { 'example.org': domainFile(destination.port, { recipients: 'any' }) },
+  });
+  try {
+    await destination.stop();
+    const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], 'x\r\n');
+    assert.match(reply, /^250 .* queued/);
+    await gateway.event('dest.down');
+    await destination.start();
+    await gateway.cli('destination', 'check', 'example.org');
+    await gateway.event('dest.up');
+    await until('its mail has arrived', () => destination.arrived.length === 1);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
   }
 });
 
