@@ -111,7 +111,7 @@ function statusFacts(row: Row): StatusFacts {
       textOf(row, 'state'),
       `in ${textOf(rates, 'in')}/s`,
       `out ${textOf(rates, 'out')}/s`,
-      `queue ${textOf(queue, 'messages')}${oldest === undefined ? '' : ` (oldest ${hours(oldest)})`}`,
+      `queue ${textOf(queue, 'deferred')}${oldest === undefined ? '' : ` (oldest ${ageText(oldest * 1000)})`}`,
       ...(held > 0 ? [`held ${held}`] : []),
       ...(quarantine > 0 ? [`quarantine ${quarantine}`] : []),
       ...(scanners.length > 0 ? [`scanners ${scanners.join(' ')}`] : []),
@@ -200,12 +200,6 @@ function silentDirectories(row: Row): string[] {
   const more = whose.length - NAMED_DESTINATIONS;
   const named = whose.slice(0, NAMED_DESTINATIONS).join(', ');
   return [`ldap down: of ${named}${more > 0 ? ` and ${more} more` : ''}`];
-}
-
-/** `00:12:40` */
-function hours(seconds: number): string {
-  const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
-  return `${two(seconds / 3600)}:${two((seconds % 3600) / 60)}:${two(seconds % 60)}`;
 }
 
 async function reload(cli: Cli, json: boolean): Promise<void> {

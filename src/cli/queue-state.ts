@@ -76,7 +76,8 @@ async function health(cli: Cli, { warn, crit, json = false }: HealthOptions): Pr
     await cli.terminal.out(jsonLine({ ...row, state: level.word }));
     return;
   }
-  const seconds = (ms: number) => Math.round(ms / SECOND);
+  // Down, as in the age of the sentence.
+  const seconds = (ms: number) => Math.floor(ms / SECOND);
   const figures = [
     `messages=${messages};${warn.messages};${crit.messages}`,
     `oldest=${seconds(oldestMs)}s;${seconds(warn.ageMs)};${seconds(crit.ageMs)}`,

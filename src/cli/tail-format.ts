@@ -27,7 +27,7 @@ const MAX_WAITING = 100;
  */
 const PATIENCE_MS = 2000;
 /** Events of level info that are shown as they are; what comes into the quarantine has its QUAR line. */
-const NOTED = /^(?:srv|cfg|queue|quar|scanner|ldap|plugin|dsn)\.(?!add$)/;
+const NOTED = /^(?:srv|cfg|queue|quar|scanner|ldap|plugin|dsn)\.(?!add$|load$)/;
 
 /** What is said of a message, per recipient. */
 const RECIPIENT_VERBS: Readonly<Record<string, string>> = {

@@ -132,7 +132,10 @@ export function holdText(event: Row): string {
 
 /** A destination that went down or is back: what happened, and whose mail it is about. */
 export function destinationText(event: Row): string {
-  const dest = textOf(event, 'dest');
+  const named = textOf(event, 'dest');
+  // A host that an operator gave mail to is known as `to:HOST:PORT`.
+  const isGiven = named.startsWith('to:');
+  const dest = isGiven ? named.slice(3) : named;
   const text = textOf(event, 'text');
   const seconds = numberOf(event, 'down');
   const what =
@@ -141,7 +144,7 @@ export function destinationText(event: Row): string {
         ? text
         : `${dest}: ${text}`
       : `${dest} answers again, was down for ${ageText(seconds * 1000)}`;
-  const domains = wordsOf(event, 'domains').join(', ');
+  const domains = isGiven ? 'requeued mail' : wordsOf(event, 'domains').join(', ');
   return domains === '' ? what : `${what} (${domains})`;
 }
 

@@ -40,8 +40,13 @@ test('status is one line, and its exit code says whether all is well', async (t)
   const { code, out } = await run('status');
   assert.equal(code, 0);
   const expected =
-    /^sluice 1\.2\.3 {2}pid \d+ {2}up 1h {2}ready {2}in 3\.2\/s {2}out 0\.4\/s {2}queue 1 \(oldest 00:12:40\) {2}scanners clamav=ok {2}config loaded 06:42\n$/;
+    /^sluice 1\.2\.3 {2}pid \d+ {2}up 1h {2}ready {2}in 3\.2\/s {2}out 0\.4\/s {2}queue 1 \(oldest 12m\) {2}scanners clamav=ok {2}config loaded 06:42\n$/;
   assert.match(out, expected);
+  const T = Date.now() - 1000;
+  const hold = { by: 'root', at: T, reason: 'by_hand', text: 'odd' } as const;
+  gateway.messages.push(queued('4K7QZ2M9XT.2', { queuedAt: T, hold }));
+  assert.match((await run('status')).out, / {2}queue 1 \(oldest 12m\) {2}held 1 {2}/);
+  gateway.messages.pop();
   const narrow = await run('status', { columns: 80 });
   assert.match(narrow.out, / {2}\S.*\n\S/, 'more than one line on a narrow terminal');
   assert.equal(narrow.out.replace('\n', '  '), out);

@@ -203,10 +203,15 @@ test('a destination: what happened to it, for how long, and whose mail it is abo
   assert.deepEqual(linesOf({ ...base, level: 'info', evt: 'dest.up', down: 320 }), [
     '06:42:41 -   UP     192.0.2.10:25 answers again, was down for 5m (a.example, b.example)',
   ]);
+  const given = { ...base, dest: 'to:192.0.2.10:25', domains: [] };
+  assert.deepEqual(linesOf({ ...given, level: 'warn', evt: 'dest.down', fails: 2, text }), [
+    '06:42:41 -   DOWN   192.0.2.10:25: connection refused (requeued mail)',
+  ]);
 });
 
 test('what the gateway says of itself is shown without its members', () => {
   const base = { level: 'info', time: at('06:42:41') };
+  assert.deepEqual(linesOf({ ...base, evt: 'plugin.load', plugin: 'clamav', file: '/x' }), []);
   const started = { ...base, evt: 'srv.start', msg: 'SMTP: mx on 127.0.0.1:25', version: '1' };
   assert.deepEqual(linesOf(started, { ...base, evt: 'srv.ready', listeners: [{ port: 25 }] }), [
     '06:42:41 -   NOTE   srv.start SMTP: mx on 127.0.0.1:25',
