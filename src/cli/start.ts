@@ -97,9 +97,12 @@ export async function start(options: StartOptions): Promise<number> {
     say('ready');
   } catch (error) {
     const isInUse = error instanceof CodedError && error.code === 'STORE_LOCKED';
-    recorder.log.emit('crash', { err: errorText(error) });
-    if (!isInUse) held?.release();
-    process.stderr.write(`sluice: ${errorText(error)}${advice(error)}\n`);
+    // That another one runs is no crash, and its log is not ours.
+    if (!isInUse) {
+      recorder.log.emit('crash', { err: errorText(error) });
+      held?.release();
+    }
+    process.stderr.write(`sluice: ${errorText(error)}${advice(error, config.data)}\n`);
     return EXIT_FAILED;
   }
   tellServiceReady(process.env);
@@ -116,12 +119,14 @@ export async function start(options: StartOptions): Promise<number> {
   return code;
 }
 
-function advice(error: unknown): string {
-  return error instanceof CodedError ? (ADVICE[error.code] ?? '') : '';
+function advice(error: unknown, data: string): string {
+  if (!(error instanceof CodedError)) return '';
+  if (error.code === 'STORE_LOCKED')
+    return `: a gateway runs on the data folder ${data} already ("sluice status" asks it)`;
+  return ADVICE[error.code] ?? '';
 }
 
 const ADVICE: Partial<Record<ErrorCode, string>> = {
-  STORE_LOCKED: '; is another gateway running on this data folder? ("sluice status" asks it)',
   STORE_DAMAGED:
     '; nothing was changed. "sluice store check" says what can be saved, "sluice queue export --all ' +
     '--offline --to FOLDER" saves it, "sluice store repair" repairs the store and keeps it as it was',

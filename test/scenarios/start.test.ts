@@ -32,8 +32,24 @@ test('with a log file the first lines are on standard output, and a second start
       second.stderr,
       new RegExp(`^sluice: store ${join(gateway.folder, 'data/store')} `),
     );
-    assert.match(second.stderr, new RegExp(` is in use by process ${gateway.pid};`));
+    assert.match(second.stderr, new RegExp(` is in use by process ${gateway.pid}: `));
+    assert.match(
+      second.stderr,
+      new RegExp(`: a gateway runs on the data folder ${gateway.folder}/data already [^\n]*\n$`),
+    );
     assert.equal(await readFile(logFile, 'utf8'), before, 'the log is that of the one that runs');
+  } finally {
+    await gateway.remove();
+  }
+});
+
+test('without a log file a second start says one line and logs no crash', async () => {
+  const gateway = await Gateway.run({ domains: { 'example.org': domainFile(1) } });
+  try {
+    const { code, stdout, stderr } = await gateway.cli('start');
+    assert.equal(code, 2);
+    assert.doesNotMatch(stdout, /crash/);
+    assert.match(stderr, /^sluice: store \S+ is in use by process \d+: [^\n]+\n$/);
   } finally {
     await gateway.remove();
   }
