@@ -1,7 +1,7 @@
 /**
  * Where the configuration is and which socket the running gateway listens on: `-c FILE`, else
  * `SLUICE_CONFIG`, else `config/sluice.yaml`, and where that is not there the one of an installed
- * gateway, `/etc/sluice/sluice.yaml`; `--socket`, else `SLUICE_SOCKET`, else `control.sock`
+ * gateway, `/etc/sluice/sluice.yaml` (none of them there: a fault that names them); `--socket`, else `SLUICE_SOCKET`, else `control.sock`
  * in the data folder that the configuration names. A broken configuration must not keep anybody from
  * looking at the gateway that still runs: then its `data:` line is enough.
  */
@@ -20,10 +20,20 @@ const INSTALLED_CONFIG = '/etc/sluice/sluice.yaml';
 const SOCKET_NAME = 'control.sock';
 
 export function configFile({ config, env }: Places): string {
-  const named = config ?? (env['SLUICE_CONFIG'] || undefined);
-  if (named !== undefined) return resolve(named);
-  const isInstalled = !existsSync(DEFAULT_CONFIG) && existsSync(INSTALLED_CONFIG);
-  return resolve(isInstalled ? INSTALLED_CONFIG : DEFAULT_CONFIG);
+  const fromEnvironment = env['SLUICE_CONFIG'] || undefined;
+  const named = config ?? fromEnvironment;
+  const tried = (named === undefined ? [DEFAULT_CONFIG, INSTALLED_CONFIG] : [named]).map((file) =>
+    resolve(file),
+  );
+  const found = tried.find((file) => existsSync(file));
+  if (found !== undefined) return found;
+  const how =
+    config !== undefined
+      ? 'named with -c'
+      : fromEnvironment !== undefined
+        ? 'named by SLUICE_CONFIG'
+        : 'name it with -c FILE or SLUICE_CONFIG';
+  throw new CliFault(EXIT.config, `no configuration at ${tried.join(' or ')}; ${how}`);
 }
 
 export async function socketPath(places: Places): Promise<string> {
@@ -35,12 +45,6 @@ export async function socketPath(places: Places): Promise<string> {
 
 export async function dataPath(places: Places): Promise<string> {
   const file = configFile(places);
-  if (!existsSync(file)) {
-    throw new CliFault(
-      EXIT.config,
-      `no configuration at ${file}; name it with -c FILE or SLUICE_CONFIG`,
-    );
-  }
   return (await dataFolder(file)) ?? dataLine(file);
 }
 

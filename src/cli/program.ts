@@ -71,7 +71,10 @@ function build(program: Command, cli: Cli): void {
   program
     .description('Inbound filtering mail gateway')
     .version(readVersion(), '--version')
-    .option('-c, --config <file>', 'configuration (else SLUICE_CONFIG, else config/sluice.yaml)')
+    .option(
+      '-c, --config <file>',
+      'configuration (else SLUICE_CONFIG, config/sluice.yaml, /etc/sluice/sluice.yaml)',
+    )
     .option('--socket <path>', 'control socket (else SLUICE_SOCKET, else in the data folder)')
     .exitOverride()
     .showSuggestionAfterError(true)

@@ -121,7 +121,17 @@ test('the socket is found through the configuration, a broken one too', async (t
   assert.equal((await runCommand(['queue', 'count', '-c', config], { env: other })).out, '0\n');
   const none = await runCommand(['queue', 'count'], { env, cwd: folder });
   assert.equal(none.code, 78);
-  assert.match(none.err, /no configuration at .*config\/sluice\.yaml; name it with -c FILE/);
+  const places = /no configuration at \S+\/config\/sluice\.yaml or \/etc\/sluice\/sluice\.yaml; /;
+  assert.match(none.err, places);
+  assert.match(none.err, /; name it with -c FILE or SLUICE_CONFIG\n$/);
+  for (const command of ['start', 'check', 'status', 'doctor']) {
+    const missing = join(folder, 'none.yaml');
+    const named = await runCommand([command, '-c', missing], { env });
+    const text = `sluice: no configuration at ${missing}; named with -c\n`;
+    assert.deepEqual(named, { code: 78, out: '', err: text });
+    const other = await runCommand([command], { env: { ...env, SLUICE_CONFIG: missing } });
+    assert.match(other.err, /none\.yaml; named by SLUICE_CONFIG\n$/);
+  }
 });
 
 test('accounts are those in force while the files have errors', async (t) => {
