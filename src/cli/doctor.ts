@@ -9,7 +9,8 @@ import { SILENT_LOG } from '../base/log.ts';
 import { readVersion } from '../base/version.ts';
 import { formatEndpoint } from '../config/endpoint.ts';
 import { formatProblem } from '../config/problem.ts';
-import { allChecks, fewChecks } from '../doctor/checks/all.ts';
+import { allChecks, checksOf, fewChecks } from '../doctor/checks/all.ts';
+import type { Directory, Domain } from '../directory/domain.ts';
 import type { Installation, Premises } from '../doctor/installation.ts';
 import type { Check, Told } from '../doctor/rounds.ts';
 import { makeRound } from '../doctor/rounds.ts';
@@ -17,8 +18,9 @@ import { createFilterCache } from '../dns/cached-resolver.ts';
 import { createSystemResolver } from '../dns/system-resolver.ts';
 import { loadGeneration } from '../gateway/generations.ts';
 import type { Cli } from './cli.ts';
+import { printRecords } from './doctor-records.ts';
 import { askRunning } from './doctor-running.ts';
-import { EXIT } from './exit.ts';
+import { CliFault, EXIT } from './exit.ts';
 import { jsonLine } from './listing.ts';
 import type { Colour } from './terminal.ts';
 import { coloured, printable } from './terminal.ts';
@@ -26,6 +28,7 @@ import { coloured, printable } from './terminal.ts';
 export interface DoctorOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly records?: boolean;
 }
 
 const COLOURS: Readonly<Record<Told['status'], Colour>> = {
@@ -36,7 +39,11 @@ const COLOURS: Readonly<Record<Told['status'], Colour>> = {
 };
 const PROGRESS_MS = 3_000;
 
-export async function doctor(cli: Cli, options: DoctorOptions): Promise<void> {
+export async function doctor(
+  cli: Cli,
+  name: string | undefined,
+  options: DoctorOptions,
+): Promise<void> {
   const clock = systemClock;
   const running = await askRunning(cli);
   const premises: Premises = {
@@ -71,11 +78,24 @@ export async function doctor(cli: Cli, options: DoctorOptions): Promise<void> {
       })),
   };
   try {
-    const told = await tellAll(cli, allChecks(installation), options);
+    const domain = name === undefined ? undefined : hosted(directory, name);
+    if (options.records === true) {
+      const domains = domain === undefined ? directory.domains : [domain];
+      await printRecords(cli, installation, domains, options.json === true);
+      return;
+    }
+    const checks = domain === undefined ? allChecks(installation) : checksOf(installation, domain);
+    const told = await tellAll(cli, checks, options);
     cli.exit(exitOf(told));
   } finally {
     await filters.stop();
   }
+}
+
+function hosted(directory: Directory, name: string): Domain {
+  const domain = directory.find(name);
+  if (domain === undefined) throw new CliFault(EXIT.nothing, `${name} is not served here`);
+  return domain;
 }
 
 async function tellAll(

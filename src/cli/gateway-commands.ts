@@ -45,11 +45,13 @@ export function addGatewayCommands(program: Command, cli: Cli): void {
   program
     .command('doctor')
     .description('look at the whole installation and say what to do about it')
+    .argument('[domain]', 'what concerns this domain alone')
     .option('-q, --quiet', 'only what needs somebody')
+    .option('--records', 'the DNS records that are needed, to copy, and which are there')
     .option('--json', 'JSON Lines')
-    .action(async (options: DoctorOptions) => {
+    .action(async (domain: string | undefined, options: DoctorOptions) => {
       const { doctor } = await import('./doctor.ts');
-      await doctor(cli, options);
+      await doctor(cli, domain, options);
     });
   program
     .command('demo')

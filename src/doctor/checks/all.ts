@@ -1,15 +1,19 @@
 /** Everything that is looked at, in the order in which it is told. */
 import type { Problem } from '../../config/problem.ts';
+import type { Domain } from '../../directory/domain.ts';
 import type { Installation, Premises } from '../installation.ts';
 import { judgeProblems } from '../judge/config.ts';
 import type { Check } from '../rounds.ts';
 import { destinationChecks, recipientChecks, scannerChecks } from './destinations.ts';
 import { configChecks, gatewayChecks, logCheck } from './gateway.ts';
+import { domainChecks } from './domains.ts';
+import { nameChecks, namesAround } from './names.ts';
 import { machineChecks, roomChecks } from './machine.ts';
 import { certificateCheck, portChecks } from './ports.ts';
 
 export function allChecks(installation: Installation): Check[] {
   const { domains, routes } = installation.directory;
+  const names = namesAround(installation);
   return [
     ...configChecks(installation),
     ...gatewayChecks(installation),
@@ -18,9 +22,21 @@ export function allChecks(installation: Installation): Check[] {
     ...roomChecks(installation),
     ...portChecks(installation),
     ...certificateCheck(installation),
+    ...nameChecks(installation, names),
+    ...domainChecks(installation, names, domains),
     ...destinationChecks(installation, routes),
     ...recipientChecks(installation, domains),
     ...scannerChecks(installation),
+  ];
+}
+
+/** What concerns one domain. */
+export function checksOf(installation: Installation, domain: Domain): Check[] {
+  const routes = domain.split ?? [domain];
+  return [
+    ...domainChecks(installation, namesAround(installation), [domain]),
+    ...destinationChecks(installation, routes),
+    ...recipientChecks(installation, [domain]),
   ];
 }
 

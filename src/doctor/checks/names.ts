@@ -1,0 +1,53 @@
+/** The DNS around a gateway: the servers that it asks, its own name, and the names of its addresses. */
+import { findIdentity } from '../facts/identity.ts';
+import type { Identity } from '../facts/identity.ts';
+import { findPtr } from '../facts/ptr.ts';
+import type { ServerFacts } from '../facts/resolvers.ts';
+import { askServer, serversOf } from '../facts/resolvers.ts';
+import { unsure } from '../finding.ts';
+import type { Installation } from '../installation.ts';
+import { isMute, judgeHostname, judgePtr, judgeServer } from '../judge/names.ts';
+import { lazily } from '../lazily.ts';
+import type { Check } from '../rounds.ts';
+
+/** What every question about names stands on. */
+export interface NamesAround {
+  readonly identity: () => Promise<Identity>;
+  /** Whether a server answers at all: without one nothing is asked of each domain. */
+  readonly hasDns: () => Promise<boolean>;
+  readonly servers: () => Promise<readonly ServerFacts[]>;
+}
+
+export function namesAround({ config, resolver, clock }: Installation): NamesAround {
+  const { hostname, dnsServers } = config;
+  const servers = lazily(() => {
+    const asked = serversOf(dnsServers).map((server) => askServer(server, hostname, clock));
+    return Promise.all(asked);
+  });
+  return {
+    servers,
+    hasDns: async () => (await servers()).some((server) => !isMute(server)),
+    identity: lazily(() => findIdentity(hostname, resolver)),
+  };
+}
+
+export function nameChecks(
+  { config, resolver }: Installation,
+  { identity, servers }: NamesAround,
+): Check[] {
+  return [
+    { group: 'dns', about: 'servers', look: async () => (await servers()).map(judgeServer) },
+    { group: 'dns', about: 'hostname', look: async () => [judgeHostname(await identity())] },
+    {
+      group: 'dns',
+      about: 'PTR',
+      look: async () => {
+        const { world } = await identity();
+        if (world.length === 0)
+          return [unsure('PTR', 'no public address of this machine is known')];
+        const facts = await Promise.all(world.map((address) => findPtr(address, resolver)));
+        return facts.map((each) => judgePtr(config.hostname, each));
+      },
+    },
+  ];
+}

@@ -1,0 +1,37 @@
+/** The records of `sluice doctor --records`: looked up and judged for the gateway and for each name. */
+import type { Domain } from '../directory/domain.ts';
+import { findDmarc, findMx } from './facts/domain-records.ts';
+import { findIdentity } from './facts/identity.ts';
+import { findPtr } from './facts/ptr.ts';
+import { findSpf } from './facts/spf.ts';
+import type { Installation } from './installation.ts';
+import type { RecordState } from './judge/records.ts';
+import { recordsOfDomain, recordsOfGateway } from './judge/records.ts';
+
+export interface RecordsOf {
+  /** A domain, an alias, or the host name of the gateway. */
+  readonly of: string;
+  readonly records: readonly RecordState[];
+}
+
+/** One after the other, so that they can be read as they come. */
+export async function* neededRecords(
+  { config, directory, resolver }: Installation,
+  domains: readonly Domain[],
+): AsyncGenerator<RecordsOf> {
+  const { hostname } = config;
+  const identity = await findIdentity(hostname, resolver);
+  const ptrs = await Promise.all(identity.world.map((address) => findPtr(address, resolver)));
+  yield { of: hostname, records: recordsOfGateway(identity, ptrs) };
+  for (const domain of domains) {
+    const sends = domain.outgoing.enabled && directory.smarthost === undefined;
+    for (const name of [domain.name, ...domain.aliases]) {
+      const [mx, spf, dmarc] = await Promise.all([
+        findMx(name, domain, identity, resolver),
+        sends ? findSpf(name, identity, resolver) : undefined,
+        findDmarc(name, resolver),
+      ]);
+      yield { of: name, records: recordsOfDomain({ name, hostname, mx, spf, dmarc }) };
+    }
+  }
+}

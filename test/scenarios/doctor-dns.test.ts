@@ -1,0 +1,140 @@
+/** `sluice doctor` and the DNS: real packets, good zones and the usual mistakes. */
+import assert from 'node:assert/strict';
+import { networkInterfaces } from 'node:os';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { reverseName } from '../../src/doctor/needed-records.ts';
+import { DnsServer } from '../support/dns-server.ts';
+import type { Zones } from '../support/dns-server.ts';
+import { customer, doctor, made } from '../support/doctor.ts';
+import { domainFile } from '../support/domain-file.ts';
+
+const HOST = 'mx.sluice.test';
+const OURS = '203.0.113.25';
+const SENDS = '{ enabled: true, accounts: [{ ip: 203.0.113.77 }] }';
+
+/** The machine that runs the tests has addresses of its own, which may send as well. */
+const machine = Object.values(networkInterfaces())
+  .flatMap((list) => list ?? [])
+  .map(({ address, family }) => `${family === 'IPv6' ? 'ip6' : 'ip4'}:${address.split('%')[0]}`);
+
+const WELL: Zones = {
+  [HOST]: { a: [OURS] },
+  [reverseName(OURS).slice(0, -1)]: { ptr: [HOST] },
+  'good.test': { mx: [`10 ${HOST}`], txt: [`v=spf1 include:spf.good.test -all`, 'other=1'] },
+  'spf.good.test': { txt: [`v=spf1 a:${HOST} ${machine.join(' ')} -all`] },
+  '_dmarc.good.test': { txt: ['v=DMARC1; p=reject'] },
+  'by-address.test': { mx: ['10 our.other-name.test'] },
+  'our.other-name.test': { a: [OURS] },
+  '_dmarc.by-address.test': { txt: ['v=DMARC1; p=none', 'v=DMARC1; p=reject'] },
+  'past.test': { mx: [`20 ${HOST}`, '10 old.past.test'], txt: ['v=spf1 mx:old.past.test -all'] },
+  'old.past.test': { a: ['203.0.113.99'] },
+  'away.test': { mx: ['10 old.past.test'] },
+  'bare.test': { a: ['203.0.113.99'] },
+  'ill.test': 'servfail',
+};
+
+async function world(t: TestContext, zones: Zones, domains: Readonly<Record<string, string>>) {
+  const dns = await new DnsServer(zones).start();
+  t.after(() => dns.stop());
+  const gateway = await made(t, { node: `dns: { servers: ["${dns.address}"] }`, domains });
+  return { dns, gateway };
+}
+
+test('names and domains: right ones pass, each mistake is told with the record to copy', async (t) => {
+  const { port } = await customer(t);
+  const file = (name: string, more = {}) => domainFile(port, more, name);
+  const { gateway, dns } = await world(t, WELL, {
+    good: file('good.test', { outgoing: SENDS }),
+    address: file('by-address.test'),
+    past: file('past.test', { outgoing: SENDS.replace('77', '78') }),
+    away: file('away.test'),
+    bare: file('bare.test'),
+    gone: file('gone.test', { aliases: '[ill.test]' }),
+  });
+  const told = await doctor(gateway);
+  assert.equal(told.code, 2);
+  assert.equal(told.status(`server ${dns.address}`), 'PASS');
+  assert.match(told.row('hostname').detail, /203\.0\.113\.25 is of no interface/);
+  assert.equal(told.status(`PTR ${OURS}`), 'PASS');
+  const domains = {
+    'MX good.test': 'PASS',
+    'SPF good.test': 'PASS',
+    'DMARC good.test': 'PASS',
+    'MX by-address.test': 'PASS',
+    'SPF by-address.test': 'SKIP',
+    'DMARC by-address.test': 'FAIL',
+    'MX past.test': 'WARN',
+    'SPF past.test': 'WARN',
+    'DMARC past.test': 'WARN',
+    'MX away.test': 'FAIL',
+    'MX bare.test': 'FAIL',
+    'MX gone.test': 'FAIL',
+    'MX ill.test': 'SKIP',
+  };
+  for (const [check, status] of Object.entries(domains))
+    assert.equal(told.status(check), status, JSON.stringify(told.row(check)));
+  assert.equal(told.row('MX bare.test').fix, `add bare.test. 3600 IN MX 10 ${HOST}.`);
+  assert.match(
+    told.row('SPF past.test').fix ?? '',
+    /"v=spf1 mx:old\.past\.test .*ip4:203\.0\.113\.25/,
+  );
+
+  const one = await doctor(gateway, 'by-address.test');
+  assert.ok(one.rows.every(({ group }) => ['domain', 'dest', 'rcpt'].includes(group)));
+  assert.equal((await gateway.cli('doctor', 'elsewhere.test')).code, 1);
+});
+
+test('--records: lines for a zone file, and which of them are there', async (t) => {
+  const { port } = await customer(t);
+  const { gateway } = await world(t, WELL, {
+    good: domainFile(port, { outgoing: SENDS }, 'good.test'),
+    bare: domainFile(port, {}, 'bare.test'),
+  });
+  const all = await gateway.cli('doctor', '--records');
+  assert.equal(all.code, 1);
+  const lines = all.stdout.split('\n');
+  for (const line of [
+    `; ${HOST}`,
+    `${HOST}. 3600 IN A ${OURS} ; there`,
+    `25.113.0.203.in-addr.arpa. 3600 IN PTR ${HOST}. ; there`,
+    '; bare.test',
+    `bare.test. 3600 IN MX 10 ${HOST}. ; missing`,
+    '_dmarc.bare.test. 3600 IN TXT "v=DMARC1; p=none; rua=mailto:postmaster@bare.test" ; missing',
+    `good.test. 3600 IN MX 10 ${HOST}. ; there`,
+    'good.test. 3600 IN TXT "v=spf1 include:spf.good.test -all" ; there',
+    '_dmarc.good.test. 3600 IN TXT "v=DMARC1; p=reject" ; there',
+  ])
+    assert.ok(lines.includes(line), `${line} in\n${all.stdout}`);
+  const good = await gateway.cli('doctor', '--records', 'good.test', '--json');
+  const rows = good.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { of: string; kind: string }); // ours
+  assert.ok(rows.every(({ of, kind }) => kind === 'record' && [HOST, 'good.test'].includes(of)));
+});
+
+test('a DNS that lies, and one that says nothing: told once, and nobody waits for each domain', async (t) => {
+  const { port } = await customer(t);
+  const many = Array.from({ length: 40 }, (_, i) => [`d${i}`, domainFile(port, {}, `d${i}.test`)]);
+  const { gateway } = await world(t, {}, Object.fromEntries(many));
+  const liar = new Proxy<Zones>({}, { get: () => ({ a: ['198.51.100.1'] }) });
+  const lying = await new DnsServer(liar).start();
+  t.after(() => lying.stop());
+  await gateway.configure({ node: `dns: { servers: ["${lying.address}"] }` });
+  const lied = await doctor(gateway);
+  assert.match(
+    lied.row(`server ${lying.address}`).detail,
+    /makes up an address \(198\.51\.100\.1\)/,
+  );
+
+  const silence = new Proxy<Zones>({}, { get: () => 'silence' });
+  const silent = await new DnsServer(silence).start();
+  t.after(() => silent.stop());
+  await gateway.configure({ node: `dns: { servers: ["${silent.address}"] }` });
+  const startedAt = Date.now();
+  const mute = await doctor(gateway);
+  assert.ok(Date.now() - startedAt < 30_000);
+  assert.equal(mute.status(`server ${silent.address}`), 'FAIL');
+  assert.equal(mute.row('MX d39.test').detail, 'no DNS server answers');
+});
