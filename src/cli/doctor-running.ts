@@ -28,6 +28,7 @@ function runningOf(row: Row): Running {
     uptimeMs: (numberOf(row, 'uptime') ?? 0) * 1000,
     loadedAt: timeOf(config, 'loaded_at'),
     stale: config['stale'] === true,
+    needsRestart: wordsOf(config, 'needs_restart'),
     listeners: rowsOf(row, 'listeners').map((listener) => ({
       name: textOf(listener, 'name'),
       address: textOf(listener, 'address'),

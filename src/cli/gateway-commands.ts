@@ -105,6 +105,7 @@ function statusFacts(row: Row): StatusFacts {
   const held = numberOf(queue, 'hold') ?? 0;
   const quarantine = numberOf(queue, 'quarantine') ?? 0;
   const loadedAt = timeOf(config, 'loaded_at');
+  const later = wordsOf(config, 'needs_restart');
   return {
     usual: [
       `sluice ${textOf(row, 'version')}`,
@@ -128,6 +129,7 @@ function statusFacts(row: Row): StatusFacts {
     config: [
       `config loaded ${loadedAt === undefined ? '-' : new Date(loadedAt).toTimeString().slice(0, 5)}`,
       ...(config['stale'] === true ? ['(the newest one was refused: see the log)'] : []),
+      ...(later.length > 0 ? [`(in force only after a restart: ${later.join(', ')})`] : []),
     ],
   };
 }

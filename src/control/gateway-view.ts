@@ -61,12 +61,16 @@ export interface GatewayStatus {
   readonly scanners: readonly ScannerView[];
   /** Directories that are asked about recipients. */
   readonly ldap: readonly LdapView[];
-  readonly config: {
-    readonly file: string;
-    readonly loadedAt: number;
-    /** The last reload was refused, and the configuration before it is in force. */
-    readonly stale: boolean;
-  };
+  readonly config: ConfigState;
+}
+
+export interface ConfigState {
+  readonly file: string;
+  readonly loadedAt: number;
+  /** The last reload was refused, and the configuration before it is in force. */
+  readonly stale: boolean;
+  /** Keys that were changed and come into force only when the gateway is started anew. */
+  readonly needsRestart: readonly string[];
 }
 
 export interface ListenerView {

@@ -150,7 +150,12 @@ export function statusRow(
         .map(({ name, habits }) => ({ name, habits: habits.map(({ habit }) => habit) }))
         .filter(({ habits }) => habits.length > 0),
     },
-    config: { file: config.file, loaded_at: iso(config.loadedAt), stale: config.stale },
+    config: {
+      file: config.file,
+      loaded_at: iso(config.loadedAt),
+      stale: config.stale,
+      needs_restart: config.needsRestart,
+    },
   };
 }
 

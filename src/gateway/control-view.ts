@@ -8,6 +8,7 @@ import type { Metrics } from '../base/metrics.ts';
 import type { Config } from '../config/config.ts';
 import { formatSize } from '../config/quantity.ts';
 import type {
+  ConfigState,
   DomainView,
   GatewayState,
   GatewayStatus,
@@ -50,8 +51,7 @@ export interface ViewedParts {
   readonly startedAt: number;
   readonly state: () => GatewayState;
   readonly config: () => Config;
-  readonly configLoadedAt: () => number;
-  readonly configStale: () => boolean;
+  readonly configState: () => ConfigState;
   readonly generation: () => Generation;
   readonly listeners: () => readonly ListenerView[];
   readonly scanners: () => readonly ScannerView[];
@@ -129,11 +129,7 @@ function status(parts: ViewedParts): GatewayStatus {
     rates: parts.rates(),
     scanners: parts.scanners(),
     ldap: parts.ldap.states().map(({ key, ...state }) => ({ name: key, ...state })),
-    config: {
-      file: config.file,
-      loadedAt: parts.configLoadedAt(),
-      stale: parts.configStale(),
-    },
+    config: parts.configState(),
   };
 }
 

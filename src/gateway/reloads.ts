@@ -10,7 +10,7 @@ import type { Config } from '../config/config.ts';
 import { needsRestart } from '../config/config.ts';
 import type { Problem } from '../config/problem.ts';
 import { sourcesOf } from '../config/sources.ts';
-import type { ReloadResult } from '../control/gateway-view.ts';
+import type { ConfigState, ReloadResult } from '../control/gateway-view.ts';
 import type { Directory } from '../directory/domain.ts';
 import { shrunkLists } from '../directory/shrunk-lists.ts';
 import type { Generation } from '../pipeline/generation.ts';
@@ -47,6 +47,8 @@ export class Reloads {
   readonly #options: ReloadsOptions;
   readonly #watch: ConfigWatch;
   #config: Config;
+  /** The one that the gateway started with: what of it stays needs a restart to change. */
+  readonly #started: Config;
   #loadedAt: number;
   #isStale = false;
   #running: { readonly by: ReloadWish; readonly result: Promise<ReloadResult> } | undefined;
@@ -55,17 +57,17 @@ export class Reloads {
     const { clock, config } = options;
     this.#options = options;
     this.#config = config;
+    this.#started = config;
     this.#loadedAt = clock.now();
     const onChange = () => this.#reloadUnasked();
     this.#watch = new ConfigWatch({ clock, sources: sourcesOf(config), onChange });
   }
 
-  get loadedAt(): number {
-    return this.#loadedAt;
-  }
-  /** The newest configuration was refused. */
-  get isStale(): boolean {
-    return this.#isStale;
+  /** Of the configuration that is in force. */
+  get state(): ConfigState {
+    const { file } = this.#config;
+    const restart = needsRestart(this.#started, this.#config);
+    return { file, loadedAt: this.#loadedAt, stale: this.#isStale, needsRestart: restart };
   }
 
   /** The configuration that the gateway starts with. */
@@ -158,7 +160,7 @@ export class Reloads {
     const { log } = recorder;
     const { config, generation, warnings } = loaded;
     for (const problem of warnings) logProblem(log, problem);
-    const restart = needsRestart(this.#config, config);
+    const restart = needsRestart(this.#started, config);
     const before = inForce.generation;
     this.#config = config;
     this.#loadedAt = clock.now();

@@ -150,3 +150,34 @@ test('SIGTERM stops gracefully: an open transaction finishes, idle sessions hear
     await destination.stop();
   }
 });
+
+test('what waits for a restart is told after every reload until there is one', async () => {
+  const destination = await new Destination().start();
+  const domains = { 'example.org': domainFile(destination.port) };
+  const gateway = await Gateway.run({ domains });
+  const needed = async () => {
+    const { stdout } = await gateway.cli('reload', '--json');
+    const status = await gateway.cli('status', '--json');
+    const read = (text: string) => JSON.parse(text) as { [name: string]: unknown }; // ours
+    const { config } = read(status.stdout) as { config: { needs_restart: unknown } }; // ours
+    assert.deepEqual(config.needs_restart, read(stdout)['needs_restart'], 'status says the same');
+    return config.needs_restart;
+  };
+  try {
+    assert.deepEqual(await needed(), []);
+    const listeners =
+      '[{ name: mx, address: "127.0.0.1:0" }, { name: more, address: "127.0.0.1:0" }]';
+    await gateway.configure({ listeners });
+    assert.deepEqual(await needed(), ['listeners']);
+    assert.deepEqual(await needed(), ['listeners'], 'another reload changes nothing of it');
+    assert.match((await gateway.cli('status')).stdout, /only after a restart: listeners/);
+    const doctor = await gateway.cli('doctor');
+    assert.match(doctor.stdout, /^config +WARN in force +.* listeners {2}→ restart the gateway$/m);
+    await gateway.stop();
+    await gateway.start();
+    assert.deepEqual(await needed(), []);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});

@@ -76,7 +76,7 @@ export class FakeGateway {
         rates: { in: 3.2, out: 0.4 },
         scanners: this.scanners,
         ldap: [],
-        config: { file: '/etc/sluice/sluice.yaml', loadedAt: T0, stale: false },
+        config: { file: '/etc/sluice/sluice.yaml', loadedAt: T0, stale: false, needsRestart: [] },
       }),
       checks: () => this.checks,
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'sluice_up 1\n' }),

@@ -11,6 +11,8 @@ export interface RunningGateway {
   readonly loadedAt: number | undefined;
   /** The newest configuration was refused. */
   readonly stale: boolean;
+  /** Keys that come into force only when it is started anew. */
+  readonly needsRestart: readonly string[];
   readonly listeners: readonly RunningListener[];
   readonly scanners: readonly ScannerAnswer[];
   /** Queues that are damaged on disk. */

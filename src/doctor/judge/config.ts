@@ -43,8 +43,14 @@ export function judgeInForce(
     );
   const until = isWatched ? now - WATCHED_MS : Infinity;
   const later = changed.filter(({ at }) => at < until).map(({ file }) => file);
-  if (later.length === 0) return pass(check, 'the gateway works with these files');
-  return warn(check, `changed since it was loaded: ${named(later)}`, 'sluice reload');
+  if (later.length > 0)
+    return warn(check, `changed since it was loaded: ${named(later)}`, 'sluice reload');
+  const { needsRestart } = running;
+  if (needsRestart.length > 0) {
+    const text = `waits for a restart: ${named(needsRestart)}`;
+    return warn(check, text, 'restart the gateway');
+  }
+  return pass(check, 'the gateway works with these files');
 }
 
 export function judgeSecrets(files: readonly SecretFile[]): Finding {
