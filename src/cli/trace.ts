@@ -162,11 +162,16 @@ async function printTimeline(
   }
 }
 
+/** Nobody was named by who left before MAIL. */
+function senderText(row: Row): string {
+  return row['from'] === undefined ? '-' : textOf(row, 'from') || '<>';
+}
+
 const COLUMNS: readonly Column[] = [
   { name: 'TIME', value: whenText },
   { name: 'ID', value: (row) => textOf(row, 'id') },
   { name: 'DIR', value: (row) => textOf(row, 'dir'), drop: 2 },
-  { name: 'FROM', value: (row) => textOf(row, 'from') || '<>', max: 32, min: 8, drop: 3 },
+  { name: 'FROM', value: senderText, max: 32, min: 8, drop: 3 },
   { name: 'TO', value: recipientsText, max: 32, min: 8 },
   {
     name: 'RESULT',

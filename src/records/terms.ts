@@ -20,7 +20,7 @@ const MAX_VALUE = 255;
 const MAX_TERMS = 2000;
 const MAX_WORDS = 16;
 export const NULL_SENDER = '<>';
-const COMMON_WORDS: ReadonlySet<string> = new Set(['accepted', 'delivered', 'open']);
+const COMMON_WORDS: ReadonlySet<string> = new Set(['accepted', 'delivered', 'open', 'no mail']);
 
 export function term(kind: TermKind, value: string): string {
   return kind + value.slice(0, MAX_VALUE).toLowerCase();

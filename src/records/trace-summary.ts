@@ -11,7 +11,8 @@ export interface TraceRow {
   /** Message id, or session id when it never came to a message. */
   readonly id: string;
   readonly dir: string;
-  readonly from: string;
+  /** Empty for the null reverse-path; undefined when the client never came to say one. */
+  readonly from: string | undefined;
   /** Recipients that were taken, separated by commas; a refused one only when there is no other. */
   readonly to: string;
   /** How many were taken: `to` names the first of them only. */
@@ -59,7 +60,9 @@ export function summary(
     at: telling[0]?.at ?? 0,
     id,
     dir: first('dir') || (telling[0]?.evt === 'dsn.out' ? 'out' : 'in'),
-    from: first('from', telling),
+    from: telling.some(({ fields }) => fields['from'] !== undefined)
+      ? first('from', telling)
+      : undefined,
     to: first('to', came) || first('to', taken) || first('to', telling),
     ...(rcpts !== undefined && { rcpts }),
     result,
@@ -95,7 +98,11 @@ export function resultOf(events: readonly TraceEvent[]): Result {
   // Of several the one that a person must look at is the result.
   const done = ends.length < parts ? '' : endOf(ends);
   const later = done || (WORST_FIRST.find((outcome) => outcome in counts) ?? '');
-  if (told === '') told = later === '' ? 'open' : 'accepted';
+  if (told === '') {
+    const isOver = events.some(({ evt }) => evt === 'smtp.close');
+    if (later === '') return { result: isOver ? 'no mail' : 'open', why };
+    told = 'accepted';
+  }
   // Held is what a quarantine does; what became of it afterwards is news.
   const isHeld = told === 'quarantined' && (later === '' || later === 'held');
   if (isHeld || (told !== 'accepted' && told !== 'quarantined')) return { result: told, why };

@@ -32,6 +32,13 @@ test('a result says what the client was told and what became of it later', () =>
     [[['smtp.reject.conn', { code: 554 }]], 'rejected'],
     [[['smtp.reject.conn', { code: 421 }]], 'tempfailed'],
     [[['smtp.open', {}]], 'open'],
+    [
+      [
+        ['smtp.open', {}],
+        ['smtp.close', {}],
+      ],
+      'no mail',
+    ],
     [[...told('accept'), ['rcpt.defer', {}], ['msg.done', { res: 'expired' }]], 'accepted/expired'],
     // In parts: over when all of them are.
     [
