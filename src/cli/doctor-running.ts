@@ -2,18 +2,24 @@
 import type { Running } from '../doctor/facts/running.ts';
 import { ControlFault } from '../control/client.ts';
 import type { Row } from '../control/rows.ts';
+import { storeHolder } from '../gateway/offline-store.ts';
 import type { Cli } from './cli.ts';
 import { numberOf, rowOf, rowsOf, textOf, timeOf, wordsOf } from './row-reader.ts';
+
+/** It counts what waits in its queue; a gateway that is well has done so in a moment. */
+const ANSWER_MS = 10_000;
 
 export async function askRunning(cli: Cli): Promise<Running> {
   const client = await cli.client();
   try {
-    return runningOf(await client.get('/api/v1/status'));
+    return runningOf(await client.get('/api/v1/status', ANSWER_MS));
   } catch (error) {
     if (!(error instanceof ControlFault)) throw error;
     const { kind, message: text } = error;
-    if (kind === 'unreachable') return { kind: 'none', text };
-    return { kind: kind === 'denied' ? 'denied' : 'silent', text };
+    if (kind !== 'unreachable') return { kind: kind === 'denied' ? 'denied' : 'silent', text };
+    const holder = await storeHolder(await cli.dataFolder());
+    if (holder === undefined) return { kind: 'none', text };
+    return { kind: 'silent', text: `process ${holder} has the store open, but ${text}` };
   }
 }
 

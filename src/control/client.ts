@@ -40,9 +40,9 @@ export class ControlClient {
     this.#user = user;
   }
 
-  /** One object. */
-  async get(path: string): Promise<Row> {
-    return this.#one('GET', path);
+  /** One object; silence for longer than `waitMs` ends it. */
+  async get(path: string, waitMs = ANSWER_MS): Promise<Row> {
+    return this.#one('GET', path, undefined, waitMs);
   }
 
   async post(path: string, body: Row = {}): Promise<Row> {
@@ -56,7 +56,8 @@ export class ControlClient {
   /** A list, row by row as it comes. */
   async *rows(path: string, options: { body?: Row; live?: boolean } = {}): AsyncGenerator<Row> {
     const { body, live = false } = options;
-    const answer = await this.#open(body === undefined ? 'GET' : 'POST', path, body, live);
+    const waitMs = live ? undefined : ANSWER_MS;
+    const answer = await this.#open(body === undefined ? 'GET' : 'POST', path, body, waitMs);
     try {
       for await (const line of linesOf(answer)) yield parseRow(line);
     } catch (error) {
@@ -68,7 +69,7 @@ export class ControlClient {
 
   /** The bytes of an answer that is no JSON. */
   async *bytes(path: string): AsyncGenerator<Uint8Array> {
-    const answer = await this.#open('GET', path);
+    const answer = await this.#open('GET', path, undefined, ANSWER_MS);
     try {
       for await (const chunk of answer) yield bytesOf(chunk);
     } catch (error) {
@@ -78,13 +79,13 @@ export class ControlClient {
     }
   }
 
-  async #one(method: Method, path: string, body?: Row): Promise<Row> {
-    const answer = await this.#open(method, path, body);
+  async #one(method: Method, path: string, body?: Row, waitMs = ANSWER_MS): Promise<Row> {
+    const answer = await this.#open(method, path, body, waitMs);
     return parseRow(await whole(answer, this.#socket));
   }
 
-  async #open(method: Method, path: string, body?: Row, live = false): Promise<IncomingMessage> {
-    const answer = await this.#send(method, path, body, live);
+  async #open(method: Method, path: string, body?: Row, waitMs?: number): Promise<IncomingMessage> {
+    const answer = await this.#send(method, path, body, waitMs);
     const status = answer.statusCode ?? 0;
     // 409 carries the problems of a reload that was refused.
     if (status < 300 || status === 409) return answer;
@@ -93,7 +94,7 @@ export class ControlClient {
     throw new ControlFault('refused', text, status);
   }
 
-  #send(method: Method, path: string, body: Row | undefined, live: boolean) {
+  #send(method: Method, path: string, body: Row | undefined, waitMs: number | undefined) {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     return new Promise<IncomingMessage>((resolve, reject) => {
       const headers = {
@@ -102,8 +103,8 @@ export class ControlClient {
       };
       const sent = request({ socketPath: this.#socket, path, method, headers }, resolve);
       sent.once('error', (error) => reject(asFault(error, this.#socket)));
-      if (!live) {
-        sent.setTimeout(ANSWER_MS, () =>
+      if (waitMs !== undefined) {
+        sent.setTimeout(waitMs, () =>
           sent.destroy(new ControlFault('broken', 'the gateway does not answer')),
         );
       }

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Problem } from '../config/problem.ts';
 import type { ConfigSources } from '../config/sources.ts';
-import type { Directory } from '../directory/domain.ts';
+import type { Directory, Domain } from '../directory/domain.ts';
 import type { FilterResolver } from '../dns/resolver.ts';
 import type { Running, ScannerAnswer } from './facts/running.ts';
 
@@ -27,4 +27,9 @@ export interface Installation extends Premises {
   readonly resolver: FilterResolver;
   /** Asked by this process, for a gateway that does not run. */
   readonly askScanners: (signal: AbortSignal) => Promise<readonly ScannerAnswer[]>;
+}
+
+/** Its mail goes out to the world from the addresses of this gateway, not from a smarthost's. */
+export function sendsFromHere({ directory }: Installation, { outgoing }: Domain): boolean {
+  return outgoing.enabled && directory.smarthost === undefined;
 }

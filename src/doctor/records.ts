@@ -5,6 +5,7 @@ import { findIdentity } from './facts/identity.ts';
 import { findPtr } from './facts/ptr.ts';
 import { findSpf } from './facts/spf.ts';
 import type { Installation } from './installation.ts';
+import { sendsFromHere } from './installation.ts';
 import type { RecordState } from './judge/records.ts';
 import { recordsOfDomain, recordsOfGateway } from './judge/records.ts';
 
@@ -16,15 +17,16 @@ export interface RecordsOf {
 
 /** One after the other, so that they can be read as they come. */
 export async function* neededRecords(
-  { config, directory, resolver }: Installation,
+  installation: Installation,
   domains: readonly Domain[],
 ): AsyncGenerator<RecordsOf> {
+  const { config, resolver } = installation;
   const { hostname } = config;
   const identity = await findIdentity(hostname, resolver);
   const ptrs = await Promise.all(identity.world.map((address) => findPtr(address, resolver)));
   yield { of: hostname, records: recordsOfGateway(identity, ptrs) };
   for (const domain of domains) {
-    const sends = domain.outgoing.enabled && directory.smarthost === undefined;
+    const sends = sendsFromHere(installation, domain);
     for (const name of [domain.name, ...domain.aliases]) {
       const [mx, spf, dmarc] = await Promise.all([
         findMx(name, domain, identity, resolver),

@@ -8,6 +8,7 @@ import { messageRow } from '../control/rows.ts';
 import type { Row } from '../control/rows.ts';
 import type { Finding } from '../store/leveldb/inspection.ts';
 import { inspect } from '../store/leveldb/inspection.ts';
+import { lockHolder } from '../store/leveldb/lock-holder.ts';
 import { allRecords, openOffline, repairOffline } from '../store/leveldb/offline.ts';
 
 const STORE = 'store';
@@ -31,6 +32,11 @@ export async function checkStore(data: string, clock: Clock, tell: Told): Promis
   } finally {
     await store.close();
   }
+}
+
+/** The process that has the store open, where the system tells; this one never opens it for that. */
+export function storeHolder(data: string): Promise<number | undefined> {
+  return lockHolder(join(data, STORE, 'LOCK'));
 }
 
 export interface RepairReport {

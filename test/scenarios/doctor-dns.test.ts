@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { reverseName } from '../../src/doctor/needed-records.ts';
+import { runInside } from '../support/command.ts';
 import { DnsServer } from '../support/dns-server.ts';
 import type { Zones } from '../support/dns-server.ts';
 import { customer, doctor, made } from '../support/doctor.ts';
@@ -30,6 +31,7 @@ const WELL: Zones = {
   'past.test': { mx: [`20 ${HOST}`, '10 old.past.test'], txt: ['v=spf1 mx:old.past.test -all'] },
   'old.past.test': { a: ['203.0.113.99'] },
   'away.test': { mx: ['10 old.past.test'] },
+  'null.test': { mx: ['0 .'] },
   'bare.test': { a: ['203.0.113.99'] },
   'ill.test': 'servfail',
 };
@@ -50,6 +52,7 @@ test('names and domains: right ones pass, each mistake is told with the record t
     past: file('past.test', { outgoing: SENDS.replace('77', '78') }),
     away: file('away.test'),
     bare: file('bare.test'),
+    nobody: file('null.test'),
     gone: file('gone.test', { aliases: '[ill.test]' }),
   });
   const told = await doctor(gateway);
@@ -62,18 +65,20 @@ test('names and domains: right ones pass, each mistake is told with the record t
     'SPF good.test': 'PASS',
     'DMARC good.test': 'PASS',
     'MX by-address.test': 'PASS',
-    'SPF by-address.test': 'SKIP',
     'DMARC by-address.test': 'FAIL',
     'MX past.test': 'WARN',
     'SPF past.test': 'WARN',
     'DMARC past.test': 'WARN',
     'MX away.test': 'FAIL',
     'MX bare.test': 'FAIL',
+    'MX null.test': 'FAIL',
     'MX gone.test': 'FAIL',
     'MX ill.test': 'SKIP',
   };
   for (const [check, status] of Object.entries(domains))
     assert.equal(told.status(check), status, JSON.stringify(told.row(check)));
+  assert.ok(!told.rows.some(({ check }) => check === 'SPF by-address.test'), 'it does not send');
+  assert.match(told.row('MX null.test').detail, /null MX/);
   assert.equal(told.row('MX bare.test').fix, `add bare.test. 3600 IN MX 10 ${HOST}.`);
   assert.match(
     told.row('SPF past.test').fix ?? '',
@@ -133,8 +138,15 @@ test('a DNS that lies, and one that says nothing: told once, and nobody waits fo
   t.after(() => silent.stop());
   await gateway.configure({ node: `dns: { servers: ["${silent.address}"] }` });
   const startedAt = Date.now();
-  const mute = await doctor(gateway);
+  const args = ['doctor', '-c', gateway.configFile];
+  const mute = await runInside(args, { columns: 100, hasColour: true });
   assert.ok(Date.now() - startedAt < 30_000);
-  assert.equal(mute.status(`server ${silent.address}`), 'FAIL');
-  assert.equal(mute.row('MX d39.test').detail, 'no DNS server answers');
+  assert.equal(mute.code, 2);
+  const server = mute.out.split('\n').findIndex((line) => line.includes(silent.address));
+  const [row = '', advice = ''] = mute.out.split('\n').slice(server);
+  assert.ok(row.startsWith('dns      \x1b[31mFAIL\x1b[0m server '), row);
+  assert.match(row, /does not answer: /);
+  assert.match(advice, /^ +→ set dns\.servers to one that answers/, 'a line of its own');
+  assert.match(mute.out, /MX d39\.test +no DNS server answers/);
+  assert.match(mute.err, /^… \d+ of \d+ done, waiting for .+\n/, 'who waits is told for what');
 });

@@ -1,6 +1,8 @@
 /** `sluice doctor` on real installations: before a gateway runs, beside one that does, and broken ones. */
 import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { customer, doctor, made } from '../support/doctor.ts';
@@ -48,6 +50,33 @@ test('beside a running gateway: bound, greeting, in force; a change of a file is
   assert.equal(broken.code, 78);
   assert.match(broken.row('files').detail, /bad\.yaml:1:\d+ error/);
   assert.equal(broken.status('control'), 'PASS', 'the gateway that still runs is looked at');
+});
+
+test('a control socket that takes the question and never answers keeps nobody waiting', async (t) => {
+  const gateway = await made(t, { domains: { example: domainFile(2526) } });
+  await mkdir(join(gateway.folder, 'data'), { mode: 0o700 });
+  const mute = createServer(() => undefined);
+  await new Promise<void>((resolve) => {
+    mute.listen(join(gateway.folder, 'data', 'control.sock'), resolve);
+  });
+  t.after(() => mute.close());
+  const startedAt = Date.now();
+  const told = await doctor(gateway);
+  assert.ok(Date.now() - startedAt < 20_000);
+  assert.deepEqual([told.code, told.status('control')], [2, 'FAIL']);
+});
+
+test('a store that is open while no control socket answers is told with its process', async (t) => {
+  const server = await customer(t);
+  const gateway = await made(t, { domains: { example: domainFile(server.port) } });
+  await gateway.start();
+  await rm(join(gateway.folder, 'data', 'control.sock'));
+  const told = await doctor(gateway);
+  assert.equal(told.status('control'), 'FAIL');
+  assert.match(
+    told.row('control').detail,
+    new RegExp(`^process ${gateway.pid} has the store open`),
+  );
 });
 
 test('secrets, accounts and contacts', async (t) => {

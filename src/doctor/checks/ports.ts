@@ -15,7 +15,7 @@ export function portChecks({ config, running, clock }: Installation): Check[] {
     const about = `port ${listener.port} (${listener.name})`;
     const look = async (): Promise<Finding[]> => {
       if (running.kind !== 'running')
-        return [judgeFreePort(about, listener, await tryPort(listener))];
+        return [judgeFreePort(about, listener, await tryPort(listener), running.kind === 'none')];
       const { name, port, tls, proxyProtocol } = listener;
       const bound = running.listeners.find(
         (each) => each.name === name && (port === 0 || each.port === port),
@@ -29,7 +29,9 @@ export function portChecks({ config, running, clock }: Installation): Check[] {
   if (running.kind === 'running') return ports;
   const { control } = config;
   const about = `port ${control.port} (control)`;
-  const look = async () => [judgeFreePort(about, control, await tryPort(control))];
+  const look = async () => [
+    judgeFreePort(about, control, await tryPort(control), running.kind === 'none'),
+  ];
   return [...ports, { group: 'ports', about, look }];
 }
 

@@ -5,13 +5,20 @@ import type { PortFacts } from '../facts/port.ts';
 import type { Finding } from '../finding.ts';
 import { fail, pass, unsure } from '../finding.ts';
 
-export function judgeFreePort(check: string, port: ListenAddress, facts: PortFacts): Finding {
+/** `isNobody`: no gateway of ours can be the one who has it. */
+export function judgeFreePort(
+  check: string,
+  port: ListenAddress,
+  facts: PortFacts,
+  isNobody: boolean,
+): Finding {
   const name = addressText(port);
   switch (facts.kind) {
     case 'free':
       return pass(check, `${name} can be bound`);
     case 'taken': {
       const who = facts.by ?? 'another process';
+      if (!isNobody) return unsure(check, `${who} has ${name}: the gateway, it may be`);
       return fail(check, `${who} has ${name}`, `stop it: ss -ltnp 'sport = :${port.port}'`);
     }
     case 'elsewhere':
