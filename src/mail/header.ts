@@ -25,8 +25,8 @@ const FIRST_LINE = 1000;
 
 /**
  * Gathers content until the empty line that ends the header, or up to `limit` bytes. Content that
- * begins with no field has no header, however long it is. The first chunk is referred to, not
- * copied; more are gathered in memory that grows by doubling, so that tiny chunks cost no more.
+ * begins with no field has no header, however long it is. What is kept is a copy, in memory that grows
+ * by doubling, so that tiny chunks cost no more: whoever brings a chunk may let go of its memory.
  */
 export class HeaderCollector {
   readonly #limit: number;
@@ -41,7 +41,13 @@ export class HeaderCollector {
   add(chunk: Uint8Array): void {
     if (this.#state !== 'begin' && this.#state !== 'open') return;
     const searchFrom = Math.max(0, this.#bytes.length - 3);
+    const isFirst = this.#bytes.length === 0;
     this.#append(chunk);
+    this.#search(searchFrom);
+    if (isFirst) this.#bytes = Buffer.from(this.#bytes);
+  }
+
+  #search(searchFrom: number): void {
     if (this.#state === 'begin') {
       const isField = beginsWithField(this.#bytes);
       if (isField === undefined) return;

@@ -19,6 +19,16 @@ test('the header ends at the first empty line, however the bytes are cut', () =>
   }
 });
 
+test('the header stays when whoever brought it lets go of its memory', () => {
+  const collector = new HeaderCollector(1000);
+  for (const text of ['A: 1\r\nB', ': 2\r\n\r\nbody']) {
+    const chunk = Buffer.from(new TextEncoder().encode(text).buffer);
+    collector.add(chunk);
+    chunk.fill('x');
+  }
+  assert.equal(collector.bytes.toString(), 'A: 1\r\nB: 2\r\n');
+});
+
 test('a message that begins with an empty line has an empty header', () => {
   assert.equal(collected('\r\nbody\r\n', 1).bytes.length, 0);
 });

@@ -63,20 +63,37 @@ test('a message byte by byte is not kept as an object for each byte', () =>
 test('many small messages go through files once memory is used up, and memory comes back', () =>
   inFolder(async (folder) => {
     const area = await StagingArea.open(folder);
-    const piece = Buffer.alloc(MIB, 'x');
+    const piece = () => Buffer.alloc(MIB, 'x');
     const stagings: { staging: Staging; content: Content }[] = [];
     for (let i = 0; i < 80; i++) {
       const staging = area.begin(`X.${i}`);
-      await staging.write(piece);
+      await staging.write(piece());
       stagings.push({ staging, content: await staging.finish() });
     }
     const inMemory = () => stagings.filter(({ content }) => content.chunks !== undefined).length;
     assert.equal(inMemory(), 64);
     await Promise.all(stagings.map(({ staging }) => staging.discard()));
     const again = area.begin('Y.1');
-    await again.write(piece);
+    await again.write(piece());
     assert.notEqual((await again.finish()).chunks, undefined);
     await again.discard();
+  }));
+
+test('memory of what has gone to the file is given back at once, but none that others use', () =>
+  inFolder(async (folder) => {
+    const staging = (await StagingArea.open(folder)).begin('X.1');
+    const shared = Buffer.alloc(2 * MIB, 'a');
+    await staging.write(shared.subarray(0, MIB + 1));
+    const own = Buffer.alloc(MIB, 'b');
+    await staging.write(own);
+    const content = await staging.finish();
+    assert.equal(own.length, 0);
+    assert.equal(shared.length, 2 * MIB);
+    const expected = createHash('sha256')
+      .update('a'.repeat(MIB + 1))
+      .update('b'.repeat(MIB));
+    assert.equal(await digest(content), expected.digest('hex'));
+    await staging.discard();
   }));
 
 test('a folder that cannot be written to rejects instead of losing bytes', (t) =>

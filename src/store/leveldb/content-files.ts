@@ -13,6 +13,7 @@ import type { Clock } from '../../base/clock.ts';
 import { withDeadline } from '../../base/deadline.ts';
 import { CodedError, errorText } from '../../base/errors.ts';
 import { Places } from '../../base/places.ts';
+import { writeAll } from '../../base/write-all.ts';
 import type { Content, StagedFile } from '../../mail/content.ts';
 import { crcText, proofOf } from './content-proof.ts';
 import { FolderSync } from './folder-sync.ts';
@@ -250,27 +251,6 @@ export class ContentFiles {
   #path(id: string): string {
     return join(this.#options.folder, id);
   }
-}
-
-async function writeAll(
-  file: Pick<FileHandle, 'writev'>,
-  chunks: readonly Uint8Array[],
-): Promise<void> {
-  let left = chunks;
-  while (left.length > 0) {
-    const { bytesWritten } = await file.writev(left);
-    left = behind(left, bytesWritten);
-  }
-}
-
-/** What is left of the chunks when so many bytes of them are written. */
-function behind(chunks: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
-  let left = bytes;
-  for (const [index, chunk] of chunks.entries()) {
-    if (left < chunk.length) return [chunk.subarray(left), ...chunks.slice(index + 1)];
-    left -= chunk.length;
-  }
-  return [];
 }
 
 function damaged(id: string, what: string): CodedError {
