@@ -22,9 +22,12 @@ const RETURN_MS = 5 * 60_000;
 const IDLE_MS = 60_000;
 /**
  * Answers that speak of the question, not of the server: no such object, inappropriate matching,
- * insufficient rights, and the like (RFC 4511 4.1.9). Another server would say the same.
+ * insufficient rights, a limit on time or effort, and the like (RFC 4511 4.1.9). Another server would
+ * say the same.
  */
-const OF_THE_QUESTION: ReadonlySet<number> = new Set([4, 16, 17, 18, 21, 32, 33, 34, 36, 50]);
+const OF_THE_QUESTION: ReadonlySet<number> = new Set([
+  ...[3, 4, 11, 16, 17, 18, 21, 32, 33, 34, 36, 50],
+]);
 
 export class LdapLink {
   readonly #clock: Clock;
