@@ -132,7 +132,7 @@ export function createCourier(options: CourierOptions): Courier {
     const seen = signal?.aborted === true ? undefined : observationOf(attempt, totalMs);
     if (seen !== undefined && attempt.kind !== 'busy') {
       observe(destination.key, seen);
-      noteTreatment(destination.key, treatmentOf(attempt, envelopeMs));
+      noteTreatment(destination.key, treatmentOf(attempt, envelopeMs, envelope));
     }
     return reportOf(attempt, envelope, totalMs);
   }

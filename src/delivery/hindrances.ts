@@ -11,6 +11,8 @@ import { paged } from '../base/paged.ts';
 import type { Reply } from '../mail/reply.ts';
 import { replyText } from '../mail/outcome.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
+import { FirstTries } from './first-tries.ts';
+import type { Tried } from './first-tries.ts';
 import { hindranceIn } from './hindrance-signs.ts';
 import type { Hindrance } from './hindrance-signs.ts';
 import { hindranceText } from './hindrance-words.ts';
@@ -26,6 +28,8 @@ export interface Treatment {
   readonly refusedBeside?: { readonly text: string; readonly open: number };
   /** It took what was brought, or knew who was asked for. */
   readonly isGood: boolean;
+  /** What became of each recipient that mail was brought for. */
+  readonly tried?: readonly Tried[];
 }
 
 export interface HindranceSeen {
@@ -87,6 +91,7 @@ export class Hindrances {
   readonly #options: HindrancesOptions;
   readonly #known = new Map<string, Known>();
   readonly #writtenAt = new Map<string, number>();
+  readonly #firstTries = new FirstTries();
 
   constructor(options: HindrancesOptions) {
     this.#options = options;
@@ -118,6 +123,12 @@ export class Hindrances {
     for (const habit of ['greylists', 'limits'] as const) {
       const reply = seen.refusals.find((one) => hindranceIn(one) === habit);
       if (reply !== undefined) this.#sign(key, known, habit, replyText(reply), now);
+    }
+    for (const tried of seen.tried ?? []) {
+      const said = this.#firstTries.see(key, tried, now);
+      if (said === undefined) continue;
+      const text = `puts off who writes for the first time, and takes it later: ${said}`;
+      this.#sign(key, known, 'greylists', text, now);
     }
     const { refusedBeside } = seen;
     if (refusedBeside !== undefined) {

@@ -1,12 +1,17 @@
 /** What an attempt shows of how a destination treats us. Pure. */
+import { formatAddress, pathText } from '../mail/address.ts';
+import type { Envelope } from '../mail/envelope.ts';
+import type { Outcome } from '../mail/outcome.ts';
 import { isPositive } from '../mail/reply.ts';
 import type { Attempt } from './connections.ts';
+import type { Tried } from './first-tries.ts';
 import type { Treatment } from './hindrances.ts';
 import type { Transaction } from './transaction.ts';
 
 export function treatmentOf(
   attempt: Exclude<Attempt<Transaction>, { kind: 'busy' }>,
   envelopeMs: number | undefined,
+  envelope: Envelope,
 ): Treatment {
   if (attempt.kind === 'no-host') return treatmentWithoutHost(attempt);
   const { outcomes, temporary, lost } = attempt.value;
@@ -15,7 +20,20 @@ export function treatmentOf(
     refusals: said.flatMap((reply) => (reply === undefined || isPositive(reply) ? [] : [reply])),
     envelopeMs: lost === undefined ? envelopeMs : undefined,
     isGood: outcomes.some(({ kind }) => kind === 'delivered'),
+    tried: triedOf(envelope, outcomes),
   };
+}
+
+/** Those that were taken or put off by a word of the destination's. */
+function triedOf({ reversePath, recipients }: Envelope, outcomes: readonly Outcome[]): Tried[] {
+  const sender = pathText(reversePath);
+  return recipients.flatMap(({ address }, index) => {
+    const outcome = outcomes[index];
+    if (outcome === undefined || outcome.kind === 'failed') return [];
+    const putOff = outcome.kind === 'deferred' ? outcome.reply : undefined;
+    if (outcome.kind === 'deferred' && putOff === undefined) return [];
+    return [{ sender, recipient: formatAddress(address), putOff }];
+  });
 }
 
 export function treatmentWithoutHost({

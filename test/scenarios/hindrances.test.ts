@@ -5,6 +5,7 @@ import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
 import { sendMail } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
 
 const MAIL = 'Subject: one\r\n\r\nbody\r\n';
 
@@ -36,6 +37,39 @@ test('greylisting is told in words, by every way, and held against a later exami
       check.stdout,
       /"test":"greylist","status":"WARN","detail":"taken at the first try/,
     );
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('greylisting without a word is told from what becomes of first tries', async () => {
+  const firstAt = new Map<string, number>();
+  let sender = '';
+  const destination = await new Destination({
+    mail: (line) => {
+      sender = line;
+      return '250 2.1.0 Ok';
+    },
+    rcpt: (recipient) => {
+      const pair = `${sender} ${recipient}`;
+      const since = firstAt.get(pair) ?? Date.now();
+      firstAt.set(pair, since);
+      const isKnown = recipient.startsWith('old') || Date.now() - since >= 10_000;
+      return isKnown ? '250 2.1.5 Ok' : '451 4.7.1 Temporary failure';
+    },
+  }).start();
+  const gateway = await Gateway.run({
+    node: 'queue: { retry: [12s, 12s, 12s] }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    for (const to of ['old', 'anna', 'bert', 'carl', 'dora', 'emil'])
+      await sendMail(gateway.port(), 'a@b.example', [`${to}@example.org`], MAIL);
+    await until('all have got it', () => destination.arrived.length === 6, 60_000);
+    const found = await gateway.event('dest.habit');
+    assert.equal(found['habit'], 'greylists');
+    assert.match(String(found['text']), /first time, and takes it later: 451 4\.7\.1 Temporary/);
   } finally {
     await gateway.remove();
     await destination.stop();
