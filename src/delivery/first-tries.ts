@@ -7,7 +7,7 @@
  */
 import { hash } from 'node:crypto';
 import { replyText } from '../mail/outcome.ts';
-import { isTemporary } from '../mail/reply.ts';
+import { isPutOff } from '../mail/reply.ts';
 import type { Reply } from '../mail/reply.ts';
 import { hindranceIn } from './hindrance-signs.ts';
 
@@ -100,7 +100,7 @@ export class FirstTries {
 
 /** Not about a mailbox, nor a fault of the server's own (RFC 3463 3.3 to 3.6), and without a word of it. */
 function isSilent(reply: Reply): boolean {
-  if (!isTemporary(reply) || (reply.code !== 450 && reply.code !== 451)) return false;
+  if (!isPutOff(reply)) return false;
   if (/^4\.(?:[235]\.|1\.1)/.test(reply.enhanced ?? '')) return false;
   return hindranceIn(reply) === undefined;
 }

@@ -25,6 +25,11 @@ const MAX_LINES = 20;
 export function isPositive(reply: Pick<Reply, 'code'>): boolean {
   return reply.code >= 200 && reply.code < 400;
 }
+/** Of this mail, now: the server itself is well (421) and has room (452). */
+export function isPutOff({ code }: Reply): boolean {
+  return code === 450 || code === 451;
+}
+
 export function isTemporary(reply: Pick<Reply, 'code'>): boolean {
   return reply.code >= 400 && reply.code < 500;
 }
