@@ -23,7 +23,7 @@ export async function* neededRecords(
   const { config, resolver } = installation;
   const { hostname } = config;
   const identity = await findIdentity(hostname, resolver);
-  const ptrs = await Promise.all(identity.world.map((address) => findPtr(address, resolver)));
+  const ptrs = await Promise.all(identity.sending.map((address) => findPtr(address, resolver)));
   yield { of: hostname, records: recordsOfGateway(identity, ptrs) };
   for (const domain of domains) {
     const sends = sendsFromHere(installation, domain);

@@ -24,6 +24,10 @@ test('a name that leads back to this gateway is a loop, and is not connected to'
     hosts.map(({ ownListener }) => ownListener),
     ['mx'],
   );
+  assert.deepEqual(
+    hosts.map(({ fault, ms }) => [fault, ms]),
+    [[undefined, 0]],
+  );
   const use = { domain: 'example.org', tls: 'opportunistic', messageSizeBytes: 1 } as const;
   const [finding] = judgeDestination('x', hosts, use);
   assert.equal(finding?.status, 'FAIL');

@@ -31,7 +31,7 @@ test('file systems: where "on disk" means nothing or less is told', () => {
   ].join('\n');
   const told = (path: string) => judgeFileSystem(findMount(mounts, path)).status;
   assert.equal(told('/var/lib/sluice'), 'PASS');
-  assert.equal(told('/var/library'), 'PASS', 'a name that begins like it is not below it');
+  assert.equal(told('/running'), 'PASS', 'a name that begins like it is not below it');
   assert.equal(told('/var/lib/old/sluice'), 'WARN');
   assert.equal(told('/srv/a b/sluice'), 'WARN');
   assert.equal(told('/run/sluice'), 'FAIL');
@@ -64,8 +64,13 @@ test('the data folder: missing, open to all, of another owner, with strangers in
   assert.match((await told(other)).fix ?? '', /^chown -R mail /);
   chmodSync(folder, 0o705);
   assert.equal((await told()).status, 'WARN');
-  const strangers = { kind: 'there', owner: 1, mode: 0o700, canWrite: true } as const;
-  const facts = { ...strangers, strangers: ['store/LOCK', 'ids'] };
+  const there = { kind: 'there', owner: -2, mode: 0o700, canWrite: true, strangers: [] } as const;
+  const closed = { ...there, canWrite: false };
+  assert.equal(judgeDataFolder(folder, closed, owners).isUnsure, true);
+  const known = { ...owners, gateway: { uid: -2, name: 'sluice' } };
+  assert.equal(judgeDataFolder(folder, closed, known).status, 'PASS', 'the gateway can');
+  assert.equal(judgeDataFolder(folder, closed, { ...owners, me: -2 }).status, 'FAIL');
+  const facts = { ...there, strangers: ['store/LOCK', 'ids'] };
   const finding = judgeDataFolder(folder, facts, owners);
   assert.equal(finding.status, 'FAIL');
   assert.match(finding.detail, /store\/LOCK, ids/);

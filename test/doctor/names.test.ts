@@ -12,7 +12,15 @@ const OURS = '192.0.2.25';
 
 function identity(more: Partial<Identity> = {}): Identity {
   const lookup = { kind: 'found', records: [{ address: OURS, ttlMs: 0 }] } as const;
-  return { hostname: HOST, lookup, own: [OURS], isReachable: true, world: [OURS], ...more };
+  return {
+    hostname: HOST,
+    lookup,
+    own: [OURS],
+    isReachable: true,
+    world: [OURS],
+    sending: [OURS],
+    ...more,
+  };
 }
 
 test('the host name: full, looked up, of this machine, reachable', () => {
@@ -21,7 +29,7 @@ test('the host name: full, looked up, of this machine, reachable', () => {
   assert.equal(told({ hostname: 'mx1' }).status, 'FAIL');
   assert.equal(told({ hostname: 'mx1.local' }).status, 'FAIL');
   const none = told({ lookup: { kind: 'none' } });
-  assert.match(none.fix ?? '', /^add mx1\.example\.net\. 3600 IN A /);
+  assert.match(none.fix ?? '', /^add mx1\.example\.net\. 3600 IN A 192\.0\.2\.25$/);
   assert.equal(told({ lookup: { kind: 'no-domain' } }).status, 'FAIL');
   assert.equal(told({ lookup: { kind: 'unsure', text: 'x' } }).isUnsure, true);
   assert.match(told({ own: ['10.0.0.2'] }).fix ?? '', /NAT/);

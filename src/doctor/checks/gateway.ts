@@ -16,7 +16,6 @@ import type { Check } from '../rounds.ts';
 
 export function configChecks(installation: Installation): Check[] {
   const { config, directory, sources, warnings, running, clock, place } = installation;
-  const gateway = running.kind === 'running' ? running : undefined;
   const { domains } = directory;
   return [
     {
@@ -28,9 +27,10 @@ export function configChecks(installation: Installation): Check[] {
       group: 'config',
       about: 'in force',
       look: async () => {
-        const changed = await changedSince(sources, gateway?.loadedAt ?? Infinity);
+        const loadedAt = running.kind === 'running' ? running.loadedAt : undefined;
+        const changed = await changedSince(sources, loadedAt ?? Infinity);
         const isWatched = config.reload === 'watch';
-        return [judgeInForce(gateway, changed, { now: clock.now(), isWatched })];
+        return [judgeInForce(running, changed, { now: clock.now(), isWatched })];
       },
     },
     {

@@ -42,10 +42,10 @@ export function nameChecks(
       group: 'dns',
       about: 'PTR',
       look: async () => {
-        const { world } = await identity();
-        if (world.length === 0)
-          return [unsure('PTR', 'no public address of this machine is known')];
-        const facts = await Promise.all(world.map((address) => findPtr(address, resolver)));
+        const { sending } = await identity();
+        if (sending.length === 0)
+          return [unsure('PTR', 'the address from which mail goes out is not known')];
+        const facts = await Promise.all(sending.map((address) => findPtr(address, resolver)));
         return facts.map((each) => judgePtr(config.hostname, each));
       },
     },

@@ -1,10 +1,11 @@
 /** Ports, and the certificate that is shown on them. */
 import { join } from 'node:path';
 import { stat } from 'node:fs/promises';
+import { systemText } from '../../config/text-file.ts';
 import { readCertificate } from '../facts/certificate.ts';
 import { greetingOf, tryPort } from '../facts/port.ts';
 import type { Finding } from '../finding.ts';
-import { pass } from '../finding.ts';
+import { pass, unsure } from '../finding.ts';
 import type { Installation } from '../installation.ts';
 import { judgeCertificate } from '../judge/certificate.ts';
 import { judgeFreePort, judgeOpenPort } from '../judge/ports.ts';
@@ -47,12 +48,14 @@ export function certificateCheck(installation: Installation): Check[] {
             key: join(data, 'tls', 'self-made.key.pem'),
           }
         : { cert: tls.certFile, key: tls.keyFile };
-    const isThere = await stat(files.cert).then(
-      () => true,
-      () => false,
+    const fault = await stat(files.cert).then(
+      () => undefined,
+      (error: unknown) => systemText(error),
     );
-    if (tls === undefined && !isThere)
+    if (tls === undefined && fault === 'no such file')
       return [pass('certificate', 'not there yet; the gateway makes one')];
+    if (fault === 'permission denied')
+      return [unsure('certificate', `${files.cert}: ${fault}`, 'ask as root')];
     return judgeCertificate(await readCertificate(files, hostname), {
       hostname,
       now: clock.now(),

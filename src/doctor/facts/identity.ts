@@ -1,5 +1,6 @@
 /** Under which names and addresses the world meets this gateway. */
-import { BlockList, isIPv4 } from 'node:net';
+import { createSocket } from 'node:dgram';
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { canonicalHost } from '../../config/endpoint.ts';
 import type { AddressRecord, FilterResolver, Lookup } from '../../dns/resolver.ts';
@@ -14,9 +15,11 @@ export interface Identity {
   readonly isReachable: boolean;
   /** Those of either that the world can reach. */
   readonly world: readonly string[];
+  /** From which mail goes out, as the world sees it. */
+  readonly sending: readonly string[];
 }
 
-/** More is no mail server's; each is asked for its name. */
+/** More is no mail server's. */
 const MAX_ADDRESSES = 8;
 
 export async function findIdentity(hostname: string, resolver: FilterResolver): Promise<Identity> {
@@ -26,8 +29,43 @@ export async function findIdentity(hostname: string, resolver: FilterResolver): 
     .map(({ address }) => canonicalHost(address));
   const named = lookup.kind === 'found' ? lookup.records.map(({ address }) => address) : [];
   const all = new Set([...named.map(canonicalHost), ...own]);
-  const world = [...all].filter(isPublic).slice(0, MAX_ADDRESSES);
-  return { hostname, lookup, own, isReachable: named.some(isPublic), world };
+  const world = [...all].filter(isPublic);
+  const [four, six] = await Promise.all([sourceFor('udp4'), sourceFor('udp6')]);
+  const sending = [...sendingOf(four, named, isIPv4), ...sendingOf(six, named, isIPv6)];
+  return {
+    ...{ hostname, lookup, own, world },
+    isReachable: named.some(isPublic),
+    sending: sending.slice(0, MAX_ADDRESSES),
+  };
+}
+
+/** Behind NAT an address of the name stands for the one that the world sees. */
+function sendingOf(
+  source: string | undefined,
+  named: readonly string[],
+  isOfFamily: (address: string) => boolean,
+): string[] {
+  if (source === undefined) return [];
+  if (isPublic(source)) return [source];
+  return named.filter((address) => isOfFamily(address) && isPublic(address));
+}
+
+/** Documentation addresses (RFC 5737, RFC 3849): far away, and nothing is sent there. */
+const FAR = { udp4: '192.0.2.1', udp6: '2001:db8::1' } as const;
+const ANY_PORT = 25;
+
+/** The address that the system would send from; undefined without a way out. */
+async function sourceFor(family: keyof typeof FAR): Promise<string | undefined> {
+  const socket = createSocket(family);
+  try {
+    return await new Promise<string | undefined>((resolve) => {
+      socket.once('error', () => resolve(undefined));
+      // With UDP that only chooses the way.
+      socket.connect(ANY_PORT, FAR[family], () => resolve(socket.address().address));
+    });
+  } finally {
+    socket.close();
+  }
 }
 
 /** What is routed nowhere or within a house only (RFC 6890). */

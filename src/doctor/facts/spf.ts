@@ -23,7 +23,7 @@ const ELAPSED_MS = 20_000;
 
 export async function findSpf(
   name: string,
-  { hostname, world }: Identity,
+  { hostname, sending }: Identity,
   resolver: FilterResolver,
 ): Promise<SpfFacts> {
   const lookup = await resolver.txt(name);
@@ -34,7 +34,7 @@ export async function findSpf(
   // Loaded when it is used: it takes a while.
   const { spf } = await import('mailauth');
   const results = await Promise.all(
-    world.map(async (address): Promise<SpfResult> => {
+    sending.map(async (address): Promise<SpfResult> => {
       const { status } = await spf({
         ...{ ip: address, helo: hostname, mta: hostname, sender: `postmaster@${name}` },
         ...{ strict: true, maxElapsedTime: ELAPSED_MS },

@@ -2,10 +2,10 @@
 import type { Problem } from '../../config/problem.ts';
 import type { ListedAccount } from '../../directory/account.ts';
 import type { Changed } from '../facts/changed-files.ts';
-import type { RunningGateway } from '../facts/running.ts';
+import type { Running } from '../facts/running.ts';
 import type { SecretFile } from '../facts/secrets.ts';
 import type { Finding } from '../finding.ts';
-import { counted, fail, named, pass, skip, warn } from '../finding.ts';
+import { counted, fail, named, pass, skip, unsure, warn } from '../finding.ts';
 
 const MAX_PROBLEMS = 20;
 
@@ -29,12 +29,13 @@ export function judgeProblems(
 const WATCHED_MS = 30_000;
 
 export function judgeInForce(
-  running: RunningGateway | undefined,
+  running: Running,
   changed: readonly Changed[],
   { now, isWatched }: { readonly now: number; readonly isWatched: boolean },
 ): Finding {
   const check = 'in force';
-  if (running === undefined) return skip(check, 'no gateway runs');
+  if (running.kind === 'none') return skip(check, 'no gateway runs');
+  if (running.kind !== 'running') return unsure(check, 'the gateway cannot be asked');
   if (running.stale)
     return fail(
       check,
@@ -80,6 +81,6 @@ export function judgeAccounts(accounts: readonly ListedAccount[], canLogIn: bool
 export function judgeContacts(without: readonly string[], all: number): Finding {
   const check = 'contacts';
   if (without.length === 0) return pass(check, 'every domain names somebody who is told');
-  const text = `of ${counted(all, 'domain')} ${without.length} without somebody who hears of held mail: ${named(without)}`;
+  const text = `nobody hears of held mail of ${named(without)} (${without.length} of ${all})`;
   return warn(check, text, 'set contact in the domain file');
 }

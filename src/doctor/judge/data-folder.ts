@@ -46,6 +46,11 @@ export function judgeDataFolder(folder: string, facts: DataFolder, owners: Owner
   }
   if (!canWrite && me === owner)
     return fail(DATA, `${folder} cannot be written to`, `chmod u+rwx ${folder}`);
+  if (!canWrite && gateway === undefined) {
+    const text = `${folder}, of ${owners.folder}: whether it can be used this user cannot tell`;
+    const who = owners.folder === 'root' ? 'root' : `root or ${owners.folder}`;
+    return unsure(DATA, text, `ask as ${who}`);
+  }
   if ((mode & 0o007) !== 0) {
     const text = `everybody may look into ${folder} (mode ${octal(mode)})`;
     return warn(DATA, text, `chmod 700 ${folder}; a start does it too`);

@@ -78,7 +78,7 @@ export function judgeSpf(name: string, { records, results, doubt }: SpfFacts): F
   const lacking = results.filter(({ result }) => result !== 'pass');
   if (record !== undefined && lacking.length === 0)
     return results.length === 0
-      ? unsure(check, `${record}; no public address of this gateway is known`)
+      ? unsure(check, `${record}; from which address mail goes out is not known`)
       : pass(check, record);
   const addresses = lacking.map(({ address }) => address);
   const fixed = zoneLine(spfRecord(name, record, addresses));

@@ -30,7 +30,7 @@ export function judgeServer(facts: ServerFacts): Finding {
 /** Names that only a house knows. */
 const HOUSE = /\.(?:local|localdomain|localhost|lan|home|internal|intranet|corp|invalid)$/;
 
-export function judgeHostname({ hostname, lookup, own, isReachable }: Identity): Finding {
+export function judgeHostname({ hostname, lookup, own, sending, isReachable }: Identity): Finding {
   const check = 'hostname';
   if (!hostname.includes('.') || HOUSE.test(hostname)) {
     const text = `${hostname} is not a name that the world can look up`;
@@ -42,7 +42,8 @@ export function judgeHostname({ hostname, lookup, own, isReachable }: Identity):
   }
   if (lookup.kind === 'unsure') return unsure(check, `${hostname}: ${lookup.text}`);
   if (lookup.kind !== 'found') {
-    const fix = `add ${zoneLine(addressRecord(hostname, "this machine's address"))}`;
+    const records = sending.map((address) => zoneLine(addressRecord(hostname, address)));
+    const fix = records.length > 0 ? `add ${records.join(' and ')}` : 'add its A record';
     return fail(check, `${hostname} has no address in the DNS`, fix);
   }
   const addresses = addressesOf(lookup);

@@ -20,11 +20,11 @@ export interface RecordState extends NeededRecord {
 }
 
 export function recordsOfGateway(
-  { hostname, lookup, world }: Identity,
+  { hostname, lookup, sending }: Identity,
   ptrs: readonly PtrFacts[],
 ): RecordState[] {
   const isFound = lookup.kind === 'found';
-  const addresses = isFound ? lookup.records.map(({ address }) => address) : world;
+  const addresses = isFound ? lookup.records.map(({ address }) => address) : sending;
   const state = isFound ? 'there' : lookup.kind === 'unsure' ? 'unsure' : 'missing';
   return [
     ...addresses.map((address) => ({ ...addressRecord(hostname, address), state }) as const),
