@@ -6,10 +6,12 @@
  * many dots there are. Ordinary text is not copied. Beyond the size limit nothing is given out.
  */
 import type { ContentFault } from './conversation.ts';
+import { hasBareLineEnd } from './line-ends.ts';
 
 const LF = 10;
 const CR = 13;
 const DOT = 46;
+const DOT_LINE = Buffer.from('\r\n.');
 
 type State =
   | 'line-start' // behind CRLF, or at the very beginning
@@ -21,6 +23,8 @@ type State =
 
 /** Below this many bytes a loop beats the call of copyWithin. */
 const SHORT_MOVE = 48;
+/** From this many bytes on, two searches beat a look at each byte. */
+const LONG_TEXT = 256;
 
 export class ContentReader {
   readonly #limit: number;
@@ -60,11 +64,25 @@ export class ContentReader {
     let kept = 0;
     let from = 0;
     let i = 0;
+    /** Up to here a line that begins with a dot was looked for. */
+    let searched = 0;
     while (i < length && state !== 'end') {
       const byte = chunk[i] ?? 0;
+      // Text up to the next line with a dot, or the last line end, is looked at as a whole.
+      if (i >= searched && (state === 'text' || (state === 'line-start' && byte !== DOT))) {
+        const dotLine = chunk.indexOf(DOT_LINE, i);
+        searched = dotLine < 0 ? length : dotLine + DOT_LINE.length;
+        const end = dotLine < 0 ? chunk.lastIndexOf(LF) + 1 : dotLine;
+        if (end - i >= LONG_TEXT) {
+          if (hasBareLineEnd(chunk, i, end)) this.#bareLineEnd = true;
+          state = dotLine < 0 && chunk[end - 2] === CR ? 'line-start' : 'text';
+          i = end;
+          continue;
+        }
+      }
       switch (state) {
         case 'text':
-          // The one hot loop: all but a few control characters are ordinary text.
+          // All but a few control characters are ordinary text.
           while (i < length && (chunk[i] ?? 0) > CR) i += 1;
           if (i === length) break;
           if (chunk[i] === CR) state = 'cr';

@@ -8,6 +8,11 @@ const LF = 0x0a;
 /** The fastest way found to look at every line end: 3 microseconds for 10 KB. */
 const BARE = /\r(?!\n)|(?<!\r)\n/;
 
+/** Whether a CR or LF stands alone between `start` and `end`; what lies outside does not count. */
+export function hasBareLineEnd(bytes: Buffer, start: number, end: number): boolean {
+  return BARE.test(bytes.toString('latin1', start, end));
+}
+
 export class LineEnds {
   /** What the bytes so far end with; they begin at the start of a line. */
   #tail: 'line-end' | 'cr' | 'text' = 'line-end';
@@ -23,7 +28,7 @@ export class LineEnds {
     const afterCr = this.#tail === 'cr';
     if (afterCr && bytes[0] !== LF) return false;
     const end = last === CR ? bytes.length - 1 : bytes.length;
-    if (BARE.test(bytes.toString('latin1', afterCr ? 1 : 0, end))) return false;
+    if (hasBareLineEnd(bytes, afterCr ? 1 : 0, end)) return false;
     this.#tail = last === CR ? 'cr' : last === LF ? 'line-end' : 'text';
     return true;
   }

@@ -54,7 +54,19 @@ function cut(bytes: Buffer, next: () => number): Buffer[] {
 
 test('only CRLF.CRLF ends content, however it is cut: random input against a search', () => {
   const random = seededRandom(20_260_101);
-  const alphabet = ['\r\n', '\r\n', '\r\n', '.', '.', '\r', '\n', 'x', '\0', 'y'.repeat(60)];
+  const alphabet = [
+    '\r\n',
+    '\r\n',
+    '\r\n',
+    '.',
+    '.',
+    '\r',
+    '\n',
+    'x',
+    '\0',
+    'y'.repeat(60),
+    'z'.repeat(260),
+  ];
   let ended = 0;
   let faulty = 0;
   for (let round = 0; round < 20_000; round++) {
@@ -70,6 +82,11 @@ test('only CRLF.CRLF ends content, however it is cut: random input against a sea
     assert.deepEqual(readChunks([bytes]), expected, JSON.stringify(input));
     assert.deepEqual(
       readChunks(cut(bytes, () => 1 + Math.floor(random() * 5))),
+      expected,
+      JSON.stringify(input),
+    );
+    assert.deepEqual(
+      readChunks(cut(bytes, () => 200 + Math.floor(random() * 400))),
       expected,
       JSON.stringify(input),
     );
