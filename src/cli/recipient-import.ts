@@ -1,5 +1,6 @@
 /**
- * `sluice recipient import|export`: recipients as lines of text, one address first on each line, so
+ * `sluice recipient import|export`: recipients as lines of text, one address first on each line, and
+ * for a split domain its server behind it, # begins a comment, so
  * that the memory can be filled before an outage, or from another gateway. What is imported is good
  * during outages; the destination's own word still counts when it can be asked.
  */
@@ -24,13 +25,14 @@ const REASONS: Readonly<Record<string, string>> = {
   'no-address': 'is no address',
   'not-hosted': 'is not of a domain of this gateway',
   'not-asked': 'is of a domain whose recipients stand in a list, or need not be known',
+  'which-server': 'is of a split domain: name its server behind the address, as export does',
   full: 'does not fit: too many are known of its destination',
 };
 
 export function addRecipientImport(recipient: Command, cli: Cli): void {
   recipient
     .command('import')
-    .description('remember these as known, for outages; one address a line, # begins a comment')
+    .description('remember these as known, for outages; one address a line')
     .argument('<file>', 'a file, or - for standard input')
     .option('--json', 'JSON')
     .action((file: string, options: { json?: boolean }) =>
@@ -88,12 +90,12 @@ async function* addressesIn(file: string): AsyncGenerator<string> {
   const source = file === '-' ? process.stdin : createReadStream(file);
   try {
     for await (const line of linesOf(source)) {
-      const [address, answer] = line
+      const [address, word] = line
         .replace(/(^|\s)#.*$/, '')
         .trim()
         .split(/\s+/);
-      if (address === undefined || address === '' || answer === 'unknown') continue;
-      yield address;
+      if (address === undefined || address === '' || word === 'unknown') continue;
+      yield word === undefined || word === 'known' ? address : `${address} ${word}`;
     }
   } catch (error) {
     throw new CliFault(EXIT.failed, `${file} cannot be read: ${errorText(error)}`);
@@ -112,5 +114,6 @@ async function exportKnown(cli: Cli): Promise<void> {
 }
 
 function exportLine(row: Row): string {
-  return `${printable(textOf(row, 'address'))}  # ${textOf(row, 'origin')} ${textOf(row, 'at')}\n`;
+  const words = [textOf(row, 'address'), textOf(row, 'server')].filter(Boolean).map(printable);
+  return `${words.join(' ')}  # ${textOf(row, 'origin')} ${textOf(row, 'at')}\n`;
 }

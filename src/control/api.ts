@@ -237,8 +237,9 @@ async function* importRows(
   texts: readonly string[],
 ): AsyncGenerator<Row> {
   for (const text of texts) {
-    const parsed = parseAddress(text);
-    const result = parsed.ok ? await recipients.learn(parsed.value) : 'no-address';
-    yield { v: 1, kind: 'result', id: text, result };
+    const [address = '', server] = text.split(' ');
+    const parsed = parseAddress(address);
+    const result = parsed.ok ? await recipients.learn(parsed.value, server) : 'no-address';
+    yield { v: 1, kind: 'result', id: address, result };
   }
 }

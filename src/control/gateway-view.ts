@@ -260,6 +260,8 @@ export interface RecipientView {
   readonly answer: 'known' | 'unknown';
   readonly origin: string;
   readonly destination: string;
+  /** Of a split domain: the one of its servers that this is about. */
+  readonly server?: string;
   readonly at: number;
   readonly ageMs: number;
   readonly fresh: boolean;
@@ -287,8 +289,14 @@ export interface RecipientsView {
     answer: 'known' | 'unknown',
     server?: string,
   ): Promise<'pinned' | 'which-server' | NotRemembered>;
-  /** From an import; `full` when so many are known of its destination that no more fit. */
-  learn(address: Address): Promise<'remembered' | 'pinned' | 'full' | NotRemembered>;
+  /**
+   * From an import; `full` when so many are known of its destination that no more fit. `server` names
+   * one of a split domain, and counts for no other.
+   */
+  learn(
+    address: Address,
+    server?: string,
+  ): Promise<'remembered' | 'pinned' | 'full' | 'which-server' | NotRemembered>;
   forget(address: Address): Promise<boolean>;
   test(address: Address, signal: AbortSignal): Promise<RecipientTrial>;
 }

@@ -203,7 +203,7 @@ export function pinRequest(body: unknown): {
   return { address: mailbox(address), answer, server };
 }
 
-/** What is to be imported: texts that may or may not be addresses. */
+/** What is to be imported: texts that may or may not be addresses, some with a server behind them. */
 export function addresses(body: unknown): readonly string[] {
   const { addresses: texts } = record(body);
   if (!Array.isArray(texts) || texts.length > MAX_IDS) {

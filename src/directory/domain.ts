@@ -74,6 +74,8 @@ export interface Domain {
   readonly aliases: readonly string[];
   /** Of the spool: its name, or for one server of a split domain `example.org/192.0.2.10:25`. */
   readonly lane: string;
+  /** Every lane in which mail of this customer domain may wait. */
+  readonly lanes: readonly string[];
   readonly destination: Destination;
   /** The same domain with each of several servers, in the order in which they are asked. */
   readonly split?: readonly Domain[];

@@ -62,6 +62,7 @@ function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): 
     'split' in settings.destination
       ? partedDestination(`split:${name}`)
       : buildDestination(settings.destination);
+  const laneOf = ({ key }: Domain['destination']) => `${name}/${key}`;
   const services = new Set(settings.services);
   const never = Number.POSITIVE_INFINITY;
   const { subject_tag: subjectTag } = settings.spam;
@@ -75,6 +76,7 @@ function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): 
   const domain: Domain = {
     name,
     lane: name,
+    lanes: [name, ...(servers ?? []).map(laneOf)],
     aliases: settings.aliases.map(asciiDomain),
     destination,
     recipients,
@@ -97,7 +99,7 @@ function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): 
   };
   if (servers === undefined) return domain;
   const split = servers.map((server) => {
-    return { ...domain, lane: `${name}/${server.key}`, destination: server };
+    return { ...domain, lane: laneOf(server), destination: server };
   });
   return { ...domain, split };
 }

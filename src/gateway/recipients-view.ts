@@ -46,8 +46,11 @@ export function recipientsView(parts: RecipientParts): RecipientsView {
   };
   return {
     async *list() {
+      const { directory } = parts.generation();
       for await (const { recipient, ...rest } of memory.entries()) {
-        yield { address: recipient, ...rest };
+        const domain = directory.find(recipient.slice(recipient.lastIndexOf('@') + 1));
+        const isSplit = domain?.split !== undefined;
+        yield { address: recipient, ...rest, ...(isSplit && { server: rest.destination }) };
       }
     },
     show: async (address) => {
@@ -69,14 +72,14 @@ export function recipientsView(parts: RecipientParts): RecipientsView {
       await memory.remember(dest, key, answer, 'pinned');
       return 'pinned';
     },
-    learn: async (address) => {
+    learn: async (address, server) => {
       const found = asked(address);
       if (typeof found === 'string') return found;
-      // Nobody says which server of a split domain knows him.
-      const [dest, more] = found.dests;
-      return dest === undefined || more !== undefined
-        ? 'not-asked'
-        : memory.learn(dest, found.key, 'imported');
+      const { dests, key } = found;
+      const isSplit = dests.length > 1;
+      // It must be said which server of a split domain knows him.
+      const dest = isSplit ? dests.find((one) => one === server) : dests[0];
+      return dest === undefined ? 'which-server' : memory.learn(dest, key, 'imported');
     },
     forget: async (address) => {
       const found = hosted(address);

@@ -12,15 +12,15 @@ import type { SpoolStore, SpoolTotals } from '../store/spool-store.ts';
 
 /**
  * The refusal of one more message of so many bytes; nothing while there is room. Mail for domains
- * that are not hosted here has no quota but the node's; a split domain has its own for each server.
+ * that are not hosted here has no quota but the node's; that of a split domain is for all its servers.
  */
 export function overQuota(
   store: Pick<SpoolStore, 'totals'>,
-  domain: Pick<Domain, 'lane' | 'quota'> | undefined,
+  domain: Pick<Domain, 'lanes' | 'quota'> | undefined,
   node: Quota,
   bytes: number,
 ): Reply | undefined {
-  if (domain !== undefined && !hasRoom(store.totals(domain.lane), domain.quota, bytes)) {
+  if (domain !== undefined && !hasRoom(together(store, domain.lanes), domain.quota, bytes)) {
     return replies.domainQueueFull();
   }
   return hasRoom(store.totals(), node, bytes) ? undefined : replies.queueFull();
@@ -37,6 +37,23 @@ export function overQuarantine(
   return isRoom ? undefined : replies.queueFull();
 }
 
-function hasRoom({ queued, held, bytes }: SpoolTotals, quota: Quota, more: number): boolean {
+function together(
+  store: Pick<SpoolStore, 'totals'>,
+  lanes: readonly string[],
+): Pick<SpoolTotals, 'queued' | 'held' | 'bytes'> {
+  const sum = { queued: 0, held: 0, bytes: 0 };
+  for (const { queued, held, bytes } of lanes.map((lane) => store.totals(lane))) {
+    sum.queued += queued;
+    sum.held += held;
+    sum.bytes += bytes;
+  }
+  return sum;
+}
+
+function hasRoom(
+  { queued, held, bytes }: ReturnType<typeof together>,
+  quota: Quota,
+  more: number,
+): boolean {
   return queued + held < quota.messages && bytes + more <= quota.bytes;
 }

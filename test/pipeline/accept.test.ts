@@ -41,6 +41,7 @@ const TURNED_AWAY: Outcome = {
 const DOMAIN: Domain = {
   name: 'example.org',
   lane: 'example.org',
+  lanes: ['example.org'],
   aliases: [],
   destination: { key: 'd', hosts: [], tls: 'off', maxConnections: 1 },
   recipients: { kind: 'any' },

@@ -1,5 +1,7 @@
 /** A split domain: the first server that knows a recipient is his route, also for what waits. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
@@ -61,6 +63,20 @@ test('two servers of one domain: asked in order, remembered, kept in outages, an
     await young.start();
     await until('it to arrive', () => got(young).length === 2);
 
+    // From one gateway to another, with the server each is on.
+    const exported = await gateway.cli('recipient', 'export');
+    assert.match(
+      exported.stdout,
+      new RegExp(`^bert@example.org 127\\.0\\.0\\.1:${young.port}  #`, 'm'),
+    );
+    const list = join(gateway.folder, 'people.txt');
+    writeFileSync(list, `carl@example.org 127.0.0.1:${young.port}\ndora@example.org\n`);
+    const imported = await gateway.cli('recipient', 'import', list);
+    assert.match(imported.stderr, /dora@example\.org is of a split domain: name its server/);
+    assert.equal(imported.stdout, '1 imported, 1 not\n');
+    const carl = await gateway.cli('recipient', 'show', 'carl@example.org');
+    assert.match(carl.stdout, /^remembered +known, imported/m);
+
     // Moved: refused at the old place, asked for everywhere, found at the new one.
     assert.match(await send('moves'), /^250 .* delivered/);
     people.old.delete('moves');
@@ -84,5 +100,30 @@ test('two servers of one domain: asked in order, remembered, kept in outages, an
     await gateway.remove();
     await old.stop();
     await young.stop();
+  }
+});
+
+test('the quota of a split domain is for all its servers', async () => {
+  const gateway = await Gateway.run({
+    node: 'queue: { probe: 1h }',
+    domains: {
+      'example.org': domainFile(1, {
+        destination: "{ split: ['127.0.0.1:1', '127.0.0.1:2'] }",
+        recipients: 'callout',
+        queue: '{ max_messages: 2 }',
+      }),
+    },
+  });
+  const list = join(gateway.folder, 'people.txt');
+  writeFileSync(list, 'anna@example.org 127.0.0.1:1\nbert@example.org 127.0.0.1:2\n');
+  const send = (to: string) => sendMail(gateway.port(), 'a@b.example', [`${to}@example.org`], MAIL);
+  try {
+    await gateway.cli('recipient', 'import', list);
+    assert.match(await send('anna'), /^250 .* queued/);
+    assert.match(await send('bert'), /^250 .* queued/);
+    assert.match(await send('anna'), /^452 4\.\d\.\d .*quota/);
+    assert.match(await send('bert'), /^452 4\.\d\.\d .*quota/);
+  } finally {
+    await gateway.remove();
   }
 });

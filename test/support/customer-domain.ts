@@ -6,6 +6,7 @@ const HOST = { host: '192.0.2.10', port: 25, priority: 0 };
 export const CUSTOMER_DOMAIN: Domain = {
   name: 'example.org',
   lane: 'example.org',
+  lanes: ['example.org'],
   aliases: [],
   destination: { key: '192.0.2.10:25', hosts: [HOST], tls: 'opportunistic', maxConnections: 20 },
   recipients: { kind: 'callout' },
