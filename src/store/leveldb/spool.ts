@@ -43,7 +43,7 @@ import { Intake } from './intake.ts';
 import { recordKey } from './keys.ts';
 import type { ActiveLease } from './leases.ts';
 import { indexKey, newRecord } from './message-ops.ts';
-import type { StoredRecord } from './record-codec.ts';
+import type { StoredContent, StoredRecord } from './record-codec.ts';
 import { leaseEnd, PartIntake } from './part-intake.ts';
 import type { LeaseEnd } from './part-intake.ts';
 import { Records } from './records.ts';
@@ -155,6 +155,7 @@ export class LevelSpool implements SpoolStore {
     const granted = await this.#schedule.claim(options, (work) => this.#pump.exclusive(work));
     const records = await this.#records.getMany(granted.map(({ place }) => place.id));
     const leases: Lease[] = [];
+    const read: { id: string; content: StoredContent }[] = [];
     for (const [index, lease] of granted.entries()) {
       const { id, dueAt } = lease.place;
       const record = records[index];
@@ -163,8 +164,10 @@ export class LevelSpool implements SpoolStore {
         continue;
       }
       lease.content = record.content;
+      read.push({ id, content: record.content });
       leases.push({ id, token: lease.token, entry: record.entry, dueAt });
     }
+    this.#contents.readAhead(read);
     return leases;
   }
 

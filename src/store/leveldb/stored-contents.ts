@@ -7,7 +7,8 @@ import type { ContentFiles } from './content-files.ts';
 import { inParts, readParts } from './content-parts.ts';
 import type { WrittenContent } from './content-parts.ts';
 import type { Database } from './database.ts';
-import { GatheredReads } from './gathered-reads.ts';
+import { partKey } from './keys.ts';
+import { ReadAhead } from './read-ahead.ts';
 import type { StoredContent } from './record-codec.ts';
 
 /**
@@ -17,7 +18,7 @@ import type { StoredContent } from './record-codec.ts';
 const FILE_BYTES = 256 * 1024;
 
 export class StoredContents {
-  readonly #parts: GatheredReads;
+  readonly #parts: ReadAhead;
   readonly #files: ContentFiles;
   readonly #onDead: (bytes: number) => void;
 
@@ -27,7 +28,7 @@ export class StoredContents {
     files: ContentFiles,
     onDead: (bytes: number) => void,
   ) {
-    this.#parts = new GatheredReads(database);
+    this.#parts = new ReadAhead(database);
     this.#files = files;
     this.#onDead = onDead;
   }
@@ -44,6 +45,14 @@ export class StoredContents {
     return readParts(this.#parts, id, { ...stored, parts });
   }
 
+  /** These will be read soon: the small ones are read now, together. */
+  readAhead(some: readonly { readonly id: string; readonly content: StoredContent }[]): void {
+    const small = some.filter(({ content }) => content.parts === 1);
+    this.#parts.begin(
+      small.map(({ id, content }) => ({ key: partKey(id, 0), bytes: content.bytes })),
+    );
+  }
+
   /** The same of a message of which nobody knows where its content lay. */
   removedDamaged(id: string): void {
     this.#files.remove(id);
@@ -56,7 +65,8 @@ export class StoredContents {
 
   /** The batch that removed the message and what of it lay in the database is on disk. */
   removed(id: string, { bytes, parts }: StoredContent): void {
-    if (parts === undefined) this.#files.remove(id);
-    else this.#onDead(bytes);
+    if (parts === undefined) return this.#files.remove(id);
+    this.#parts.forget(partKey(id, 0));
+    this.#onDead(bytes);
   }
 }
