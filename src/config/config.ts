@@ -39,7 +39,12 @@ export interface Config {
   /** Templates in place of ours. */
   readonly reports: ReportTexts;
   readonly records: RecordsConfig;
-  readonly delivery: { readonly cutThrough: boolean; readonly finalReplyTimeoutMs: number };
+  readonly delivery: {
+    readonly cutThrough: boolean;
+    readonly finalReplyTimeoutMs: number;
+    /** Where hosts that only the DNS names may be beside public addresses. */
+    readonly privateNetworks: readonly string[];
+  };
   /** Where mail for domains that are not hosted here goes; undefined: to their MX hosts. */
   readonly smarthost:
     { readonly settings: DestinationSettings; readonly problemAt: ProblemAt } | undefined;
@@ -209,6 +214,7 @@ export function buildConfig(
     delivery: {
       cutThrough: delivery.cut_through,
       finalReplyTimeoutMs: delivery.final_reply_timeout,
+      privateNetworks: delivery.private_networks,
     },
     smarthost: delivery.smarthost && {
       settings: delivery.smarthost,

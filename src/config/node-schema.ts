@@ -126,6 +126,7 @@ export const nodeSchema = z.strictObject({
       cut_through: z.boolean().prefault(true),
       final_reply_timeout: duration('100ms', '10m').prefault('60s'),
       smarthost: destination.optional(),
+      private_networks: networks().prefault([]),
     })
     .prefault({}),
   log: z

@@ -48,6 +48,8 @@ export function nobodyReply(why: Exclude<Exchangers['kind'], 'found' | 'unsure'>
       return replies.nullMx();
     case 'no-host':
       return replies.noMailHost();
+    case 'private':
+      return replies.privateMailHost();
     case 'loop':
       return replies.routeLoop();
     default:

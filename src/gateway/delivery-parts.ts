@@ -7,7 +7,7 @@ import { errorText } from '../base/errors.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
-import { formatEndpoint } from '../config/endpoint.ts';
+import { formatEndpoint, networkTest } from '../config/endpoint.ts';
 import type { Courier } from '../delivery/courier.ts';
 import { createCourier } from '../delivery/courier.ts';
 import type { HealthChange } from '../delivery/destination-health.ts';
@@ -52,10 +52,9 @@ export interface DeliveryOptions {
   readonly remote?: RemoteServers | undefined;
 }
 
-/** Where the mail servers of others are found; a seam for tests on loopback. */
+/** Where the mail servers of others are found; a seam for tests. */
 export interface RemoteServers {
   readonly port: number;
-  readonly mayBeOther: (address: string) => boolean;
 }
 
 export interface DeliveryParts {
@@ -283,8 +282,10 @@ function exchangersOf({ config, remote }: DeliveryOptions, resolver: Resolver): 
     const { hostname, listeners } = config();
     return host === hostname || listeners.some((own) => isOwn(host, port, own, hostname));
   };
-  const options = { resolver, isUs, ...(remote && { mayBeOther: remote.mayBeOther }) };
-  return (domain) => findExchangers(domain, options);
+  return (domain) => {
+    const isAllowed = networkTest(config().delivery.privateNetworks);
+    return findExchangers(domain, { resolver, isUs, isAllowed });
+  };
 }
 
 function domainsOf({ routes }: Directory, key: string): string[] {

@@ -222,6 +222,8 @@ export const replies = {
   nullMx: (): Reply => named(556, '5.1.10', 'Domain of the recipient takes no mail', 'dns'),
   noMailHost: (): Reply =>
     named(550, '5.4.4', 'Domain of the recipient has no host that takes mail', 'dns'),
+  privateMailHost: (): Reply =>
+    named(550, '5.4.4', 'Domain of the recipient names only hosts of private networks', 'dns'),
   routeLoop: (): Reply => named(550, '5.4.6', 'Mail for the domain would come back here', 'dns'),
   otherPolicyGroup: (): Reply =>
     named(452, '4.5.3', 'Recipient needs a transaction of its own, send it again'),

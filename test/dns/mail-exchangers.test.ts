@@ -28,9 +28,12 @@ function resolverOf(mx: Names, addresses: Names): Resolver {
   };
 }
 
+const isAllowed = (address: string) => address.startsWith('10.9.');
 const isUs = (name: string) => name === 'mx.us.test' || name === '192.0.2.99';
 
-const CASES: readonly [string, Names, Names, string][] = [
+type Case = readonly [name: string, mx: Names, addresses: Names, expected: string];
+
+const CASES: readonly Case[] = [
   [
     'MX hosts by preference',
     { 'd.test': ['10 a.test', '20 b.test'] },
@@ -86,27 +89,60 @@ const CASES: readonly [string, Names, Names, string][] = [
   ],
   ['the domain itself is us', { 'd.test': 'none' }, { 'd.test': ['192.0.2.99'] }, 'loop'],
   [
-    'loopback, link and nowhere are nobody',
+    'addresses that no machine has are nobody',
     { 'd.test': ['10 a.test'] },
-    {
-      'a.test': [
-        '127.0.0.1',
-        '::1',
-        '0.0.0.0',
-        '169.254.169.254',
-        'fe80::1',
-        '::ffff:127.0.0.1',
-        '224.0.0.1',
-        '255.255.255.255',
-      ],
-    },
+    { 'a.test': ['0.0.0.0', '::', '224.0.0.1', '255.255.255.255', 'ff02::1', '::ffff:0.0.0.0'] },
     'no-host',
+  ],
+  ...[
+    ...['127.0.0.1', '::1', '::ffff:127.0.0.1', '169.254.169.254', 'fe80::1', 'fec0::1'],
+    ...['10.1.2.3', '172.31.255.255', '192.168.1.1', '::ffff:192.168.1.1', '100.127.0.1'],
+    ...['fc00::1', 'fd12:3456::1'],
+  ].map((address): Case => [
+    `${address} is private`,
+    { 'd.test': ['10 a.test'] },
+    { 'a.test': [address] },
+    'private',
+  ]),
+  [
+    'beside networks of private use',
+    { 'd.test': ['10 a.test'] },
+    { 'a.test': ['11.0.0.1', '172.32.0.1', '100.128.0.1', '2001:db8::1'] },
+    'a.test=11.0.0.1@10 a.test=172.32.0.1@10 a.test=100.128.0.1@10 a.test=2001:db8::1@10',
+  ],
+  [
+    'private ones are passed over for others',
+    { 'd.test': ['10 a.test', '20 b.test'] },
+    { 'a.test': ['192.168.1.1'], 'b.test': ['192.0.2.2'] },
+    'b.test=192.0.2.2@20',
+  ],
+  [
+    'a private network that the operator names',
+    { 'd.test': ['10 a.test'] },
+    { 'a.test': ['10.9.0.1', '10.8.0.1'] },
+    'a.test=10.9.0.1@10',
+  ],
+  [
+    'a private one and one in doubt is doubt',
+    { 'd.test': ['10 a.test', '20 b.test'] },
+    { 'a.test': ['192.168.1.1'], 'b.test': 'unsure' },
+    'unsure',
+  ],
+  [
+    'a domain without MX at a private address',
+    { 'd.test': 'none' },
+    { 'd.test': ['::1'] },
+    'private',
   ],
 ];
 
 for (const [name, mx, addresses, expected] of CASES) {
   test(`mail exchangers: ${name}`, async () => {
-    const found = await findExchangers('d.test', { resolver: resolverOf(mx, addresses), isUs });
+    const found = await findExchangers('d.test', {
+      resolver: resolverOf(mx, addresses),
+      isUs,
+      isAllowed,
+    });
     assert.equal(shown(found), expected);
   });
 }
@@ -117,7 +153,7 @@ test('a flood of records is looked at only so far', async () => {
     hosts.map((_, i) => [`mx${i}.test`, Array.from({ length: 40 }, (__, j) => `192.0.2.${j}`)]),
   );
   const resolver = resolverOf({ 'd.test': hosts }, addresses);
-  const found = await findExchangers('d.test', { resolver, isUs });
+  const found = await findExchangers('d.test', { resolver, isUs, isAllowed });
   assert.equal(found.kind === 'found' && found.hosts.length, 20);
 });
 

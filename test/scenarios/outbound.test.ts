@@ -40,6 +40,8 @@ describe('outbound mail', () => {
         'null.test': { mx: ['0 .'] },
         'loop.test': { mx: ['10 mx.sluice.test', '20 mx.one.test'] },
         'nohost.test': { mx: ['10 gone.test'] },
+        'private.test': { mx: ['10 lan.private.test'] },
+        'lan.private.test': { a: ['10.255.255.1', '169.254.169.254'] },
         'trouble.test': 'servfail',
       },
       4,
@@ -216,6 +218,7 @@ describe('outbound mail', () => {
       ['null.test', /^556 5\.1\.10 .* \(dns\)$/],
       ['nohost.test', /^550 5\.4\.4 .* \(dns\)$/],
       ['loop.test', /^550 5\.4\.6 .* \(dns\)$/],
+      ['private.test', /^550 5\.4\.4 .* only hosts of private networks \(dns\)$/],
     ];
     for (const [domain, expected] of cases) {
       assert.match(await send('anna@example.org', [`eve@${domain}`]), expected, domain);
@@ -407,14 +410,14 @@ test('with a smarthost everything for the outside goes there, the DNS is not ask
   const smarthost = await new Destination().start();
   const destination = await new Destination().start();
   const outside = await Outside.start({}, 1);
-  const gateway = await outside.gateway({
-    node: `delivery: { smarthost: "127.0.0.1:${smarthost.port}" }`,
+  const files = {
     domains: {
       'example.org': domainFile(destination.port, {
         outgoing: `{ enabled: true, accounts: [{ ip: ${CUSTOMER} }], null_sender: refuse }`,
       }),
     },
-  });
+  };
+  const gateway = await outside.gateway(files, `smarthost: "127.0.0.1:${smarthost.port}"`);
   try {
     const talk = await SmtpTalk.greeted(gateway.port(), 'mail.example.org', CUSTOMER);
     const to = ['eve@one.test', 'eve@three.test'];

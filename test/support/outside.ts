@@ -6,6 +6,8 @@ import type { Zones } from './dns-server.ts';
 import type { GatewayFiles } from './gateway.ts';
 import { Gateway } from './gateway.ts';
 
+const ON_LOOPBACK = 'private_networks: [127.0.0.0/8]';
+
 /** Each mail server has an address of its own and all the same port, as in the world. */
 export class Outside {
   readonly dns: DnsServer;
@@ -37,15 +39,15 @@ export class Outside {
   }
 
   /** A gateway that finds its way in this world. */
-  gateway(files: GatewayFiles): Promise<Gateway> {
-    return Gateway.run(this.files(files));
+  gateway(files: GatewayFiles, delivery?: string): Promise<Gateway> {
+    return Gateway.run(this.files(files, delivery));
   }
 
   /** The same, not started yet. */
-  files(files: GatewayFiles): GatewayFiles {
+  files(files: GatewayFiles, delivery = ON_LOOPBACK): GatewayFiles {
     return {
       ...files,
-      node: `dns: { servers: ["${this.dns.address}"] }\n${files.node ?? ''}`,
+      node: `dns: { servers: ["${this.dns.address}"] }\ndelivery: { ${delivery} }\n${files.node ?? ''}`,
       program: join(import.meta.dirname, 'remote-main.ts'),
       env: { ...files.env, SLUICE_TEST_REMOTE_PORT: String(this.#port) },
     };

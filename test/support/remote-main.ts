@@ -1,6 +1,6 @@
 /**
- * The program with one seam open: mail servers of others are on loopback, at the port that the
- * environment names. Everything else is as the real entry has it.
+ * The program with one seam open: mail servers of others are at the port that the environment
+ * names. Everything else is as the real entry has it.
  */
 import { runCli } from '../../src/cli/program.ts';
 import { start } from '../../src/cli/start.ts';
@@ -11,5 +11,5 @@ const [verb, , config = ''] = args;
 const port = Number(process.env['SLUICE_TEST_REMOTE_PORT']);
 process.exitCode =
   verb === 'start'
-    ? await start({ config, remote: { port, mayBeOther: () => true } })
+    ? await start({ config, remote: { port } })
     : await runCli(args, processTerminal());
