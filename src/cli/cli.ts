@@ -7,7 +7,7 @@ import type { Terminal } from './terminal.ts';
 
 export interface Cli {
   readonly terminal: Terminal;
-  /** The configuration file that is meant; it may not exist. */
+  /** The configuration file that is meant. Throws a `CliFault` when there is none. */
   configFile(): string;
   /** The data folder that the configuration names. */
   dataFolder(): Promise<string>;

@@ -11,8 +11,8 @@ import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
 import type { ListingOptions } from './listing.ts';
 import { jsonLine, only, printListing, withListingOptions } from './listing.ts';
-import { ageText } from './quantity.ts';
-import { numberOf, textOf } from './row-reader.ts';
+import { ageText, sinceText } from './quantity.ts';
+import { numberOf, textOf, timeOf } from './row-reader.ts';
 import type { Column } from './table.ts';
 import { addRecipientImport } from './recipient-import.ts';
 import { printable } from './terminal.ts';
@@ -20,7 +20,8 @@ import { printable } from './terminal.ts';
 /** How the gateway may have learnt of a recipient. */
 const ORIGINS = ['sent', 'asked', 'delivered', 'ldap', 'imported', 'pinned'];
 
-const COLUMNS: readonly Column[] = [
+/** By the clock on the wall; the memory's own age, without outages, says how long it is good. */
+const columns = (now: number): readonly Column[] => [
   { name: 'ADDRESS', value: (row) => textOf(row, 'address'), min: 20, isTelling: true },
   {
     name: 'ANSWER',
@@ -28,8 +29,9 @@ const COLUMNS: readonly Column[] = [
     colour: (answer) => (answer === 'known' ? 'green' : 'red'),
   },
   { name: 'ORIGIN', value: (row) => textOf(row, 'origin') },
-  { name: 'AGE', value: (row) => ageText((numberOf(row, 'age') ?? 0) * 1000), align: 'right' },
+  { name: 'AGE', value: (row) => sinceText(now, timeOf(row, 'at')), align: 'right' },
   { name: 'STATE', value: (row) => (row['fresh'] === true ? 'fresh' : 'ask again') },
+  { name: 'LEFT', value: (row) => leftText(row) ?? 'for good', align: 'right' },
   { name: 'DESTINATION', value: (row) => textOf(row, 'destination'), max: 40 },
 ];
 
@@ -50,7 +52,7 @@ export function addRecipient(program: Command, cli: Cli): void {
     .action(async (text: string | undefined, options: ListingOptions & Filters) => {
       const client = await cli.client();
       const rows = only(client.rows('/api/v1/recipients'), (row) => isMeant(row, text, options));
-      await printListing(cli, COLUMNS, rows, options, 'recipients remembered');
+      await printListing(cli, columns(cli.terminal.now()), rows, options, 'recipients remembered');
     });
   addRecipientImport(recipient, cli);
   recipient
@@ -123,7 +125,7 @@ async function show(cli: Cli, address: string, json: boolean): Promise<void> {
     if (memory !== undefined) await cli.terminal.out(jsonLine(memory));
     await cli.terminal.out(jsonLine(trial));
   } else {
-    await cli.terminal.out(showText(memory, trial));
+    await cli.terminal.out(showText(memory, trial, cli.terminal.now()));
   }
   if (textOf(trial, 'domain') === '') throw new CliFault(EXIT.nothing, 'not a domain of ours');
 }
@@ -137,18 +139,40 @@ async function remembered(client: ControlClient, path: string): Promise<Row | un
   }
 }
 
-function showText(memory: Row | undefined, trial: Row): string {
-  const age = ageText((numberOf(memory ?? {}, 'age') ?? 0) * 1000);
+/** How long it is still good; undefined: for good. */
+function leftText(row: Row): string | undefined {
+  const left = numberOf(row, 'left');
+  return left === undefined ? undefined : ageText(left * 1000);
+}
+
+/** `known (imported), 3d2h ago`, and what the destination itself had to do with it. */
+function heardText(memory: Row, now: number): string {
+  const at = timeOf(memory, 'at');
+  const askedAt = timeOf(memory, 'asked_at');
+  const said =
+    askedAt === undefined
+      ? ', not by its destination'
+      : askedAt === at
+        ? ''
+        : `, by its destination ${sinceText(now, askedAt)} ago`;
+  return `${textOf(memory, 'answer')} (${textOf(memory, 'origin')}), ${sinceText(now, at)} ago${said}`;
+}
+
+/** `2h without outages; good for 30d22h more, outages not counted` */
+function goodText(memory: Row): string {
+  const age = ageText((numberOf(memory, 'age') ?? 0) * 1000);
+  const left = leftText(memory);
+  const good = left === undefined ? 'good until it is taken back' : `good for ${left} more`;
+  return `${age} old, ${good}; outages are not counted`;
+}
+
+function showText(memory: Row | undefined, trial: Row, now: number): string {
   const lines: [string, string][] = [
     ['address', textOf(trial, 'address')],
     ['domain', textOf(trial, 'domain') || '-'],
     ['destination', textOf(trial, 'destination') || '-'],
-    [
-      'remembered',
-      memory === undefined
-        ? 'nothing'
-        : `${textOf(memory, 'answer')}, ${textOf(memory, 'origin')} ${age} ago`,
-    ],
+    ['remembered', memory === undefined ? 'nothing' : heardText(memory, now)],
+    ...(memory === undefined ? [] : [['counts as', goodText(memory)] satisfies [string, string]]),
     ['now', `${textOf(trial, 'result')} (${textOf(trial, 'source')})`],
     ['reply', textOf(trial, 'reply')],
   ];

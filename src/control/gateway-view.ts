@@ -262,8 +262,14 @@ export interface RecipientView {
   readonly destination: string;
   /** Of a split domain: the one of its servers that this is about. */
   readonly server?: string;
+  /** When somebody said so last. */
   readonly at: number;
+  /** When its destination did; undefined when it never did. */
+  readonly askedAt: number | undefined;
+  /** Outages not counted. */
   readonly ageMs: number;
+  /** Until it is forgotten, counted in the same way; undefined: never. */
+  readonly leftMs: number | undefined;
   readonly fresh: boolean;
 }
 

@@ -231,8 +231,16 @@ export function queueHealthRow(
 }
 
 export function recipientRow(recipient: RecipientView): Row {
-  const { at, ageMs, ...rest } = recipient;
-  return { v: 1, kind: 'recipient', ...rest, at: iso(at), age: seconds(ageMs) };
+  const { at, askedAt, ageMs, leftMs, ...rest } = recipient;
+  return {
+    v: 1,
+    kind: 'recipient',
+    ...rest,
+    at: iso(at),
+    ...(askedAt !== undefined && { asked_at: iso(askedAt) }),
+    age: seconds(ageMs),
+    ...(leftMs !== undefined && { left: seconds(leftMs) }),
+  };
 }
 
 export function trialRow(address: string, trial: RecipientTrial): Row {

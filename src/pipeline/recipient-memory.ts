@@ -28,8 +28,12 @@ export interface Remembered {
   /** The destination's name in our books, whose users they are. */
   readonly destination: string;
   readonly at: number;
+  /** When the destination itself said so last; undefined when it never did. */
+  readonly askedAt: number | undefined;
   /** Age in milliseconds, outages not counted. */
   readonly ageMs: number;
+  /** How much older it may become until it is forgotten; undefined: for good. */
+  readonly leftMs: number | undefined;
   /** Good enough to answer without asking the destination. */
   readonly fresh: boolean;
 }
@@ -249,7 +253,8 @@ export class RecipientMemory {
     const pinned = origin === 'pinned';
     if (!pinned && ageMs > goodMs) return undefined;
     const fresh = pinned || (asked !== undefined && this.#ageOf(stoppedMs, asked) <= freshMs);
-    return { answer, origin, destination, at, ageMs, fresh };
+    const leftMs = pinned ? undefined : goodMs - ageMs;
+    return { answer, origin, destination, at, askedAt: asked?.at, ageMs, leftMs, fresh };
   }
 
   #ageOf(stoppedMs: number, from: { readonly at: number; readonly stoppedMs: number }): number {

@@ -11,7 +11,7 @@ import type { DestinationDetail } from '../../src/control/gateway-view.ts';
 import { ControlServer } from '../../src/control/server.ts';
 import type { InsideOptions } from '../support/command.ts';
 import { runInside } from '../support/command.ts';
-import { FakeGateway, hostedDomain, queued, remembered } from '../support/fake-gateway.ts';
+import { FakeGateway, hostedDomain, queued, remembered, T0 } from '../support/fake-gateway.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -237,16 +237,18 @@ test('recipients: list, show, pin, forget', async (t) => {
     remembered('anna@example.org', 'known'),
     remembered('zoe@example.org', 'unknown'),
   ];
-  const list = await run('recipient list');
+  // Two days on the wall, two hours without the outages.
+  const now = T0 + 2 * 86_400_000;
+  const list = await run('recipient list', { now });
   assert.deepEqual(
     list.out
       .split('\n')
       .filter(Boolean)
       .map((line) => line.split(/\s{2,}/)),
     [
-      ['ADDRESS', 'ANSWER', 'ORIGIN', 'AGE', 'STATE', 'DESTINATION'],
-      ['anna@example.org', 'known', 'asked', '2h', 'fresh', '192.0.2.10:25'],
-      ['zoe@example.org', 'unknown', 'asked', '2h', 'fresh', '192.0.2.10:25'],
+      ['ADDRESS', 'ANSWER', 'ORIGIN', 'AGE', 'STATE', 'LEFT', 'DESTINATION'],
+      ['anna@example.org', 'known', 'asked', '2d', 'fresh', '1d', '192.0.2.10:25'],
+      ['zoe@example.org', 'unknown', 'asked', '2d', 'fresh', '1d', '192.0.2.10:25'],
     ],
   );
   assert.doesNotMatch((await run('recipient list zoe')).out, /anna/);
@@ -254,9 +256,17 @@ test('recipients: list, show, pin, forget', async (t) => {
   assert.equal((await run('recipient list --origin imported')).code, 1);
   assert.equal((await run('recipient list --domain example.org --dest 192.0.2.10')).code, 0);
   assert.equal((await run('recipient list --dest 198.51.100.1')).code, 1);
-  const shown = await run('recipient show anna@example.org');
+  const shown = await run('recipient show anna@example.org', { now });
   assert.equal(shown.code, 0);
-  assert.match(shown.out, /^remembered {3}known, asked 2h ago$/m);
+  assert.match(shown.out, /^remembered {3}known \(asked\), 2d ago$/m);
+  assert.match(shown.out, /^counts as {4}2h old, good for 1d more; outages are not counted$/m);
+  gateway.memory = gateway.memory.map((one) => ({
+    ...one,
+    origin: 'pinned',
+    askedAt: T0 - 60_000,
+  }));
+  const other = await run('recipient show anna@example.org', { now });
+  assert.match(other.out, /^remembered {3}known \(pinned\), 2d ago, by its destination 2d ago$/m);
   assert.match(shown.out, /^now {10}accepted \(callout\)$/m);
   assert.equal((await run('recipient show x@elsewhere.example')).code, 1);
   assert.equal((await run('recipient show nonsense')).code, 64);

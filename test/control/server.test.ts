@@ -349,7 +349,9 @@ test('recipients are listed in pages, shown, tried, pinned and forgotten', async
     destination: '192.0.2.10:25',
     fresh: true,
     at: '2026-06-02T06:42:40.000Z',
+    asked_at: '2026-06-02T06:42:40.000Z',
     age: 7200,
+    left: 86400,
   });
   assert.equal((await client.get(`${path}/test`))['result'], 'accepted');
   assert.equal((await client.delete(path))['result'], 'forgotten');

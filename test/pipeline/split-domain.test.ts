@@ -21,7 +21,7 @@ async function find(servers: Record<string, Said>, memory: readonly string[], cl
     const [destination = '', sign = ''] = text;
     const answer = '+~'.includes(sign) ? 'known' : 'unknown';
     const fresh = '+-'.includes(sign);
-    return { answer, origin: 'asked', destination, at: 0, ageMs: 0, fresh };
+    return { answer, origin: 'asked', destination, at: 0, askedAt: 0, ageMs: 0, leftMs: 1, fresh };
   });
   const home = await findHome(
     {

@@ -37,9 +37,11 @@ test('a held destination is not tried, over a restart, and drained when it is re
     await gateway.stop();
     await gateway.start();
     const { stdout: known } = await gateway.cli('recipient', 'list', '--json');
-    const anna1 = JSON.parse(known) as { at: string; age: number };
+    const anna1 = JSON.parse(known) as { at: string; asked_at: string; age: number; left: number };
     const heldMs = Date.now() - Date.parse(anna1.at) - anna1.age * 1000;
     assert.ok(heldMs > 300, `what is known does not age in the hold, but for ${heldMs} ms`);
+    assert.ok(Date.parse(anna1.asked_at) <= Date.now() - heldMs, 'the clock on the wall goes on');
+    assert.ok(anna1.left > 30 * 86_400 && anna1.age + anna1.left <= 31 * 86_400, 'a month in all');
     const list = await gateway.cli('queue', 'list');
     assert.match(list.stdout, /destination held: by \S+: new disk/);
     assert.match((await gateway.cli('destination', 'list')).stdout, /,held/);

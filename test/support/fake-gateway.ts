@@ -221,7 +221,8 @@ export function remembered(
   origin = 'asked',
 ): RecipientView {
   const destination = '192.0.2.10:25';
-  return { address, answer, origin, destination, at: T0, ageMs: 7_200_000, fresh: true };
+  const when = { at: T0, askedAt: T0, ageMs: 7_200_000, leftMs: 86_400_000 };
+  return { address, answer, origin, destination, ...when, fresh: true };
 }
 
 export function hostedDomain(name: string): DomainView {
