@@ -1,7 +1,7 @@
 /**
  * `sluice tail`: mail as it happens, one line per message that is done and per refusal, from the
- * running gateway; or the same for an old log, when standard input is a file or a pipe
- * (`sluice tail < old.log`).
+ * running gateway and from the next one when it is restarted; or the same for an old log, when
+ * standard input is a file or a pipe (`sluice tail < old.log`).
  */
 import { fstatSync } from 'node:fs';
 import type { Command } from 'commander';
@@ -9,6 +9,7 @@ import { linesOf } from '../control/ndjson.ts';
 import type { Row } from '../control/rows.ts';
 import type { Cli } from './cli.ts';
 import { jsonLine } from './listing.ts';
+import { liveEvents } from './live-events.ts';
 import { asRow, textOf, wordsOf } from './row-reader.ts';
 import { TailFormat } from './tail-format.ts';
 
@@ -37,7 +38,7 @@ export function addTail(program: Command, cli: Cli): void {
       const fromInput = options.live !== true && isFileOrPipe();
       const rows = fromInput
         ? logRows(process.stdin)
-        : (await cli.client()).rows('/api/v1/events', { live: true });
+        : liveEvents(await cli.client(), cli.terminal);
       await follow(cli, rows, text, options);
     });
 }
