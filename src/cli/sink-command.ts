@@ -1,8 +1,10 @@
 /** `sluice sink`: runs the trial destination until it is interrupted, and says what it does. */
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
+import { parseAddress } from '../mail/address.ts';
 import type { Cli } from './cli.ts';
 import { MAGIC_RECIPIENTS } from './magic-recipients.ts';
+import type { SinkOptions } from './sink.ts';
 
 const MISBEHAVES = MAGIC_RECIPIENTS.map((line) => `  ${line}`).join('\n');
 
@@ -12,11 +14,12 @@ export function addSink(program: Command, cli: Cli): void {
     .description('a destination for trials: takes mail and prints a line for each')
     .requiredOption('--port <number>', 'port on 127.0.0.1', parsePort)
     .option('--out <file>', 'append the mails to this mbox file')
+    .option('--recipients <list>', 'it knows only these, A@X,B@X; others hear 550', parseAddresses)
     .addHelpText('after', `\nRecipients that make it misbehave:\n${MISBEHAVES}`)
-    .action(async (options: { port: number; out?: string }) => {
+    .action(async (options: SinkOptions) => {
       const { runSink } = await import('./sink.ts');
       const sink = await runSink(options);
-      cli.terminal.err(sinkText(sink.port, options.out));
+      cli.terminal.err(sinkText(sink.port, options));
       await new Promise<void>((resolve) => {
         process.once('SIGINT', resolve);
         process.once('SIGTERM', resolve);
@@ -26,13 +29,21 @@ export function addSink(program: Command, cli: Cli): void {
 }
 
 /** For standard error: standard output is for the lines of the mails. */
-function sinkText(port: number, out: string | undefined): string {
+function sinkText(port: number, { out, recipients }: SinkOptions): string {
+  const takes = recipients === undefined ? 'all mail' : `mail for ${recipients.join(', ')} alone`;
   const keeps = out === undefined ? 'keeps none of it (--out FILE does)' : `appends it to ${out}`;
-  return `sink: listening on 127.0.0.1:${port}; takes all mail and delivers nothing
+  return `sink: listening on 127.0.0.1:${port}; takes ${takes} and delivers nothing
 sink: prints one JSON line for each mail and ${keeps}; Ctrl-C ends it
 sink: recipients that make it misbehave:
 ${MISBEHAVES}
 `;
+}
+
+function parseAddresses(text: string): string[] {
+  const addresses = text.split(',').map((part) => part.trim());
+  const wrong = addresses.find((address) => !parseAddress(address).ok);
+  if (wrong !== undefined) throw new InvalidArgumentError(`"${wrong}" is no address`);
+  return addresses;
 }
 
 function parsePort(text: string): number {

@@ -2,7 +2,8 @@
  * `sluice sink`: a destination for demonstrations and trials, on npm's smtp-server and so independent
  * of our own protocol code. Listens on loopback, takes every message, prints one JSON line for each
  * and, when asked, appends it to a file in mbox form before it says 250. Recipients with magic local
- * parts make it misbehave, as magic-recipients.ts tells. Delivers nothing anywhere.
+ * parts make it misbehave, as magic-recipients.ts tells; when it is told whom it knows, others are
+ * refused. Delivers nothing anywhere.
  */
 import { appendFile } from 'node:fs/promises';
 import type { AddressInfo, Socket } from 'node:net';
@@ -19,6 +20,8 @@ export interface SinkOptions {
   readonly port: number;
   /** Where messages are kept, in mbox form; absent: nowhere. */
   readonly out?: string;
+  /** Addresses it knows, in any letter case; absent: everybody. */
+  readonly recipients?: readonly string[];
   /** Takes the JSON lines, each with its line end; absent: standard output. */
   readonly write?: (line: string) => void;
 }
@@ -42,6 +45,7 @@ export async function runSink(options: SinkOptions): Promise<RunningSink> {
   const ids = createIds(systemClock);
   const keep = options.out === undefined ? undefined : mboxWriter(options.out);
   const sockets = new Set<Socket>();
+  const known = options.recipients?.map((address) => address.toLowerCase());
 
   const take = async (stream: SMTPServerDataStream, session: SMTPServerSession) => {
     const { mailFrom, rcptTo } = session.envelope;
@@ -83,7 +87,10 @@ export async function runSink(options: SinkOptions): Promise<RunningSink> {
           if (socket.remotePort === session.remotePort) socket.destroy();
         return;
       }
-      answer(reply === undefined ? null : failure(reply.code, reply.text));
+      if (reply !== undefined) return answer(failure(reply.code, reply.text));
+      if (known === undefined || known.includes(address.toLowerCase())) return answer(null);
+      const { code, lines } = replies.unknownRecipient(address);
+      answer(failure(code, lines.join(' ')));
     },
     onData(stream, session, answer) {
       const reply = answerToContent(session.envelope.rcptTo.map(({ address }) => address));

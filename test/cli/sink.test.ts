@@ -86,6 +86,24 @@ for (const [address, expected] of MAGIC) {
   });
 }
 
+test('told whom it knows, it refuses others as unknown, and the magic ones still misbehave', async (t) => {
+  const { port } = await start(t, { recipients: ['Anna@example.test', 'bob@example.test'] });
+  const talk = await SmtpTalk.greeted(port);
+  await talk.say('MAIL FROM:<>');
+  for (const [address, expected] of [
+    ['anna@Example.test', /^250 /],
+    ['bob@example.test', /^250 /],
+    ['carl@example.test', /^550 5\.1\.1 /],
+    ['anna@other.test', /^550 5\.1\.1 /],
+    ['temperror@example.test', /^451 /],
+  ] as const)
+    assert.match(await talk.say(`RCPT TO:<${address}>`), expected, address);
+  await talk.quit();
+  const wrong = await runCommand(['sink', '--port', '0', '--recipients', 'anna@example.test,bob']);
+  assert.equal(wrong.code, 64);
+  assert.match(wrong.err, /"bob" is no address/);
+});
+
 test('RCPT timeout@ never hears an answer', async (t) => {
   const { port } = await start(t);
   const talk = await SmtpTalk.greeted(port);
