@@ -156,11 +156,22 @@ function withoutKept({ kept: _kept, ...fields }: Fields): Fields {
 
 export function createLog(options: LogOptions): AdjustableLog {
   const { clock, tap } = options;
+  // Many lines have the same millisecond.
+  let stampedAt: number | undefined;
+  let stamp = '';
+  const timestamp = (): string => {
+    const now = clock.now();
+    if (now !== stampedAt) {
+      stampedAt = now;
+      stamp = `,"time":"${new Date(now).toISOString()}"`;
+    }
+    return stamp;
+  };
   const logger = pino(
     {
       level: options.level,
       base: null,
-      timestamp: () => `,"time":"${new Date(clock.now()).toISOString()}"`,
+      timestamp,
       formatters: { level: (level) => ({ level }) },
     },
     { write: (line: string) => options.destination.write(terminalSafe(line)) },
@@ -172,11 +183,12 @@ export function createLog(options: LogOptions): AdjustableLog {
       const fields = kept === undefined ? given : withoutKept(given);
       tap?.(evt, level, fields, kept);
       if (!logger.isLevelEnabled(level)) return;
-      const { ip, msg, ...rest } = fields;
+      const { ip, msg } = fields;
       const line: Record<string, unknown> = { host, evt };
       if (ip !== undefined) line['ip'] = ip;
-      for (const [name, value] of Object.entries(rest)) {
-        if (value === undefined) continue;
+      for (const name in fields) {
+        const value = fields[name];
+        if (value === undefined || name === 'ip' || name === 'msg') continue;
         line[name] = typeof value === 'string' ? value.slice(0, MAX_VALUE) : value;
       }
       logger[level](line, msg);
