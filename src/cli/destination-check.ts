@@ -1,6 +1,6 @@
 /**
- * `sluice destination check DOMAIN`: whether a customer's server meets the conditions under which the
- * gateway can serve it, test by test with what to do. Exit codes as Nagios reads them: 0 ready, 1
+ * `sluice destination check DOMAIN`: whether a customer's servers meet the conditions under which the
+ * gateway can serve them, test by test with what to do. Exit codes as Nagios reads them: 0 ready, 1
  * warnings, 2 not ready, 3 cannot tell.
  */
 import type { Command } from 'commander';
@@ -60,7 +60,10 @@ async function check(cli: Cli, domain: string, options: CheckOptions): Promise<v
           terminal.err(`… ${printable(textOf(row, 'text'))}\n`);
         continue;
       }
+      const isNext = rows.at(-1)?.['dest'] !== row['dest'];
       rows.push(row);
+      if (isNext && !json && Number(row['servers']) > 1)
+        await terminal.out(`server ${printable(textOf(row, 'dest'))}\n`);
       await terminal.out(json ? jsonLine(row) : `${rowText(cli, row)}\n`);
     }
   } catch (error) {
@@ -72,9 +75,12 @@ async function check(cli: Cli, domain: string, options: CheckOptions): Promise<v
   const count = (status: string) => rows.filter((row) => row['status'] === status).length;
   const failed = count('FAIL');
   const warnings = count('WARN');
-  const isTold = NEEDED.every((test) =>
-    rows.some((row) => row['test'] === test && row['status'] !== 'SKIP'),
-  );
+  const byServer = [...Map.groupBy(rows, (row) => row['dest']).values()];
+  const isTold =
+    byServer.length > 0 &&
+    byServer.every((own) =>
+      NEEDED.every((test) => own.some((row) => row['test'] === test && row['status'] !== 'SKIP')),
+    );
   if (failed > 0) cli.exit(EXIT.failed);
   else if (!isTold) cli.exit(EXIT.unsure);
   else if (warnings > 0) cli.exit(EXIT.nothing);

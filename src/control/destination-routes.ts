@@ -84,5 +84,9 @@ async function* examinationRows(
   started: Extract<StartedExamination, { kind: 'begun' }>,
   clock: Clock,
 ): AsyncGenerator<Row> {
-  for await (const step of started.steps) yield rows.examinationRow(started, step, clock.now());
+  const { domain, servers } = started;
+  for (const { dest, steps } of servers) {
+    for await (const step of steps)
+      yield rows.examinationRow({ domain, dest, servers: servers.length }, step, clock.now());
+  }
 }

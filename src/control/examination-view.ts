@@ -16,9 +16,14 @@ export type StartedExamination =
   | {
       readonly kind: 'begun';
       readonly domain: string;
-      readonly dest: string;
-      readonly steps: AsyncIterable<ExaminationStepView>;
+      /** In the order they are examined in; several where a domain is split. */
+      readonly servers: readonly ExaminedServer[];
     };
+
+export interface ExaminedServer {
+  readonly dest: string;
+  readonly steps: AsyncIterable<ExaminationStepView>;
+}
 
 export type ExaminationStepView =
   | { readonly kind: 'doing'; readonly text: string }

@@ -200,14 +200,18 @@ export function destinationDetailRow(detail: DestinationDetail): Row {
 }
 
 export function examinationRow(
-  { domain, dest }: { readonly domain: string; readonly dest: string },
+  {
+    domain,
+    dest,
+    servers,
+  }: { readonly domain: string; readonly dest: string; readonly servers: number },
   step: ExaminationStepView,
   now: number,
 ): Row {
   if (step.kind === 'doing') return { v: 1, kind: 'check-progress', domain, text: step.text };
   const { samplesMs, ...row } = step.row;
   const samples = samplesMs && { samples: samplesMs };
-  return { v: 1, kind: 'check', domain, dest, ...row, ...samples, ts: iso(now) };
+  return { v: 1, kind: 'check', domain, dest, servers, ...row, ...samples, ts: iso(now) };
 }
 
 export function alertRow({ kind, since, raisedAt, ...alert }: AlertView): Row {

@@ -12,7 +12,7 @@ import { formatAddress } from '../mail/address.ts';
 import { memoryContent } from '../mail/content.ts';
 import { replyText } from '../mail/outcome.ts';
 import type { Reply } from '../mail/reply.ts';
-import { isClosing, isPositive, isTemporary } from '../mail/reply.ts';
+import { isClosing, isPermanent, isPositive, isTemporary } from '../mail/reply.ts';
 import { EICAR, GTUBE } from '../mail/test-patterns.ts';
 import { dateTime } from '../mail/trace-fields.ts';
 import type { AddressHistory } from './address-history.ts';
@@ -106,10 +106,17 @@ export async function* examine(
 
   yield doing('taking times');
   yield say(judge.judgeTimes(samples, await hurry(() => connect(host), options), atWork));
-  if (options.sendTests && options.known !== undefined) {
+  const last = answers.at(-1);
+  if (!options.sendTests || options.known === undefined)
+    yield say(row('content', 'SKIP', 'sends mail: only with --send-tests and --rcpt'));
+  else if (last !== undefined && isPermanent(last)) {
+    // Of another server of a split domain, perhaps.
+    const text = `no mail was sent: <${formatAddress(known)}>: ${replyText(last)}`;
+    yield say(row('content', 'SKIP', text, 'name a recipient who is there with --rcpt'));
+  } else {
     yield doing(`sending test mails to ${formatAddress(options.known)}`);
     yield say(await contentRow(() => connect(host), options.known, options));
-  } else yield say(row('content', 'SKIP', 'sends mail: only with --send-tests and --rcpt'));
+  }
 }
 
 async function reachAll(

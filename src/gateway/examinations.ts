@@ -49,15 +49,33 @@ export class Examinations {
     { domain: name, known, sendTests }: ExaminationWish,
     signal: AbortSignal,
   ): StartedExamination {
-    const { config, directory, health, habits, hindrances, clock, startedAt } = this.#options;
-    const found = directory().find(name);
-    const domain = found?.split?.[0] ?? found;
+    const directory = this.#options.directory();
+    const domain = directory.find(name);
     if (domain === undefined) return { kind: 'not-hosted' };
-    if (known !== undefined && directory().find(known.domain)?.name !== domain.name)
+    if (known !== undefined && directory.find(known.domain)?.name !== domain.name)
       return { kind: 'not-his' };
-    const { destination } = domain;
-    const waitMs = this.#waitMs(destination.key);
+    const servers = domain.split ?? [domain];
+    const waitMs = Math.max(...servers.map(({ destination }) => this.#waitMs(destination.key)));
     if (waitMs > 0) return { kind: 'too-soon', waitMs };
+    for (const { destination } of servers) this.#noteBegin(destination.key);
+    return {
+      kind: 'begun',
+      domain: domain.name,
+      servers: servers.map((server) => ({
+        dest: server.destination.key,
+        steps: this.#examine(server, { known, sendTests }, signal),
+      })),
+    };
+  }
+
+  /** `domain` as one server of it is seen. */
+  #examine(
+    domain: Domain,
+    { known, sendTests }: Pick<ExaminationWish, 'known' | 'sendTests'>,
+    signal: AbortSignal,
+  ): AsyncIterable<ExaminationStep> {
+    const { config, health, habits, hindrances, clock, startedAt } = this.#options;
+    const { destination } = domain;
     const seen = habits.of(domain);
     const options = {
       hostname: config().hostname,
@@ -77,12 +95,7 @@ export class Examinations {
       watchedSince: startedAt,
       addresses: this.#addresses,
     };
-    return {
-      kind: 'begun',
-      domain: domain.name,
-      dest: destination.key,
-      steps: this.#noting(domain, examine(options, signal)),
-    };
+    return this.#noting(domain, examine(options, signal));
   }
 
   /** What it finds counts at once, not only at the next look of the day. */
@@ -107,14 +120,15 @@ export class Examinations {
 
   #waitMs(key: string): number {
     const now = this.#options.clock.mono();
-    const waitMs = (this.#lastAt.get(key) ?? -Infinity) + REST_MS - now;
-    if (waitMs > 0) return waitMs;
+    return (this.#lastAt.get(key) ?? -Infinity) + REST_MS - now;
+  }
+
+  #noteBegin(key: string): void {
     this.#lastAt.delete(key);
     const oldest =
       this.#lastAt.size < MAX_REMEMBERED ? undefined : this.#lastAt.keys().next().value;
     if (oldest !== undefined) this.#lastAt.delete(oldest);
-    this.#lastAt.set(key, now);
-    return 0;
+    this.#lastAt.set(key, this.#options.clock.mono());
   }
 }
 

@@ -180,3 +180,57 @@ test('a real Postfix that knows its recipients is ready, one that takes everybod
     open.stop();
   }
 });
+
+test('each server of a split domain is examined, and test mails go where the recipient is', async () => {
+  const first = await new Destination(knows('anna', 'postmaster')).start();
+  const second = await new Destination(knows('bert', 'postmaster')).start();
+  const split = `{ split: ['127.0.0.1:${first.port}', '127.0.0.1:${second.port}'] }`;
+  const gateway = await Gateway.run({
+    domains: { 'example.org': domainFile(1, { destination: split, recipients: 'callout' }) },
+  });
+  try {
+    const check = () => {
+      const known = ['--rcpt', 'bert@example.org', '--send-tests'];
+      return gateway.cli('destination', 'check', 'example.org', ...known);
+    };
+    const { code, stdout } = await check();
+    const [before, ofFirst = '', ofSecond = ''] = stdout.split(/^server .*\n/m);
+    assert.equal(before, '');
+    assert.deepEqual(
+      [...stdout.matchAll(/^server (.*)$/gm)].map(([, name]) => name),
+      [`127.0.0.1:${first.port}`, `127.0.0.1:${second.port}`],
+    );
+    assert.match(ofFirst, /^PASS unknown-rcpt/m);
+    assert.match(ofFirst, /^SKIP content +no mail was sent: <bert@example\.org>: 550/m);
+    assert.match(ofSecond, /^PASS unknown-rcpt/m);
+    assert.match(ofSecond, /^PASS content/m);
+    assert.match(ofSecond, /^example\.org: READY/m);
+    assert.equal(code, 1, 'plaintext is a warning');
+    assert.deepEqual([first.arrived.length, second.arrived.length], [0, 5]);
+    assert.equal((await check()).code, 75, 'not again within five minutes');
+  } finally {
+    await gateway.remove();
+    await first.stop();
+    await second.stop();
+  }
+});
+
+test('one server of a split domain that is down is no verdict about both', async () => {
+  const first = await new Destination(knows('postmaster')).start();
+  const gone = await new Destination().start();
+  await gone.stop();
+  const split = `{ split: ['127.0.0.1:${first.port}', '127.0.0.1:${gone.port}'] }`;
+  const gateway = await Gateway.run({
+    domains: { 'example.org': domainFile(1, { destination: split, recipients: 'callout' }) },
+  });
+  try {
+    const { code, stdout } = await gateway.cli('destination', 'check', 'example.org');
+    assert.match(stdout, /^PASS reach/m);
+    assert.match(stdout, /^FAIL reach/m);
+    assert.match(stdout, /^example\.org: NOT READY/m);
+    assert.equal(code, 2);
+  } finally {
+    await gateway.remove();
+    await first.stop();
+  }
+});
