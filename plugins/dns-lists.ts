@@ -27,10 +27,10 @@
  */
 import type { OptionSchema, Plugin, RcptView, Verdict } from 'sluice-mx/plugin';
 import { judged } from './dns-lists/judged.ts';
-import { ListQuestions } from './dns-lists/list-questions.ts';
+import { ListQuestions } from './shared/list-questions.ts';
 import { namesOf } from './dns-lists/names.ts';
-import { isPublic, reversed } from './dns-lists/reversed-address.ts';
-import { CODES } from './dns-lists/return-codes.ts';
+import { isPublic, reversed } from './shared/public-address.ts';
+import { CODES } from './shared/return-codes.ts';
 
 const ZONE = {
   pattern: /^(?=.{1,200}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}$/i,

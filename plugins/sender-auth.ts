@@ -16,7 +16,7 @@ import { Readable } from 'node:stream';
 import type { DNSResolver } from 'mailauth';
 import type { ContentView, OptionSchema, Plugin, PluginHost, Verdict } from 'sluice-mx/plugin';
 import { boundedMail } from './sender-auth/bounded-mail.ts';
-import { isException, listIdOf } from './sender-auth/exceptions.ts';
+import { isException, listIdOf } from './shared/exceptions.ts';
 import { judgement } from './sender-auth/judgement.ts';
 import { questions } from './sender-auth/questions.ts';
 import { resultsField } from './sender-auth/results-field.ts';

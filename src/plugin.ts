@@ -49,6 +49,8 @@ type PlainSpec =
       readonly max?: number;
     }
   | { readonly type: 'boolean'; readonly default?: boolean }
+  /** What a finding leads to: `off`, `reject`, or points for the score. */
+  | { readonly type: 'action'; readonly default?: Action }
   /** Written `30s`, `5m`; given to the plugin in milliseconds. */
   | { readonly type: 'duration'; readonly default?: string }
   /** Written `10MiB`; given to the plugin in bytes. */
@@ -68,6 +70,8 @@ type PlainSpec =
       readonly port?: number;
     };
 
+export type Action = number | 'off' | 'reject';
+
 export type Endpoint = { readonly path: string } | { readonly host: string; readonly port: number };
 
 /** What the plugin is given for an option. */
@@ -84,15 +88,17 @@ type Entry<Columns> = {
 
 type PlainValue<Spec> = Spec extends { readonly type: 'boolean' }
   ? boolean
-  : Spec extends { readonly type: 'number' | 'duration' | 'size' }
-    ? number
-    : Spec extends { readonly type: 'strings' }
-      ? readonly string[]
-      : Spec extends { readonly type: 'endpoints' }
-        ? readonly Endpoint[]
-        : Spec extends { readonly oneOf: readonly (infer Word)[] }
-          ? Word
-          : string;
+  : Spec extends { readonly type: 'action' }
+    ? Action
+    : Spec extends { readonly type: 'number' | 'duration' | 'size' }
+      ? number
+      : Spec extends { readonly type: 'strings' }
+        ? readonly string[]
+        : Spec extends { readonly type: 'endpoints' }
+          ? readonly Endpoint[]
+          : Spec extends { readonly oneOf: readonly (infer Word)[] }
+            ? Word
+            : string;
 
 /**
  * Checked options: durations in ms, sizes in bytes, lists as arrays; undefined where there is no

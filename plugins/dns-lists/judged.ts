@@ -3,7 +3,7 @@
  * refuses decides, all else adds up. Names of lists and what they answered go into the trace.
  */
 import type { Verdict } from 'sluice-mx/plugin';
-import type { AskedList, ListAnswer } from './list-questions.ts';
+import type { AskedList, ListAnswer } from '../shared/list-questions.ts';
 
 const USUAL_SCORE = 4;
 

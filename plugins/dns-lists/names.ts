@@ -3,15 +3,13 @@
  * the sender, and what the DNS calls its address. Each once, in the form of the DNS; what is no name,
  * and what is hosted here, is left out.
  */
-import { isIP } from 'node:net';
-import { domainToASCII } from 'node:url';
 import type { Dns, MailView } from 'sluice-mx/plugin';
+import { dnsName } from '../shared/dns-name.ts';
 
 export type NameKind = 'helo' | 'sender' | 'ptr';
 
 /** Who controls an address may give it any number of names. */
 const MAX_PTR = 3;
-const NAME = /^(?=.{3,200}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}$/;
 
 export async function namesOf(
   view: MailView,
@@ -28,8 +26,8 @@ export async function namesOf(
       .map((name) => ['ptr', name] as const),
   ];
   return given.flatMap(([kind, text = '']) => {
-    const name = domainToASCII(text).toLowerCase().replace(/\.$/, '');
-    const isName = NAME.test(name) && isIP(name) === 0;
-    return isName && wanted.has(kind) && !view.isHosted(name) ? [{ kind, name }] : [];
+    const name = dnsName(text);
+    if (name === undefined || !wanted.has(kind) || view.isHosted(name)) return [];
+    return [{ kind, name }];
   });
 }

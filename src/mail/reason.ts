@@ -7,6 +7,9 @@ export const REASONS = [
   'relay_denied',
   'sender', // not one that this account may use
   'rbl',
+  'rdns', // the client's address has no proper name
+  'helo', // the name that the client says it has
+  'forged', // a sender of a domain served here, from outside
   'spf',
   'dmarc',
   'spam',

@@ -46,6 +46,8 @@ export const COMMON_OPTIONS = {
 export type CommonOptions = Options<typeof COMMON_OPTIONS>;
 
 const MAX_LIST = 100;
+/** Of one finding. */
+const MOST_POINTS = 1000;
 /** A socket address holds 108 bytes with its closing NUL (unix(7)). */
 const MAX_SOCKET_PATH = 107;
 const SHORTEST_TIMEOUT_MS = 10;
@@ -129,6 +131,10 @@ function readValue(spec: Exclude<OptionSpec, { type: 'table' }>, given: unknown)
       return typeof given === 'boolean' ? good(given) : bad('expected true or false');
     case 'number':
       return readNumber(given, spec.min ?? -Infinity, spec.max ?? Infinity);
+    case 'action':
+      if (given === 'off' || given === 'reject') return good(given);
+      if (typeof given === 'string') return bad('expected off, reject or a number of points');
+      return readNumber(given, -MOST_POINTS, MOST_POINTS);
     case 'duration':
       return readQuantity(given, parseDuration, DURATION_HINT);
     case 'size':

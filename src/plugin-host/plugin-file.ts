@@ -38,6 +38,7 @@ const OPTION_TYPES: readonly string[] = [
   'string',
   'number',
   'boolean',
+  'action',
   'duration',
   'size',
   'strings',

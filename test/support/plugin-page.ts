@@ -80,6 +80,8 @@ function valuesOf(spec: OptionSpec): string {
       return `${spec.min ?? 'any'} to ${spec.max ?? 'any'}`;
     case 'boolean':
       return '`true`, `false`';
+    case 'action':
+      return '`off`, `reject`, or points';
     case 'duration':
       return 'duration';
     case 'size':

@@ -21,7 +21,7 @@ const PRIVATE: readonly (readonly [network: string, bits: number])[] = [
 ];
 
 export function isPublic(given: string): boolean {
-  const address = plain(given);
+  const address = plainAddress(given);
   const list = new BlockList();
   for (const [network, bits] of PRIVATE) list.addSubnet(network, bits, familyOf(network));
   return (isIPv4(address) || isIPv6(address)) && !list.check(address, familyOf(address));
@@ -29,7 +29,7 @@ export function isPublic(given: string): boolean {
 
 /** `given` is an address. */
 export function reversed(given: string): string {
-  const address = plain(given);
+  const address = plainAddress(given);
   if (isIPv4(address)) return address.split('.').toReversed().join('.');
   const [head = '', tail = ''] = address.split('::');
   const [front, back] = [head, tail].map((half) => (half === '' ? [] : half.split(':')));
@@ -44,7 +44,7 @@ export function reversed(given: string): string {
 }
 
 /** One way of writing: an IPv4 client of a socket for both, and IPv6 without dotted ends. */
-function plain(address: string): string {
+export function plainAddress(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;
   return isIPv6(address) && address.includes('.')
