@@ -33,8 +33,8 @@ function sinkText(port: number, { out, recipients }: SinkOptions): string {
   const takes = recipients === undefined ? 'all mail' : `mail for ${recipients.join(', ')} alone`;
   const keeps = out === undefined ? 'keeps none of it (--out FILE does)' : `appends it to ${out}`;
   return `sink: listening on 127.0.0.1:${port}; takes ${takes} and delivers nothing
-sink: prints one JSON line for each mail and ${keeps}; Ctrl-C ends it
-sink: recipients that make it misbehave:
+sink: prints a JSON line for each mail and ${keeps}
+sink: Ctrl-C ends it; recipients that make it misbehave:
 ${MISBEHAVES}
 `;
 }

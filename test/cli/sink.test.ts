@@ -147,6 +147,8 @@ test('the command says where it listens and whom it treats badly, its help too',
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   await until('the sink to speak', () => said.includes('data-timeout@'), 30_000);
+  for (const line of [...help.out.split('\n'), ...said.split('\n')])
+    assert.ok(line.length <= 80, `fits a terminal: ${line}`);
   const port = Number(/^sink: listening on 127\.0\.0\.1:(\d+);/.exec(said)?.[1]);
   const reply = await sendMail(port, '', ['unknown@b.example'], '');
   assert.match(reply, /^550 /);
