@@ -17,7 +17,7 @@ const ANSWERS: readonly [error: Error, isOfQuestion: boolean][] = [
   [new AdminLimitExceededError(), true],
   [new BusyError(), false],
   [new UnavailableError(), false],
-  [new UnwillingToPerformError(), false],
+  [new UnwillingToPerformError(), true],
 ];
 for (const [error, isOfQuestion] of ANSWERS) {
   test(`${error.constructor.name}: ${isOfQuestion ? 'the question' : 'the server'}`, () =>

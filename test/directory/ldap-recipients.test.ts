@@ -230,30 +230,59 @@ test('a server that sends without end is cut off', async (t) => {
   }
 });
 
-test('an address that a server has trouble with stops nobody else; our own question does', async (t) => {
-  const somebody = (id: number) =>
-    Buffer.concat([message(id, 0x64, text('cn=x'), ber(0x30)), message(id, 0x65, ...result(0))]);
-  let isGone = false;
-  /** The third request is the odd one: inappropriate matching; later there is no such base. */
-  const port = await liar(t, (id, socket) => {
-    if (isGone) socket.write(message(id, 0x65, ...result(32)));
-    else socket.write(id === 4 ? message(id, 0x65, ...result(18)) : somebody(id));
+/** Inappropriate matching, time limit, administrative limit, unwilling to perform. */
+for (const code of [18, 3, 11, 53]) {
+  test(`an address that a server has trouble with (${code}) stops nobody else; our own question does`, async (t) => {
+    let isGone = false;
+    /** The third request is the odd one; later there is no such base. */
+    const port = await liar(t, (id, socket) => {
+      if (isGone) socket.write(message(id, 0x65, ...result(32)));
+      else socket.write(id === 4 ? message(id, 0x65, ...result(code)) : oneEntry(id));
+    });
+    const from = source([`ldap://127.0.0.1:${port}`], { bind: undefined });
+    const { ldap, log, changes } = asker(t, from);
+    const odd = new RegExp(`^unsure: .*0x${code.toString(16)}`);
+    for (const expected of [/^known/, odd, /^known/]) {
+      assert.match((await answers(ldap, from, 'anna'))[0] ?? '', expected);
+    }
+    assert.equal(ldap.states()[0]?.down, undefined);
+    assert.deepEqual(log.events, []);
+
+    isGone = true;
+    assert.match((await answers(ldap, from, 'anna'))[0] ?? '', /^unsure: .*0x20/);
+    assert.deepEqual(changes, [`${from.key} up`]);
+    ldap.start();
+    await until('it to be seen', () => ldap.states()[0]?.down !== undefined);
+    assert.deepEqual(
+      log.events.map(({ evt }) => evt),
+      ['ldap.down'],
+    );
   });
-  const from = source([`ldap://127.0.0.1:${port}`], { bind: undefined });
-  const { ldap, log, changes } = asker(t, from);
-  for (const expected of [/^known/, /^unsure: .*0x12/, /^known/]) {
-    assert.match((await answers(ldap, from, 'anna'))[0] ?? '', expected);
-  }
+}
+
+test('a server that is unwilling to answer anybody is left for the next, and nothing is down', async (t) => {
+  let isUnwilling = false;
+  const first = await liar(t, (id, socket) =>
+    socket.write(isUnwilling ? message(id, 0x65, ...result(53)) : oneEntry(id)),
+  );
+  const second = await liar(t, (id, socket) => socket.write(oneEntry(id)));
+  const urls = [first, second].map((port) => `ldap://127.0.0.1:${port}`);
+  const from = source(urls, { bind: undefined });
+  const { ldap, log } = asker(t, from);
+  assert.deepEqual(await answers(ldap, from, 'anna'), ['known']);
+  isUnwilling = true;
+  assert.match((await answers(ldap, from, 'anna'))[0] ?? '', /^unsure: .*0x35/);
+  ldap.start();
+  await until('the second to be asked', async () => {
+    return (await answers(ldap, from, 'anna'))[0] === 'known';
+  });
   assert.equal(ldap.states()[0]?.down, undefined);
   assert.deepEqual(log.events, []);
-
-  isGone = true;
-  assert.match((await answers(ldap, from, 'anna'))[0] ?? '', /^unsure: .*0x20/);
-  assert.deepEqual(changes, [`${from.key} up`]);
-  ldap.start();
-  await until('it to be seen', () => ldap.states()[0]?.down !== undefined);
-  assert.deepEqual(
-    log.events.map(({ evt }) => evt),
-    ['ldap.down'],
-  );
 });
+
+function oneEntry(id: number): Buffer {
+  return Buffer.concat([
+    message(id, 0x64, text('cn=x'), ber(0x30)),
+    message(id, 0x65, ...result(0)),
+  ]);
+}

@@ -22,11 +22,11 @@ const RETURN_MS = 5 * 60_000;
 const IDLE_MS = 60_000;
 /**
  * Answers that speak of the question, not of the server: no such object, inappropriate matching,
- * insufficient rights, a limit on time or effort, and the like (RFC 4511 4.1.9). Another server would
- * say the same.
+ * insufficient rights, a limit on time or effort, unwilling to perform, and the like (RFC 4511 4.1.9).
+ * Whoever may choose the question must not close a connection by it that others ask over.
  */
 const OF_THE_QUESTION: ReadonlySet<number> = new Set([
-  ...[3, 4, 11, 16, 17, 18, 21, 32, 33, 34, 36, 50],
+  ...[3, 4, 11, 16, 17, 18, 21, 32, 33, 34, 36, 50, 53],
 ]);
 
 export class LdapLink {
@@ -49,12 +49,15 @@ export class LdapLink {
     return this.#pending >= MAX_PENDING;
   }
 
-  /** Whether there is an entry. Rejects when no server says so clearly (`isOfTheQuestion`). */
-  async find(source: LdapSource, filter: string): Promise<Found> {
+  /**
+   * Whether there is an entry. Rejects when no server says so clearly (`isOfTheQuestion`). A question
+   * of our own is one that any server can answer: where one does not, the next one is asked.
+   */
+  async find(source: LdapSource, filter: string, by: 'client' | 'us'): Promise<Found> {
     if (this.isFull) throw new CodedError('LIMIT', 'too many questions at once');
     this.#pending += 1;
     try {
-      return await this.#ask(source, filter, 1);
+      return await this.#ask(source, filter, by, 1);
     } finally {
       this.#pending -= 1;
       this.#usedAt = this.#clock.mono();
@@ -71,16 +74,21 @@ export class LdapLink {
     this.#drop();
   }
 
-  async #ask(source: LdapSource, filter: string, attempt: 1 | 2): Promise<Found> {
+  async #ask(
+    source: LdapSource,
+    filter: string,
+    by: 'client' | 'us',
+    attempt: 1 | 2,
+  ): Promise<Found> {
     const connection = await this.#ready(source);
     try {
       await prove(connection, source);
       return await connection.find(source.base, filter);
     } catch (error) {
-      if (isOfTheQuestion(error)) throw error;
+      if (by === 'client' && isOfTheQuestion(error)) throw error;
       this.#leave(connection, source);
       if (attempt === 2) throw error;
-      return this.#ask(source, filter, 2);
+      return this.#ask(source, filter, by, 2);
     }
   }
 

@@ -87,7 +87,7 @@ export class LdapRecipients {
     const filter = filterFor(source.filter, address);
     // Whatever goes wrong with a server is the same to who asks: nobody knows.
     try {
-      const work = () => this.#link(source).find(source, filter);
+      const work = () => this.#link(source).find(source, filter, by);
       const { isThere, references } = await withDeadline(clock, ASK_MS, 'ldap', work);
       this.#saw(source.key, undefined);
       if (isThere) return { kind: 'known' };

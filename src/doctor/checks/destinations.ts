@@ -58,7 +58,7 @@ export function recipientChecks({ clock }: Installation, domains: readonly Domai
         look: async () => {
           const link = new LdapLink(clock);
           const nobody = { local: 'postmaster', domain: whose[0] ?? '' };
-          const fault = await link.find(source, filterFor(source.filter, nobody)).then(
+          const fault = await link.find(source, filterFor(source.filter, nobody), 'us').then(
             () => undefined,
             (error: unknown) => errorText(error),
           );
