@@ -12,7 +12,7 @@ export type { Content } from './mail/content.ts';
 export type { Envelope, Recipient } from './mail/envelope.ts';
 export type { Reason } from './mail/reason.ts';
 export type { SessionView, TlsView } from './mail/session-view.ts';
-export type { Evidence, Field, Verdict } from './mail/verdict.ts';
+export type { Evidence, Field, SpamExemption, Verdict } from './mail/verdict.ts';
 
 /** Options as plain data; the host checks them with file, line and column and fills in defaults. */
 export type OptionSchema = Readonly<Record<string, OptionSpec>>;
@@ -173,6 +173,8 @@ export interface Dns {
 export interface PluginHost {
   readonly hostname: string;
   readonly dns: Dns;
+  /** The gateway's time, in milliseconds since 1970. */
+  now(): number;
   /** A line in the gateway's log, under the plugin's name. */
   log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
   /**

@@ -17,6 +17,7 @@ export const REASONS = [
   'attachment', // a file that is not let through
   'bulk', // a newsletter, a list or an automatic reply where none are wanted
   'policy',
+  'blocked', // on a list of the recipient, his domain or the operator
   'rate',
   'auth', // a login that failed
   'limit',

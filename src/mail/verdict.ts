@@ -22,9 +22,14 @@ export interface Evidence {
   readonly senderProven?: boolean;
   /** What counts besides when no filter has shown that the sender is who he says. */
   readonly unlessProven?: Plain;
+  /** No filter of the service `spam` and no score counts against this mail. */
+  readonly spamExempt?: SpamExemption;
   /** Facts for log and trace, such as `{ virus: 'Eicar-Test-Signature' }`. */
   readonly results?: Readonly<Record<string, string | number | boolean>>;
 }
+
+/** Whatever is known of the sender, or only when a filter has shown that he is who he says. */
+export type SpamExemption = 'always' | 'if-proven';
 
 /** A verdict that depends on nothing. */
 export type Plain = Verdict & { readonly unlessProven?: never };
@@ -75,12 +80,19 @@ export function combine(verdicts: readonly Verdict[]): Verdict {
     string | number | boolean
   >;
   const senderProven = verdicts.some((verdict) => verdict.senderProven === true);
-  const { unlessProven: _condition, ...decision } = worst;
+  const { unlessProven: _condition, spamExempt: _own, ...decision } = worst;
+  const spamExempt = strongestExemption(verdicts);
   return {
     ...decision,
     ...{ fields, tests, results, senderProven },
     ...(scores.length > 0 ? { score } : {}),
+    ...(spamExempt === undefined ? {} : { spamExempt }),
   };
+}
+
+export function strongestExemption(verdicts: readonly Verdict[]): SpamExemption | undefined {
+  const said = verdicts.map(({ spamExempt }) => spamExempt);
+  return said.includes('always') ? 'always' : said.find((one) => one !== undefined);
 }
 
 /** All that was said of a message, when nobody will say more. `isProven`: the sender is, whatever was said. */

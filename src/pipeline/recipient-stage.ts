@@ -12,6 +12,8 @@ import { needsSmtpUtf8 } from '../mail/address.ts';
 import type { Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, replies } from '../mail/reply.ts';
+import type { Verdict } from '../mail/verdict.ts';
+import { PASS } from '../mail/verdict.ts';
 import { GatheredEvidence } from '../plugin-host/gathered-evidence.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { Standing } from './harvest-guard.ts';
@@ -59,9 +61,14 @@ export async function judgeRecipient(
   }
   // What is said of a recipient that is not taken has no bearing on the others.
   const evidence = new GatheredEvidence(transaction.evidence);
+  const unfit = cannotTake(deps, transaction, recipient, domain, way);
+  if (unfit !== undefined) return unfit;
+  const verdict = await byFilters(transaction, { recipient, policy, evidence }, signal);
+  const isOther = transaction.spamExempt !== verdict.spamExempt;
   const refused =
-    cannotTake(deps, transaction, recipient, domain, way) ??
-    (await byFilters(transaction, { recipient, policy, evidence }, signal)) ??
+    (isAgainst(verdict) ? refusal(verdict) : undefined) ??
+    // The content is judged once for all recipients.
+    (transaction.recipients.length > 0 && isOther ? replies.otherPolicyGroup() : undefined) ??
     (domain === undefined ? await byDns(deps, way) : undefined);
   if (refused !== undefined) return refused;
   const found =
@@ -71,6 +78,7 @@ export async function judgeRecipient(
   if ('refused' in found) return found.refused;
   transaction.take(recipient, policy, found.way);
   transaction.evidence.addAll(evidence);
+  transaction.spamExempt = verdict.spamExempt;
   return replies.recipientOk();
 }
 
@@ -106,13 +114,12 @@ async function byFilters(
     readonly evidence: GatheredEvidence;
   },
   signal: AbortSignal,
-): Promise<Reply | undefined> {
+): Promise<Verdict> {
   const { filters } = transaction.generation;
-  if (!filters.has('rcpt')) return undefined;
+  if (!filters.has('rcpt')) return PASS;
   const { recipient, policy, evidence } = asked;
   const view = { ...transaction.view, recipient };
-  const verdict = await filters.rcpt(view, policy, evidence, signal);
-  return isAgainst(verdict) ? refusal(verdict) : undefined;
+  return filters.rcpt(view, policy, evidence, signal);
 }
 
 /** That a domain takes no mail is said at once; doubt is for the queue. */

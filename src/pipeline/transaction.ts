@@ -16,6 +16,7 @@ import type { Reply } from '../mail/reply.ts';
 import { isPermanent, isPositive } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import { domainOfLane } from '../mail/split-lane.ts';
+import type { SpamExemption } from '../mail/verdict.ts';
 import { GatheredEvidence } from '../plugin-host/gathered-evidence.ts';
 import type { MailView } from '../plugin.ts';
 import type { Generation } from './generation.ts';
@@ -45,6 +46,8 @@ export class Transaction {
   domain: Domain | undefined;
   /** Recipients nobody could verify, to be held until a person releases them. */
   holdsUnverified = false;
+  /** What filters at RCPT said of being judged as spam; the same for all recipients. */
+  spamExempt: SpamExemption | undefined;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #startedMono: number;

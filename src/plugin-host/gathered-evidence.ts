@@ -4,8 +4,8 @@
  * several recipients the gravest counts, once, for a message to many is no worse than one to few.
  * What a plugin with a service says counts only for domains that have the service.
  */
-import type { Verdict } from '../mail/verdict.ts';
-import { combine, gravest } from '../mail/verdict.ts';
+import type { SpamExemption, Verdict } from '../mail/verdict.ts';
+import { combine, gravest, strongestExemption } from '../mail/verdict.ts';
 import type { Plugin } from '../plugin.ts';
 import type { Stage } from './plugin-file.ts';
 
@@ -48,10 +48,19 @@ export class GatheredEvidence {
     for (const [key, said] of this.#said) if (said.stage === stage) this.#said.delete(key);
   }
 
+  said(domain: Served | undefined): Said[] {
+    return [...this.#said.values()].filter(
+      ({ service }) => service === undefined || domain?.services.has(service) !== false,
+    );
+  }
+
   verdicts(domain: Served | undefined): Verdict[] {
-    return [...this.#said.values()]
-      .filter(({ service }) => service === undefined || domain?.services.has(service) !== false)
-      .map(({ verdict }) => verdict);
+    return this.said(domain).map(({ verdict }) => verdict);
+  }
+
+  /** Whether the mail is exempt from the judgement of spam, as far as is known. */
+  get exemption(): SpamExemption | undefined {
+    return strongestExemption(this.verdicts(undefined));
   }
 
   score(domain: Served | undefined): number {

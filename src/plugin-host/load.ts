@@ -78,6 +78,7 @@ function hostFor(plugin: string, { hostname, dns, clock, log }: HostEnvironment)
   return {
     hostname,
     dns,
+    now: () => clock.now(),
     log: (level, text) => log.emit('plugin.log', { plugin, msg: String(text) }, level),
     firstAnswer: (addresses, signal, ask) => book.firstAnswer(addresses, signal, ask),
   };

@@ -14,7 +14,7 @@ import { withDeadline } from '../base/deadline.ts';
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { SessionView } from '../mail/session-view.ts';
-import type { Verdict } from '../mail/verdict.ts';
+import type { SpamExemption, Verdict } from '../mail/verdict.ts';
 import { combine, conclude, PASS } from '../mail/verdict.ts';
 import type {
   ConnectView,
@@ -25,6 +25,7 @@ import type {
   MailView,
   RcptView,
 } from '../plugin.ts';
+import { exempted } from './exemption.ts';
 import { GatheredEvidence } from './gathered-evidence.ts';
 import type { LoadedPlugin, PluginOptions } from './loaded-plugin.ts';
 import { onErrorVerdict } from './on-error.ts';
@@ -123,22 +124,24 @@ export class PluginHost {
     const decided = new AbortController();
     const either = AbortSignal.any([signal, decided.signal]);
     const score = evidence.score(domain);
-    const verdicts = await Promise.all(
-      this.#serving('content', domain).map(async (plugin) => {
+    const { exemption } = evidence;
+    const asked = this.#serving('content', domain).filter((one) => isHeard(one, exemption));
+    const said = await Promise.all(
+      asked.map(async (plugin) => {
         const verdict = await this.#judge(
           { plugin, stage: 'content', view, domain, signal: either },
           (hooks, options, s) => hooks.content?.({ ...view, options: options.own, score }, s),
         );
-        if (verdict?.kind === 'refuse') decided.abort(DECIDED);
-        return verdict;
+        const { service } = plugin;
+        // What a proof may still overrule does not keep others from finding it.
+        const isOpen = exemption === 'if-proven' && service === 'spam';
+        if (verdict?.kind === 'refuse' && !isOpen) decided.abort(DECIDED);
+        return verdict === undefined ? [] : [{ service, verdict }];
       }),
     );
-    const all = [
-      ...evidence.verdicts(domain),
-      ...verdicts.filter((verdict) => verdict !== undefined),
-    ];
     // Who sends as an account is who it says.
-    return conclude(all, view.direction === 'out');
+    const isProven = view.direction === 'out';
+    return conclude(exempted([...evidence.said(domain), ...said.flat()], isProven), isProven);
   }
 
   /** Tells the plugins what happened; nothing they do has any effect. */
@@ -204,6 +207,7 @@ export class PluginHost {
   ): Promise<Verdict> {
     const verdicts: Verdict[] = [];
     for (const plugin of this.#serving(stage, domain)) {
+      if (!isHeard(plugin, evidence.exemption)) continue;
       const verdict = await this.#judge({ plugin, stage, view, domain, signal }, call);
       if (verdict === undefined) continue;
       verdicts.push(verdict);
@@ -285,6 +289,10 @@ export class PluginHost {
     const isLate = error instanceof CodedError && error.code === 'DEADLINE';
     this.#log.emit(isLate ? 'plugin.timeout' : 'plugin.error', { ...fields, plugin: plugin.name });
   }
+}
+
+function isHeard({ service }: LoadedPlugin, exemption: SpamExemption | undefined): boolean {
+  return service !== 'spam' || exemption !== 'always';
 }
 
 /** What the host itself adds to a view. */

@@ -5,7 +5,7 @@
  */
 import { CodedError } from '../base/errors.ts';
 import { isReason } from '../mail/reason.ts';
-import type { Evidence, Field, Plain, Refusal, Verdict } from '../mail/verdict.ts';
+import type { Evidence, Field, Plain, Refusal, SpamExemption, Verdict } from '../mail/verdict.ts';
 import { PASS } from '../mail/verdict.ts';
 
 const KINDS: readonly string[] = ['pass', 'discard', 'quarantine', 'defer', 'refuse'];
@@ -16,6 +16,7 @@ const EVIDENCE: readonly string[] = [
   'results',
   'senderProven',
   'unlessProven',
+  'spamExempt',
 ];
 const REFUSAL: readonly string[] = ['reason', 'text', 'detail'];
 
@@ -63,7 +64,7 @@ function readRefusal({ reason, text, detail }: Members): Refusal {
 }
 
 function readEvidence(given: Members): Evidence {
-  const { fields, score, tests, results, senderProven, unlessProven } = given;
+  const { fields, score, tests, results, senderProven, unlessProven, spamExempt } = given;
   return {
     ...(fields === undefined ? {} : { fields: list(fields, 'fields').map(readField) }),
     ...(score === undefined ? {} : { score: readScore(score) }),
@@ -71,6 +72,7 @@ function readEvidence(given: Members): Evidence {
     ...(results === undefined ? {} : { results: readResults(results) }),
     ...(senderProven === undefined ? {} : { senderProven: readFlag(senderProven) }),
     ...(unlessProven === undefined ? {} : { unlessProven: readPlain(unlessProven) }),
+    ...(spamExempt === undefined ? {} : { spamExempt: readExemption(spamExempt) }),
   };
 }
 
@@ -95,6 +97,11 @@ function readPlain(given: unknown): Plain {
 function readFlag(given: unknown): boolean {
   if (typeof given === 'boolean') return given;
   throw nonsense('senderProven must be true or false');
+}
+
+function readExemption(given: unknown): SpamExemption {
+  if (given === 'always' || given === 'if-proven') return given;
+  throw nonsense('spamExempt must be always or if-proven');
 }
 
 function readScore(score: unknown): number {

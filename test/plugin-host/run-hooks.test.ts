@@ -34,6 +34,7 @@ async function hostOf(...given: readonly Given[]): Promise<{ host: PluginHost; l
     const api = {
       hostname: 'mx.example',
       dns: tableDns(),
+      now: () => systemClock.now(),
       log: () => undefined,
       firstAnswer: book.firstAnswer.bind(book),
     };
@@ -158,6 +159,25 @@ test('a refusal of the content ends the other filters', async () => {
   assert.equal((await host.content(VIEW, ANY_DOMAIN, NEVER)).kind, 'refuse');
   assert.ok(ended);
   assert.deepEqual(log.of('plugin.error'), []);
+});
+
+test('a refusal that a proof may overrule does not keep others from finding the proof', async () => {
+  const { host } = await hostOf(
+    { service: 'spam', hooks: { content: () => REFUSE } },
+    {
+      hooks: {
+        content: async () => {
+          await systemClock.sleep(20);
+          return { kind: 'pass', senderProven: true };
+        },
+      },
+    },
+  );
+  const evidence = new GatheredEvidence();
+  const verdict: Verdict = { kind: 'pass', spamExempt: 'if-proven' };
+  evidence.add({ stage: 'rcpt', plugin: 'lists', service: undefined, verdict });
+  assert.equal((await host.content(VIEW, ANY_DOMAIN, NEVER, evidence)).kind, 'pass');
+  assert.equal((await host.content(VIEW, ANY_DOMAIN, NEVER)).kind, 'refuse');
 });
 
 test('a deferral does not end the others, for one of them may refuse', async () => {
