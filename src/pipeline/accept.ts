@@ -94,6 +94,11 @@ export class Accept {
     this.#deps = deps;
   }
 
+  /** What is taken for it now will be stored, as far as one can tell. */
+  isClosed({ lane, destination }: Way): boolean {
+    return this.#deps.isClosed(lane, destination);
+  }
+
   async accept(message: JudgedMessage, settings: DeliverySettings): Promise<Acceptance> {
     const { way } = message;
     if (message.hold !== undefined)
@@ -102,7 +107,7 @@ export class Accept {
     // Beyond the rate that the destination was promised it cannot be had now either.
     const isBeyondRate = () =>
       settings.cutThrough && this.#deps.rates.take(destination, 'session') > 0;
-    if (this.#deps.isClosed(way.lane, destination) || isBeyondRate()) {
+    if (this.isClosed(way) || isBeyondRate()) {
       if (!message.mayQueue) return { reply: replies.destinationDown(), how: 'deferred' };
       return this.#spool(message, message.envelope.recipients, settings);
     }
@@ -245,7 +250,7 @@ export class Accept {
       return { reply: replies.quarantined(id), how: 'held', why: reason };
     }
     wake(way.lane);
-    const isClosed = this.#deps.isClosed(way.lane, way.destination);
+    const isClosed = this.isClosed(way);
     const why = outcomes?.find((outcome) => outcome.kind !== 'delivered');
     return {
       reply: replies.queued(id),

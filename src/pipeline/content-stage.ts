@@ -128,7 +128,7 @@ export class ContentStage implements ContentSink {
     let content: Content;
     try {
       if (this.#storeFault !== undefined) throw this.#storeFault;
-      content = await this.#staging.finish();
+      content = await this.#staging.finish(this.#deps.accept.isClosed(this.#way));
     } catch (error) {
       log.emit('store.error', { ...transaction.logFields, err: errorText(error) });
       return this.#refuse(replies.storageTrouble());
