@@ -27,12 +27,13 @@ export interface YamlReading {
 
 /** A file of this many faults of syntax is no longer read by a person line by line. */
 const MAX_SYNTAX_PROBLEMS = 10;
+/** Each costs the parser a walk over the file; far beyond what a person writes. */
+const MAX_ALIASES = 100;
 
 const SYNTAX_TEXT: Readonly<Record<string, string>> = {
   BAD_INDENT: 'wrong indentation, or a bracket that is not closed',
   BAD_SCALAR_START: 'a value that begins with this character needs "quotes"',
   BLOCK_AS_IMPLICIT_KEY: 'wrong indentation, or a ": " within a value, which needs "quotes" then',
-  DUPLICATE_KEY: 'this key is given twice',
   MISSING_CHAR: 'a quote, a bracket or a comma is missing',
   MULTILINE_IMPLICIT_KEY: 'a key must be on one line and be followed by ":"',
   MULTIPLE_DOCS: 'only one document in a file: remove the "---"',
@@ -47,10 +48,16 @@ export function parseYaml(file: string, text: string): YamlReading {
   let value: unknown;
   // Hostile nesting or aliases make the parser throw; that too is a problem of the file.
   try {
-    doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
+    doc = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      logLevel: 'error',
+      // The parser compares each key with all others; syntaxProblems looks each up.
+      uniqueKeys: false,
+    });
     const faults = syntaxProblems(file, text, doc, lines);
     if (faults.fatal) return { source: undefined, problems: faults.problems };
-    value = doc.toJS({ maxAliasCount: 100 });
+    value = doc.toJS({ maxAliasCount: MAX_ALIASES });
     if (value === null) {
       return { source: undefined, problems: [fileProblem(file, 'holds no settings')] };
     }
@@ -87,14 +94,43 @@ function syntaxProblems(file: string, whole: string, doc: Document, lines: LineC
     };
   };
   const found = [...doc.errors, ...doc.warnings].map((fault: YAMLError) => ({
-    fatal: fault.code !== 'DUPLICATE_KEY' && fault.code !== 'TAG_RESOLVE_FAILED',
+    fatal: fault.code !== 'TAG_RESOLVE_FAILED',
     problem: at(fault.pos[0], SYNTAX_TEXT[fault.code] ?? errorText(fault)),
   }));
+  // One walk for all: a file of aliases or keys alone must not take longer than another.
+  const anchors = new Set<string>();
+  let aliases = 0;
+  const learn = ({ anchor }: { readonly anchor?: string }) => {
+    if (anchor !== undefined) anchors.add(anchor);
+  };
   visit(doc, {
+    Scalar: (_key, scalar) => learn(scalar),
+    Seq: (_key, list) => learn(list),
     Alias: (_key, alias) => {
-      if (alias.resolve(doc) !== undefined) return;
+      const offset = alias.range?.[0] ?? 0;
+      aliases += 1;
+      if (aliases > MAX_ALIASES) {
+        found.push({
+          fatal: true,
+          problem: at(offset, `more than ${MAX_ALIASES} aliases ("*...")`),
+        });
+        return visit.BREAK;
+      }
+      if (anchors.has(alias.source)) return undefined;
       const text = `nothing is called "&${alias.source}" above`;
-      found.push({ fatal: true, problem: at(alias.range?.[0] ?? 0, text) });
+      found.push({ fatal: true, problem: at(offset, text) });
+      return undefined;
+    },
+    Map: (_key, map) => {
+      learn(map);
+      const keys = new Set<unknown>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        if (keys.has(key.value)) {
+          found.push({ fatal: false, problem: at(key.range?.[0] ?? 0, 'this key is given twice') });
+        }
+        keys.add(key.value);
+      }
     },
     Pair: (_key, pair) => {
       if (!isNode(pair.key) || isScalar(pair.key) || isAlias(pair.key)) return;

@@ -131,6 +131,29 @@ test('YAML that is made to hurt is a problem, not a fall', () => {
   }
 });
 
+test('YAML of aliases or keys alone is read in the time of other files of its length', () => {
+  const many = (count: number, line: (at: number) => string) =>
+    Array.from({ length: count }, (_, at) => line(at)).join('\n');
+  const cases: Readonly<Record<string, readonly [text: string, problem: string | undefined]>> = {
+    'one anchor': [`a: &a 1\nb: [${'*a, '.repeat(20_000)}]`, 'more than 100 aliases ("*...")'],
+    'many anchors': [
+      `${many(20_000, (at) => `a${at}: &a${at} 1`)}\n${many(20_000, (at) => `b${at}: *a${at}`)}`,
+      'more than 100 aliases ("*...")',
+    ],
+    'no anchor': [`b: [${'*a, '.repeat(20_000)}]`, 'nothing is called "&a" above'],
+    keys: [many(60_000, (at) => `k${at}: 1`), undefined],
+    'one key': [many(60_000, () => 'a: 1'), 'this key is given twice'],
+    'anchors of all kinds': ['a: &a 1\nb: &b [x]\nc: &c { d: 1 }\ne: [*a, *b, *c]', undefined],
+  };
+  for (const [name, [text, problem]] of Object.entries(cases)) {
+    const startedAt = performance.now();
+    const { problems } = parseYaml('/etc/x.yaml', text);
+    // Some seconds on a machine that is busy; minutes where the time grows with the square.
+    assert.ok(performance.now() - startedAt < 20_000, name);
+    assert.equal(problems[0]?.text, problem, name);
+  }
+});
+
 test('places lie within the file', () => {
   fc.assert(
     fc.property(garbage, fc.array(fc.oneof(fc.nat(3), fc.string())), (text, path) => {
