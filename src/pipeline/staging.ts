@@ -1,9 +1,8 @@
 /**
  * Where content rests between DATA and the decision: in memory while it is small and the common
  * budget lasts, or until it is known that it will be stored; then in a file, which the store takes
- * over when the message is kept. Content in
- * staging is nobody's promise yet: it may be thrown away at any time by `discard`, and what a crash
- * left of it is removed at the next start.
+ * over when the message is kept. Content in staging is nobody's promise yet: it may be thrown away
+ * at any time by `discard`, and what a crash left of it is removed at the next start.
  */
 import { mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
