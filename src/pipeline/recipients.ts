@@ -15,6 +15,7 @@ import type { LdapAnswer, LdapRecipients } from '../directory/ldap/recipients.ts
 import type { LdapSource } from '../directory/ldap/source.ts';
 import type { Address, ReversePath } from '../mail/address.ts';
 import { isAscii } from '../mail/address.ts';
+import { untagged } from '../mail/batv.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, replies } from '../mail/reply.ts';
 import type { DestinationHabits } from './destination-habits.ts';
@@ -82,18 +83,20 @@ export class RecipientVerifier {
     anew = false,
   ): Promise<Verification> {
     const key = keyOf(domain, address);
+    // Lists know mailboxes; a destination knows which tags are its own.
+    const mailbox = reversePath === null ? untagged(address) : address;
     switch (domain.recipients.kind) {
       case 'any':
         return { kind: 'known', source: 'any' };
       case 'list':
-        return this.#fromList(domain, domain.recipients.addresses, address);
+        return this.#fromList(domain, domain.recipients.addresses, mailbox);
       case 'callout':
         if (domain.split !== undefined) {
           return this.#bySplit(domain, domain.split, key, { address, reversePath, standing, anew });
         }
         return this.#byMemoryOrCallout(domain, key, { address, reversePath, standing, anew });
       case 'ldap':
-        return this.#byMemoryOrLdap(domain, domain.recipients, key, address);
+        return this.#byMemoryOrLdap(domain, domain.recipients, keyOf(domain, mailbox), mailbox);
     }
   }
 
