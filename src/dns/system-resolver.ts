@@ -4,10 +4,12 @@
  * at once, for a resolver that is behind must not gather the whole of the mail behind it.
  */
 import { promises as dns } from 'node:dns';
+import { isIP } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { errorText } from '../base/errors.ts';
 import { Places } from '../base/places.ts';
+import { reverseName } from './reverse-name.ts';
 import type { AddressRecord, FilterResolver, Lookup, MxRecord } from './resolver.ts';
 import { checkedAddresses, checkedMx, checkedNames, checkedTexts, eitherOf } from './resolver.ts';
 
@@ -81,7 +83,11 @@ export function createSystemResolver({ clock, servers }: SystemResolverOptions):
     aaaa: v6,
     txt: (name) =>
       ask(`TXT ${name}`, async (by) => joined(await by.resolveTxt(name)), checkedTexts),
-    ptr: (address) => ask(`PTR ${address}`, (by) => by.reverse(address), checkedNames),
+    // Not `reverse`, which makes of a server's failure that there is no name.
+    ptr: async (address) =>
+      isIP(address) === 0
+        ? { kind: 'no-domain' }
+        : ask(`PTR ${address}`, (by) => by.resolvePtr(reverseName(address)), checkedNames),
     async addresses(name) {
       const [four, six] = await Promise.all([v4(name), v6(name)]);
       return eitherOf(four, six);

@@ -16,6 +16,7 @@ describe('the resolver on node:dns', () => {
     'broken.test': 'servfail',
     'texts.test': { txt: [['v=spf1 ip4:192.0.2.1', ' -all'], 'another'] },
     'long.test': { txt: Array.from({ length: 80 }, () => 'x'.repeat(250)) },
+    '9.2.0.192.in-addr.arpa': 'servfail',
     '7.2.0.192.in-addr.arpa': { ptr: ['Mail.Example.TEST', '192.0.2.7', 'no;host.test'] },
     'many.test': { mx: Array.from({ length: 300 }, (_, i) => `${i} mx-${i}.many.test`) },
   });
@@ -85,7 +86,8 @@ describe('the resolver on node:dns', () => {
     const records = ['mail.example.test'];
     assert.deepEqual(await resolver.ptr('192.0.2.7'), { kind: 'found', records });
     assert.deepEqual(await resolver.ptr('192.0.2.8'), { kind: 'no-domain' });
-    assert.equal((await resolver.ptr('no address')).kind, 'unsure');
+    assert.equal((await resolver.ptr('no address')).kind, 'no-domain');
+    assert.equal((await resolver.ptr('192.0.2.9')).kind, 'unsure', 'a server that fails');
   });
 
   test('what cannot be a name in the DNS is not there', async () => {
