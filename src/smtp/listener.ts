@@ -7,6 +7,7 @@
  */
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { clientNetwork } from '../base/client-network.ts';
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { listenFault } from '../base/listen-fault.ts';
@@ -247,12 +248,14 @@ export class SmtpListener {
   }
 
   #hasRoomFor(client: string): boolean {
-    return (this.#perClient.get(client) ?? 0) < this.#settings.connectionsPerClient;
+    const count = this.#perClient.get(clientNetwork(client)) ?? 0;
+    return count < this.#settings.connectionsPerClient;
   }
 
   #count(client: string, change: 1 | -1): void {
-    const now = (this.#perClient.get(client) ?? 0) + change;
-    if (now > 0) this.#perClient.set(client, now);
-    else this.#perClient.delete(client);
+    const network = clientNetwork(client);
+    const now = (this.#perClient.get(network) ?? 0) + change;
+    if (now > 0) this.#perClient.set(network, now);
+    else this.#perClient.delete(network);
   }
 }

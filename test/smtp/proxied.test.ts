@@ -135,6 +135,23 @@ test('clients are counted, not their proxy; in all both are', async () => {
   });
 });
 
+test('an IPv6 client counts with all of its /64', async () => {
+  await withProxied({ connectionsPerClient: 1 }, async (server) => {
+    const open = async (address: string) => {
+      const talk = await SmtpTalk.open(server.port);
+      talk.write(`PROXY TCP6 ${address} 2001:db8::25 4711 25\r\n`);
+      return { talk, reply: await talk.reply() };
+    };
+    const first = await open('2001:db8:1:2::1');
+    assert.match(first.reply, /^220/);
+    assert.match((await open('2001:db8:1:2:ffff::9')).reply, /^421 4\.7\.0/);
+    assert.match((await open('2001:db8:1:3::1')).reply, /^220/);
+    await first.talk.quit();
+    await until('its place to be free', () => server.listener.sessions === 1);
+    assert.match((await open('2001:db8:1:2:ffff::9')).reply, /^220/);
+  });
+});
+
 test('a stop does not wait for headers that are still to come', async () => {
   const server = await startServer(contexts, { proxied: true });
   const talk = await SmtpTalk.open(server.port);
