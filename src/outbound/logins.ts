@@ -61,7 +61,11 @@ export class Logins {
     const account = accounts.byLogin(user);
     const stored = account === undefined || account.by.kind === 'address' ? undefined : account.by;
     const hash = stored?.password ?? this.#nobody;
-    const isRight = await this.#fits(key, password, hash);
+    const mayTry = () => this.#guard.blocked(address, key) === undefined;
+    const isRight = await this.#fits(key, password, hash, mayTry);
+    // Others that were tried at the same time may have used up what there was.
+    const meanwhile = this.#guard.blocked(address, key);
+    if (meanwhile !== undefined) return { kind: 'blocked', by: meanwhile };
     if (isRight === undefined) return { kind: 'busy' };
     if (isRight && account !== undefined && stored?.password !== undefined) {
       this.#guard.succeeded(address, key);
@@ -72,7 +76,12 @@ export class Logins {
   }
 
   /** Undefined when there is no room to find out. */
-  async #fits(key: string, password: Uint8Array, hash: PasswordHash): Promise<boolean | undefined> {
+  async #fits(
+    key: string,
+    password: Uint8Array,
+    hash: PasswordHash,
+    mayTry: () => boolean,
+  ): Promise<boolean | undefined> {
     const digest = createHmac('sha256', this.#secret)
       .update(`${key}\0${formatPasswordHash(hash)}\0`)
       .update(password)
@@ -82,7 +91,7 @@ export class Logins {
     if (this.#waiting >= MAX_WAITING) return undefined;
     this.#waiting += 1;
     try {
-      const isRight = await this.#places.run(() => isPassword(password, hash));
+      const isRight = await this.#places.run(async () => mayTry() && isPassword(password, hash));
       if (isRight) this.#remember(digest, now + KNOWN_MS);
       return isRight;
     } finally {

@@ -53,6 +53,32 @@ describe('a login', () => {
   });
 });
 
+test('guesses that come all at once are no more than those that come one by one', async () => {
+  const clock = new FakeClock();
+  const logins = new Logins(clock);
+  const results: LoginResult['kind'][] = [];
+  const guess = async (at: number) => {
+    const login = {
+      user: account.name,
+      password: Buffer.from(`guess ${at}`),
+      address: `192.0.2.${at}`,
+    };
+    results.push((await logins.check(accounts, login, new AbortController().signal)).kind);
+  };
+  const all = Promise.all(Array.from({ length: 40 }, (_, at) => guess(at)));
+  // The right one among many guesses is no luck either.
+  const login = { user: account.name, password: Buffer.from('secret'), address: '192.0.2.99' };
+  const last = logins.check(accounts, login, new AbortController().signal);
+  await until('all to be answered', () => {
+    void clock.advance(100);
+    return results.length === 40;
+  });
+  await all;
+  assert.equal(results.filter((kind) => kind === 'wrong').length, 10);
+  assert.equal(results.filter((kind) => kind === 'blocked').length, 30);
+  assert.deepEqual(await last, { kind: 'blocked', by: 'login' });
+});
+
 describe('the guard', () => {
   test('makes each answer wait longer, up to a bound', () => {
     const guard = new LoginGuard(new FakeClock());
