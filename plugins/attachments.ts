@@ -1,5 +1,5 @@
 /**
- * attachments: judges attachments by their names, their declared types and what their bytes are.
+ * attachments: judges attachments by their names, their types, what they are and what documents hold.
  *
  * All names of a part count, in Content-Disposition and in Content-Type, however they are encoded,
  * and so do files in old uuencoded form; names are compared without folders, unseen characters and
@@ -7,21 +7,33 @@
  * called. A name is disguised when it turns the direction of writing, hides its end behind spaces, or
  * has a harmless extension before a dangerous one. Mails attached to mails are looked into.
  *
+ * Documents of Word, Excel, PowerPoint, Outlook and OpenDocument are looked into, under any name, in
+ * zip archives and within each other: VBA projects (with or without code in them), macro sheets of
+ * Excel 4, macros of OpenDocument, and fields and links that start programs by DDE, also in RTF, SYLK
+ * and CSV. Documents and zip archives that need a password are told from the others. This happens in
+ * threads of their own; a document that takes more time or memory than the limits allow counts as
+ * unexamined, and so does one that is damaged.
+ *
  * Each rule has its own action: `reject` (550), `quarantine`, `tag` (a field X-Attachment-Rule),
  * `score` (adds `score`), or `off`. What cannot be examined, because it has more parts or is nested
  * more deeply than the limits allow, meets `unexamined_action`; content that cannot be read is an
  * error, and `on_error` decides.
  *
- * It does not look into archives or documents: macros and files within a zip are not found here.
+ * Of archives only zip is looked into, and only for documents: `names` and `kinds` are not about the
+ * files within it. PDF is not examined.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { ContentView, OptionSchema, Plugin, Verdict } from 'sluice-mx/plugin';
+import type { ContentView, OptionSchema, Plugin, PluginHost, Verdict } from 'sluice-mx/plugin';
+import { DocumentExaminer } from './attachments/document-examiner.ts';
+import { documentKind, PROBE_BYTES } from './attachments/document-kind.ts';
 import { FILE_KINDS, fileKind } from './attachments/file-kind.ts';
 import { isDisguised, matches, realName } from './attachments/file-name.ts';
+import type { Finding } from './attachments/finding.ts';
 import type { Part } from './attachments/mime-walk.ts';
 import { MimeWalk } from './attachments/mime-walk.ts';
-
-const ACTIONS = ['reject', 'quarantine', 'tag', 'score', 'off'] as const;
+import type { KeepRule, KeptContent } from './attachments/part-content.ts';
+import type { Hit } from './attachments/rule-hit.ts';
+import { ACTIONS, hit, verdictOf } from './attachments/rule-hit.ts';
 
 const OPTIONS = {
   names: {
@@ -56,72 +68,128 @@ const OPTIONS = {
     default: 'reject',
     doc: 'For names that hide what the file is.',
   },
+  macros: {
+    type: 'strings',
+    default: ['vba', 'xlm', 'basic', 'dde'],
+    oneOf: ['vba', 'xlm', 'basic', 'dde'],
+    doc: 'What the rule for macros is about: `xlm` is Excel 4, `basic` OpenDocument.',
+  },
+  macros_action: {
+    type: 'string',
+    oneOf: ACTIONS,
+    default: 'reject',
+    doc: 'For documents with such macros.',
+  },
+  encrypted_action: {
+    type: 'string',
+    oneOf: ACTIONS,
+    default: 'off',
+    doc: 'For documents and zip archives that need a password.',
+  },
   unexamined_action: {
     type: 'string',
     oneOf: ACTIONS,
     default: 'quarantine',
-    doc: 'For mail with too many parts, or parts that cannot be followed.',
+    doc: 'For mail with too many parts, or parts and documents that cannot be followed.',
   },
   score: { type: 'number', min: 0, max: 100, default: 4, doc: 'What `score` adds, once a mail.' },
   max_parts: { type: 'number', min: 1, max: 100_000, default: 10_000, doc: 'Parts of one mail.' },
   max_depth: { type: 'number', min: 1, max: 200, default: 50, doc: 'Parts within parts.' },
+  max_document: {
+    type: 'size',
+    default: '64MiB',
+    doc: 'The largest document that is looked into.',
+  },
+  max_unpacked: {
+    type: 'size',
+    default: '256MiB',
+    doc: 'What may come out of one document or zip archive; 64 MiB of one file in it.',
+  },
+  max_nested: { type: 'number', min: 0, max: 50, default: 8, doc: 'Documents within documents.' },
+  document_timeout: {
+    type: 'duration',
+    default: '10s',
+    doc: 'Longest time for one document; its turn may be waited for besides.',
+  },
 } as const satisfies OptionSchema;
 
 type View = ContentView<typeof OPTIONS>;
-type Action = (typeof ACTIONS)[number];
-
-/** A rule that something matched; the text has nothing of the mail in it. */
-interface Hit {
-  readonly test: string;
-  readonly action: Action;
-  readonly text: string;
-  /** For log and field: printable ASCII. */
-  readonly what: string;
-}
 
 /** Bytes after which others get their turn. */
 const TURN_BYTES = 128 * 1024;
-const SEVERITY: Record<Action, number> = { off: 0, score: 1, tag: 2, quarantine: 3, reject: 4 };
 
 export default {
   name: 'attachments',
   service: 'virus',
   options: OPTIONS,
-  hooks: {
-    async content(view, signal) {
-      /** One of each rule is enough. */
-      const hits = new Map<string, Hit>();
-      const note = (hit: Hit | undefined) => {
-        if (hit !== undefined && hit.action !== 'off') hits.set(hit.test, hit);
-      };
-      const { max_parts: parts, max_depth: depth } = view.options;
-      const names = view.options.names.map((pattern) => pattern.toLowerCase());
-      const walk = new MimeWalk({ parts, depth }, (part) => {
-        for (const hit of hitsOf(part, view.options, names)) note(hit);
-      });
-      let turn = 0;
-      let bytes = 0;
-      for await (const chunk of view.content.read()) {
-        signal.throwIfAborted();
-        walk.push(chunk);
-        bytes += chunk.length;
-        turn += chunk.length;
-        if (turn < TURN_BYTES) continue;
-        turn = 0;
-        await setImmediate();
-      }
-      if (bytes !== view.content.sizeBytes) throw new Error('content is not whole');
-      walk.end();
-      const { problem } = walk;
-      if (problem !== undefined) {
-        const text = `Attachments cannot be examined: ${problem}`;
-        const action = view.options.unexamined_action;
-        note({ test: 'ATTACHMENT_UNEXAMINED', action, text, what: problem });
-      }
-      return verdictOf([...hits.values()], view.options.score);
-    },
+  setup(host) {
+    const examiner = new DocumentExaminer();
+    return {
+      hooks: { content: (view, signal) => judge(host, examiner, view, signal) },
+      stop: () => examiner.stop(),
+    };
   },
 } satisfies Plugin<typeof OPTIONS>;
+
+async function judge(
+  host: PluginHost,
+  examiner: DocumentExaminer,
+  view: View,
+  signal: AbortSignal,
+): Promise<Verdict | undefined> {
+  const { options } = view;
+  /** One of each rule is enough. */
+  const hits = new Map<string, Hit>();
+  const note = (found: readonly Hit[]) => {
+    for (const one of found) if (one.action !== 'off') hits.set(one.test, one);
+  };
+  const names = options.names.map((pattern) => pattern.toLowerCase());
+  const documents: (KeptContent & { readonly name: string })[] = [];
+  const limits = { parts: options.max_parts, depth: options.max_depth };
+  const onPart = (part: Part) => {
+    note(hitsOf(part, options, names));
+    const name = namesIn(part.names);
+    for (const kept of part.kept) documents.push({ ...kept, name });
+  };
+  const walk = new MimeWalk(limits, onPart, keepRule(options));
+  const examineDocuments = async () => {
+    for (let next = documents.shift(); next !== undefined; next = documents.shift()) {
+      const { pieces, name } = next;
+      const nested = { bytes: options.max_unpacked, depth: options.max_nested };
+      const deadline = options.document_timeout;
+      const { findings, error } = next.isWhole
+        ? await examiner.examine({ pieces, name, limits: nested }, deadline, signal)
+        : { findings: ['unexamined' as const] };
+      if (error !== undefined) host.log('warn', `${view.id}: ${error}`);
+      note(findings.flatMap((finding) => findingHits(finding, options)));
+    }
+  };
+  let turn = 0;
+  let bytes = 0;
+  for await (const chunk of view.content.read()) {
+    signal.throwIfAborted();
+    walk.push(chunk);
+    bytes += chunk.length;
+    turn += chunk.length;
+    await examineDocuments();
+    if (turn < TURN_BYTES) continue;
+    turn = 0;
+    await setImmediate();
+  }
+  if (bytes !== view.content.sizeBytes) throw new Error('content is not whole');
+  walk.end();
+  await examineDocuments();
+  if (walk.problem !== undefined) note([unexamined(walk.problem, options)]);
+  return verdictOf([...hits.values()], options.score);
+}
+
+function keepRule(options: View['options']): KeepRule | undefined {
+  if (options.macros_action === 'off' && options.encrypted_action === 'off') return undefined;
+  return {
+    isWanted: (head, names) => documentKind(head, namesIn(names)) !== undefined,
+    ...{ probe: PROBE_BYTES, limit: options.max_document },
+  };
+}
 
 function hitsOf(part: Part, options: View['options'], names: readonly string[]): Hit[] {
   const hits: Hit[] = [];
@@ -151,31 +219,35 @@ function hitsOf(part: Part, options: View['options'], names: readonly string[]):
   return hits;
 }
 
-function hit(test: string, action: Action, relation: string, pattern: string): Hit {
-  const what = pattern.replace(/[^\x20-\x7e]+/g, '?').slice(0, 100);
-  return { test, action, text: `Attachments ${relation} ${what} are not accepted`, what };
+/** All of them count; each is a line. */
+function namesIn(names: readonly string[]): string {
+  return names.map(realName).join('\n');
 }
 
-function verdictOf(hits: readonly Hit[], score: number): Verdict | undefined {
-  const [worst] = hits.toSorted((a, b) => SEVERITY[b.action] - SEVERITY[a.action]);
-  if (worst === undefined) return undefined;
-  const evidence = {
-    tests: hits.map(({ test }) => test),
-    results: { attachment: worst.what },
-    fields: hits
-      .filter(({ action }) => action === 'tag')
-      .map(({ test, what }) => ({ name: 'X-Attachment-Rule', value: `${test} ${what}` })),
-    ...(hits.some(({ action }) => action === 'score') ? { score } : {}),
-  };
-  const { text } = worst;
-  switch (worst.action) {
-    case 'reject':
-      return { kind: 'refuse', reason: 'attachment', text, detail: '7.1', ...evidence };
-    case 'quarantine':
-      return { kind: 'quarantine', reason: 'attachment', text, ...evidence };
-    case 'tag':
-    case 'score':
-    case 'off':
-      return { kind: 'pass', ...evidence };
+const MACROS = {
+  vba: 'VBA macros',
+  xlm: 'Excel 4 macros',
+  basic: 'OpenDocument macros',
+  dde: 'DDE links',
+} as const;
+
+function findingHits(finding: Finding, options: View['options']): Hit[] {
+  switch (finding) {
+    case 'encrypted':
+      return [hit('ATTACHMENT_ENCRYPTED', options.encrypted_action, 'that are', 'encrypted')];
+    case 'unexamined':
+      return [unexamined('a document cannot be read', options)];
+    case 'vba':
+    case 'xlm':
+    case 'basic':
+    case 'dde':
+      return options.macros.includes(finding)
+        ? [hit('ATTACHMENT_MACRO', options.macros_action, 'with', MACROS[finding])]
+        : [];
   }
+}
+
+function unexamined(problem: string, { unexamined_action: action }: View['options']): Hit {
+  const text = `Attachments cannot be examined: ${problem}`;
+  return { test: 'ATTACHMENT_UNEXAMINED', action, text, what: problem };
 }

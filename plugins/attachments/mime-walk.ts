@@ -1,12 +1,15 @@
 /**
- * A walk over the parts of a message as its bytes come by: of each part what its header says and how
- * its content begins. It holds one part at a time and no more of it than `HEAD_BYTES`; beyond a bound
+ * A walk over the parts of a message as its bytes come by: of each part what its header says, how its
+ * content begins, and all of it where that is asked for. It holds one part at a time; beyond a bound
  * (parts, depth, header) it goes on without looking closer, and `problem` says so. It throws nothing,
  * whatever the bytes are. Where programs differ, the reading that shows more parts is taken: every
  * Content-Type counts, and a boundary stays one after it has been closed.
  */
 import type { FieldValue } from './parameters.ts';
 import { fieldsOf } from './parameters.ts';
+import type { KeepRule, KeptContent } from './part-content.ts';
+import { PartContent } from './part-content.ts';
+import { encodingOf } from './transfer-encoding.ts';
 
 export interface Part {
   /** Declared types, lower case; several when the header contradicts itself. */
@@ -14,6 +17,8 @@ export interface Part {
   readonly names: readonly string[];
   /** How the content begins, for each transfer encoding that the header names. */
   readonly heads: readonly Uint8Array[];
+  /** The whole content, as often as it begins like something that is kept. */
+  readonly kept: readonly KeptContent[];
 }
 
 export interface WalkLimits {
@@ -21,8 +26,6 @@ export interface WalkLimits {
   readonly depth: number;
 }
 
-/** Raw octets kept of a part: enough for what lies at 32 KiB (ISO 9660), also when encoded. */
-const HEAD_BYTES = 128 * 1024;
 const HEADER_BYTES = 256 * 1024;
 /** Longer lines come in pieces. */
 const LINE_BYTES = 4096;
@@ -31,7 +34,8 @@ const BOUNDARY_BYTES = 1000;
 const MAX_BOUNDARIES = 8;
 const LF = 0x0a;
 const DASH = 0x2d;
-const UUENCODED = /^begin(?:-base64)? [0-7]{3,4} (\S.{0,300})/;
+const UUENCODED = /^begin(-base64)? [0-7]{3,4} (\S.{0,300})/;
+const UU_ENDS = /^(?:end|====)\s*$/;
 const MESSAGE = /^message\/(rfc822|global|news)$/;
 
 interface Container {
@@ -42,15 +46,14 @@ interface Container {
 
 interface Leaf {
   readonly types: readonly string[];
-  readonly names: string[];
-  readonly encodings: readonly string[];
-  readonly raw: Uint8Array[];
-  bytes: number;
+  readonly names: readonly string[];
+  readonly content: PartContent;
 }
 
 export class MimeWalk {
   readonly #limits: WalkLimits;
   readonly #onPart: (part: Part) => void;
+  readonly #keep: KeepRule | undefined;
   readonly #stack: Container[] = [];
   /** Boundary -> level in the stack, the innermost where several have it. */
   #levels = new Map<string, number>();
@@ -61,14 +64,17 @@ export class MimeWalk {
   #header: string[] | undefined = [];
   #headerBytes = 0;
   #leaf: Leaf | undefined;
+  /** A file in text, between its lines `begin` and `end`. */
+  #uuencoded: Leaf | undefined;
   #depth = 0;
   #isInDigest = false;
   #parts = 0;
   #problem: string | undefined;
 
-  constructor(limits: WalkLimits, onPart: (part: Part) => void) {
+  constructor(limits: WalkLimits, onPart: (part: Part) => void, keep?: KeepRule) {
     this.#limits = limits;
     this.#onPart = onPart;
+    this.#keep = keep;
   }
 
   /** Why not everything was looked at. */
@@ -159,7 +165,10 @@ export class MimeWalk {
       this.#problem ??= 'too many parts';
       return;
     }
-    this.#leaf = { types, names, encodings, raw: [], bytes: 0 };
+    const known = new Set(
+      encodings.length === 0 ? ['identity' as const] : encodings.map(encodingOf),
+    );
+    this.#leaf = { types, names, content: new PartContent(known, names, this.#keep) };
     const declared = contentTypes.flatMap(boundariesOf);
     const boundaries = declared.slice(0, MAX_BOUNDARIES);
     if (declared.length > MAX_BOUNDARIES) this.#problem ??= 'a part has too many boundaries';
@@ -190,31 +199,46 @@ export class MimeWalk {
   }
 
   #bodyLine(line: Uint8Array): void {
-    const leaf = this.#leaf;
-    // Some programs make a file of it wherever it stands in text.
-    if (this.#isLineStart && line[0] === 0x62 && line.length > 10) {
-      const name = UUENCODED.exec(latin1(line.subarray(0, 400)))?.[1]?.trim();
-      if (name !== undefined) this.#uuencoded(name);
-    }
-    if (leaf === undefined || leaf.bytes >= HEAD_BYTES) return;
-    leaf.raw.push(Buffer.from(line));
-    leaf.bytes += line.length;
+    this.#leaf?.content.push(line);
+    this.#uuencoded?.content.push(line);
+    if (this.#isLineStart) this.#uuLine(line);
   }
 
-  #uuencoded(name: string): void {
-    if (++this.#parts > this.#limits.parts) this.#problem ??= 'too many parts';
-    else this.#onPart({ types: [], names: [name], heads: [] });
+  /** Some programs make a file of it wherever it stands in text. */
+  #uuLine(line: Uint8Array): void {
+    if (this.#uuencoded !== undefined && line.length < 12 && UU_ENDS.test(latin1(line))) {
+      this.#uuEnds();
+    }
+    if (line[0] !== 0x62 || line.length <= 10) return;
+    const [begins, base64, name] = UUENCODED.exec(latin1(line.subarray(0, 400))) ?? [];
+    if (begins === undefined || name === undefined) return;
+    this.#uuEnds();
+    if (++this.#parts > this.#limits.parts) {
+      this.#problem ??= 'too many parts';
+      return;
+    }
+    const encoding = base64 === undefined ? 'uuencode' : 'base64';
+    const names = [name.trim()];
+    const content = new PartContent(new Set([encoding]), names, this.#keep);
+    this.#uuencoded = { types: [], names, content };
+  }
+
+  #uuEnds(): void {
+    const file = this.#uuencoded;
+    this.#uuencoded = undefined;
+    if (file !== undefined) this.#onPart(partOf(file));
   }
 
   #leafEnds(): void {
+    this.#uuEnds();
     const leaf = this.#leaf;
-    if (leaf === undefined) return;
     this.#leaf = undefined;
-    const raw = Buffer.concat(leaf.raw);
-    const encodings = new Set(leaf.encodings.length === 0 ? ['8bit'] : leaf.encodings);
-    const heads = [...encodings].map((encoding) => decoded(raw, encoding));
-    this.#onPart({ types: leaf.types, names: leaf.names, heads });
+    if (leaf !== undefined) this.#onPart(partOf(leaf));
   }
+}
+
+function partOf({ types, names, content }: Leaf): Part {
+  return { types, names, ...content.end() };
 }
 
 function namesOf({ parameters }: FieldValue): string[] {
@@ -229,22 +253,6 @@ function boundariesOf({ word, parameters }: FieldValue): string[] {
   return parameters
     .filter(({ name, value }) => name === 'boundary' && value.trimEnd() !== '')
     .map(({ value }) => latin1(Buffer.from(value, 'utf8')).trimEnd());
-}
-
-function decoded(raw: Buffer, encoding: string): Uint8Array {
-  switch (encoding) {
-    case 'base64':
-      return Buffer.from(latin1(raw).replace(/[^\w+/-]/g, ''), 'base64');
-    case 'quoted-printable': {
-      const text = latin1(raw).replace(/=[ \t]{0,80}\r?\n/g, '');
-      const octets = text.replace(/=([0-9a-f]{2})/gi, (_, code: string) =>
-        String.fromCharCode(Number.parseInt(code, 16)),
-      );
-      return Buffer.from(octets, 'latin1');
-    }
-    default:
-      return raw;
-  }
 }
 
 function latin1(bytes: Uint8Array): string {

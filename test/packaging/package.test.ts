@@ -11,6 +11,7 @@ import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
 import { contentsOf, pack, unpackBesideLinks } from '../support/packed.ts';
 import { sendMail } from '../support/smtp-talk.ts';
+import { storedZip } from '../support/stored-zip.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -62,6 +63,7 @@ test('the published package', async (t) => {
     const destination = await new Destination().start();
     const gateway = await Gateway.run({
       program: join(place, 'src', 'sluice.mjs'),
+      plugins: '[attachments]',
       domains: { 'example.org': domainFile(destination.port) },
     });
     try {
@@ -71,6 +73,13 @@ test('the published package', async (t) => {
       const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail);
       assert.match(reply, /^250 2\.0\.0 .* delivered/);
       assert.equal(destination.arrived.length, 1);
+      // A thread is started from a file of its own.
+      const macro = storedZip({ 'word/vbaProject.bin': Buffer.from('x') }).toString('base64');
+      const document = `Content-Transfer-Encoding: base64\r\n\r\n${macro}\r\n`;
+      assert.match(
+        await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], document),
+        /^550 .* VBA macros are not accepted/,
+      );
       const status = await gateway.cli('status', '--json');
       assert.equal(status.code, 0, status.stderr);
       const { version } = JSON.parse(readFileSync(join(place, 'package.json'), 'utf8')) as {

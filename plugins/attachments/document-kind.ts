@@ -1,0 +1,35 @@
+/** Which files are looked into as documents, told by how they begin and, where that says nothing, by name. */
+import { isBareBiff } from './biff.ts';
+
+export type DocumentKind =
+  'ole' | 'zip' | 'rtf' | 'slk' | 'biff' | 'active-mime' | 'markup' | 'table';
+
+/** How much of a file is enough to tell. */
+export const PROBE_BYTES = 4096;
+
+const MAGIC: readonly (readonly [kind: DocumentKind, magic: string])[] = [
+  ['ole', '\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1'],
+  ['zip', 'PK\x03\x04'],
+  ['zip', 'PK\x05\x06'],
+  ['zip', 'PK\x07\x08'],
+  // Writers of split archives put a mark before the first member.
+  ['zip', 'PK00PK\x03\x04'],
+  ['active-mime', 'ActiveMime'],
+];
+/** Word, Excel and OpenDocument as one XML file, web pages and web archives that Office saves. */
+const OFFICE_MARKUP =
+  /mso-application|<(?:[\w-]{1,40}:)?(?:worddocument|document-content)\b|<office:document\b|xmlpackage|urn:schemas-microsoft-com:office|^mime-version:|^content-type:\s*multipart\/related/m;
+const TABLE_NAME = /\.(csv|tsv|iqy)$/m;
+
+/** `name`: lower case, where it is known; several are a line each. */
+export function documentKind(head: Buffer, name: string): DocumentKind | undefined {
+  const start = head.toString('latin1', 0, 16);
+  for (const [kind, magic] of MAGIC) if (start.startsWith(magic)) return kind;
+  if (isBareBiff(head)) return 'biff';
+  const text = head.toString('latin1', 0, PROBE_BYTES).replaceAll('\0', '').toLowerCase();
+  const plain = text.replace(/^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s{0,200}/, '');
+  if (plain.startsWith('{\\rt')) return 'rtf';
+  if (/^id;\w/.test(plain)) return 'slk';
+  if (OFFICE_MARKUP.test(plain)) return 'markup';
+  return TABLE_NAME.test(name) ? 'table' : undefined;
+}

@@ -1,0 +1,136 @@
+/**
+ * What can be found in documents that are text: RTF, SYLK, tables, the XML of Word, Excel and
+ * OpenDocument, and the field codes of Word in any of its forms. Each search is linear in the length.
+ */
+import type { Finding } from './finding.ts';
+
+export interface TextFindings {
+  readonly findings: readonly Finding[];
+  /** Files that the text carries, decoded. */
+  readonly embedded: readonly Buffer[];
+}
+
+/** Bytes as text, a character a byte; UTF-16 by its mark or its zeros. */
+export function textOf(bytes: Buffer): string {
+  const [first, second] = bytes;
+  if (first === 0xff && second === 0xfe) return bytes.toString('utf16le', 2);
+  if (first === 0x3c && second === 0) return bytes.toString('utf16le');
+  if ((first === 0xfe && second === 0xff) || (first === 0 && second === 0x3c)) {
+    return Buffer.from(bytes.subarray(0, bytes.length & ~1))
+      .swap16()
+      .toString('utf16le');
+  }
+  return bytes.toString('latin1');
+}
+
+/** Begins the code of a field in the text of Word. */
+export const CODE_BEGINS = '\x13';
+const DDE_CODE = new RegExp(`${CODE_BEGINS}[\\s"\\\\*]{0,50}DDE(?:AUTO)?\\b`, 'i');
+
+/** A field that is a DDE link, in text where U+0013 begins a field, as Word has it. */
+export function hasDdeField(text: string): boolean {
+  return DDE_CODE.test(text);
+}
+
+const FIELD_XML =
+  /fldCharType\s{0,9}=\s{0,9}["']begin|<(?:\w{1,20}:)?instrText\b[^>]{0,200}>([^<]*)|<(?:\w{1,20}:)?fldSimple\b[^>]{0,200}?\w:instr\s{0,9}=\s{0,9}(?:"([^"]*)"|'([^']*)')/g;
+
+/** Of WordprocessingML and SpreadsheetML, and OpenDocument. */
+export function xmlFindings(xml: string): Finding[] {
+  const found = new Set<Finding>();
+  let codes = '';
+  for (const [, run, double, single] of xml.matchAll(FIELD_XML)) {
+    // A code may be cut into several runs.
+    if (run !== undefined) codes += run;
+    else codes += CODE_BEGINS + (double ?? single ?? '');
+  }
+  if (hasDdeField(codes.replaceAll('&quot;', '"'))) found.add('dde');
+  if (/<(?:\w{1,20}:)?(?:ddeLink|dde-source|dde-connection-decl)\b/.test(xml)) found.add('dde');
+  if (/<(?:ooo|script):module\b/.test(xml)) found.add('basic');
+  if (
+    /macrosPresent\s{0,9}=\s{0,9}["']yes|pkg:name\s{0,9}=\s{0,9}["'][^"']{0,300}vbaProject/i.test(
+      xml,
+    )
+  ) {
+    found.add('vba');
+  }
+  if (/pkg:contentType\s{0,9}=\s{0,9}["'][^"']{0,100}macrosheet/i.test(xml)) found.add('xlm');
+  return [...found];
+}
+
+/** The beginning of a compound file and of ActiveMime in base64. */
+const BASE64_DOCUMENT = /(?:0M8R4KGxGuE|QWN0aXZlTWltZ)[\w+/=\s]*/g;
+
+export function markupFindings(text: string): TextFindings {
+  const embedded = [...text.matchAll(BASE64_DOCUMENT)].map(([run]) => Buffer.from(run, 'base64'));
+  return { findings: xmlFindings(text), embedded };
+}
+
+/** Controls, groups and white space of RTF. */
+const RTF_NOISE = /\\[a-z]{1,40}-?\d{0,10} ?|[{}\r\n\t]/gi;
+const RTF_OCTET = /\\'([0-9a-f]{2})/gi;
+const CODE_CHARS = 2000;
+const OLE_HEX = 'd0cf11e0a1b11ae1';
+const ZIP_HEX = '504b0304';
+
+export function rtfFindings(rtf: string): TextFindings {
+  const findings: Finding[] = [];
+  const [, ...fields] = rtf.split('\\fldinst');
+  for (const field of fields) {
+    const code = field
+      .slice(0, CODE_CHARS)
+      .replace(RTF_OCTET, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+      .replace(RTF_NOISE, '');
+    if (!hasDdeField(CODE_BEGINS + code)) continue;
+    findings.push('dde');
+    break;
+  }
+  const embedded: Buffer[] = [];
+  const [, ...objects] = rtf.split(/\\objdata\b/);
+  for (const object of objects) {
+    const hex = groupOf(object)
+      .replace(RTF_NOISE, '')
+      .replace(/[^0-9a-f]+/gi, '')
+      .toLowerCase();
+    const at = [hex.indexOf(OLE_HEX), hex.indexOf(ZIP_HEX)].find((place) => place >= 0);
+    if (at !== undefined) embedded.push(Buffer.from(hex.slice(at), 'hex'));
+  }
+  return { findings, embedded };
+}
+
+/** Up to the brace that ends the group. */
+function groupOf(rtf: string): string {
+  let depth = 0;
+  for (const { 0: brace, index } of rtf.matchAll(/[{}]/g)) {
+    depth += brace === '{' ? 1 : -1;
+    if (depth < 0) return rtf.slice(0, index);
+  }
+  return rtf;
+}
+
+/** SYLK: an O record with E makes a macro sheet of it; a name that runs by itself does not need it. */
+export function slkFindings(text: string): Finding[] {
+  const found: Finding[] = [];
+  if (/^(?:O;(?:[^\r\n]{0,500};)?E(?:;|\s|$)|NN;N_?AUTO_)/im.test(text)) found.push('xlm');
+  if (text.split(/[\r\n]+/).some((line) => /^C;/i.test(line) && isDdeCall(line, ';E'))) {
+    found.push('dde');
+  }
+  return found;
+}
+
+/** CSV and web queries: a formula that names a program and its topic. */
+export function tableFindings(text: string): Finding[] {
+  const isCall = text.split(/[\r\n]+/).some((line) => isDdeCall(line, '='));
+  return isCall ? ['dde'] : [];
+}
+
+const LINE_CHARS = 4096;
+
+/** `PROGRAM|'TOPIC'!ITEM` in a formula. */
+function isDdeCall(line: string, mark: '=' | ';E'): boolean {
+  if (!line.includes('|') || !line.includes('!')) return false;
+  const text = line.slice(0, LINE_CHARS);
+  return mark === '='
+    ? /(?:^|[,;\t"\s])[=+@-][^|]{0,100}[a-z]\w{0,40}'?\|[^!]{0,1000}![a-z_']/i.test(text)
+    : /;E[^|;]{0,100}\|[^!]{0,1000}!/i.test(text);
+}

@@ -1,0 +1,109 @@
+/**
+ * The transfer encodings of RFC 2045 and uuencode, undone piece by piece: what a piece ends in the
+ * middle of waits for the next one. Nothing is an error; what is no code is left out.
+ */
+export type TransferEncoding = 'base64' | 'quoted-printable' | 'uuencode' | 'identity';
+
+export interface Decoder {
+  push(raw: Buffer): Buffer;
+  end(): Buffer;
+}
+
+export function encodingOf(word: string): TransferEncoding {
+  switch (word) {
+    case 'base64':
+    case 'quoted-printable':
+      return word;
+    case 'x-uuencode':
+    case 'x-uue':
+    case 'uuencode':
+      return 'uuencode';
+    default:
+      return 'identity';
+  }
+}
+
+export function decoderOf(encoding: TransferEncoding): Decoder {
+  switch (encoding) {
+    case 'base64':
+      return base64();
+    case 'quoted-printable':
+      return quotedPrintable();
+    case 'uuencode':
+      return uuencoded();
+    case 'identity':
+      return { push: (raw) => raw, end: () => Buffer.alloc(0) };
+  }
+}
+
+function base64(): Decoder {
+  let carry = '';
+  return {
+    push(raw) {
+      const text = carry + raw.toString('latin1').replace(/[^\w+/-]+/g, '');
+      const whole = text.length - (text.length % 4);
+      carry = text.slice(whole);
+      return Buffer.from(text.slice(0, whole), 'base64');
+    },
+    end: () => Buffer.from(carry, 'base64'),
+  };
+}
+
+/** The longest that a soft line break is taken for one, and more than a code. */
+const BREAK_CHARS = 84;
+
+function quotedPrintable(): Decoder {
+  let carry = '';
+  const octets = (text: string) =>
+    Buffer.from(
+      text
+        .replace(/=[ \t]{0,80}\r?\n/g, '')
+        .replace(/=([0-9a-f]{2})/gi, (_, code: string) =>
+          String.fromCharCode(Number.parseInt(code, 16)),
+        ),
+      'latin1',
+    );
+  return {
+    push(raw) {
+      const text = carry + raw.toString('latin1');
+      const equals = text.lastIndexOf('=');
+      const isOpen =
+        equals > text.length - BREAK_CHARS &&
+        /^=(?:[0-9a-f]?|[ \t]*\r?)$/i.test(text.slice(equals));
+      const whole = isOpen ? equals : text.length;
+      carry = text.slice(whole);
+      return octets(text.slice(0, whole));
+    },
+    end: () => octets(carry),
+  };
+}
+
+/** Lines come whole: none is longer than a piece. */
+function uuencoded(): Decoder {
+  let carry = '';
+  const octets = (lines: readonly string[]) => Buffer.concat(lines.map(uuLine));
+  return {
+    push(raw) {
+      const lines = (carry + raw.toString('latin1')).split('\n');
+      carry = lines.pop()?.slice(0, UU_LINE_CHARS) ?? '';
+      return octets(lines);
+    },
+    end: () => octets([carry]),
+  };
+}
+
+const UU_LINE_CHARS = 100;
+const UU_BEGIN = /^(?:begin|end)\b/;
+
+function uuLine(line: string): Buffer {
+  if (UU_BEGIN.test(line)) return Buffer.alloc(0);
+  const code = (at: number) => ((line.charCodeAt(at) || 32) - 32) & 0x3f;
+  const length = line === '' ? 0 : code(0);
+  const octets = Buffer.alloc(length);
+  for (let at = 0; at < length; at++) {
+    const first = 1 + Math.floor(at / 3) * 4 + (at % 3);
+    const pair = (code(first) << 6) | code(first + 1);
+    octets[at] = pair >> (4 - (at % 3) * 2);
+  }
+  return octets;
+}

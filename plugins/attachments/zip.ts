@@ -1,0 +1,181 @@
+/**
+ * Zip archives (APPNOTE 6.3.10): the members that the central directory names, or where there is none,
+ * those whose own headers are found. Sizes are taken from the directory; what comes out of a member is
+ * bounded by whoever asks for it.
+ */
+import { constants, inflateRawSync } from 'node:zlib';
+
+export interface ZipMember {
+  /** Lower case, with `/` between folders and none before the first. */
+  readonly name: string;
+  readonly isEncrypted: boolean;
+  /** Whether its way of packing is known here. */
+  readonly isReadable: boolean;
+  readonly size: number;
+  /** As it lies in the archive. */
+  readonly packed: Buffer;
+  readonly isStored: boolean;
+}
+
+export interface ZipListing {
+  readonly members: readonly ZipMember[];
+  /** False when there are more members than are read, or the directory is damaged. */
+  readonly isWhole: boolean;
+}
+
+const END = 'PK\x05\x06';
+const END_64 = 0x06064b50;
+const CENTRAL = 0x02014b50;
+const LOCAL = 'PK\x03\x04';
+const LOCAL_BYTES = 30;
+const CENTRAL_BYTES = 46;
+const MAX_COMMENT = 65_535;
+const MAX_MEMBERS = 50_000;
+const BEYOND_32_BIT = 0xffff_ffff;
+/** Enough for the tables of a deflate block and some octets more. */
+const HEAD_PACKED = 512;
+/** Deflate makes at most 1032 of one. */
+const HEAD_MOST = HEAD_PACKED * 1032;
+
+export function listZip(bytes: Buffer): ZipListing {
+  const listed = centralMembers(bytes);
+  if (listed !== undefined && listed.isWhole) return listed;
+  const seen = localMembers(bytes);
+  return { members: [...(listed?.members ?? []), ...seen.members], isWhole: false };
+}
+
+/** All of a member; undefined when it is longer than `limit` or damaged. */
+export function unpack(member: ZipMember, limit: number): Buffer | undefined {
+  if (member.isStored) return member.packed.length > limit ? undefined : member.packed;
+  if (limit <= 0) return undefined;
+  try {
+    return inflateRawSync(member.packed, { maxOutputLength: limit });
+  } catch {
+    return undefined;
+  }
+}
+
+/** How a member begins; empty when it is damaged. */
+export function headOf(member: ZipMember): Buffer {
+  const packed = member.packed.subarray(0, member.isStored ? HEAD_MOST : HEAD_PACKED);
+  if (member.isStored) return packed;
+  try {
+    const finishFlush = constants.Z_SYNC_FLUSH;
+    return inflateRawSync(packed, { finishFlush, maxOutputLength: HEAD_MOST });
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
+function centralMembers(bytes: Buffer): ZipListing | undefined {
+  const end = bytes.lastIndexOf(END, bytes.length - 22, 'latin1');
+  if (end < 0 || end < bytes.length - 22 - MAX_COMMENT) return undefined;
+  const { count, size, offset, before } = directoryPlace(bytes, end);
+  const start = before - size;
+  // Whatever stands before the archive shifts every offset in it.
+  const shift = start - offset;
+  if (start < 0 || shift < 0) return undefined;
+  const members: ZipMember[] = [];
+  let at = start;
+  for (let index = 0; index < count; index++) {
+    if (index >= MAX_MEMBERS) return { members, isWhole: false };
+    if (at + CENTRAL_BYTES > bytes.length || bytes.readUInt32LE(at) !== CENTRAL) {
+      return { members, isWhole: false };
+    }
+    const nameEnd = at + CENTRAL_BYTES + bytes.readUInt16LE(at + 28);
+    const extraEnd = nameEnd + bytes.readUInt16LE(at + 30);
+    const sizes = realSizes(bytes.subarray(nameEnd, extraEnd), {
+      size: bytes.readUInt32LE(at + 24),
+      packedSize: bytes.readUInt32LE(at + 20),
+      offset: bytes.readUInt32LE(at + 42),
+    });
+    const local = sizes.offset + shift;
+    if (local + LOCAL_BYTES > bytes.length) return { members, isWhole: false };
+    const data =
+      local + LOCAL_BYTES + bytes.readUInt16LE(local + 26) + bytes.readUInt16LE(local + 28);
+    members.push({
+      name: plainName(bytes.subarray(at + CENTRAL_BYTES, nameEnd)),
+      ...packing(bytes.readUInt16LE(at + 8), bytes.readUInt16LE(at + 10)),
+      size: sizes.size,
+      packed: bytes.subarray(data, data + sizes.packedSize),
+    });
+    at = extraEnd + bytes.readUInt16LE(at + 32);
+  }
+  return { members, isWhole: true };
+}
+
+/** From the end record, or from that of zip64 where the first has no room. */
+function directoryPlace(bytes: Buffer, end: number) {
+  const plain = {
+    count: bytes.readUInt16LE(end + 10),
+    size: bytes.readUInt32LE(end + 12),
+    offset: bytes.readUInt32LE(end + 16),
+    before: end,
+  };
+  const locator = end - 20;
+  const record = locator - 56;
+  const isLarge = plain.count === 0xffff || plain.offset === BEYOND_32_BIT;
+  if (!isLarge || record < 0 || bytes.readUInt32LE(record) !== END_64) return plain;
+  return {
+    count: Number(bytes.readBigUInt64LE(record + 32)),
+    size: Number(bytes.readBigUInt64LE(record + 40)),
+    offset: Number(bytes.readBigUInt64LE(record + 48)),
+    before: record,
+  };
+}
+
+interface Sizes {
+  size: number;
+  packedSize: number;
+  offset: number;
+}
+
+/** The extra field of zip64 has those values that do not fit, in this order (4.5.3). */
+function realSizes(extra: Buffer, sizes: Sizes): Sizes {
+  for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2)) {
+    if (extra.readUInt16LE(at) !== 1) continue;
+    let value = at + 4;
+    for (const key of ['size', 'packedSize', 'offset'] as const) {
+      if (sizes[key] !== BEYOND_32_BIT || value + 8 > extra.length) continue;
+      sizes[key] = Number(extra.readBigUInt64LE(value));
+      value += 8;
+    }
+    break;
+  }
+  return sizes;
+}
+
+/** What can be had without a directory; Word repairs such files. */
+function localMembers(bytes: Buffer): ZipListing {
+  const members: ZipMember[] = [];
+  let at = bytes.indexOf(LOCAL, 0, 'latin1');
+  while (at >= 0 && at + LOCAL_BYTES <= bytes.length && members.length < MAX_MEMBERS) {
+    const nameEnd = at + LOCAL_BYTES + bytes.readUInt16LE(at + 26);
+    const data = nameEnd + bytes.readUInt16LE(at + 28);
+    const next = bytes.indexOf(LOCAL, at + 4, 'latin1');
+    const told = bytes.readUInt32LE(at + 18);
+    // Zero when the size stands behind the content.
+    const end = told > 0 ? data + told : next < 0 ? bytes.length : next;
+    members.push({
+      name: plainName(bytes.subarray(at + LOCAL_BYTES, nameEnd)),
+      ...packing(bytes.readUInt16LE(at + 6), bytes.readUInt16LE(at + 8)),
+      size: bytes.readUInt32LE(at + 22),
+      packed: bytes.subarray(data, Math.max(data, end)),
+    });
+    at = next;
+  }
+  return { members, isWhole: false };
+}
+
+function packing(flags: number, method: number) {
+  return {
+    isEncrypted: (flags & 1) !== 0,
+    isStored: method === 0,
+    isReadable: method === 0 || method === 8,
+  };
+}
+
+function plainName(name: Buffer): string {
+  const text = name.toString('utf8').replaceAll('\\', '/').replaceAll('\0', '').toLowerCase();
+  return text.replace(/^\/{1,20}/, '');
+}
