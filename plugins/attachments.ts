@@ -5,7 +5,8 @@
  * and so do files in old uuencoded form; names are compared without folders, unseen characters and
  * the dots and spaces that Windows drops. What a file is shows in its first bytes, whatever it is
  * called. A name is disguised when it turns the direction of writing, hides its end behind spaces, or
- * has a harmless extension before a dangerous one. Mails attached to mails are looked into.
+ * has a harmless extension before a dangerous one. Mails attached to mails are looked
+ * into, also when they are encoded.
  *
  * Documents of Word, Excel, PowerPoint, Outlook and OpenDocument are looked into, under any name, in
  * zip archives and within each other: VBA projects (with or without code in them), macro sheets of

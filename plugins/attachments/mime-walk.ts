@@ -9,7 +9,8 @@ import type { FieldValue } from './parameters.ts';
 import { fieldsOf } from './parameters.ts';
 import type { KeepRule, KeptContent } from './part-content.ts';
 import { PartContent } from './part-content.ts';
-import { encodingOf } from './transfer-encoding.ts';
+import type { Decoder } from './transfer-encoding.ts';
+import { decoderOf, encodingOf } from './transfer-encoding.ts';
 
 export interface Part {
   /** Declared types, lower case; several when the header contradicts itself. */
@@ -24,6 +25,8 @@ export interface Part {
 export interface WalkLimits {
   readonly parts: number;
   readonly depth: number;
+  /** Encoded messages within each other: each is one more walk over all the bytes. */
+  readonly encoded?: number;
 }
 
 const HEADER_BYTES = 256 * 1024;
@@ -32,6 +35,9 @@ const LINE_BYTES = 4096;
 /** RFC 2046 5.1.1 has 70. */
 const BOUNDARY_BYTES = 1000;
 const MAX_BOUNDARIES = 8;
+const MAX_ENCODED = 4;
+/** Decoded at a time. */
+const BLOCK_BYTES = 16 * 1024;
 const LF = 0x0a;
 const DASH = 0x2d;
 const UUENCODED = /^begin(-base64)? [0-7]{3,4} (\S.{0,300})/;
@@ -50,6 +56,14 @@ interface Leaf {
   readonly content: PartContent;
 }
 
+/** A message whose content is encoded, against RFC 2045 6.4; programs open it all the same. */
+interface Encoded {
+  readonly walk: MimeWalk;
+  readonly decoder: Decoder;
+  block: Uint8Array[];
+  bytes: number;
+}
+
 export class MimeWalk {
   readonly #limits: WalkLimits;
   readonly #onPart: (part: Part) => void;
@@ -66,6 +80,7 @@ export class MimeWalk {
   #leaf: Leaf | undefined;
   /** A file in text, between its lines `begin` and `end`. */
   #uuencoded: Leaf | undefined;
+  #encoded: Encoded | undefined;
   #depth = 0;
   #isInDigest = false;
   #parts = 0;
@@ -187,9 +202,17 @@ export class MimeWalk {
       this.#mapLevels();
       return;
     }
-    // RFC 2045 6.4: a message within a message is not encoded.
-    if (encodings.some((word) => word === 'base64' || word === 'quoted-printable')) {
-      this.#problem ??= 'a message within the message is encoded';
+    const [encoding = 'identity', ...others] = known;
+    if (encoding !== 'identity' || others.length > 0) {
+      const encoded = (this.#limits.encoded ?? MAX_ENCODED) - 1;
+      if (others.length > 0 || encoded < 0) {
+        this.#problem ??= 'a message within the message is encoded more than once';
+        return;
+      }
+      const { parts, depth } = this.#limits;
+      const left = { parts: parts - this.#parts, depth: depth - this.#depth - 1, encoded };
+      const walk = new MimeWalk(left, this.#onPart, this.#keep);
+      this.#encoded = { walk, decoder: decoderOf(encoding), block: [], bytes: 0 };
       return;
     }
     this.#leafEnds();
@@ -200,6 +223,7 @@ export class MimeWalk {
 
   #bodyLine(line: Uint8Array): void {
     this.#leaf?.content.push(line);
+    if (this.#encoded !== undefined) this.#encodedLine(line, this.#encoded);
     this.#uuencoded?.content.push(line);
     if (this.#isLineStart) this.#uuLine(line);
   }
@@ -229,8 +253,30 @@ export class MimeWalk {
     if (file !== undefined) this.#onPart(partOf(file));
   }
 
+  #encodedLine(line: Uint8Array, encoded: Encoded): void {
+    encoded.block.push(Buffer.from(line));
+    encoded.bytes += line.length;
+    if (encoded.bytes < BLOCK_BYTES) return;
+    encoded.walk.push(encoded.decoder.push(Buffer.concat(encoded.block)));
+    encoded.block = [];
+    encoded.bytes = 0;
+  }
+
+  #encodedEnds(): void {
+    const encoded = this.#encoded;
+    if (encoded === undefined) return;
+    this.#encoded = undefined;
+    const { walk, decoder, block } = encoded;
+    walk.push(decoder.push(Buffer.concat(block)));
+    walk.push(decoder.end());
+    walk.end();
+    this.#parts += walk.#parts;
+    this.#problem ??= walk.#problem;
+  }
+
   #leafEnds(): void {
     this.#uuEnds();
+    this.#encodedEnds();
     const leaf = this.#leaf;
     this.#leaf = undefined;
     if (leaf !== undefined) this.#onPart(partOf(leaf));

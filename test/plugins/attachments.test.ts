@@ -14,6 +14,7 @@ import { filterOf } from '../support/filter-host.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
 const PDF = 'Content-Type: application/pdf\r\n';
+const ENCODED_MESSAGE = 'Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n';
 
 function mailOf(...parts: readonly string[]): Buffer {
   const body = parts.map((part) => `--b\r\n${part}\r\n`).join('');
@@ -59,6 +60,9 @@ test('a forbidden name is found however it is written', async () => {
     uuencoded: Buffer.from('Subject: x\r\n\r\nhello\r\nbegin 644 a.exe\r\n#0V%T\r\n`\r\nend\r\n'),
     'in a mail in the mail': mailOf(
       'Content-Type: message/rfc822\r\n\r\nContent-Type: text/plain; name=a.exe\r\n\r\nhello',
+    ),
+    'in a mail in the mail, in base64': mailOf(
+      `${ENCODED_MESSAGE}${named('; filename=a.exe').toString('base64')}`,
     ),
     'in a digest': Buffer.from(
       'Content-Type: multipart/digest; boundary=d\r\n\r\n--d\r\n\r\n' +
@@ -150,8 +154,20 @@ test('what is beyond the limits is told, never passed by', async () => {
   });
   assert.equal(walked(Buffer.from(nested.join(''))).problem, 'parts are nested too deeply');
   assert.equal(walked(Buffer.alloc(400_000, 'x')).problem, 'a header is too long');
-  const encoded = 'Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA';
-  assert.match(String(walked(mailOf(encoded)).problem), /encoded/);
+  const twice =
+    'Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n' +
+    'Content-Transfer-Encoding: 8bit\r\n\r\nAAAA';
+  assert.match(String(walked(mailOf(twice)).problem), /encoded/);
+  const wrap = (mail: Buffer) => mailOf(`${ENCODED_MESSAGE}${mail.toString('base64')}`);
+  let inner = named('; filename=a.exe');
+  for (let level = 0; level < 4; level++) inner = wrap(inner);
+  const { parts, problem } = walked(inner, 100);
+  assert.deepEqual([parts.at(-1)?.names, problem], [[], undefined]);
+  assert.ok(parts.some(({ names }) => names.includes('a.exe')));
+  assert.match(String(walked(wrap(inner)).problem), /encoded/);
+  const limits = { parts: 1000, depth: 6 };
+  assert.match(String(walked(inner, 100, limits).problem), /too deeply/);
+  assert.match(String(walked(inner, 100, { parts: 7, depth: 20 }).problem), /too many/);
 });
 
 test('100,000 parts: all are seen, one at a time', () => {
