@@ -16,6 +16,7 @@ import { controlView } from './gateway/control-view.ts';
 import { dataFolder } from './gateway/data-folder.ts';
 import type { DeliveryParts, RemoteServers } from './gateway/delivery-parts.ts';
 import { buildDelivery } from './gateway/delivery-parts.ts';
+import { tellFilters } from './gateway/happenings.ts';
 import { Housekeeping } from './gateway/housekeeping.ts';
 import { Listeners } from './gateway/listeners.ts';
 import { metricSources } from './gateway/metric-sources.ts';
@@ -161,8 +162,9 @@ export class Gateway {
       onStoreFailure: () => this.#storeFailed(),
       remote: this.#options.remote,
       onBack: () => this.#parts?.watches.back(),
+      happened: tellFilters(() => this.#current().filters),
     });
-    const { courier, scheduler, memory, verifier, lessons, exchangers, isClosed } = delivery;
+    const { courier, scheduler, memory, verifier, exchangers, isClosed } = delivery;
     const wake = (dest: string) => scheduler.wake(dest);
     const drain = (lane: string) => scheduler.drain(lane);
     const accept = new Accept({ ...delivery, store: store.spool, wake, clock, log });
@@ -177,7 +179,7 @@ export class Gateway {
       staging,
       isClosed,
       exchangers,
-      lessons,
+      ...{ lessons: delivery.lessons, happened: delivery.happened },
       lacks: courier.lacks,
       clock,
       log,

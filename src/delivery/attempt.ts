@@ -27,6 +27,8 @@ import type { Reports } from './reports.ts';
 import { fateOf, handedTo } from './reports.ts';
 import { nextDelayMs, nextDueAt } from './retry.ts';
 import type { Group, PlacingDeps } from './placing.ts';
+import type { Happening } from './happening.ts';
+import { happeningsOf } from './happening.ts';
 import { lookElsewhere, placeRecipients } from './placing.ts';
 import { isRemote } from './route.ts';
 import type { Settlement, Tried } from './settlement.ts';
@@ -49,6 +51,7 @@ export interface AttemptDeps extends PlacingDeps {
   readonly reports?: Reports;
   /** Hears what became of each recipient. */
   readonly learn?: (dest: string, address: Address, outcome: Outcome) => void;
+  readonly happened?: (one: Happening) => void;
   /** A factor near 1 for the next wait; a seam for tests. */
   readonly spread?: () => number;
 }
@@ -242,6 +245,7 @@ async function conclude(
     if (!isRedirected(lane)) deps.learn?.(lane, answer.recipient.address, outcome);
   }
   logAttempt(log, { entry, tried: answers, now, nextDueAt: dueAt, isReported });
+  for (const one of happeningsOf(entry, answers)) deps.happened?.(one);
   const late = gone.filter((recipient) => !isRefused(recipient));
   logExpired(log, entry, late, isReported, now);
   if (next.kind === 'retry') next = { kind: 'retry', entry: await tellOfDelay(deps, next.entry) };

@@ -10,9 +10,8 @@ import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Destination } from '../directory/domain.ts';
 import type { Address } from '../mail/address.ts';
-import type { Outcome } from '../mail/outcome.ts';
 import type { Lease, SpoolStore } from '../store/spool-store.ts';
-import type { AttemptResult } from './attempt.ts';
+import type { AttemptDeps, AttemptResult } from './attempt.ts';
 import { attempt, postpone } from './attempt.ts';
 import type { Courier } from './courier.ts';
 import type { HealthBook } from './destination-health.ts';
@@ -35,7 +34,7 @@ export interface SchedulerPolicy {
   readonly finalReplyTimeoutMs: number;
 }
 
-export interface SchedulerOptions {
+export interface SchedulerOptions extends Pick<AttemptDeps, 'learn' | 'happened' | 'spread'> {
   readonly store: SpoolStore;
   readonly courier: Pick<Courier, 'deliver' | 'probe'>;
   readonly health: Pick<HealthBook, 'isDown'>;
@@ -60,10 +59,6 @@ export interface SchedulerOptions {
   /** An operator holds the mail of this domain. */
   readonly isHeld?: (domain: string) => boolean;
   readonly onStoreFailure: () => void;
-  /** Hears what became of each recipient of an attempt. */
-  readonly learn?: (dest: string, address: Address, outcome: Outcome) => void;
-  /** A factor near 1 for each retry time; a seam for tests. */
-  readonly spread?: () => number;
 }
 
 /** Lanes that end together are looked after together. */

@@ -14,6 +14,7 @@ import type { HealthChange } from '../delivery/destination-health.ts';
 import { HealthBook } from '../delivery/destination-health.ts';
 import { DestinationHolds } from '../delivery/destination-holds.ts';
 import { HealthNotes } from '../delivery/health-notes.ts';
+import type { Happening } from '../delivery/happening.ts';
 import { Hindrances } from '../delivery/hindrances.ts';
 import { RateLimits } from '../delivery/rate-limits.ts';
 import type { FindExchangers } from '../delivery/remote-hosts.ts';
@@ -49,6 +50,7 @@ export interface DeliveryOptions {
   readonly onStoreFailure: () => void;
   /** A destination that was down answers again, or a hold is over. */
   readonly onBack: () => void;
+  readonly happened: (one: Happening) => void;
   readonly remote?: RemoteServers | undefined;
 }
 
@@ -69,6 +71,7 @@ export interface DeliveryParts {
   readonly reports: Reports;
   readonly scheduler: Scheduler;
   readonly rates: RateLimits;
+  readonly happened: (one: Happening) => void;
   /** Who takes mail for a domain that is not hosted here. */
   readonly exchangers: FindExchangers;
   readonly resolver: Resolver;
@@ -182,6 +185,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     clock,
     log,
     reports,
+    happened: options.happened,
     route: (lane) => destinationOf(directory(), lane),
     hosted,
     locate: async (name, address) => {
@@ -245,6 +249,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     reports,
     scheduler,
     rates,
+    happened: options.happened,
     holds,
     isClosed,
     verifier,

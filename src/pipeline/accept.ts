@@ -12,6 +12,8 @@ import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { logAttempt, logDone } from '../delivery/attempt-log.ts';
 import type { Courier, DeliveryReport } from '../delivery/courier.ts';
+import type { Happening } from '../delivery/happening.ts';
+import { happeningsOf } from '../delivery/happening.ts';
 import type { RateLimits } from '../delivery/rate-limits.ts';
 import type { Reports } from '../delivery/reports.ts';
 import { handedTo } from '../delivery/reports.ts';
@@ -83,6 +85,7 @@ export interface AcceptDeps {
   readonly rates: Pick<RateLimits, 'take'>;
   /** Hears what became of each recipient. */
   readonly lessons: Pick<RecipientLessons, 'outcome'>;
+  readonly happened?: (one: Happening) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -261,8 +264,8 @@ export class Accept {
 
   /** Ledger lines and recipient memory for what an attempt during the session came to. */
   #record(message: JudgedMessage, report: DeliveryReport, outcomes: readonly Outcome[]): void {
-    const { log, lessons, clock } = this.#deps;
-    const { id, way, hosted, envelope, arrivedAt } = message;
+    const { log, lessons, clock, happened } = this.#deps;
+    const { id, way, hosted, envelope, arrivedAt, direction } = message;
     const entry = {
       id,
       dest: way.lane,
@@ -279,6 +282,8 @@ export class Accept {
       lane: way.lane,
     }));
     logAttempt(log, { entry, tried, now, nextDueAt: undefined, isReported: () => false });
+    const told = { id, direction, ...envelope };
+    for (const one of happeningsOf(told, tried)) happened?.(one);
     for (const { recipient, outcome } of tried) {
       const named = isOneOfSplit(way.lane) ? undefined : hosted(recipient.address.domain);
       const domain = named ?? way.domain;

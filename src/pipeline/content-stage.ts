@@ -6,6 +6,7 @@
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { Happening } from '../delivery/happening.ts';
 import type { Domain } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
@@ -32,6 +33,7 @@ import type { Transaction, TransactionResult } from './transaction.ts';
 export interface ContentDeps {
   readonly accept: Accept;
   readonly lessons: Pick<RecipientLessons, 'sender'>;
+  readonly happened?: (one: Happening) => void;
   readonly staging: StagingArea;
   readonly clock: Clock;
   readonly log: Log;
@@ -219,7 +221,12 @@ export class ContentStage implements ContentSink {
         generation.settings.delivery,
       );
     }
-    if (isPositive(acceptance.reply)) this.#learnSender();
+    if (isPositive(acceptance.reply)) {
+      this.#learnSender();
+      const { id, direction, envelope } = transaction;
+      const text = acceptance.reply.lines.join(' ');
+      this.#deps.happened?.({ stage: 'accepted', id, direction, envelope, text });
+    }
     transaction.note({ how: acceptance.how, why: acceptance.why });
     transaction.end(resultOf(acceptance), acceptance.reply);
     return acceptance.reply;

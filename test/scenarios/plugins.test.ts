@@ -1,6 +1,6 @@
 /** An operator sees which filters run, his own too, and what they may say is done. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Destination } from '../support/destination.ts';
@@ -137,5 +137,58 @@ test('who a filter has proven hears of a late failure; nobody else, and never th
     await gateway.remove();
     await refusing.stop();
     await home.stop();
+  }
+});
+
+const LISTENER = `import { appendFileSync } from 'node:fs';
+const note = (stage) => ({ id, direction, envelope, text }) =>
+  appendFileSync(new URL('./heard.txt', import.meta.url),
+    [stage, id, direction, envelope.reversePath?.local, envelope.recipients.map((r) => r.address.local), text].join(' ') + '\\n');
+export default {
+  name: 'listener',
+  options: {},
+  hooks: { accepted: note('accepted'), delivered: note('delivered'), deferred: note('deferred'),
+    failed: async (view) => { note('failed')(view); throw new Error('its own fault'); } },
+};
+`;
+
+test('a filter hears what became of messages, and what it does with it harms nobody', async () => {
+  const destination = await new Destination({
+    rcpt: (to) => (to.startsWith('nobody') ? '550 5.1.1 no such user' : '250 2.1.5 Ok'),
+  }).start();
+  const gateway = await Gateway.make({
+    node: 'queue: { retry: [1s], probe: 1s }',
+    domains: { 'example.org': domainFile(destination.port) },
+    plugins: '[listener]',
+  });
+  try {
+    mkdirSync(join(gateway.folder, 'plugins'));
+    writeFileSync(join(gateway.folder, 'package.json'), '{ "type": "module" }');
+    writeFileSync(join(gateway.folder, 'plugins', 'listener.js'), LISTENER);
+    const file = join(gateway.folder, 'plugins', 'heard.txt');
+    const heard = () => (existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []);
+    const count = (what: RegExp) => heard().filter((line) => what.test(line)).length;
+    await gateway.start();
+    const send = (...to: string[]) =>
+      sendMail(
+        gateway.port(),
+        'a@b.example',
+        to.map((local) => `${local}@example.org`),
+        'Subject: x\r\n\r\nx\r\n',
+      );
+    assert.match(await send('anna'), /^250 /);
+    await until('delivered', () => count(/^delivered \S+ in a anna 250 /) === 1);
+    assert.equal(count(/^accepted \S+ in a anna /), 1);
+    await send('nobody');
+    await until('failed', () => count(/^failed \S+ in a nobody 550 5\.1\.1/) === 1);
+    await gateway.event('plugin.error', ({ err }) => /its own fault/.test(String(err)));
+    await destination.stop();
+    assert.match(await send('bert'), /^250 .* queued/);
+    await until('deferred', () => count(/^deferred \S+ in a bert /) >= 1);
+    await destination.start();
+    await until('delivered later', () => count(/^delivered \S+ in a bert 250 /) === 1);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
   }
 });
