@@ -25,11 +25,39 @@ export function textOf(bytes: Buffer): string {
 
 /** Begins the code of a field in the text of Word. */
 export const CODE_BEGINS = '\x13';
-const DDE_CODE = new RegExp(`${CODE_BEGINS}[\\s"\\\\*]{0,50}DDE(?:AUTO)?\\b`, 'i');
+const DDE_BEGINS = `${CODE_BEGINS}[\\s"\\\\*${CODE_BEGINS}]{0,50}DDE`;
+const DDE_CODE = new RegExp(`${DDE_BEGINS}(?:AUTO)?\\b`, 'i');
+/** Where the word is put together, its end is not seen. */
+const SPELLED_DDE_CODE = new RegExp(DDE_BEGINS, 'i');
+/** A field within the code that spells a piece of it in numbers. */
+const QUOTE_CODE = new RegExp(
+  `${CODE_BEGINS}?\\s{0,20}QUOTE((?:[\\s"]{1,20}\\d{1,7})+)[\\s"]{0,20}`,
+  'gi',
+);
 
 /** A field that is a DDE link, in text where U+0013 begins a field, as Word has it. */
 export function hasDdeField(text: string): boolean {
-  return DDE_CODE.test(text);
+  if (DDE_CODE.test(text)) return true;
+  const read = text.replace(QUOTE_CODE, spelled);
+  return read !== text && SPELLED_DDE_CODE.test(read);
+}
+
+function spelled(_: string, numbers: string): string {
+  return (numbers.match(/\d+/g) ?? []).map((number) => character(Number(number))).join('');
+}
+
+function character(code: number): string {
+  return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : '';
+}
+
+const REFERENCE = /&(?:#(\d{1,7})|#x([\da-f]{1,6})|quot);/gi;
+
+/** Character references of XML as what they stand for, as far as words may be hidden in them. */
+export function withoutReferences(xml: string): string {
+  return xml.replace(REFERENCE, (_, decimal?: string, hex?: string) => {
+    if (decimal !== undefined) return character(Number(decimal));
+    return hex === undefined ? '"' : character(Number.parseInt(hex, 16));
+  });
 }
 
 const FIELD_XML =
@@ -44,7 +72,7 @@ export function xmlFindings(xml: string): Finding[] {
     if (run !== undefined) codes += run;
     else codes += CODE_BEGINS + (double ?? single ?? '');
   }
-  if (hasDdeField(codes.replaceAll('&quot;', '"'))) found.add('dde');
+  if (hasDdeField(withoutReferences(codes))) found.add('dde');
   if (/<(?:\w{1,20}:)?(?:ddeLink|dde-source|dde-connection-decl)\b/.test(xml)) found.add('dde');
   if (/<(?:ooo|script):module\b/.test(xml)) found.add('basic');
   if (
@@ -74,17 +102,16 @@ const OLE_HEX = 'd0cf11e0a1b11ae1';
 const ZIP_HEX = '504b0304';
 
 export function rtfFindings(rtf: string): TextFindings {
-  const findings: Finding[] = [];
   const [, ...fields] = rtf.split('\\fldinst');
-  for (const field of fields) {
+  const codes = fields.map((field) => {
     const code = field
       .slice(0, CODE_CHARS)
       .replace(RTF_OCTET, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
       .replace(RTF_NOISE, '');
-    if (!hasDdeField(CODE_BEGINS + code)) continue;
-    findings.push('dde');
-    break;
-  }
+    return CODE_BEGINS + code;
+  });
+  // A field within a field may make a piece of its code.
+  const findings: Finding[] = hasDdeField(codes.join('')) ? ['dde'] : [];
   const embedded: Buffer[] = [];
   const [, ...objects] = rtf.split(/\\objdata\b/);
   for (const object of objects) {

@@ -6,7 +6,7 @@
 import { isDdeLinkPart } from './biff.ts';
 import { documentKind } from './document-kind.ts';
 import type { Examination } from './finding.ts';
-import { textOf, xmlFindings } from './office-text.ts';
+import { textOf, withoutReferences, xmlFindings } from './office-text.ts';
 import type { Inner } from './ole-document.ts';
 import type { ZipMember } from './zip.ts';
 import { headOf, listZip, unpack } from './zip.ts';
@@ -59,7 +59,7 @@ function examineMember(
   const { name } = member;
   if (name === CONTENT_TYPES || (isOpenDocument && name === MANIFEST)) {
     const part = whole();
-    if (part !== undefined) examineList(textOf(part), examination);
+    if (part !== undefined) examineList(withoutReferences(textOf(part)), examination);
     return;
   }
   if (examination.allowance <= 0) {
@@ -82,7 +82,9 @@ function examineMember(
 
 /** What a package says of its parts: their types (ECMA-376-2 10.1), or that they are encrypted. */
 function examineList(xml: string, examination: Examination): void {
-  if (/<(?:\w{1,20}:)?Override\b[^>]{0,1000}vbaProject/.test(xml)) examination.note('vba');
-  if (/<(?:\w{1,20}:)?Override\b[^>]{0,1000}macrosheet/i.test(xml)) examination.note('xlm');
+  if (/<(?:\w{1,20}:)?(?:Override|Default)\b[^>]{0,1000}vbaProject/i.test(xml))
+    examination.note('vba');
+  if (/<(?:\w{1,20}:)?(?:Override|Default)\b[^>]{0,1000}macrosheet/i.test(xml))
+    examination.note('xlm');
   if (/<(?:\w{1,20}:)?encryption-data\b/.test(xml)) examination.note('encrypted');
 }

@@ -121,6 +121,45 @@ test('fields and links that start programs', () => {
   }
 });
 
+test('words that are spelled otherwise are read as Office reads them', () => {
+  const ns = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"';
+  const field = (...codes: readonly string[]) => {
+    const runs = codes.map(
+      (code) => `<w:fldChar w:fldCharType="begin"/><w:instrText>${code}</w:instrText>`,
+    );
+    return storedZip({ 'word/document.xml': Buffer.from(`<w:document ${ns}>${runs.join('')}`) });
+  };
+  const types = (text: string) =>
+    storedZip({ '[Content_Types].xml': Buffer.from(`<Types>${text}</Types>`) });
+  const bad: Record<string, readonly [Uint8Array, Finding]> = {
+    'character references': [field('&#68;&#x44;E c:\\x'), 'dde'],
+    'a code in the code, in numbers': [field(' ', ' QUOTE 68 68', 'QUOTE "69" 32', 'c:\\x'), 'dde'],
+    'numbers in RTF': [
+      Buffer.from('{\\rtf1{\\field{\\*\\fldinst {\\field{\\*\\fldinst QUOTE 68 68 69}} c:\\x}}}'),
+      'dde',
+    ],
+    'a type by extension': [
+      types('<Default Extension="x" ContentType="application/vnd.ms-excel.macrosheet+xml"/>'),
+      'xlm',
+    ],
+    'a type in references': [
+      types('<Override PartName="/x" ContentType="application/vnd.ms-excel.mac&#114;osheet+xml"/>'),
+      'xlm',
+    ],
+  };
+  for (const [what, [bytes, finding]] of Object.entries(bad)) {
+    assert.deepEqual(officeFindings(bytes, LIMITS), [finding], what);
+  }
+  for (const code of [
+    'QUOTE 68 97 116 101',
+    'QUOTE 68 68 82',
+    'HYPERLINK "http://dde.example/"',
+    '&#68;ATE',
+  ]) {
+    assert.deepEqual(officeFindings(field(code), LIMITS), [], code);
+  }
+});
+
 test('archives that unpack without end are bounded and told', (t) => {
   if (!needsCorpus(t)) return;
   const limits = { bytes: 32 * 1024 * 1024, depth: 8 };
