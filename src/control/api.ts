@@ -29,6 +29,7 @@ import {
   queueFilter,
   requester,
   shapeQuery,
+  traceId,
   traceQuery,
 } from './request.ts';
 import type { Row } from './rows.ts';
@@ -198,8 +199,9 @@ function addTraceRoutes(server: FastifyInstance, { gateway, log }: ApiDeps): voi
     return sendList(log, reply, rows.tracePage(page));
   });
   server.get<ById>('/api/v1/traces/:id', async ({ params }, reply) => {
-    const found = await trace.timeline(params.id).catch(notAtHand);
-    if (found === undefined) throw new RequestFault(404, `no trace of ${params.id}`);
+    const id = traceId(params.id);
+    const found = await trace.timeline(id).catch(notAtHand);
+    if (found === undefined) throw new RequestFault(404, `no trace of ${id}`);
     return sendList(log, reply, found.events.map(rows.eventRow));
   });
   server.get('/api/v1/events', (_request, reply) => {

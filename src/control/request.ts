@@ -3,7 +3,7 @@
  * member is an error, so that a misspelt filter never means "everything".
  */
 import { isIP } from 'node:net';
-import { parseMessageId } from '../base/ids.ts';
+import { messageOf, parseMessageId } from '../base/ids.ts';
 import type { Address } from '../mail/address.ts';
 import { isDomain, parseAddress } from '../mail/address.ts';
 import type { OtherHost } from '../mail/redirection.ts';
@@ -209,7 +209,10 @@ export function addresses(body: unknown): readonly string[] {
   if (!Array.isArray(texts) || texts.length > MAX_IDS) {
     throw fault(`"addresses" must be a list of at most ${MAX_IDS} addresses`);
   }
-  return texts.map((text: unknown) => String(text).slice(0, MAX_PARAMETER));
+  return texts.map((text: unknown) => {
+    if (typeof text !== 'string') throw fault('"addresses" must be a list of texts');
+    return text.slice(0, MAX_PARAMETER);
+  });
 }
 
 export function mailbox(text: unknown): Address {
@@ -219,9 +222,16 @@ export function mailbox(text: unknown): Address {
 }
 
 export function messageId(text: unknown): string {
-  const id = typeof text === 'string' ? parseMessageId(text) : undefined;
-  if (id === undefined) throw fault(`"${String(text).slice(0, 40)}" is no message id`);
+  if (typeof text !== 'string') throw fault('a message id is text');
+  const id = parseMessageId(text);
+  if (id === undefined) throw fault(`"${text.slice(0, 40)}" is no message id`);
   return id;
+}
+
+/** What a trace is asked for by: a message, a part of it (`4K7QZ2M9XT.1-100002`) or a session. */
+export function traceId(text: string): string {
+  if (!isTraceId(messageOf(text))) throw fault(`"${text.slice(0, 40)}" is no id`);
+  return text;
 }
 
 /** Of a message or a session. */

@@ -31,6 +31,11 @@ const SOCKET_MODE = 0o660;
 const MAX_SOCKET_PATH = 107;
 const MAX_BODY_BYTES = 1024 * 1024;
 const REQUEST_MS = 30_000;
+/** Whoever reaches the port shares our files and memory with the mail; more connections are closed. */
+const MAX_ON_PORT = 100;
+/** Of one connection: the answers to requests that come together wait in memory for a slow reader. */
+const MAX_REQUESTS_ON_PORT = 10;
+const MAX_ON_SOCKET = 250;
 const PROBE_MS = 2000;
 
 export class ControlServer {
@@ -42,10 +47,15 @@ export class ControlServer {
   constructor(options: ControlServerOptions) {
     const { gateway, clock, log } = options;
     this.#options = options;
-    this.#onSocket = createServer(log);
+    // Live events may be silent for as long as they like.
+    this.#onSocket = createServer(log, { connections: MAX_ON_SOCKET, requests: 0, silenceMs: 0 });
     addHealth(this.#onSocket, gateway);
     addApi(this.#onSocket, { gateway, clock, log });
-    this.#onPort = createServer(log);
+    this.#onPort = createServer(log, {
+      connections: MAX_ON_PORT,
+      requests: MAX_REQUESTS_ON_PORT,
+      silenceMs: REQUEST_MS,
+    });
     addHealth(this.#onPort, gateway);
     this.#onPort.all('/api/*', async (_request, reply) => {
       reply.header('www-authenticate', 'Bearer');
@@ -75,15 +85,26 @@ export class ControlServer {
   }
 }
 
-function createServer(log: Log): FastifyInstance {
+interface Bounds {
+  readonly connections: number;
+  /** Of one connection; 0 for as many as come. */
+  readonly requests: number;
+  /** A connection that neither reads nor writes for so long is closed; 0 for never. */
+  readonly silenceMs: number;
+}
+
+function createServer(log: Log, { connections, requests, silenceMs }: Bounds): FastifyInstance {
   const server = Fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_MS,
+    connectionTimeout: silenceMs,
+    maxRequestsPerSocket: requests,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 400 },
   });
+  server.server.maxConnections = connections;
   server.setNotFoundHandler(async (_request, reply) =>
     reply.code(404).send({ error: 'no such page' }),
   );

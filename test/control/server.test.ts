@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
 import type { TestContext } from 'node:test';
@@ -41,6 +42,57 @@ async function all<T>(rows: AsyncIterable<T>): Promise<T[]> {
 
 const refusedWith = (status: number) => (error: unknown) =>
   error instanceof ControlFault && error.kind === 'refused' && error.status === status;
+
+test('connections that are held open on the port are bounded, and the socket stays at hand', async (t) => {
+  const { base, client } = await running(t);
+  const port = Number(new URL(base).port);
+  const held: Socket[] = [];
+  let closed = 0;
+  t.after(() => {
+    for (const socket of held) socket.destroy();
+  });
+  for (let count = 0; count < 110; count += 1) {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.once('close', () => (closed += 1));
+    // Flowing, so that the end of it is seen.
+    socket.resume();
+    held.push(socket);
+  }
+  await until('those beyond to be closed', () => closed === 10);
+  assert.equal((await client.get('/api/v1/status'))['kind'], 'status');
+  for (const socket of held) socket.destroy();
+  await until('room again', async () => {
+    const answer = await fetch(`${base}/livez`).catch(() => undefined);
+    return answer?.status === 200;
+  });
+});
+
+test('requests that come together on the port do not pile up answers', async (t) => {
+  const { base } = await running(t);
+  const socket = connect(Number(new URL(base).port), '127.0.0.1');
+  t.after(() => socket.destroy());
+  let text = '';
+  socket.on('data', (chunk) => (text += chunk.toString()));
+  socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(50));
+  // Answers come in the order of the requests.
+  await until('the refusal of the others', () => /^HTTP\/1\.1 503/m.test(text));
+  assert.equal(text.match(/^HTTP\/1\.1 200/gm)?.length, 10);
+});
+
+test('a member of a list that is no text is the fault of who asked', async (t) => {
+  const { client, log } = await running(t);
+  const wrong = { toString: 1 };
+  for (const [path, body] of [
+    ['/api/v1/recipients/import', { addresses: [wrong] }],
+    ['/api/v1/queue/actions/delete', { ids: [wrong] }],
+    ['/api/v1/quarantine/actions/release', { ids: [wrong] }],
+  ] as const) {
+    await assert.rejects(all(client.rows(path, { body })), refusedWith(400), path);
+  }
+  await assert.rejects(all(client.rows('/api/v1/traces/..%2F..')), refusedWith(400));
+  assert.equal(log.of('crash').length, 0);
+});
 
 test('the socket is for owner and group only, and goes away with the server', async (t) => {
   const { socket, server } = await running(t);
