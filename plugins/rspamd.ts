@@ -14,7 +14,6 @@
  * given (`sluice quarantine release|delete --learn`).
  */
 import type {
-  Content,
   ContentView,
   Options,
   OptionSchema,
@@ -22,10 +21,12 @@ import type {
   PluginHost,
   Verdict,
 } from 'sluice-mx/plugin';
-import { ask, formatEndpoint } from './rspamd/ask.ts';
+import { ask } from './rspamd/ask.ts';
 import type { Judgement } from './rspamd/judgement.ts';
 import { readJudgement } from './rspamd/judgement.ts';
 import { clientName } from './rspamd/client-name.ts';
+import { formatEndpoint } from './shared/words.ts';
+import { wholeOf } from './shared/whole-content.ts';
 import { learn } from './rspamd/learn.ts';
 import { describe } from './rspamd/description.ts';
 
@@ -141,18 +142,6 @@ function verdictOf(judged: Judgement, options: View['options'], tookMs: number):
     return { kind: 'defer', reason: 'plugin:rspamd', text: 'Please try again later', ...evidence };
   }
   return { kind: 'pass', ...evidence };
-}
-
-/** Bounded by `max_size`, which the caller has looked at. */
-async function wholeOf(content: Content): Promise<Uint8Array[]> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of content.read()) {
-    parts.push(chunk);
-    bytes += chunk.length;
-  }
-  if (bytes !== content.sizeBytes) throw new Error('content is not whole');
-  return parts;
 }
 
 function shortened(tests: readonly string[]): string {

@@ -14,7 +14,6 @@
  * Give `max_concurrent` the number of spamd's children: more at a time only wait inside spamd.
  */
 import type {
-  Content,
   ContentView,
   Options,
   OptionSchema,
@@ -22,6 +21,7 @@ import type {
   PluginHost,
   Verdict,
 } from 'sluice-mx/plugin';
+import { wholeOf } from './shared/whole-content.ts';
 import { ping } from './spamassassin/ping.ts';
 import { symbols } from './spamassassin/symbols.ts';
 import { tell } from './spamassassin/tell.ts';
@@ -107,18 +107,6 @@ async function judge(host: PluginHost, view: View, signal: AbortSignal): Promise
     fields: header ? fields : [],
     results: { spamd: 'judged', spamd_ms },
   };
-}
-
-/** Bounded by `max_size`, which the caller has looked at. */
-async function wholeOf(content: Content): Promise<Uint8Array[]> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of content.read()) {
-    parts.push(chunk);
-    bytes += chunk.length;
-  }
-  if (bytes !== content.sizeBytes) throw new Error('content is not whole');
-  return parts;
 }
 
 function testsText(tests: readonly string[]): string {

@@ -4,6 +4,7 @@
  * "FOUND" means infected; every other reply, and one that comes before the end, throws.
  */
 import type { Content, Endpoint } from 'sluice-mx/plugin';
+import { printable } from '../shared/words.ts';
 import type { Sessions } from './sessions.ts';
 
 export type Scan =
@@ -64,8 +65,4 @@ function lengthOf(chunk: Uint8Array): Uint8Array {
   const bytes = Buffer.allocUnsafe(4);
   bytes.writeUInt32BE(chunk.length);
   return bytes;
-}
-
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]+/g, '?').slice(0, 100);
 }

@@ -8,6 +8,7 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Endpoint } from 'sluice-mx/plugin';
+import { formatEndpoint } from '../shared/words.ts';
 
 const CONNECT_MS = 5000;
 /** Below the 30 seconds after which clamd closes by itself (IdleTimeout, CommandReadTimeout). */
@@ -181,8 +182,4 @@ export class Session {
       });
     };
   }
-}
-
-export function formatEndpoint(endpoint: Endpoint): string {
-  return 'path' in endpoint ? endpoint.path : `${endpoint.host}:${endpoint.port}`;
 }

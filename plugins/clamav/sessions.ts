@@ -6,7 +6,8 @@
  */
 import type { Endpoint } from 'sluice-mx/plugin';
 import type { Command, Reply } from './session.ts';
-import { Session, formatEndpoint } from './session.ts';
+import { formatEndpoint } from '../shared/words.ts';
+import { Session } from './session.ts';
 
 export class Sessions {
   readonly #resting = new Map<string, Session[]>();

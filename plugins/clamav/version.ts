@@ -1,6 +1,7 @@
 /** clamd's command VERSION, as a sign of life over a new connection: version, and of which day its signatures are. */
 import type { Endpoint } from 'sluice-mx/plugin';
-import { Session, formatEndpoint } from './session.ts';
+import { formatEndpoint } from '../shared/words.ts';
+import { Session } from './session.ts';
 
 const COMMAND = Buffer.from('zVERSION\0');
 

@@ -5,6 +5,7 @@
  */
 import { request } from 'node:http';
 import type { Endpoint } from 'sluice-mx/plugin';
+import { formatEndpoint, printable } from '../shared/words.ts';
 
 const CONNECT_MS = 5000;
 const MAX_REPLY_BYTES = 1024 * 1024;
@@ -65,12 +66,4 @@ export async function ask(
     clearTimeout(timer);
     outgoing.destroy();
   }
-}
-
-export function formatEndpoint(endpoint: Endpoint): string {
-  return 'path' in endpoint ? endpoint.path : `${endpoint.host}:${endpoint.port}`;
-}
-
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]+/g, '?').slice(0, 100);
 }

@@ -3,7 +3,8 @@
  * or an error of older versions that says so.
  */
 import type { Endpoint } from 'sluice-mx/plugin';
-import { ask, formatEndpoint } from './ask.ts';
+import { formatEndpoint } from '../shared/words.ts';
+import { ask } from './ask.ts';
 
 export interface Lesson {
   readonly as: 'ham' | 'spam';

@@ -5,6 +5,7 @@
  */
 import { connect } from 'node:net';
 import type { Endpoint } from 'sluice-mx/plugin';
+import { formatEndpoint } from '../shared/words.ts';
 
 const CONNECT_MS = 5000;
 const MAX_REPLY_BYTES = 64 * 1024;
@@ -49,8 +50,4 @@ export async function ask(
     signal.removeEventListener('abort', onAbort);
     socket.destroy();
   }
-}
-
-export function formatEndpoint(endpoint: Endpoint): string {
-  return 'path' in endpoint ? endpoint.path : `${endpoint.host}:${endpoint.port}`;
 }

@@ -1,6 +1,7 @@
 /** spamd's command PING, as a sign of life. */
 import type { Endpoint } from 'sluice-mx/plugin';
-import { ask, formatEndpoint } from './connection.ts';
+import { formatEndpoint } from '../shared/words.ts';
+import { ask } from './connection.ts';
 
 const REQUEST = Buffer.from('PING SPAMC/1.5\r\n\r\n');
 

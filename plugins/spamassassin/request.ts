@@ -4,7 +4,8 @@
  */
 import { deflate } from 'node:zlib';
 import type { Endpoint } from 'sluice-mx/plugin';
-import { ask, formatEndpoint } from './connection.ts';
+import { formatEndpoint, printable } from '../shared/words.ts';
+import { ask } from './connection.ts';
 
 export interface RequestOptions {
   readonly user: string | undefined;
@@ -80,8 +81,4 @@ function deflated(bytes: Buffer): Promise<Buffer> {
       else reject(error);
     });
   });
-}
-
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]+/g, '?').slice(0, 100);
 }
