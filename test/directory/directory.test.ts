@@ -58,6 +58,7 @@ test('settings that are left out have their defaults', async () => {
   assert.deepEqual(domain, {
     name: 'example.org',
     lane: 'example.org',
+    lanes: ['example.org'],
     aliases: [],
     destination: {
       key: '192.0.2.10:25',
