@@ -94,6 +94,23 @@ test('a member of a list that is no text is the fault of who asked', async (t) =
   assert.equal(log.of('crash').length, 0);
 });
 
+test('what became of one message is told before the lesson of the next has ended', async (t) => {
+  const { gateway, client } = await running(t);
+  const lesson = Promise.withResolvers<string>();
+  gateway.onLesson = async (id) => (id.endsWith('.1') ? 'learnt' : lesson.promise);
+  const body = { ids: ['4K7QZ2M9XT.1', '4K7QZ2M9XT.2'], learn: true };
+  const rows = client.rows('/api/v1/quarantine/actions/release', { body });
+  const watch = setTimeout(() => lesson.resolve('too late'), 5000);
+  const first = await rows.next();
+  assert.equal(first.value?.['id'], '4K7QZ2M9XT.1');
+  lesson.resolve('no filter learns');
+  clearTimeout(watch);
+  assert.deepEqual(
+    (await all(rows)).map(({ result }) => result),
+    ['no filter learns'],
+  );
+});
+
 test('the socket is for owner and group only, and goes away with the server', async (t) => {
   const { socket, server } = await running(t);
   assert.equal(statSync(socket).mode & 0o777, 0o660);

@@ -53,6 +53,7 @@ export class FakeGateway {
   /** Set to make every look into the queue fail. */
   storeFault: Error | undefined;
   onStop: () => void = () => undefined;
+  onLesson: (id: string) => Promise<string> = async () => 'no filter learns';
   readonly woken: string[] = [];
   readonly trace = new MemoryTrace();
   readonly feed = new LiveFeed(systemClock);
@@ -94,7 +95,7 @@ export class FakeGateway {
       alerts: { raised: () => this.alerts, test: async () => this.alertTests },
       queue: this.#queue(),
       quarantine: this.#quarantine(),
-      lessons: { teach: async () => 'no filter learns' },
+      lessons: { teach: (id) => this.onLesson(id) },
       recipients: this.#recipients(),
       trace: this.trace.book,
       events: this.feed,
