@@ -9,9 +9,9 @@
  * into, also when they are encoded.
  *
  * Documents of Word, Excel, PowerPoint, Outlook and OpenDocument are looked into, under any name, in
- * zip archives and within each other: VBA projects (with or without code in them), macro sheets of
+ * archives and within each other: VBA projects (with or without code in them), macro sheets of
  * Excel 4, macros of OpenDocument, and fields and links that start programs by DDE, also in RTF, SYLK
- * and CSV. Documents and zip archives that need a password are told from the others. This happens in
+ * and CSV. Documents and archives that need a password are told from the others. This happens in
  * threads of their own; a document that takes more time or memory than the limits allow counts as
  * unexamined, and so does one that is damaged.
  *
@@ -20,8 +20,10 @@
  * more deeply than the limits allow, meets `unexamined_action`; content that cannot be read is an
  * error, and `on_error` decides.
  *
- * Of archives only zip is looked into, and only for documents: `names` and `kinds` are not about the
- * files within it. PDF is not examined.
+ * In archives the rules for names, kinds and disguises count too (`archives`): zip, tar and gz are
+ * looked into, also within each other; of RAR and 7z the names are read. A 7z with several files packs
+ * its list of names, which makes it unexamined. Documents packed in RAR or 7z are not looked into, and
+ * neither are other archives and PDF.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { ContentView, OptionSchema, Plugin, PluginHost, Verdict } from 'sluice-mx/plugin';
@@ -29,7 +31,7 @@ import { DocumentExaminer } from './attachments/document-examiner.ts';
 import { documentKind, PROBE_BYTES } from './attachments/document-kind.ts';
 import { FILE_KINDS, fileKind } from './attachments/file-kind.ts';
 import { isDisguised, matches, realName } from './attachments/file-name.ts';
-import type { Finding } from './attachments/finding.ts';
+import type { Finding, Found } from './attachments/finding.ts';
 import type { Part } from './attachments/mime-walk.ts';
 import { MimeWalk } from './attachments/mime-walk.ts';
 import type { KeepRule, KeptContent } from './attachments/part-content.ts';
@@ -69,6 +71,11 @@ const OPTIONS = {
     default: 'reject',
     doc: 'For names that hide what the file is.',
   },
+  archives: {
+    type: 'boolean',
+    default: true,
+    doc: 'Whether `names`, `kinds` and disguises are about files in archives too.',
+  },
   macros: {
     type: 'strings',
     default: ['vba', 'xlm', 'basic', 'dde'],
@@ -85,7 +92,7 @@ const OPTIONS = {
     type: 'string',
     oneOf: ACTIONS,
     default: 'off',
-    doc: 'For documents and zip archives that need a password.',
+    doc: 'For documents and archives that need a password.',
   },
   unexamined_action: {
     type: 'string',
@@ -104,7 +111,7 @@ const OPTIONS = {
   max_unpacked: {
     type: 'size',
     default: '256MiB',
-    doc: 'What may come out of one document or zip archive; 64 MiB of one file in it.',
+    doc: 'What may come out of one document or archive; 64 MiB of one file in it.',
   },
   max_nested: { type: 'number', min: 0, max: 50, default: 8, doc: 'Documents within documents.' },
   document_timeout: {
@@ -146,6 +153,7 @@ async function judge(
   };
   const names = options.names.map((pattern) => pattern.toLowerCase());
   const documents: (KeptContent & { readonly name: string })[] = [];
+  const rules = options.archives ? { names, kinds: options.kinds } : { names: [], kinds: [] };
   const limits = { parts: options.max_parts, depth: options.max_depth };
   const onPart = (part: Part) => {
     note(hitsOf(part, options, names));
@@ -158,11 +166,17 @@ async function judge(
       const { pieces, name } = next;
       const nested = { bytes: options.max_unpacked, depth: options.max_nested };
       const deadline = options.document_timeout;
-      const { findings, error } = next.isWhole
-        ? await examiner.examine({ pieces, name, limits: nested }, deadline, signal)
-        : { findings: ['unexamined' as const] };
-      if (error !== undefined) host.log('warn', `${view.id}: ${error}`);
-      note(findings.flatMap((finding) => findingHits(finding, options)));
+      if (!next.isWhole) {
+        note([unexamined('a document is too large', options)]);
+        continue;
+      }
+      const task = { pieces, name, limits: nested, rules };
+      const answer = await examiner.examine(task, deadline, signal);
+      if (answer.kind === 'found') note(foundHits(answer.found, options));
+      else {
+        host.log('warn', `${view.id}: ${answer.error}`);
+        note([unexamined('a document cannot be read', options)]);
+      }
     }
   };
   let turn = 0;
@@ -185,7 +199,9 @@ async function judge(
 }
 
 function keepRule(options: View['options']): KeepRule | undefined {
-  if (options.macros_action === 'off' && options.encrypted_action === 'off') return undefined;
+  if (options.macros_action === 'off' && options.encrypted_action === 'off' && !options.archives) {
+    return undefined;
+  }
   return {
     isWanted: (head, names) => documentKind(head, namesIn(names)) !== undefined,
     ...{ probe: PROBE_BYTES, limit: options.max_document },
@@ -201,11 +217,7 @@ function hitsOf(part: Part, options: View['options'], names: readonly string[]):
     if (pattern !== undefined) {
       hits.push(hit('ATTACHMENT_NAME', names_action, 'named', pattern));
     }
-    if (isDisguised(name)) {
-      const text = 'The name of an attachment hides what it is';
-      const what = 'disguised name';
-      hits.push({ test: 'ATTACHMENT_DISGUISED', action: disguise_action, text, what });
-    }
+    if (isDisguised(name)) hits.push(disguised(disguise_action));
   }
   for (const type of part.types) {
     const pattern = options.types.find((one) => matches(one.toLowerCase(), type));
@@ -232,6 +244,16 @@ const MACROS = {
   dde: 'DDE links',
 } as const;
 
+function foundHits(found: Found, options: View['options']): Hit[] {
+  const { names_action, kinds_action, disguise_action, archives } = options;
+  return [
+    ...found.findings.flatMap((finding) => findingHits(finding, options)),
+    ...found.names.map((one) => hit('ATTACHMENT_NAME', names_action, 'with files named', one)),
+    ...found.kinds.map((one) => hit('ATTACHMENT_KIND', kinds_action, 'with files of kind', one)),
+    ...(found.isDisguised && archives ? [disguised(disguise_action)] : []),
+  ];
+}
+
 function findingHits(finding: Finding, options: View['options']): Hit[] {
   switch (finding) {
     case 'encrypted':
@@ -251,4 +273,9 @@ function findingHits(finding: Finding, options: View['options']): Hit[] {
 function unexamined(problem: string, { unexamined_action: action }: View['options']): Hit {
   const text = `Attachments cannot be examined: ${problem}`;
   return { test: 'ATTACHMENT_UNEXAMINED', action, text, what: problem };
+}
+
+function disguised(action: Hit['action']): Hit {
+  const text = 'The name of an attachment hides what it is';
+  return { test: 'ATTACHMENT_DISGUISED', action, text, what: 'disguised name' };
 }

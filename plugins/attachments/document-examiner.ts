@@ -6,19 +6,12 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { DocumentAnswer, DocumentTask } from './document-thread.ts';
-import type { Finding } from './finding.ts';
 
 /** Messages are examined side by side, but one must not wait for all documents of another. */
 const THREADS = 2;
 /** Of strings and objects; the documents themselves are counted by their limits. */
 const HEAP_MIB = 512;
 const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY';
-
-/** `error`: something to tell the log. */
-export interface Examined {
-  readonly findings: readonly Finding[];
-  readonly error?: string;
-}
 
 export class DocumentExaminer {
   readonly #idle: Worker[] = [];
@@ -31,7 +24,11 @@ export class DocumentExaminer {
    * `deadline`: ms for the examination itself, without the wait for a thread. Rejects when the signal
    * aborts or no thread can be had.
    */
-  async examine(task: DocumentTask, deadline: number, signal: AbortSignal): Promise<Examined> {
+  async examine(
+    task: DocumentTask,
+    deadline: number,
+    signal: AbortSignal,
+  ): Promise<DocumentAnswer> {
     await this.#turn(signal);
     try {
       return await this.#ask(this.#idle.pop() ?? this.#started(), task, deadline, signal);
@@ -89,9 +86,9 @@ export class DocumentExaminer {
     task: DocumentTask,
     deadline: number,
     signal: AbortSignal,
-  ): Promise<Examined> {
-    const { promise, resolve, reject } = Promise.withResolvers<Examined>();
-    const giveUp = (error: string) => resolve({ findings: ['unexamined'], error });
+  ): Promise<DocumentAnswer> {
+    const { promise, resolve, reject } = Promise.withResolvers<DocumentAnswer>();
+    const giveUp = (error: string) => resolve({ kind: 'failed', error });
     const onAnswer = (answer: DocumentAnswer) => {
       this.#idle.push(thread);
       resolve(answer);

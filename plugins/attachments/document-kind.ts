@@ -1,8 +1,20 @@
-/** Which files are looked into as documents, told by how they begin and, where that says nothing, by name. */
+/** Which files are looked into, documents and archives, told by how they begin and, where that says nothing, by name. */
 import { isBareBiff } from './biff.ts';
+import { isTar } from './tar.ts';
 
 export type DocumentKind =
-  'ole' | 'zip' | 'rtf' | 'slk' | 'biff' | 'active-mime' | 'markup' | 'table';
+  | 'ole'
+  | 'zip'
+  | 'rtf'
+  | 'slk'
+  | 'biff'
+  | 'active-mime'
+  | 'markup'
+  | 'table'
+  | 'tar'
+  | 'gz'
+  | 'rar'
+  | '7z';
 
 /** How much of a file is enough to tell. */
 export const PROBE_BYTES = 4096;
@@ -15,6 +27,9 @@ const MAGIC: readonly (readonly [kind: DocumentKind, magic: string])[] = [
   // Writers of split archives put a mark before the first member.
   ['zip', 'PK00PK\x03\x04'],
   ['active-mime', 'ActiveMime'],
+  ['gz', '\x1f\x8b\x08'],
+  ['rar', 'Rar!\x1a\x07'],
+  ['7z', '7z\xbc\xaf\x27\x1c'],
 ];
 /** Word, Excel and OpenDocument as one XML file, web pages and web archives that Office saves. */
 const OFFICE_MARKUP =
@@ -26,6 +41,7 @@ export function documentKind(head: Buffer, name: string): DocumentKind | undefin
   const start = head.toString('latin1', 0, 16);
   for (const [kind, magic] of MAGIC) if (start.startsWith(magic)) return kind;
   if (isBareBiff(head)) return 'biff';
+  if (isTar(head)) return 'tar';
   const text = head.toString('latin1', 0, PROBE_BYTES).replaceAll('\0', '').toLowerCase();
   const plain = text.replace(/^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s{0,200}/, '');
   if (plain.startsWith('{\\rt')) return 'rtf';

@@ -1,4 +1,10 @@
-/** What can be found in a document, and the account of one examination: findings and what is left. */
+/**
+ * What can be found in a document or archive, and the account of one examination: findings, the rules
+ * that files in it meet, and what is left.
+ */
+import { fileKind } from './file-kind.ts';
+import { isDisguised, matches, realName } from './file-name.ts';
+
 export const FINDINGS = ['vba', 'xlm', 'basic', 'dde', 'encrypted', 'unexamined'] as const;
 
 /**
@@ -18,19 +24,54 @@ export interface DocumentLimits {
   readonly depth: number;
 }
 
+/** What is looked for in the files of an archive. */
+export interface MemberRules {
+  /** Patterns in lower case. */
+  readonly names: readonly string[];
+  readonly kinds: readonly string[];
+}
+
+export interface Found {
+  readonly findings: readonly Finding[];
+  /** Patterns that names of files match. */
+  readonly names: readonly string[];
+  readonly kinds: readonly string[];
+  readonly isDisguised: boolean;
+}
+
 /** Of one unpacked member: more than any part of an office document that is looked into has. */
 const MEMBER_BYTES = 64 * 1024 * 1024;
 
 export class Examination {
   readonly #found = new Set<Finding>();
+  readonly #rules: MemberRules;
+  readonly #names = new Set<string>();
+  readonly #kinds = new Set<string>();
+  #isDisguised = false;
   #bytesLeft: number;
 
-  constructor(bytes: number) {
+  constructor(bytes: number, rules: MemberRules) {
     this.#bytesLeft = bytes;
+    this.#rules = rules;
   }
 
-  get findings(): Finding[] {
-    return FINDINGS.filter((one) => this.#found.has(one));
+  get found(): Found {
+    return {
+      findings: FINDINGS.filter((one) => this.#found.has(one)),
+      names: [...this.#names],
+      kinds: [...this.#kinds],
+      isDisguised: this.#isDisguised,
+    };
+  }
+
+  /** A file in an archive, by its name and how it begins. */
+  member(name: string, head: Buffer): void {
+    const file = realName(name);
+    const pattern = this.#rules.names.find((one) => matches(one, file));
+    if (pattern !== undefined) this.#names.add(pattern);
+    this.#isDisguised ||= isDisguised(name);
+    const kind = fileKind(head);
+    if (kind !== undefined && this.#rules.kinds.includes(kind)) this.#kinds.add(kind);
   }
 
   note(finding: Finding): void {

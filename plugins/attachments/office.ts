@@ -1,10 +1,12 @@
 /**
- * Documents of Office and OpenDocument, and zip archives: which of the findings they have. The work is
- * bounded by the length of the document and the limits, whatever the bytes are.
+ * Documents of Office and OpenDocument, and archives: which of the findings they have, and the files in
+ * them that rules are about. The work is bounded by the length of the document and the limits, whatever
+ * the bytes are.
  */
+import { examineGz, examineRar, examineSevenZip, examineTar } from './archive.ts';
 import { biffFindings } from './biff.ts';
 import { documentKind } from './document-kind.ts';
-import type { DocumentLimits, Finding } from './finding.ts';
+import type { DocumentLimits, Finding, Found, MemberRules } from './finding.ts';
 import { Examination } from './finding.ts';
 import type { TextFindings } from './office-text.ts';
 import { markupFindings, rtfFindings, slkFindings, tableFindings, textOf } from './office-text.ts';
@@ -12,11 +14,16 @@ import { examineActiveMime, examineOle } from './ole-document.ts';
 import { examineZip } from './zip-document.ts';
 
 /** `name`: where it is known; it counts only for files whose bytes say nothing. */
-export function officeFindings(bytes: Uint8Array, limits: DocumentLimits, name = ''): Finding[] {
-  const examination = new Examination(limits.bytes);
+export function foundIn(
+  bytes: Uint8Array,
+  limits: DocumentLimits,
+  name: string,
+  rules: MemberRules,
+): Found {
+  const examination = new Examination(limits.bytes, rules);
   const document = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   examine(document, examination, limits.depth, name.toLowerCase());
-  return examination.findings;
+  return examination.found;
 }
 
 function examine(bytes: Buffer, examination: Examination, depth: number, name: string): void {
@@ -26,7 +33,8 @@ function examine(bytes: Buffer, examination: Examination, depth: number, name: s
     examination.note('unexamined');
     return;
   }
-  const inner = (within: Buffer) => examine(within, examination, depth - 1, '');
+  const inner = (within: Buffer, called = '') =>
+    examine(within, examination, depth - 1, called.toLowerCase());
   const note = (findings: readonly Finding[]) => {
     for (const finding of findings) examination.note(finding);
   };
@@ -58,6 +66,18 @@ function examine(bytes: Buffer, examination: Examination, depth: number, name: s
       return;
     case 'table':
       note(tableFindings(textOf(bytes)));
+      return;
+    case 'tar':
+      examineTar(bytes, examination, inner);
+      return;
+    case 'gz':
+      examineGz(bytes, name, examination, inner);
+      return;
+    case 'rar':
+      examineRar(bytes, examination, inner);
+      return;
+    case '7z':
+      examineSevenZip(bytes, examination);
       return;
     default:
       kind satisfies never;

@@ -10,8 +10,8 @@ import { CODE_BEGINS, hasDdeField } from './office-text.ts';
 import type { OleEntry, OleFile } from './ole.ts';
 import { openOle } from './ole.ts';
 
-/** Looks into a document within the document. */
-export type Inner = (bytes: Buffer) => void;
+/** Looks into a document within the document; its name counts where its bytes say nothing. */
+export type Inner = (bytes: Buffer, name?: string) => void;
 
 const VBA_STREAM = '_VBA_PROJECT';
 const VBA_STORAGES: readonly string[] = ['VBA', '_VBA_PROJECT_CUR'];

@@ -12,6 +12,7 @@ import type { ZipMember } from './zip.ts';
 import { headOf, listZip, unpack } from './zip.ts';
 
 const CONTENT_TYPES = '[content_types].xml';
+const NOTHING = Buffer.alloc(0);
 const MANIFEST = 'meta-inf/manifest.xml';
 /** Lists of libraries that are there without a macro too. */
 const BASIC_MODULE = /^basic\/.+\/(?!(?:script|dialog)-l[bc]\.xml$)[^/]+\.xml$/;
@@ -29,10 +30,12 @@ export function examineZip(bytes: Buffer, examination: Examination, inner: Inner
     if (member.name.endsWith('/') && member.size === 0) continue;
     if (member.isEncrypted) {
       examination.note('encrypted');
+      examination.member(member.name, NOTHING);
       continue;
     }
     if (!member.isReadable) {
       examination.note('unexamined');
+      examination.member(member.name, NOTHING);
       continue;
     }
     if (/(?:^|\/)vbaproject\.bin$/.test(member.name)) examination.note('vba');
@@ -68,6 +71,7 @@ function examineMember(
   }
   const head = headOf(member);
   examination.spend(member.isStored ? 0 : head.length);
+  examination.member(name, head);
   if (isDdeLinkPart(head)) examination.note('dde');
   const isField = isOpenDocument ? OPEN_DOCUMENT_CONTENT.test(name) : FIELD_PART.test(textOf(head));
   if (isField) {
@@ -76,7 +80,7 @@ function examineMember(
     for (const finding of xmlFindings(textOf(part))) examination.note(finding);
   } else if (documentKind(head, name) !== undefined) {
     const part = whole();
-    if (part !== undefined) inner(part);
+    if (part !== undefined) inner(part, name);
   }
 }
 

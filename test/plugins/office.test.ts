@@ -9,13 +9,18 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import type { Finding } from '../../plugins/attachments/finding.ts';
-import { officeFindings } from '../../plugins/attachments/office.ts';
+import { foundIn } from '../../plugins/attachments/office.ts';
 import { CORPUS, corpusFiles, hasCorpus } from '../support/corpus.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { storedZip } from '../support/stored-zip.ts';
 
 const LIMITS = { bytes: 256 * 1024 * 1024, depth: 8 };
 const DOCUMENTS = 'office-documents';
+const NO_RULES = { names: [], kinds: [] };
+
+function officeFindings(bytes: Uint8Array, limits: typeof LIMITS, name = '') {
+  return foundIn(bytes, limits, name, NO_RULES).findings;
+}
 
 /**
  * Their names say "protected", but it is a mark in settings that asks programs not to edit: nothing in

@@ -1,0 +1,83 @@
+/**
+ * The files in tar, gz, RAR and 7z archives: their names and what they are, as far as that is to be
+ * had, and the documents among them.
+ */
+import { constants, gunzipSync } from 'node:zlib';
+import { documentKind } from './document-kind.ts';
+import type { Examination } from './finding.ts';
+import type { Inner } from './ole-document.ts';
+import { listRar } from './rar.ts';
+import { listSevenZip } from './seven-zip.ts';
+import { listTar } from './tar.ts';
+
+const NOTHING = Buffer.alloc(0);
+/** What is unpacked to see what is in a gz. */
+const HEAD_PACKED = 4096;
+
+export function examineTar(bytes: Buffer, examination: Examination, inner: Inner): void {
+  const { members, isWhole } = listTar(bytes);
+  if (!isWhole) examination.note('unexamined');
+  for (const member of members) {
+    examination.member(member.name, member.bytes);
+    inner(member.bytes, member.name);
+  }
+}
+
+/** `name`: that of the archive, for the file in it often has none. */
+export function examineGz(
+  bytes: Buffer,
+  name: string,
+  examination: Examination,
+  inner: Inner,
+): void {
+  const head = gunzipped(bytes.subarray(0, HEAD_PACKED), HEAD_PACKED * 1032);
+  if (head === undefined) {
+    examination.note('unexamined');
+    return;
+  }
+  const within = nameInGz(bytes) ?? name.replace(/\.gz$/m, '').replace(/\.tgz$/m, '.tar');
+  for (const one of within.split('\n')) examination.member(one, head);
+  if (documentKind(head, within) === undefined) return;
+  const whole = gunzipped(bytes, examination.allowance);
+  if (whole === undefined) examination.note('unexamined');
+  else {
+    examination.spend(whole.length);
+    inner(whole, within);
+  }
+}
+
+/** RFC 1952 2.3.1: the original name, after the extra field. */
+function nameInGz(bytes: Buffer): string | undefined {
+  const flags = bytes[3] ?? 0;
+  if ((flags & 8) === 0 || bytes.length < 12) return undefined;
+  const start = (flags & 4) === 0 ? 10 : 12 + bytes.readUInt16LE(10);
+  const end = bytes.indexOf(0, start);
+  return end < 0 ? undefined : bytes.toString('utf8', start, end).replaceAll('\n', '');
+}
+
+function gunzipped(bytes: Buffer, limit: number): Buffer | undefined {
+  if (limit <= 0) return undefined;
+  try {
+    return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: limit });
+  } catch {
+    return undefined;
+  }
+}
+
+export function examineRar(bytes: Buffer, examination: Examination, inner: Inner): void {
+  const { members, isEncrypted, isWhole } = listRar(bytes);
+  if (!isWhole) examination.note('unexamined');
+  if (isEncrypted) examination.note('encrypted');
+  for (const member of members) {
+    if (member.isEncrypted) examination.note('encrypted');
+    examination.member(member.name, member.bytes ?? NOTHING);
+    if (member.bytes !== undefined) inner(member.bytes, member.name);
+  }
+}
+
+export function examineSevenZip(bytes: Buffer, examination: Examination): void {
+  const { names, isEncrypted, isWhole } = listSevenZip(bytes);
+  if (!isWhole) examination.note('unexamined');
+  if (isEncrypted) examination.note('encrypted');
+  for (const name of names) examination.member(name, NOTHING);
+}

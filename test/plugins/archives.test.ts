@@ -1,0 +1,123 @@
+/**
+ * Archives: the rules for names, kinds and disguises reach the files in them, encryption is told, and
+ * whatever the bytes are, the work is bounded.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import test from 'node:test';
+import { gzipSync } from 'node:zlib';
+import type { Found } from '../../plugins/attachments/finding.ts';
+import { foundIn } from '../../plugins/attachments/office.ts';
+import { CORPUS, corpusFiles, hasCorpus } from '../support/corpus.ts';
+import { filterOf } from '../support/filter-host.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+import { storedZip } from '../support/stored-zip.ts';
+
+const LIMITS = { bytes: 64 * 1024 * 1024, depth: 8 };
+const RULES = { names: ['*.exe', '*.com'], kinds: ['exe'] };
+const PROGRAM = Buffer.concat([Buffer.from('MZ'), Buffer.alloc(200)]);
+const HELLO = Buffer.from('hello');
+
+function found(bytes: Uint8Array, name = ''): Found {
+  return foundIn(bytes, LIMITS, name, RULES);
+}
+
+function tar(members: Readonly<Record<string, Buffer>>): Buffer {
+  const blocks = Object.entries(members).flatMap(([name, bytes]) => {
+    const header = Buffer.alloc(512);
+    header.write(name, 0);
+    header.write(bytes.length.toString(8).padStart(11, '0'), 124);
+    header.write('        0ustar\x0000', 148, 'latin1');
+    const sum = header.reduce((total, octet) => total + octet, 0);
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+    return [header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)];
+  });
+  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+
+function needsCorpus(t: TestContext): boolean {
+  if (!hasCorpus()) t.skip(`no corpus in ${CORPUS}`);
+  return hasCorpus();
+}
+
+function corpusFile(path: string): Buffer {
+  return readFileSync(join(CORPUS, path));
+}
+
+test('names, kinds and disguises are seen in zip, tar and gz, and nested', () => {
+  const bad: Record<string, Uint8Array> = {
+    zip: storedZip({ 'a.txt': HELLO, 'x\\y\\A.EXE': HELLO }),
+    tar: tar({ 'a.txt': HELLO, 'x/a.exe': HELLO }),
+    tgz: gzipSync(tar({ 'a.txt': HELLO, 'x/a.exe': HELLO })),
+    'zip in tar in zip': storedZip({ 't.tar': tar({ 'z.zip': storedZip({ 'a.exe': HELLO }) }) }),
+  };
+  for (const [what, bytes] of Object.entries(bad)) {
+    assert.deepEqual(found(bytes).names, ['*.exe'], what);
+    assert.deepEqual(found(bytes).findings, [], what);
+  }
+  assert.deepEqual(found(gzipSync(HELLO), 'a.exe.gz').names, ['*.exe'], 'by the name of the gz');
+  assert.deepEqual(found(gzipSync(PROGRAM)).kinds, ['exe']);
+  assert.deepEqual(found(storedZip({ 'a.txt': PROGRAM })).kinds, ['exe']);
+  assert.deepEqual(found(tar({ 'a.txt': PROGRAM })).kinds, ['exe']);
+  assert.ok(found(storedZip({ 'invoice.pdf.exe': HELLO })).isDisguised);
+  const good = found(storedZip({ 'www.example.com/': Buffer.alloc(0), 'b/a.txt': HELLO }));
+  assert.deepEqual([good.names, good.kinds, good.isDisguised], [[], [], false]);
+});
+
+test('the rules for attachments count in archives, unless they are told not to', async () => {
+  const base64 = storedZip({ 'setup.exe': HELLO }).toString('base64');
+  const mail = Buffer.from(`Content-Transfer-Encoding: base64\r\n\r\n${base64}\r\n`);
+  const refused = await (await filterOf('attachments', {})).judge(mail);
+  assert.ok(refused.kind === 'refuse');
+  assert.equal(refused.text, 'Attachments with files named *.exe are not accepted');
+  assert.deepEqual(refused.tests, ['ATTACHMENT_NAME']);
+  const { judge } = await filterOf('attachments', { archives: false });
+  assert.equal((await judge(mail)).kind, 'pass');
+});
+
+test('archives of the corpus: programs in them, and what needs a password', (t) => {
+  if (!needsCorpus(t)) return;
+  for (const name of ['clam.tar.gz', 'clam.7z', 'clam.d64.zip', 'clam.bz2.zip']) {
+    assert.deepEqual(found(corpusFile(`clamav-testfiles-GPL2/${name}`)).names, ['*.exe'], name);
+  }
+  const labels = JSON.parse(corpusFile('archives/labels.json').toString()) as readonly {
+    readonly file: string;
+    readonly encrypted: boolean;
+  }[]; // the answer key
+  const read = labels.filter(({ file }) => /^tika\/.*\.(zip|7z|rar|tgz)$/.test(file));
+  assert.ok(read.length > 7);
+  for (const { file, encrypted } of read) {
+    const { findings } = found(corpusFile(`archives/${file}`), file);
+    // The label is about passwords of the archive; the manifest of this one says that a file is encrypted.
+    const isDeclared = file === 'tika/testZip_with_DataDescriptor2.zip';
+    assert.equal(findings.includes('encrypted'), encrypted || isDeclared, file);
+    // It holds itself.
+    assert.equal(findings.includes('unexamined'), file === 'tika/droste.zip', file);
+  }
+  const rules = { names: ['*.doc'], kinds: [] };
+  const rar = corpusFile('archives/tika/test-documents.rar');
+  assert.deepEqual(foundIn(rar, LIMITS, '', rules).names, ['*.doc']);
+});
+
+test('any byte of an archive may be wrong: bounded time, nothing thrown', (t) => {
+  if (!needsCorpus(t)) return;
+  const random = seededRandom(12);
+  const rounds = Number(process.env['ROUNDS'] ?? 10);
+  const files = [...corpusFiles('archives'), ...corpusFiles('clamav-testfiles-GPL2')];
+  for (const file of files) {
+    const whole = corpusFile(file);
+    for (let round = 0; round < rounds; round++) {
+      const bytes = Buffer.from(whole);
+      const reach = round % 2 === 0 ? bytes.length : Math.min(bytes.length, 200);
+      for (let flip = 0; flip < 1 << (round % 6); flip++) {
+        bytes[Math.floor(random() * reach)] = Math.floor(random() * 256);
+      }
+      const startedAt = performance.now();
+      found(bytes, file);
+      const ms = performance.now() - startedAt;
+      assert.ok(ms < 2000, `${file}, round ${round}: ${ms} ms`);
+    }
+  }
+});
