@@ -21,9 +21,8 @@
  * error, and `on_error` decides.
  *
  * In archives the rules for names, kinds and disguises count too (`archives`): zip, tar and gz are
- * looked into, also within each other; of RAR and 7z the names are read. A 7z with several files packs
- * its list of names, which makes it unexamined. Documents packed in RAR or 7z are not looked into, and
- * neither are other archives and PDF.
+ * looked into, also within each other; of RAR and 7z the names are read. Documents packed in RAR or 7z
+ * are not looked into, and neither are other archives and PDF.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { ContentView, OptionSchema, Plugin, PluginHost, Verdict } from 'sluice-mx/plugin';

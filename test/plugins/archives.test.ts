@@ -37,6 +37,12 @@ function tar(members: Readonly<Record<string, Buffer>>): Buffer {
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);
 }
 
+/** Written with the LZMA of xz: a 7z with a packed list of five files. */
+const SEVEN_ZIP = Buffer.from(
+  'N3q8ryccAASdeC/aTwAAAAAAAAAhAAAAAAAAAJinPh4AAIGwj+M+dgK0EhVnxOB+m+5S2pjd9Y5Ol/dP15E7Se4gXr+6AMW1px+hiMS1aWMNeQiIFcJh3+LQNtOJfwfgS7shGp2FQv0D//+fjgAAFwYAAQlPAAcLAQABIwMBAQVdAAABAAyAmQoBmd4k+AAA',
+  'base64',
+);
+
 function needsCorpus(t: TestContext): boolean {
   if (!hasCorpus()) t.skip(`no corpus in ${CORPUS}`);
   return hasCorpus();
@@ -64,6 +70,20 @@ test('names, kinds and disguises are seen in zip, tar and gz, and nested', () =>
   assert.ok(found(storedZip({ 'invoice.pdf.exe': HELLO })).isDisguised);
   const good = found(storedZip({ 'www.example.com/': Buffer.alloc(0), 'b/a.txt': HELLO }));
   assert.deepEqual([good.names, good.kinds, good.isDisguised], [[], [], false]);
+});
+
+test('a packed list of files in a 7z is read; damaged, it is told', () => {
+  const { names, findings } = found(SEVEN_ZIP);
+  assert.deepEqual([names, findings], [['*.exe'], []]);
+  const random = seededRandom(5);
+  for (let round = 0; round < 300; round++) {
+    const bytes = Buffer.from(SEVEN_ZIP);
+    bytes[32 + Math.floor(random() * (bytes.length - 32))] = Math.floor(random() * 256);
+    found(bytes);
+  }
+  const cut = Buffer.from(SEVEN_ZIP);
+  cut[33] = 0xff;
+  assert.deepEqual(found(cut).findings, ['unexamined']);
 });
 
 test('the rules for attachments count in archives, unless they are told not to', async () => {
