@@ -18,7 +18,7 @@ import type { ContentView, OptionSchema, Plugin, PluginHost, Verdict } from 'slu
 import { boundedMail } from './sender-auth/bounded-mail.ts';
 import { isException, listIdOf } from './shared/exceptions.ts';
 import { judgement } from './sender-auth/judgement.ts';
-import { questions } from './sender-auth/questions.ts';
+import { questions } from './shared/mailauth-questions.ts';
 import { resultsField } from './sender-auth/results-field.ts';
 
 const OPTIONS = {

@@ -31,6 +31,7 @@ import type { Generation } from './pipeline/generation.ts';
 import { HarvestGuard } from './pipeline/harvest-guard.ts';
 import { Stages } from './pipeline/stages.ts';
 import { StagingArea } from './pipeline/staging.ts';
+import { PluginBooks } from './plugin-host/plugin-books.ts';
 import type { LevelStore } from './store/leveldb/store.ts';
 import { openLevelStore } from './store/leveldb/store.ts';
 
@@ -104,10 +105,15 @@ export class Gateway {
       undo.push(() => scanners.stop());
       await scanners.start();
 
-      const loaded = await this.#reloads.first(scanners.addresses);
+      const books = new PluginBooks(store.ttl, clock);
+      const around = { scannerAddresses: scanners.addresses, books };
+      const loaded = await this.#reloads.first(around);
       if (!loaded.ok) throw new CodedError('CONFIG_INVALID', loaded.problems[0]?.text ?? 'changed');
       const staging = await StagingArea.open(join(folder, 'staging'));
-      const parts = this.#build({ folder, store, ids, scanners, staging }, loaded.generation);
+      const parts = this.#build(
+        { folder, store, ids, books, scanners, staging },
+        loaded.generation,
+      );
       this.#parts = parts;
       undo.push(() => parts.delivery.courier.stop());
       undo.push(() => parts.generation.filters.stop());
@@ -152,7 +158,10 @@ export class Gateway {
     }
   }
 
-  #build({ folder, store, ids, scanners, staging }: Foundation, generation: Generation): Parts {
+  #build(
+    { folder, store, ids, books, scanners, staging }: Foundation,
+    generation: Generation,
+  ): Parts {
     const { clock, recorder } = this.#options;
     const { log } = recorder;
     const config = () => this.#config;
@@ -228,15 +237,8 @@ export class Gateway {
       ...{ gateway: view, clock, log },
     });
     return {
-      store,
-      ids,
-      scanners,
-      generation,
-      delivery,
-      watches,
+      ...{ store, ids, books, scanners, generation, delivery, watches, listeners, control },
       housekeeping: new Housekeeping({ ...store, ...watches.views, memory, clock, log }),
-      listeners,
-      control,
       controlAt: undefined,
     };
   }
@@ -252,6 +254,7 @@ export class Gateway {
     return {
       generation: parts.generation,
       scannerAddresses: parts.scanners.addresses,
+      books: parts.books,
       prepare: (config) => parts.listeners.reload(config),
       replace: (config, generation) => {
         this.#config = config;
@@ -309,11 +312,12 @@ interface Foundation {
   readonly folder: string;
   readonly store: LevelStore;
   readonly ids: DurableIds;
+  readonly books: PluginBooks;
   readonly scanners: ScannerWatch;
   readonly staging: StagingArea;
 }
 
-interface Parts extends Pick<Foundation, 'store' | 'ids' | 'scanners'> {
+interface Parts extends Pick<Foundation, 'store' | 'ids' | 'books' | 'scanners'> {
   generation: Generation;
   readonly delivery: DeliveryParts;
   readonly watches: Watches;

@@ -5,7 +5,7 @@
 import type { Content } from './mail/content.ts';
 import type { Envelope, Recipient } from './mail/envelope.ts';
 import type { SessionView } from './mail/session-view.ts';
-import type { Verdict } from './mail/verdict.ts';
+import type { SpamExemption, Verdict } from './mail/verdict.ts';
 
 export type { Address, ReversePath } from './mail/address.ts';
 export type { Content } from './mail/content.ts';
@@ -187,6 +187,32 @@ export interface PluginHost {
     signal: AbortSignal,
     ask: (address: Endpoint) => Promise<T>,
   ): Promise<T>;
+  /**
+   * A book of this plugin, by its name: kept in the gateway's store, over reloads and restarts. To be
+   * asked for in `setup`, at most ten of them.
+   */
+  book(name: string, bounds: BookBounds): Book;
+}
+
+export interface BookBounds {
+  /** An entry is forgotten so many milliseconds after it was written. */
+  readonly ttl: number;
+  /** Entries at most, about; up to a million. */
+  readonly max: number;
+}
+
+/**
+ * Small texts by key (512 bytes at most, values 1024) that are forgotten after a time. The last
+ * seconds may be missing after a power cut. Rejects when the store fails.
+ */
+export interface Book {
+  get(key: string): Promise<string | undefined>;
+  /** False: the book is full, and nothing was written. */
+  put(key: string, value: string): Promise<boolean>;
+  /** What stands under the key now: `value` if nothing did before. Undefined: the book is full. */
+  putIfAbsent(key: string, value: string): Promise<string | undefined>;
+  /** Says whether it was there. */
+  delete(key: string): Promise<boolean>;
 }
 
 /** Every hook may answer with nothing: pass. Throwing or being late is the plugin's `on_error`. */
@@ -223,6 +249,8 @@ export interface MailView extends ConnectView {
 export interface JudgedView extends MailView {
   /** All scores of the stages before, and of the plugins before this one in this stage. */
   readonly score: number;
+  /** What filters have said so far of its being judged as spam. */
+  readonly spamExempt?: SpamExemption | undefined;
 }
 export interface RcptView<Schema extends OptionSchema = OptionSchema> extends JudgedView {
   readonly recipient: Recipient;

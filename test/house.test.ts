@@ -20,7 +20,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   directory: ['config', 'mail', 'base'],
   store: ['mail', 'base'],
   'plugin.ts': ['types:mail'],
-  'plugin-host': ['plugin.ts', 'config', 'mail', 'base'],
+  'plugin-host': ['plugin.ts', 'types:store', 'config', 'mail', 'base'],
   scanners: ['base'],
   records: ['types:store', 'mail', 'base'],
   delivery: ['smtp', 'dns', 'types:store', 'directory', 'mail', 'base'],
@@ -64,7 +64,16 @@ const FACES: Record<string, { readonly what: RegExp; readonly to: readonly strin
   // An engine is chosen in gateway.ts; everybody else knows the interfaces.
   store: {
     what: /^src\/store\/[a-z-]+\.ts$/,
-    to: ['delivery', 'pipeline', 'outbound', 'quarantine', 'records', 'alerts', 'control'],
+    to: [
+      'delivery',
+      'pipeline',
+      'plugin-host',
+      'outbound',
+      'quarantine',
+      'records',
+      'alerts',
+      'control',
+    ],
   },
   smtp: { what: /^src\/smtp\/client[a-z-]*\.ts$/, to: ['delivery'] },
 };
@@ -81,7 +90,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   commander: ['src/cli/'],
   'smtp-server': ['src/cli/sink.ts'],
   ldapts: ['src/directory/ldap/'],
-  mailauth: ['plugins/sender-auth', 'src/doctor/facts/spf.ts'],
+  mailauth: ['plugins/sender-auth', 'plugins/greylist', 'src/doctor/facts/spf.ts'],
 };
 
 /** 300 is long; a file that comes here holds two ideas. */

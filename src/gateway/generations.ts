@@ -16,7 +16,9 @@ import type { Settings } from '../pipeline/generation.ts';
 import { Generation } from '../pipeline/generation.ts';
 import type { PluginSpec } from '../plugin-host/load.ts';
 import { loadPlugins } from '../plugin-host/load.ts';
+import { PluginBooks } from '../plugin-host/plugin-books.ts';
 import type { PluginHost } from '../plugin-host/run-hooks.ts';
+import { MemoryTtlMap } from '../store/memory/ttl-map.ts';
 import { filterDns } from './filter-dns.ts';
 
 export interface GenerationEnvironment {
@@ -24,6 +26,8 @@ export interface GenerationEnvironment {
   readonly log: Log;
   /** Where scanners that the gateway runs itself listen, by plugin name. */
   readonly scannerAddresses: Readonly<Record<string, string>>;
+  /** What plugins keep over restarts; without it their books are empty and end with them. */
+  readonly books?: PluginBooks;
   /** In force until now. */
   readonly before?: Directory | undefined;
 }
@@ -65,7 +69,12 @@ export async function loadGeneration(
 /** The filters of a configuration; with problems there may be none. */
 async function loadFilters(
   config: Config,
-  { clock, log, scannerAddresses }: GenerationEnvironment,
+  {
+    clock,
+    log,
+    scannerAddresses,
+    books = new PluginBooks(new MemoryTtlMap({ clock }), clock),
+  }: GenerationEnvironment,
 ): Promise<
   | { readonly ok: true; readonly filters: PluginHost; readonly problems: readonly Problem[] }
   | { readonly ok: false; readonly problems: readonly Problem[] }
@@ -78,6 +87,7 @@ async function loadFilters(
     hostname: config.hostname,
     pluginFolder: join(dirname(config.file), 'plugins'),
     dns: filterDns(config.dnsServers, clock),
+    books,
     clock,
     log,
   });

@@ -15,7 +15,7 @@ import type { Directory } from '../directory/domain.ts';
 import { shrunkLists } from '../directory/shrunk-lists.ts';
 import type { Generation } from '../pipeline/generation.ts';
 import { ConfigWatch } from './config-watch.ts';
-import type { GenerationResult } from './generations.ts';
+import type { GenerationEnvironment, GenerationResult } from './generations.ts';
 import { loadGeneration } from './generations.ts';
 import { logProblem } from './problem-log.ts';
 import type { Recorder } from './recorder.ts';
@@ -23,10 +23,14 @@ import type { Recorder } from './recorder.ts';
 /** Who asks: SIGHUP, an operator, or files that have changed. */
 export type ReloadWish = 'signal' | 'command' | 'watch';
 
+/** What filters of every generation find around them. */
+export type FilterSurroundings = Required<
+  Pick<GenerationEnvironment, 'scannerAddresses' | 'books'>
+>;
+
 /** The running gateway as a reload sees it. */
-export interface InForce {
+export interface InForce extends FilterSurroundings {
   readonly generation: Generation;
-  readonly scannerAddresses: Readonly<Record<string, string>>;
   /** The one step that may still fail: comes before anything is changed. */
   prepare(config: Config): Promise<void>;
   replace(config: Config, generation: Generation): void;
@@ -71,9 +75,9 @@ export class Reloads {
   }
 
   /** The configuration that the gateway starts with. */
-  async first(scannerAddresses: InForce['scannerAddresses']): Promise<GenerationResult> {
+  async first(around: FilterSurroundings): Promise<GenerationResult> {
     const fingerprint = await this.#watch.fingerprint();
-    const loaded = await this.#load(scannerAddresses);
+    const loaded = await this.#load(around);
     this.#watch.wasRead(fingerprint, loaded.sources);
     return loaded;
   }
@@ -110,8 +114,7 @@ export class Reloads {
     const inForce = this.#options.inForce();
     if (inForce === undefined) return NOT_NOW;
     const fingerprint = await this.#watch.fingerprint();
-    const { scannerAddresses, generation: before } = inForce;
-    const loaded = await this.#load(scannerAddresses, before.directory);
+    const loaded = await this.#load(inForce, inForce.generation.directory);
     const isUnasked = by === 'watch';
     if (isUnasked && fingerprint !== (await this.#watch.fingerprint())) {
       // What was read may be half of one state and half of another.
@@ -137,11 +140,11 @@ export class Reloads {
   }
 
   #load(
-    scannerAddresses: InForce['scannerAddresses'],
+    { scannerAddresses, books }: FilterSurroundings,
     before?: Directory,
   ): Promise<GenerationResult> {
     const { clock, recorder } = this.#options;
-    const environment = { clock, log: recorder.log, scannerAddresses, before };
+    const environment = { clock, log: recorder.log, scannerAddresses, books, before };
     return loadGeneration(this.#config.file, environment);
   }
 

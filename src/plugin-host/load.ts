@@ -9,6 +9,7 @@ import type { Dns, PluginHost as HostForPlugin } from '../plugin.ts';
 import { AddressBook } from './address-book.ts';
 import { LoadedPlugin } from './loaded-plugin.ts';
 import type { RawOptions } from './options.ts';
+import type { PluginBooks } from './plugin-books.ts';
 import { loadPluginFile, SHIPPED_PLUGINS } from './plugin-file.ts';
 import { PluginHost } from './run-hooks.ts';
 
@@ -32,6 +33,7 @@ export interface HostEnvironment {
   /** The operator's own plugins: looked up before the shipped ones. */
   readonly pluginFolder: string;
   readonly dns: Dns;
+  readonly books: PluginBooks;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -73,13 +75,17 @@ export async function loadPlugins(
 }
 
 /** What a plugin is given of the program around it. */
-function hostFor(plugin: string, { hostname, dns, clock, log }: HostEnvironment): HostForPlugin {
-  const book = new AddressBook(clock);
+function hostFor(
+  plugin: string,
+  { hostname, dns, books, clock, log }: HostEnvironment,
+): HostForPlugin {
+  const addressBook = new AddressBook(clock);
   return {
     hostname,
     dns,
     now: () => clock.now(),
     log: (level, text) => log.emit('plugin.log', { plugin, msg: String(text) }, level),
-    firstAnswer: (addresses, signal, ask) => book.firstAnswer(addresses, signal, ask),
+    firstAnswer: (addresses, signal, ask) => addressBook.firstAnswer(addresses, signal, ask),
+    book: books.of(plugin),
   };
 }

@@ -96,7 +96,7 @@ export class PluginHost {
   ): Promise<Verdict> {
     const stage = { stage: 'rcpt', view, domain, evidence } as const;
     return this.#inOrder(stage, signal, (hooks, { own: options }, s) =>
-      hooks.rcpt?.({ ...view, options, score: evidence.score(domain) }, s),
+      hooks.rcpt?.({ ...view, options, ...soFar(evidence, domain) }, s),
     );
   }
   data(
@@ -107,7 +107,7 @@ export class PluginHost {
   ): Promise<Verdict> {
     const stage = { stage: 'data', view, domain, evidence } as const;
     return this.#inOrder(stage, signal, (hooks, { own: options }, s) =>
-      hooks.data?.({ ...view, options, score: evidence.score(domain) }, s),
+      hooks.data?.({ ...view, options, ...soFar(evidence, domain) }, s),
     );
   }
 
@@ -123,14 +123,14 @@ export class PluginHost {
   ): Promise<Verdict> {
     const decided = new AbortController();
     const either = AbortSignal.any([signal, decided.signal]);
-    const score = evidence.score(domain);
+    const known = soFar(evidence, domain);
     const { exemption } = evidence;
     const asked = this.#serving('content', domain).filter((one) => isHeard(one, exemption));
     const said = await Promise.all(
       asked.map(async (plugin) => {
         const verdict = await this.#judge(
           { plugin, stage: 'content', view, domain, signal: either },
-          (hooks, options, s) => hooks.content?.({ ...view, options: options.own, score }, s),
+          (hooks, options, s) => hooks.content?.({ ...view, options: options.own, ...known }, s),
         );
         const { service } = plugin;
         // What a proof may still overrule does not keep others from finding it.
@@ -295,8 +295,12 @@ function isHeard({ service }: LoadedPlugin, exemption: SpamExemption | undefined
   return service !== 'spam' || exemption !== 'always';
 }
 
+function soFar(evidence: GatheredEvidence, domain: FilteredDomain) {
+  return { score: evidence.score(domain), spamExempt: evidence.exemption };
+}
+
 /** What the host itself adds to a view. */
-type Unjudged<View> = Omit<View, 'options' | 'score'>;
+type Unjudged<View> = Omit<View, 'options' | 'score' | 'spamExempt'>;
 
 interface StageAsked {
   readonly stage: Stage;

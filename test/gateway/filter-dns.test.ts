@@ -9,6 +9,7 @@ import { filterDns } from '../../src/gateway/filter-dns.ts';
 import { loadPlugins } from '../../src/plugin-host/load.ts';
 import { DnsServer } from '../support/dns-server.ts';
 import { ANY_DOMAIN, filterView, NEVER } from '../support/filter-view.ts';
+import { memoryBooks } from '../support/memory-books.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-dns-'));
@@ -39,6 +40,7 @@ test('a plugin asks the configured servers; the cache answers when it asks again
     hostname: 'mx.example',
     pluginFolder: folder,
     dns: filterDns([{ host: '127.0.0.1', port }], systemClock),
+    books: memoryBooks(systemClock),
     clock: systemClock,
     log: new RecordedLog(),
   });

@@ -9,6 +9,7 @@ import type { PluginSpec } from '../../src/plugin-host/load.ts';
 import { GatheredEvidence } from '../../src/plugin-host/gathered-evidence.ts';
 import { loadPlugins } from '../../src/plugin-host/load.ts';
 import { ANY_DOMAIN, filterView, NEVER } from '../support/filter-view.ts';
+import { memoryBooks } from '../support/memory-books.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 import { tableDns } from '../support/table-dns.ts';
 
@@ -22,7 +23,8 @@ function put(file: string, text: string): void {
 }
 
 function load(specs: readonly PluginSpec[], pluginFolder = folder, log = new RecordedLog()) {
-  const environment = { hostname: 'mx.example', dns: tableDns(), clock: systemClock };
+  const books = memoryBooks(systemClock);
+  const environment = { hostname: 'mx.example', dns: tableDns(), books, clock: systemClock };
   return loadPlugins(specs, { ...environment, pluginFolder, log });
 }
 

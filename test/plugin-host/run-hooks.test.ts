@@ -12,6 +12,7 @@ import { LoadedPlugin } from '../../src/plugin-host/loaded-plugin.ts';
 import { PluginHost } from '../../src/plugin-host/run-hooks.ts';
 import type { Hooks, Plugin, PluginParts } from '../../src/plugin.ts';
 import { ANY_DOMAIN, filterView, NEVER } from '../support/filter-view.ts';
+import { memoryBooks } from '../support/memory-books.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 import { tableDns } from '../support/table-dns.ts';
 import { until } from '../support/until.ts';
@@ -37,6 +38,7 @@ async function hostOf(...given: readonly Given[]): Promise<{ host: PluginHost; l
       now: () => systemClock.now(),
       log: () => undefined,
       firstAnswer: book.firstAnswer.bind(book),
+      book: memoryBooks(systemClock).of('p'),
     };
     const made = await LoadedPlugin.make({ plugin: whole, file: '' }, raw ?? {}, api, systemClock);
     assert.ok(made instanceof LoadedPlugin, JSON.stringify(made));

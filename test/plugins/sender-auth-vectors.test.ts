@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import type { DNSResolver } from 'mailauth';
 import { dmarc } from 'mailauth';
-import { questions } from '../../plugins/sender-auth/questions.ts';
+import { questions } from '../../plugins/shared/mailauth-questions.ts';
 import { CORPUS, corpusMail, hasCorpus, wireForm } from '../support/corpus.ts';
 import { NEVER } from '../support/filter-view.ts';
 import { senderAuth } from '../support/sender-auth-rig.ts';

@@ -7,6 +7,7 @@ import { loadPlugins } from '../../src/plugin-host/load.ts';
 import type { RawOptions } from '../../src/plugin-host/options.ts';
 import type { PluginHost } from '../../src/plugin-host/run-hooks.ts';
 import { ANY_DOMAIN, filterView, NEVER } from './filter-view.ts';
+import { memoryBooks } from './memory-books.ts';
 import { RecordedLog } from './recorded-log.ts';
 import type { TableDns } from './table-dns.ts';
 import { tableDns } from './table-dns.ts';
@@ -25,7 +26,7 @@ export async function filterOf(
   const log = new RecordedLog();
   const loaded = await loadPlugins([{ name, options }], {
     ...{ hostname: 'mx.example', pluginFolder: '/nonexistent', dns: tableDns(dns) },
-    ...{ clock: systemClock, log },
+    ...{ books: memoryBooks(systemClock), clock: systemClock, log },
   });
   assert.ok(loaded.ok, JSON.stringify(loaded));
   const { host } = loaded;

@@ -7,6 +7,7 @@ import type { RawOptions } from '../../src/plugin-host/options.ts';
 import { loadPlugins } from '../../src/plugin-host/load.ts';
 import type { Dns } from '../../src/plugin.ts';
 import { ANY_DOMAIN, filterView, NEVER } from './filter-view.ts';
+import { memoryBooks } from './memory-books.ts';
 import { RecordedLog } from './recorded-log.ts';
 
 export interface Client {
@@ -22,7 +23,7 @@ export type Judge = (mail: string | Uint8Array, client?: Client) => Promise<Verd
 export async function senderAuth(dns: Dns, options: RawOptions = {}): Promise<Judge> {
   const loaded = await loadPlugins([{ name: 'sender-auth', options }], {
     ...{ hostname: 'mx.example', pluginFolder: '/nonexistent', dns },
-    ...{ clock: systemClock, log: new RecordedLog() },
+    ...{ books: memoryBooks(systemClock), clock: systemClock, log: new RecordedLog() },
   });
   assert.ok(loaded.ok, JSON.stringify(loaded));
   const { host } = loaded;
