@@ -18,6 +18,7 @@ export const REASONS = [
   'bulk', // a newsletter, a list or an automatic reply where none are wanted
   'policy',
   'blocked', // on a list of the recipient, his domain or the operator
+  'bounce', // of mail that was never sent from here
   'greylist', // not known yet: whoever comes again is taken
   'rate',
   'auth', // a login that failed
