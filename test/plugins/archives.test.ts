@@ -14,6 +14,7 @@ import { CORPUS, corpusFiles, hasCorpus } from '../support/corpus.ts';
 import { filterOf } from '../support/filter-host.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { storedZip } from '../support/stored-zip.ts';
+import { missing } from '../support/real-component.ts';
 
 const LIMITS = { bytes: 64 * 1024 * 1024, depth: 8 };
 const RULES = { names: ['*.exe', '*.com'], kinds: ['exe'] };
@@ -44,7 +45,7 @@ const SEVEN_ZIP = Buffer.from(
 );
 
 function needsCorpus(t: TestContext): boolean {
-  if (!hasCorpus()) t.skip(`no corpus in ${CORPUS}`);
+  if (!hasCorpus()) missing(t, 'the corpus in ../shared/corpus');
   return hasCorpus();
 }
 

@@ -15,6 +15,7 @@ import { filterOf } from '../support/filter-host.ts';
 import { NEVER } from '../support/filter-view.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { storedZip } from '../support/stored-zip.ts';
+import { missing } from '../support/real-component.ts';
 
 const MACRO = storedZip({
   '[Content_Types].xml': Buffer.from('<Types/>'),
@@ -164,10 +165,7 @@ test('encodings are undone alike, wherever the pieces end', () => {
 });
 
 test('the documents of the corpus as attachments', async (t) => {
-  if (!hasCorpus()) {
-    t.skip(`no corpus in ${CORPUS}`);
-    return;
-  }
+  if (!hasCorpus()) return missing(t, 'the corpus in ../shared/corpus');
   const { judge } = await filterOf('attachments', { encrypted_action: 'quarantine' });
   const file = (name: string) => readFileSync(join(CORPUS, 'office-documents', name));
   const expected: Record<string, readonly [string, string]> = {

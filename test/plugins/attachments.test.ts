@@ -9,9 +9,10 @@ import { fileKind } from '../../plugins/attachments/file-kind.ts';
 import { isDisguised, matches, realName } from '../../plugins/attachments/file-name.ts';
 import type { Part } from '../../plugins/attachments/mime-walk.ts';
 import { MimeWalk } from '../../plugins/attachments/mime-walk.ts';
-import { CORPUS, corpusFiles, corpusMail, hasCorpus, sample } from '../support/corpus.ts';
+import { corpusFiles, corpusMail, hasCorpus, sample } from '../support/corpus.ts';
 import { filterOf } from '../support/filter-host.ts';
 import { seededRandom } from '../support/seeded-random.ts';
+import { missing } from '../support/real-component.ts';
 
 const PDF = 'Content-Type: application/pdf\r\n';
 const ENCODED_MESSAGE = 'Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n';
@@ -183,10 +184,7 @@ test('100,000 parts: all are seen, one at a time', () => {
 });
 
 test('the same parts, wherever the chunks end; a verdict for whatever comes', async (t) => {
-  if (!hasCorpus()) {
-    t.skip(`no corpus in ${CORPUS}`);
-    return;
-  }
+  if (!hasCorpus()) return missing(t, 'the corpus in ../shared/corpus');
   const { judge } = await filterOf('attachments', {});
   const random = seededRandom(4);
   const files = ['mime-mime4j', 'mime-mimekit', 'mime-stalwart'].flatMap((set) =>

@@ -13,6 +13,7 @@ import { foundIn } from '../../plugins/attachments/office.ts';
 import { CORPUS, corpusFiles, hasCorpus } from '../support/corpus.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { storedZip } from '../support/stored-zip.ts';
+import { missing } from '../support/real-component.ts';
 
 const LIMITS = { bytes: 256 * 1024 * 1024, depth: 8 };
 const DOCUMENTS = 'office-documents';
@@ -54,7 +55,7 @@ function expected({ file, kind, macro }: Label): Finding[] {
 }
 
 function needsCorpus(t: TestContext): boolean {
-  if (!hasCorpus()) t.skip(`no corpus in ${CORPUS}`);
+  if (!hasCorpus()) missing(t, 'the corpus in ../shared/corpus');
   return hasCorpus();
 }
 
