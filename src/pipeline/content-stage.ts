@@ -221,8 +221,9 @@ export class ContentStage implements ContentSink {
         generation.settings.delivery,
       );
     }
-    if (isPositive(acceptance.reply)) {
-      this.#learnSender();
+    if (isPositive(acceptance.reply)) this.#learnSender();
+    // What a filter keeps back or throws away is not accepted, whatever its sender hears.
+    if (resultOf(acceptance) === 'accept') {
       const { id, direction, envelope } = transaction;
       const text = acceptance.reply.lines.join(' ');
       this.#deps.happened?.({ stage: 'accepted', id, direction, envelope, text });

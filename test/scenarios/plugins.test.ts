@@ -147,7 +147,8 @@ const note = (stage) => ({ id, direction, envelope, text }) =>
 export default {
   name: 'listener',
   options: {},
-  hooks: { accepted: note('accepted'), delivered: note('delivered'), deferred: note('deferred'),
+  hooks: { mail: ({ envelope }) => envelope.reversePath?.local === 'kept' ? { kind: 'quarantine', reason: 'policy', text: 'kept' } : undefined,
+    accepted: note('accepted'), delivered: note('delivered'), deferred: note('deferred'),
     failed: async (view) => { note('failed')(view); throw new Error('its own fault'); } },
 };
 `;
@@ -179,6 +180,14 @@ test('a filter hears what became of messages, and what it does with it harms nob
     assert.match(await send('anna'), /^250 /);
     await until('delivered', () => count(/^delivered \S+ in a anna 250 /) === 1);
     assert.equal(count(/^accepted \S+ in a anna /), 1);
+    const kept = await sendMail(
+      gateway.port(),
+      'kept@b.example',
+      ['anna@example.org'],
+      'x: y\r\n\r\nx\r\n',
+    );
+    assert.match(kept, /^250 .* queued/);
+    assert.equal(count(/ kept anna /), 0, 'kept back is not accepted');
     await send('nobody');
     await until('failed', () => count(/^failed \S+ in a nobody 550 5\.1\.1/) === 1);
     await gateway.event('plugin.error', ({ err }) => /its own fault/.test(String(err)));
