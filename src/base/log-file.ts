@@ -1,7 +1,7 @@
 /**
- * Where log lines go: standard output or a file, each at once, for what waits in memory is lost with
- * the process. Mail never depends on it: a line that cannot be written (full disk, a reader that is
- * gone or stands still) is dropped; standard error says so once, and in the end how many there were.
+ * Where log lines go: standard output or a file, at once, for what waits in memory is lost with the
+ * process. Mail never depends on it: lines that cannot be written (full disk, a reader that is gone or
+ * stands still) are dropped; standard error says so once, and in the end how many there were.
  */
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -16,7 +16,7 @@ const STDERR = 2;
 export class LogFile {
   readonly #path: string | null;
   #fd: number;
-  /** What is left of a line that went out in part: it is ended first. */
+  /** What is left of lines that went out in part: it goes first. */
   #rest: Buffer | undefined;
   #isFailing = false;
   #lost = 0;
@@ -28,19 +28,20 @@ export class LogFile {
     this.#fd = path === null ? STDOUT : openLog(path);
   }
 
-  write(line: string): void {
+  /** Takes whole lines. */
+  write(lines: string): void {
     const rest = this.#rest;
     if (rest !== undefined) {
       const left = this.#send(rest);
       this.#rest = left.length === 0 ? undefined : left;
       if (left.length > 0) {
-        this.#lost += 1;
+        this.#lost += countLines(lines);
         return;
       }
     }
-    const bytes = Buffer.from(line);
+    const bytes = Buffer.from(lines);
     const left = this.#send(bytes);
-    if (left.length === bytes.length) this.#lost += 1;
+    if (left.length === bytes.length) this.#lost += countLines(lines);
     else if (left.length > 0) this.#rest = left;
     else if (this.#isFailing) this.#recovered();
   }
@@ -91,6 +92,10 @@ export class LogFile {
 function openLog(path: string): number {
   mkdirSync(dirname(path), { recursive: true });
   return openSync(path, 'a', 0o640);
+}
+
+function countLines(lines: string): number {
+  return lines.split('\n').length - 1;
 }
 
 /** The reader of a pipe that is full. */

@@ -7,6 +7,7 @@
 import pino from 'pino';
 import type { DestinationStream } from 'pino';
 import type { Clock } from './clock.ts';
+import { JoinedLines } from './joined-lines.ts';
 import { LogFile } from './log-file.ts';
 
 export type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
@@ -139,7 +140,7 @@ export type LogSink = DestinationStream & { reopen?(): void };
 
 /** Standard output when `file` is null; else the file, made if missing. */
 export function logDestination(file: string | null): LogSink {
-  return new LogFile(file);
+  return new JoinedLines(new LogFile(file));
 }
 
 /** JSON escapes no DEL, no C1 and no bidirectional controls, which a terminal would obey. */

@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { systemClock } from '../../src/base/clock.ts';
 import { createLog, logDestination } from '../../src/base/log.ts';
 
@@ -24,18 +25,21 @@ test('control characters of every kind are escaped, and come back when the line 
   assert.deepEqual([parsed.text, parsed.msg], [text, text]);
 });
 
-test('a line is in the file at once, and in the new file when the old one was moved away', async () => {
+test('a line is in the file when its turn is over, and in the new file when the old one was moved away', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-log-'));
   try {
     const path = join(folder, 'deep', 'sluice.log');
     const destination = logDestination(path);
     destination.write('one\n');
+    await turn();
     assert.equal(await readFile(path, 'utf8'), 'one\n');
+    destination.write('last\n');
     await rename(path, `${path}.1`);
     destination.reopen?.();
     destination.write('two\n');
+    await turn();
     assert.equal(await readFile(path, 'utf8'), 'two\n');
-    assert.equal(await readFile(`${path}.1`, 'utf8'), 'one\n');
+    assert.equal(await readFile(`${path}.1`, 'utf8'), 'one\nlast\n');
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -54,6 +58,20 @@ function writer(script: string, stdout: 'ignore' | 'pipe' = 'ignore', before = '
   assert.equal(status, 0, stderr);
   return stderr;
 }
+
+test('lines said right before the process exits are written, in their order', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-log-'));
+  try {
+    const path = join(folder, 'sluice.log');
+    writer(`const log = logDestination(${JSON.stringify(path)});
+      for (let i = 0; i < 10_000; i++) log.write(i + '\\n');
+      process.exit(0);`);
+    const expected = Array.from({ length: 10_000 }, (_, i) => `${i}\n`).join('');
+    assert.equal(await readFile(path, 'utf8'), expected);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
 
 test('a full disk loses lines, not the process', { skip: !existsSync('/dev/full') }, () => {
   const said = writer(`const log = logDestination('/dev/full');
