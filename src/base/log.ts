@@ -61,6 +61,8 @@ export const LEVEL_OF = {
   'dest.probe': 'debug',
   'ldap.down': 'warn',
   'ldap.up': 'info',
+  'dkim.seen': 'info',
+  'dkim.missing': 'warn',
   'dsn.out': 'info',
   'notice.out': 'info',
   'alert.raise': 'warn',

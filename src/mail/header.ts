@@ -22,6 +22,7 @@ const TAB = 9;
 const COLON = 58;
 /** Where the colon of the first line must stand, for it to be a field. */
 const FIRST_LINE = 1000;
+const EMPTY_LINE_BYTES = 2;
 
 /**
  * Gathers content until the empty line that ends the header, or up to `limit` bytes. Content that
@@ -74,6 +75,11 @@ export class HeaderCollector {
   /** The header bytes with the CRLF of the last field, without the empty line. */
   get bytes(): Buffer {
     return this.#bytes;
+  }
+
+  /** Where the body begins, behind the empty line; undefined until that has come. */
+  get bodyStart(): number | undefined {
+    return this.#state === 'complete' ? this.#bytes.length + EMPTY_LINE_BYTES : undefined;
   }
 
   #append(chunk: Uint8Array): void {

@@ -27,6 +27,9 @@ const DAEMONS = {
     packages: ['slapd'],
     answer: 'slapd slapd/no_configuration boolean true',
   },
+  // Verifiers of DKIM signatures that are not ours.
+  dkimpy: { program: 'dkimverify', packages: ['python3-dkim', 'python3-nacl'] },
+  mailDkim: { program: 'dkimproxy-verify', packages: ['libmail-dkim-perl'] },
 };
 const NEEDED = {
   check: [],
