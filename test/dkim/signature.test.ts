@@ -115,7 +115,10 @@ describe('signatures', () => {
     };
     const results = byDkimpy(Object.values(changes).map(latin1), RECORDS);
     for (const [i, name] of Object.keys(changes).entries()) {
-      assert.ok(results[i]?.length === 2 && !results[i].some(isPass), `${name}: ${results[i]?.join()}`);
+      assert.ok(
+        results[i]?.length === 2 && !results[i].some(isPass),
+        `${name}: ${results[i]?.join()}`,
+      );
     }
     const harmless = good.replace('Subject: hi', 'Subject:   hi ').concat('\r\n\r\n');
     assert.deepEqual(byDkimpy([latin1(harmless)], RECORDS), [['pass', 'pass']]);
