@@ -188,7 +188,7 @@ export class Gateway {
       staging,
       isClosed,
       exchangers,
-      ...{ lessons: delivery.lessons, happened: delivery.happened },
+      ...{ lessons: delivery.lessons, happened: delivery.happened, records: delivery.records },
       lacks: courier.lacks,
       clock,
       log,

@@ -29,6 +29,8 @@ export interface Config {
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   /** Undefined: the system's. */
   readonly dnsServers: readonly Endpoint[] | undefined;
+  /** The folder of private keys: `DOMAIN/SELECTOR.pem`. */
+  readonly dkimKeys: string;
   readonly scanners: { readonly managed: boolean };
   /** In the order they run. */
   readonly plugins: readonly PluginConfig[];
@@ -161,6 +163,7 @@ export function buildConfig(
         ? { certFile: path(tls.cert), keyFile: path(tls.key) }
         : undefined,
     dnsServers: settings.dns.servers,
+    dkimKeys: path(settings.dkim.keys),
     scanners: settings.scanners,
     plugins: settings.plugins.map(({ name, options }, index) => ({
       name,

@@ -4,6 +4,7 @@
  * are taken out before this schema sees the file (`domain-file.ts`).
  */
 import * as z from 'zod';
+import { dkimSchema } from './dkim-schema.ts';
 import { ldapSource } from './ldap-schema.ts';
 import { outgoingSchema } from './outgoing-schema.ts';
 import { domainQueue } from './queue-schema.ts';
@@ -123,6 +124,7 @@ export const domainSchema = z.strictObject({
     .strictObject({ name: z.string().optional(), email: mailAddress().optional() })
     .optional(),
   outgoing: outgoingSchema.optional(),
+  dkim: dkimSchema.prefault({}),
 });
 
 /**

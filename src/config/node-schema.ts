@@ -87,6 +87,7 @@ export const nodeSchema = z.strictObject({
         .optional(),
     })
     .prefault({}),
+  dkim: z.strictObject({ keys: path().prefault('./dkim') }).prefault({}),
   scanners: z.strictObject({ managed: z.boolean().prefault(false) }).prefault({}),
   plugins: z.array(plugin, { error: 'expected a list of plugins' }).prefault([]),
   limits: z

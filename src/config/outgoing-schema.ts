@@ -3,6 +3,7 @@
  * An account is one address or network, one login, or the whole domain with a password.
  */
 import * as z from 'zod';
+import { selector } from './dkim-schema.ts';
 import { domainName, mailAddress, name, network, secret, whole } from './values.ts';
 
 const MAX_COUNT = 1_000_000_000;
@@ -44,7 +45,7 @@ const account = z
     auto_lock_identities: z.boolean().optional(),
     lock_minutes: whole(1, 525_600).optional(),
     max_auto_unlocks: whole(0, 1000).optional(),
-    dkim_selector: name('a selector such as s2026').optional(),
+    dkim_selector: selector().optional(),
     quarantine_reply: z.enum(['reject', 'accept']).optional(),
     archive: z.boolean().optional(),
     block_macros: z.boolean().optional(),

@@ -1,5 +1,6 @@
 /** The files that a configuration was made from: those whose change asks for a reload. */
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { domainToASCII } from 'node:url';
 import type { Config } from './config.ts';
 
 export interface ConfigSources {
@@ -17,6 +18,14 @@ export function sourcesOf(config: Config): ConfigSources {
     const named = [list, ldap?.password_file, ldap?.ca].filter((name) => name !== undefined);
     return named.map((name) => resolve(dirname(file), name));
   });
+  // A folder changes when a key comes or goes.
+  const hosted = config.domainFiles.flatMap(({ settings: { domain, aliases } }) => {
+    return [domain, ...aliases].map((name) => domainToASCII(name) || name);
+  });
+  const named = [config.hostname, ...hosted].map((name) => join(config.dkimKeys, name));
   const certificate = tls === undefined ? [] : [tls.certFile, tls.keyFile];
-  return { folder: config.domainsFolder, files: [config.file, ...certificate, ...lists] };
+  return {
+    folder: config.domainsFolder,
+    files: [config.file, ...certificate, config.dkimKeys, ...named, ...lists],
+  };
 }

@@ -11,11 +11,13 @@ import type { Address } from '../mail/address.ts';
 import { pathText } from '../mail/address.ts';
 import { buildNotice } from '../mail/notice.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
+import type { OwnStorage } from './own-message.ts';
 import { storeOwn } from './own-message.ts';
 import { remoteLane } from './route.ts';
 
 export interface OwnMailOptions {
   readonly store: Pick<SpoolStore, 'commit'>;
+  readonly sign?: OwnStorage['sign'];
   /** The one source of ids of the process. */
   readonly ids: Ids;
   readonly clock: Clock;
@@ -42,7 +44,7 @@ export class OwnMail {
 
   /** Whether it is in the spool; false when there is no room. Rejects when the store failed. */
   async send({ to, subject, lines }: OwnNotice): Promise<boolean> {
-    const { store, ids, clock, log, hosted, wake } = this.#options;
+    const { ids, clock, log, hosted, wake } = this.#options;
     const hostname = this.#options.hostname();
     const dest = hosted(to.domain) ?? remoteLane(to.domain);
     const now = clock.now();
@@ -50,7 +52,7 @@ export class OwnMail {
     const notice = buildNotice({ hostname, id, at: now, to, subject, lines });
     const lifetimeMs = this.#options.lifetimeMs(dest);
     const message = { ...notice, id, dest, to, hostname, at: now, lifetimeMs };
-    if (!(await storeOwn({ store, log }, message))) return false;
+    if (!(await storeOwn(this.#options, message))) return false;
     log.emit('notice.out', { id, sid: id.slice(0, id.indexOf('.')), to: pathText(to), subject });
     wake(dest);
     return true;

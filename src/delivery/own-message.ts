@@ -31,14 +31,22 @@ export function isOwnMail({ reversePath, client }: SpoolEntry): boolean {
   return reversePath === null && client.address === '';
 }
 
+export interface OwnStorage {
+  readonly store: Pick<SpoolStore, 'commit'>;
+  /** Puts signatures on top, where there can be any; without it there are none. */
+  readonly sign?: ((bytes: Uint8Array) => Promise<Uint8Array>) | undefined;
+  readonly log: Log;
+}
+
 /** Whether it is in the spool; false when there is no room. Rejects when the store failed. */
 export async function storeOwn(
-  { store, log }: { readonly store: Pick<SpoolStore, 'commit'>; readonly log: Log },
+  { store, sign, log }: OwnStorage,
   message: OwnMessage,
 ): Promise<boolean> {
-  const { id, bytes, at } = message;
+  const { id, at } = message;
+  const bytes = (await sign?.(message.bytes)) ?? message.bytes;
   try {
-    await store.commit(entryOf(message), at, memoryContent([bytes]));
+    await store.commit(entryOf({ ...message, bytes }), at, memoryContent([bytes]));
     return true;
   } catch (error) {
     if (!(error instanceof CodedError && error.code === 'STORE_FULL')) throw error;

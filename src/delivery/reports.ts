@@ -26,7 +26,7 @@ import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { DeliveryReport } from './courier.ts';
 import { storeOwn } from './own-message.ts';
-import type { OwnMessage } from './own-message.ts';
+import type { OwnMessage, OwnStorage } from './own-message.ts';
 
 /** What becomes of a recipient that is given up. `waived`: its sender does not want to hear of it. */
 export type Fate = 'report' | 'waived' | 'hold';
@@ -97,6 +97,7 @@ export interface Reports {
 
 export interface ReportsOptions {
   readonly store: Pick<SpoolStore, 'commit' | 'readContent'>;
+  readonly sign?: OwnStorage['sign'];
   /** The one source of ids of the process: two would give the same id twice. */
   readonly ids: Ids;
   readonly clock: Clock;
@@ -134,7 +135,7 @@ export function createReports(options: ReportsOptions): Reports {
     const returned = await returnedPart(content, message, kind);
     const contents = { kind, recipients, to, dest, returned, retryUntil };
     const report = reportOf(options, message, contents);
-    if (!(await storeOwn({ store, log }, report))) return false;
+    if (!(await storeOwn(options, report))) return false;
     log.emit('dsn.out', {
       id: report.id,
       sid: report.id.slice(0, report.id.indexOf('.')),

@@ -11,6 +11,8 @@ export interface Account {
   readonly name: string;
   /** The hosted domain that answers for it. */
   readonly domain: string;
+  /** The key that signs its mail, where it has one of its own. */
+  readonly dkimSelector?: string;
   readonly by:
     | { readonly kind: 'address'; readonly network: Network }
     /** Undefined: a hash that cannot be read, which no password fits. */

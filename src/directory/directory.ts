@@ -5,10 +5,16 @@
  */
 import { domainKey, isAscii } from '../mail/address.ts';
 import { createAccounts } from './account.ts';
+import type { SigningKeys } from '../dkim/signer.ts';
+import { NO_KEYS } from '../dkim/signer.ts';
 import { asciiDomain } from './domain-name.ts';
 import type { Destination, Directory, Domain } from './domain.ts';
 
-export function createDirectory(domains: readonly Domain[], smarthost?: Destination): Directory {
+export function createDirectory(
+  domains: readonly Domain[],
+  smarthost?: Destination,
+  ownSigning: SigningKeys = NO_KEYS,
+): Directory {
   const byName = new Map<string, Domain>();
   for (const domain of domains) {
     for (const name of [domain.name, ...domain.aliases]) {
@@ -21,6 +27,7 @@ export function createDirectory(domains: readonly Domain[], smarthost?: Destinat
     domains,
     routes,
     smarthost,
+    ownSigning,
     accounts: createAccounts(domains),
     find(name) {
       // No domain has a slash in its name.

@@ -1,5 +1,6 @@
 /** Who our customers are: one hosted domain, as a value made from its file. */
 import type { Address } from '../mail/address.ts';
+import type { SigningKeys } from '../dkim/signer.ts';
 import type { ReportLanguage } from '../mail/report-words.ts';
 import type { QueueOverride } from './queue-policy.ts';
 import type { Accounts, Outgoing } from './account.ts';
@@ -94,6 +95,8 @@ export interface Domain {
   /** How its mail is tried, where that differs from the node. */
   readonly queue: QueueOverride;
   readonly outgoing: Outgoing;
+  /** What signs its mail. */
+  readonly signing: SigningKeys;
   /** Equal keys may share a transaction: destination and filter policy. */
   readonly policyGroup: string;
   /** The file it came from, for messages to people. */
@@ -107,6 +110,8 @@ export interface Directory {
   readonly accounts: Accounts;
   /** Where mail for everybody else goes; undefined: to the hosts that the DNS names. */
   readonly smarthost: Destination | undefined;
+  /** What signs the gateway's own reports and notices. */
+  readonly ownSigning: SigningKeys;
   /** By name or alias, in any letter case, or by a lane of the spool. */
   find(domain: string): Domain | undefined;
 }

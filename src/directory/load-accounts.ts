@@ -20,15 +20,18 @@ const LEAST_BITS = { 4: 8, 6: 16 } as const;
 export function buildOutgoing({ settings }: DomainFile): Outgoing {
   const { outgoing } = settings;
   const domain = asciiDomain(settings.domain);
-  const accounts = (outgoing?.accounts ?? []).flatMap(({ ip, user, password }): Account[] => {
+  const accounts = (outgoing?.accounts ?? []).flatMap((settings): Account[] => {
+    const { ip, user, password, dkim_selector: dkimSelector } = settings;
+    const common = { domain, ...(dkimSelector !== undefined && { dkimSelector }) };
     if (ip !== undefined) {
       const network = parseNetwork(ip);
-      return network === undefined ? [] : [{ name: ip, domain, by: { kind: 'address', network } }];
+      if (network === undefined) return [];
+      return [{ ...common, name: ip, by: { kind: 'address', network } }];
     }
     const hash = password === undefined ? undefined : parsePasswordHash(password);
     return user === undefined
-      ? [{ name: domain, domain, by: { kind: 'domain', password: hash } }]
-      : [{ name: loginKey(user), domain, by: { kind: 'user', password: hash } }];
+      ? [{ ...common, name: domain, by: { kind: 'domain', password: hash } }]
+      : [{ ...common, name: loginKey(user), by: { kind: 'user', password: hash } }];
   });
   const { enabled = false, null_sender: nullSender = 'accept' } = outgoing ?? {};
   return { enabled, accounts, nullSender };

@@ -7,11 +7,13 @@ import { basename } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { DomainFile } from '../config/domain-file.ts';
 import type { Path, Problem } from '../config/problem.ts';
+import type { KeyFolder } from '../dkim/key-folder.ts';
 import { wayKey, withSharedLimits } from './destination-key.ts';
 import { buildDestination, destinationFaults, partedDestination } from './destination.ts';
 import { asciiDomain } from './domain-name.ts';
 import type { Directory, Domain } from './domain.ts';
 import { accountProblems, buildOutgoing } from './load-accounts.ts';
+import { readSigning } from './load-signing.ts';
 import { buildQueueOverride } from './queue-policy.ts';
 import { readRecipients } from './recipient-source.ts';
 
@@ -21,11 +23,18 @@ export interface DomainsReading {
   readonly problems: readonly Problem[];
 }
 
-/** Settings with a fault of their own are left alone; without `own`, the mail loops as well. */
+export interface Surroundings {
+  /** Without it no mail loop is found. */
+  readonly own?: Pick<Config, 'listeners' | 'hostname'> | undefined;
+  /** In force until now. */
+  readonly before?: Directory | undefined;
+  readonly keys?: KeyFolder | undefined;
+}
+
+/** Settings with a fault of their own are left alone. */
 export async function readDomains(
   domainFiles: readonly DomainFile[],
-  own: Pick<Config, 'listeners' | 'hostname'> | undefined,
-  before?: Directory,
+  { own, before, keys }: Surroundings = {},
 ): Promise<DomainsReading> {
   const problems: Problem[] = nameProblems(domainFiles);
   const domains: Domain[] = [];
@@ -45,14 +54,20 @@ export async function readDomains(
     const known = before?.find(domainFile.settings.domain)?.recipients;
     const source = await readRecipients(domainFile, names, known);
     if (isSound('domain', 'aliases', 'recipients')) problems.push(...source.problems);
-    domains.push(buildDomain(domainFile, source.recipients));
+    const { signing, problems: ofKeys } = await readSigning(domainFile, keys);
+    if (isSound('domain', 'aliases', 'outgoing', 'dkim')) problems.push(...ofKeys);
+    domains.push(buildDomain(domainFile, source.recipients, signing));
   }
   const senders = domainFiles.filter(({ isSound }) => isSound('domain', 'aliases', 'outgoing'));
   problems.push(...accountProblems(senders));
   return { domains: withSharedLimits(domains), problems };
 }
 
-function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): Domain {
+function buildDomain(
+  domainFile: DomainFile,
+  recipients: Domain['recipients'],
+  signing: Domain['signing'],
+): Domain {
   const { file, settings, pluginOptions } = domainFile;
   const { outage, virus } = settings;
   const name = asciiDomain(settings.domain);
@@ -94,6 +109,7 @@ function buildDomain(domainFile: DomainFile, recipients: Domain['recipients']): 
     reportLanguage: settings.report_language,
     queue: buildQueueOverride(settings),
     outgoing: buildOutgoing(domainFile),
+    signing,
     policyGroup: `${wayKey(destination)} ${canonical({ ...policy, pluginOptions })}`,
     file,
   };

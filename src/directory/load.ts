@@ -11,9 +11,11 @@ import { hasErrors, inReadingOrder } from '../config/problem.ts';
 import type { ConfigSources } from '../config/sources.ts';
 import { sourcesOf } from '../config/sources.ts';
 import { buildDestination, destinationFaults } from './destination.ts';
+import { KeyFolder } from '../dkim/key-folder.ts';
 import { createDirectory } from './directory.ts';
 import type { Destination, Directory } from './domain.ts';
 import { readDomains } from './load-domains.ts';
+import { readOwnSigning } from './load-signing.ts';
 
 /** Finds what only somebody else can know, such as the options of plugins. */
 export type MoreChecks = (config: Config) => Promise<readonly Problem[]>;
@@ -41,11 +43,17 @@ export async function loadGatewayConfig(
 ): Promise<GatewayConfigResult> {
   const { config, isSound, domainFiles, problems: found } = await readConfig(file);
   const own = isSound('listeners') ? config : undefined;
-  const { domains, problems: more } = await readDomains(domainFiles, own, before);
+  const keys = isSound('dkim') && config ? await KeyFolder.open(config.dkimKeys) : undefined;
+  const around = { own, before, keys };
+  const { domains, problems: more } = await readDomains(domainFiles, around);
+  const ownSigning = await readOwnSigning(config?.hostname, keys);
   const hasPlugins = config !== undefined && isSound('plugins');
   const last = hasPlugins ? ((await moreChecks?.(config)) ?? []) : [];
   const smarthost = isSound('delivery') ? smarthostProblems(own) : [];
-  const problems = inReadingOrder([...found, ...smarthost, ...more, ...last], resolve(file));
+  const problems = inReadingOrder(
+    [...found, ...smarthost, ...more, ...ownSigning.problems, ...last],
+    resolve(file),
+  );
   const sources = config && sourcesOf(config);
   if (config === undefined || sources === undefined || hasErrors(problems)) {
     return { ok: false, problems, sources };
@@ -53,7 +61,7 @@ export async function loadGatewayConfig(
   return {
     ok: true,
     config,
-    directory: createDirectory(domains, smarthostOf(config)),
+    directory: createDirectory(domains, smarthostOf(config), ownSigning.signing),
     warnings: problems,
     sources,
   };

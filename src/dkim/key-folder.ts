@@ -6,6 +6,7 @@ import type { Stats } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorText } from '../base/errors.ts';
+import { isSelector } from '../mail/selector.ts';
 import type { SigningKey } from './signing-key.ts';
 import { parseSigningKey } from './signing-key.ts';
 
@@ -28,7 +29,6 @@ export interface KeysReading {
   readonly faults: readonly KeyFault[];
 }
 
-export const SELECTOR = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const ENDING = '.pem';
 const MAX_FILE_BYTES = 16 * 1024;
 /** Of one domain; rotation leaves a few. */
@@ -74,8 +74,8 @@ export class KeyFolder {
       const selector = name.slice(0, -ENDING.length);
       const found = await readKey(file);
       if (typeof found === 'string') faults.push({ file, text: found });
-      else if (SELECTOR.test(selector)) keys.push({ selector, file, ...found });
-      else faults.push({ file, text: 'its name is no selector: lower case letters, digits, -' });
+      else if (isSelector(selector)) keys.push({ selector, file, ...found });
+      else faults.push({ file, text: 'its name is no selector such as s2026.pem' });
     }
     const isBefore = (a: NamedKey, b: NamedKey) => (a.selector > b.selector ? -1 : 1);
     return { keys: keys.toSorted((a, b) => b.madeAt - a.madeAt || isBefore(a, b)), faults };

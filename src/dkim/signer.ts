@@ -3,6 +3,8 @@
  * what they show to be what was signed (RFC 9989), and only by keys whose record is in the DNS. What cannot
  * be signed goes as it is; why is said.
  */
+import { domainToASCII } from 'node:url';
+import { isAscii } from '../mail/address.ts';
 import type { HeaderField } from '../mail/header.ts';
 import { authorDomain } from '../mail/author-domain.ts';
 import type { NamedKey } from './key-folder.ts';
@@ -11,12 +13,26 @@ import { recordName } from './record.ts';
 import { signatureField } from './signature.ts';
 import type { Algorithm } from './signing-key.ts';
 
-/** The keys of those domains that one sender may write as. */
+export interface KeysOfDomain {
+  /** In ASCII, as it stands in `d=`. */
+  readonly domain: string;
+  /** The newest first. */
+  readonly all: readonly NamedKey[];
+  /** Those for mail without a selector of its own; wanted most first. */
+  readonly usual: readonly NamedKey[];
+}
+
+/** What signs for those domains that one sender may write as. */
 export interface SigningKeys {
-  /** By domain in ASCII, as it stands in `d=`; those wanted most first. */
-  readonly byDomain: ReadonlyMap<string, readonly NamedKey[]>;
+  readonly domains: readonly KeysOfDomain[];
   /** Names of further fields to be signed, in lower case. */
   readonly headers: readonly string[];
+}
+
+export const NO_KEYS: SigningKeys = { domains: [], headers: [] };
+
+export function watchedKeys({ domains }: SigningKeys): WatchedKey[] {
+  return domains.flatMap(({ domain, all }) => all.map((key) => ({ domain, ...key })));
 }
 
 export interface UnsignedMessage {
@@ -44,29 +60,36 @@ export type Signed =
 
 export async function signMessage(
   { header, fields, bodyHash, selector, at }: UnsignedMessage,
-  { byDomain, headers }: SigningKeys,
+  { domains, headers }: SigningKeys,
   isSeen: (key: WatchedKey) => boolean,
-  ascii: (domain: string) => string,
 ): Promise<Signed> {
   const author = authorDomain(header, fields);
-  const domain = author === undefined ? undefined : ascii(author);
-  const keys = domain === undefined ? undefined : byDomain.get(domain);
-  if (domain === undefined || keys === undefined) return { kind: 'unsigned', why: 'author' };
-  if (keys.length === 0) return { kind: 'unsigned', why: 'no_key' };
-  const seen = keys.filter((key) => isSeen({ domain, ...key }));
-  const wanted = seen.filter((key) => key.selector === selector);
-  const chosen = onePerAlgorithm(wanted.length > 0 ? wanted : seen);
+  const keys = author === undefined ? undefined : keysFor(author, domains);
+  if (keys === undefined) return { kind: 'unsigned', why: 'author' };
+  const { domain, all, usual } = keys;
+  if (all.length === 0) return { kind: 'unsigned', why: 'no_key' };
+  const seen = (key: NamedKey) => isSeen({ domain, ...key });
+  const wanted = all.filter((key) => key.selector === selector).filter(seen);
+  const chosen = onePerAlgorithm(wanted.length > 0 ? wanted : usual.filter(seen));
   if (chosen.length === 0) return { kind: 'unsigned', why: 'no_record' };
   const message = { header, fields, bodyHash, more: headers, at };
-  const own = await Promise.all(
-    chosen.map(({ selector: s, key }) => signatureField(message, { domain, selector: s, key })),
-  );
+  const own = await Promise.all(chosen.map((one) => signatureField(message, { domain, ...one })));
   const by = chosen.map((key) => recordName(domain, key.selector));
   return { kind: 'signed', top: own.join(''), by };
 }
 
-function onePerAlgorithm(keys: readonly NamedKey[]): NamedKey[] {
-  const first = new Map<Algorithm, NamedKey>();
-  for (const one of keys) if (!first.has(one.key.algorithm)) first.set(one.key.algorithm, one);
-  return [...first.values()];
+/** A name beyond ASCII is the same as its ASCII form (RFC 8616). */
+function keysFor(author: string, domains: readonly KeysOfDomain[]): KeysOfDomain | undefined {
+  const ascii = isAscii(author) ? author : domainToASCII(author);
+  return domains.find(({ domain }) => domain === ascii);
 }
+
+/** RSA on top: there are receivers that look at one signature, and at that algorithm only. */
+function onePerAlgorithm(keys: readonly NamedKey[]): NamedKey[] {
+  return ALGORITHMS.flatMap((algorithm) => {
+    const one = keys.find(({ key }) => key.algorithm === algorithm);
+    return one === undefined ? [] : [one];
+  });
+}
+
+const ALGORITHMS: readonly Algorithm[] = ['rsa-sha256', 'ed25519-sha256'];

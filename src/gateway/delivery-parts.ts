@@ -28,6 +28,9 @@ import type { Destination, Directory } from '../directory/domain.ts';
 import { probeMsOf } from '../directory/queue-policy.ts';
 import { createCachedResolver } from '../dns/cached-resolver.ts';
 import { findExchangers } from '../dns/mail-exchangers.ts';
+import { RecordWatch } from '../dkim/record-watch.ts';
+import { signedOwn } from '../dkim/own-signature.ts';
+import { watchedKeys } from '../dkim/signer.ts';
 import type { Resolver } from '../dns/resolver.ts';
 import { createSystemResolver } from '../dns/system-resolver.ts';
 import { homeLane, isRedirected } from '../mail/redirection.ts';
@@ -75,6 +78,10 @@ export interface DeliveryParts {
   /** Who takes mail for a domain that is not hosted here. */
   readonly exchangers: FindExchangers;
   readonly resolver: Resolver;
+  /** Of the keys that sign. */
+  readonly records: RecordWatch;
+  /** Signatures of the gateway's own mail. */
+  readonly signOwn: (bytes: Uint8Array) => Promise<Uint8Array>;
   readonly holds: DestinationHolds;
   /** Nothing can be handed over now: the destination is down, or an operator holds the lane. */
   readonly isClosed: (lane: string, destination: Destination) => boolean;
@@ -99,8 +106,18 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   const rates = new RateLimits(clock);
   const hosted = (domain: string) => directory().find(domain)?.name;
   const servers = () => config().dnsServers?.map(formatEndpoint);
-  const resolver = createCachedResolver(createSystemResolver({ clock, servers }), clock);
+  const uncached = createSystemResolver({ clock, servers });
+  const resolver = createCachedResolver(uncached, clock);
+  const records = new RecordWatch({
+    ...{ resolver: uncached, map: store.ttl, clock, log },
+    keys: () => {
+      const { domains, ownSigning } = directory();
+      return [ownSigning, ...domains.map(({ signing }) => signing)].flatMap(watchedKeys);
+    },
+  });
   const exchangers = exchangersOf(options, resolver);
+  const signOwn = (bytes: Uint8Array) =>
+    signedOwn(bytes, directory().ownSigning, (key) => records.isSeen(key), clock.now());
   const outages = new OutageClock(store.ttl, clock);
   const onStoreFault = (error: unknown) => {
     log.emit('store.error', { err: errorText(error) });
@@ -168,6 +185,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   const lessons = new RecipientLessons({ memory, habits, log });
   const reports = createReports({
     store: store.spool,
+    sign: signOwn,
     ids,
     clock,
     log,
@@ -231,6 +249,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     await outages.start();
     await habits.start();
     await hindrances.start();
+    await records.start();
     health.restore(await notes.load());
     // A hold may have ended, or begun, right before the restart.
     for (const { name } of directory().domains) await stopForHold(name);
@@ -255,7 +274,10 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     verifier,
     exchangers,
     resolver,
+    records,
+    signOwn,
     rerouted: (before) => {
+      records.look();
       scheduler.rerouted((lane) => destinationOf(before, lane));
       onBack();
     },

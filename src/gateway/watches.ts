@@ -78,6 +78,7 @@ export class Watches {
     const kept = { store: store.spool, keepMs, lifetimeMs, wake, clock, log };
     const quarantine = new Quarantine(kept);
     this.#own = new OwnMail({
+      sign: delivery.signOwn,
       ...{ store: store.spool, ids, clock, log, hostname, lifetimeMs, wake },
       hosted: (domain) => directory().find(domain)?.name,
     });
@@ -112,8 +113,9 @@ export class Watches {
 
   /** Before the deliveries stop, and the store closes. */
   async stop(): Promise<void> {
-    const { holds, ldap } = this.#parts.delivery;
+    const { holds, ldap, records } = this.#parts.delivery;
     holds.stop();
+    records.stop();
     await ldap.stop();
     await Promise.all([this.#outageHolds.stop(), this.#heldMail.stop(), this.views.alerts.stop()]);
   }

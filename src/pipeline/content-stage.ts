@@ -25,35 +25,21 @@ import type { ContentFault, ContentSink } from '../smtp/conversation.ts';
 import type { Accept, Acceptance, JudgedMessage } from './accept.ts';
 import type { Judgement } from './judge.ts';
 import { judge } from './judge.ts';
+import { resultOf } from './ledger-result.ts';
+import type { SignatureDeps } from './outgoing-signature.ts';
+import { OutgoingSignature } from './outgoing-signature.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
 import type { Way } from './relay-policy.ts';
 import type { Staging, StagingArea } from './staging.ts';
-import type { Transaction, TransactionResult } from './transaction.ts';
+import type { Transaction } from './transaction.ts';
 
-export interface ContentDeps {
+export interface ContentDeps extends SignatureDeps {
   readonly accept: Accept;
   readonly lessons: Pick<RecipientLessons, 'sender'>;
   readonly happened?: (one: Happening) => void;
   readonly staging: StagingArea;
   readonly clock: Clock;
   readonly log: Log;
-}
-
-/** What the ledger calls it. Mail held because nobody could be asked about it is no suspect. */
-function resultOf({ how, why }: Acceptance): TransactionResult {
-  switch (how) {
-    case 'delivered':
-    case 'queued':
-      return 'accept';
-    case 'held':
-      return why === 'outage' ? 'accept' : 'quarantine';
-    case 'discarded':
-      return 'discard';
-    case 'refused':
-      return 'reject';
-    case 'deferred':
-      return 'tempfail';
-  }
 }
 
 /** Tests that the ledger line names; the lines of the filters have all. */
@@ -71,6 +57,7 @@ export class ContentStage implements ContentSink {
   readonly #signal: AbortSignal;
   readonly #staging: Staging;
   readonly #header: HeaderCollector;
+  readonly #signature: OutgoingSignature | undefined;
   #storeFault: Error | undefined;
 
   constructor(
@@ -86,10 +73,12 @@ export class ContentStage implements ContentSink {
     this.#signal = signal;
     this.#staging = deps.staging.begin(transaction.id);
     this.#header = new HeaderCollector(transaction.generation.settings.headerBytes);
+    this.#signature = OutgoingSignature.begin(deps, transaction);
   }
 
   write(bytes: Uint8Array): Promise<void> | undefined {
     this.#header.add(bytes);
+    this.#signature?.write(bytes, this.#header.bodyStart);
     // A disk that fails is answered after the final dot; until then the bytes are let go by.
     if (this.#storeFault !== undefined) return undefined;
     return this.#staging.write(bytes)?.catch((error: unknown) => {
@@ -176,8 +165,9 @@ export class ContentStage implements ContentSink {
     }
     const forged = forgedFields(header, fields, settings.hostname);
     const tagged = this.#tagged(judgement, header, fields);
+    const signature = (await this.#signature?.fields(header, fields)) ?? '';
     const top = [
-      Buffer.from(received + this.#fields(judgement)),
+      Buffer.from(signature + received + this.#fields(judgement)),
       ...(tagged === undefined ? [] : [tagged.field]),
       Buffer.from(this.#header.isMissing ? EMPTY_LINE : ''),
     ];

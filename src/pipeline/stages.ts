@@ -27,6 +27,7 @@ import type { HarvestGuard } from './harvest-guard.ts';
 import { measureOf } from './harvest-guard.ts';
 import { isAgainst, refusal } from './judge.ts';
 import { logIn } from './login.ts';
+import type { SignatureDeps } from './outgoing-signature.ts';
 import type { QueueStartDeps } from './queue-start.ts';
 import { mayStartQueues, startQueue } from './queue-start.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
@@ -35,7 +36,7 @@ import { judgeRecipient } from './recipient-stage.ts';
 import type { StagingArea } from './staging.ts';
 import { Transaction } from './transaction.ts';
 
-export interface StagesDeps extends RecipientDeps, QueueStartDeps {
+export interface StagesDeps extends RecipientDeps, QueueStartDeps, SignatureDeps {
   readonly store: RecipientDeps['store'] & QueueStartDeps['store'];
   /** The generation in force now. */
   readonly current: () => Generation;

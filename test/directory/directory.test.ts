@@ -78,6 +78,7 @@ test('settings that are left out have their defaults', async () => {
     queue: {},
     quota: { messages: Infinity, bytes: Infinity },
     outgoing: { enabled: false, accounts: [], nullSender: 'accept' },
+    signing: { domains: [], headers: [] },
     file: '/none/x.yaml',
   });
 });

@@ -67,7 +67,7 @@ test('a file that is no safe key is a fault with a word for what to do', async (
   );
   const told = Object.fromEntries(faults.map(({ file, text }) => [file.split('/').at(-1), text]));
   assert.deepEqual(told, {
-    'No Selector.pem': 'its name is no selector: lower case letters, digits, -',
+    'No Selector.pem': 'its name is no selector such as s2026.pem',
     'all.pem': 'is open to others: chmod 600',
     'curve.pem': 'is neither RSA nor Ed25519',
     'empty.pem': 'is no private key in PEM without a passphrase',

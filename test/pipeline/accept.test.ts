@@ -56,6 +56,7 @@ const DOMAIN: Domain = {
   reportLanguage: 'auto',
   queue: {},
   outgoing: { enabled: false, accounts: [], nullSender: 'accept' },
+  signing: { domains: [], headers: [] },
   policyGroup: '',
   file: '',
 };

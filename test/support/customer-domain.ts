@@ -21,6 +21,7 @@ export const CUSTOMER_DOMAIN: Domain = {
   reportLanguage: 'auto',
   queue: {},
   outgoing: { enabled: false, accounts: [], nullSender: 'accept' },
+  signing: { domains: [], headers: [] },
   policyGroup: 'x',
   file: 'example.org.yaml',
 };
