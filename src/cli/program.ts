@@ -9,6 +9,7 @@ import { ControlClient, ControlFault } from '../control/client.ts';
 import { addAccount } from './account.ts';
 import type { Cli } from './cli.ts';
 import { addAlert } from './alert.ts';
+import { addDkim } from './dkim.ts';
 import { addDestination } from './destination.ts';
 import { addDomain } from './domain.ts';
 import { CliFault, EXIT, exitOf } from './exit.ts';
@@ -30,7 +31,7 @@ import { expandWords } from './words.ts';
 
 /** Promised by the contract, not built yet. */
 const LATER = [
-  ...['identity', 'limits', 'dkim', 'user'],
+  ...['identity', 'limits', 'user'],
   ...['account add', 'account show', 'account set', 'account lock', 'account unlock'],
   ...['account passwd', 'account remove'],
 ];
@@ -92,6 +93,7 @@ function build(program: Command, cli: Cli): void {
   addPlugins(program, cli);
   addAlert(program, cli);
   addAccount(program, cli);
+  addDkim(program, cli);
   addRecipient(program, cli);
   addTestMessage(program, cli);
 }

@@ -24,18 +24,19 @@ export async function readSigning(
   const name = asciiDomain(settings.domain);
   const { selectors, headers } = settings.dkim;
   const accounts = settings.outgoing?.accounts ?? [];
-  const reserved = new Set(accounts.map((account) => account.dkim_selector));
+  const ofAccounts = accounts.flatMap(({ dkim_selector: selector }) => selector ?? []);
   const own = await folder.read(name);
   const problems = problemsOf(own);
   const domains: KeysOfDomain[] = [];
   const build = (domain: string, all: readonly NamedKey[]) =>
-    domains.push({ domain, all, usual: usualKeys(all, selectors, reserved) });
+    domains.push({ domain, all, usual: usualKeys(all, selectors, ofAccounts), ofAccounts });
   build(name, own.keys);
   for (const alias of settings.aliases.map(asciiDomain)) {
     const other = await folder.read(alias);
     problems.push(...problemsOf(other));
     // One key may serve all names of a customer; each has a record of its own.
-    build(alias, other.keys.length > 0 ? other.keys : own.keys);
+    const isOwn = (selector: string) => other.keys.some((key) => key.selector === selector);
+    build(alias, [...other.keys, ...own.keys.filter(({ selector }) => !isOwn(selector))]);
   }
   const isThere = (selector: string) => own.keys.some((key) => key.selector === selector);
   const lacking = (selector: string) =>
@@ -60,7 +61,10 @@ export async function readOwnSigning(
   if (hostname === undefined || folder === undefined) return { signing: NO_KEYS, problems: [] };
   const reading = await folder.read(hostname);
   const { keys } = reading;
-  const signing = { domains: [{ domain: hostname, all: keys, usual: keys }], headers: [] };
+  const signing = {
+    domains: [{ domain: hostname, all: keys, usual: keys, ofAccounts: [] }],
+    headers: [],
+  };
   return { signing, problems: problemsOf(reading) };
 }
 
@@ -72,11 +76,11 @@ function problemsOf({ faults }: KeysReading): Problem[] {
 function usualKeys(
   all: readonly NamedKey[],
   selectors: readonly string[] | undefined,
-  reserved: ReadonlySet<string | undefined>,
+  ofAccounts: readonly string[],
 ): readonly NamedKey[] {
   if (selectors !== undefined) {
     return selectors.flatMap((selector) => all.filter((key) => key.selector === selector));
   }
-  const free = all.filter(({ selector }) => !reserved.has(selector));
+  const free = all.filter(({ selector }) => !ofAccounts.includes(selector));
   return free.length > 0 ? free : all;
 }

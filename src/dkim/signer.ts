@@ -20,6 +20,8 @@ export interface KeysOfDomain {
   readonly all: readonly NamedKey[];
   /** Those for mail without a selector of its own; wanted most first. */
   readonly usual: readonly NamedKey[];
+  /** Selectors that accounts have of their own. */
+  readonly ofAccounts: readonly string[];
 }
 
 /** What signs for those domains that one sender may write as. */
@@ -30,6 +32,12 @@ export interface SigningKeys {
 }
 
 export const NO_KEYS: SigningKeys = { domains: [], headers: [] };
+
+/** The keys whose records there must be: the others sign nothing, or nothing for long. */
+export function neededKeys({ all, usual, ofAccounts }: Omit<KeysOfDomain, 'domain'>): NamedKey[] {
+  const own = all.filter(({ selector }) => ofAccounts.includes(selector));
+  return [...new Set([...onePerAlgorithm(usual), ...own])];
+}
 
 export function watchedKeys({ domains }: SigningKeys): WatchedKey[] {
   return domains.flatMap(({ domain, all }) => all.map((key) => ({ domain, ...key })));

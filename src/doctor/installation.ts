@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { Problem } from '../config/problem.ts';
 import type { ConfigSources } from '../config/sources.ts';
 import type { Directory, Domain } from '../directory/domain.ts';
+import type { KeysOfDomain } from '../dkim/signer.ts';
 import type { FilterResolver } from '../dns/resolver.ts';
 import type { Running, ScannerAnswer } from './facts/running.ts';
 
@@ -27,6 +28,11 @@ export interface Installation extends Premises {
   readonly resolver: FilterResolver;
   /** Asked by this process, for a gateway that does not run. */
   readonly askScanners: (signal: AbortSignal) => Promise<readonly ScannerAnswer[]>;
+}
+
+/** What signs the mail of a domain under one of its names. */
+export function keysOf({ signing }: Domain, name: string): KeysOfDomain | undefined {
+  return signing.domains.find(({ domain }) => domain === name);
 }
 
 /** Its mail goes out to the world from the addresses of this gateway, not from a smarthost's. */

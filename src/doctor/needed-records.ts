@@ -1,5 +1,8 @@
 /** Records that the DNS should have for a gateway and its domains, in the words of a zone file. */
 
+import type { NamedKey } from '../dkim/key-folder.ts';
+import { recordName, recordText } from '../dkim/record.ts';
+
 export interface NeededRecord {
   /** With its final dot. */
   readonly name: string;
@@ -47,6 +50,10 @@ export function spfRecord(
 export function dmarcRecord(domain: string): NeededRecord {
   const text = `v=DMARC1; p=none; rua=mailto:postmaster@${domain}`;
   return textRecord(`_dmarc.${domain}`, text);
+}
+
+export function dkimRecord(domain: string, { selector, key }: NamedKey): NeededRecord {
+  return textRecord(recordName(domain, selector), recordText(key));
 }
 
 /** One that is there, as it is. */

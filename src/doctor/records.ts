@@ -1,13 +1,14 @@
 /** The records of `sluice doctor --records`: looked up and judged for the gateway and for each name. */
 import type { Domain } from '../directory/domain.ts';
 import { findDmarc, findMx } from './facts/domain-records.ts';
+import { findDkim } from './facts/dkim.ts';
 import { findIdentity } from './facts/identity.ts';
 import { findPtr } from './facts/ptr.ts';
 import { findSpf } from './facts/spf.ts';
 import type { Installation } from './installation.ts';
-import { sendsFromHere } from './installation.ts';
+import { keysOf, sendsFromHere } from './installation.ts';
 import type { RecordState } from './judge/records.ts';
-import { recordsOfDomain, recordsOfGateway } from './judge/records.ts';
+import { dkimStates, recordsOfDomain, recordsOfGateway } from './judge/records.ts';
 
 export interface RecordsOf {
   /** A domain, an alias, or the host name of the gateway. */
@@ -24,16 +25,22 @@ export async function* neededRecords(
   const { hostname } = config;
   const identity = await findIdentity(hostname, resolver);
   const ptrs = await Promise.all(identity.sending.map((address) => findPtr(address, resolver)));
-  yield { of: hostname, records: recordsOfGateway(identity, ptrs) };
+  const own = await Promise.all(
+    installation.directory.ownSigning.domains.map((keys) => findDkim(keys, resolver)),
+  );
+  const ofOwn = own.flatMap((keys) => dkimStates(hostname, keys));
+  yield { of: hostname, records: [...recordsOfGateway(identity, ptrs), ...ofOwn] };
   for (const domain of domains) {
     const sends = sendsFromHere(installation, domain);
     for (const name of [domain.name, ...domain.aliases]) {
-      const [mx, spf, dmarc] = await Promise.all([
+      const keys = domain.outgoing.enabled ? keysOf(domain, name) : undefined;
+      const [mx, spf, dmarc, dkim] = await Promise.all([
         findMx(name, domain, identity, resolver),
         sends ? findSpf(name, identity, resolver) : undefined,
         findDmarc(name, resolver),
+        keys === undefined ? [] : findDkim(keys, resolver),
       ]);
-      yield { of: name, records: recordsOfDomain({ name, hostname, mx, spf, dmarc }) };
+      yield { of: name, records: recordsOfDomain({ name, hostname, mx, spf, dmarc, dkim }) };
     }
   }
 }

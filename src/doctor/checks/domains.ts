@@ -1,11 +1,13 @@
 /** The DNS of each hosted domain and of each of its aliases. */
 import type { Domain } from '../../directory/domain.ts';
+import { findDkim } from '../facts/dkim.ts';
 import { findDmarc, findMx } from '../facts/domain-records.ts';
 import { findSpf } from '../facts/spf.ts';
 import type { Finding } from '../finding.ts';
 import { unsure } from '../finding.ts';
 import type { Installation } from '../installation.ts';
-import { sendsFromHere } from '../installation.ts';
+import { keysOf, sendsFromHere } from '../installation.ts';
+import { judgeDkim } from '../judge/dkim.ts';
 import { judgeDmarc, judgeMx, judgeSpf } from '../judge/domain-records.ts';
 import type { Check } from '../rounds.ts';
 import type { NamesAround } from './names.ts';
@@ -34,10 +36,16 @@ export function domainChecks(
     );
   const dmarc = (name: string) =>
     check(`DMARC ${name}`, async () => judgeDmarc(name, await findDmarc(name, resolver)));
+  const dkim = (name: string, domain: Domain) =>
+    check(`DKIM ${name}`, async () => {
+      const keys = keysOf(domain, name);
+      return judgeDkim(name, keys === undefined ? [] : await findDkim(keys, resolver));
+    });
   return domains.flatMap((domain) =>
     [domain.name, ...domain.aliases].flatMap((name) => [
       mx(name, domain),
       ...(sendsFromHere(installation, domain) ? [spf(name)] : []),
+      ...(domain.outgoing.enabled ? [dkim(name, domain)] : []),
       dmarc(name),
     ]),
   );

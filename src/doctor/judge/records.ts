@@ -1,11 +1,13 @@
 /** Which records the DNS should have for a gateway and its domains, and which of them are there. */
 import type { DmarcFacts, MxFacts } from '../facts/domain-records.ts';
+import type { KeyFacts } from '../facts/dkim.ts';
 import type { Identity } from '../facts/identity.ts';
 import type { PtrFacts } from '../facts/ptr.ts';
 import type { SpfFacts } from '../facts/spf.ts';
 import type { NeededRecord } from '../needed-records.ts';
 import {
   addressRecord,
+  dkimRecord,
   dmarcRecord,
   mxRecord,
   ptrRecord,
@@ -45,6 +47,8 @@ export interface DomainFacts {
   /** Undefined where the domain does not send through this gateway. */
   readonly spf: SpfFacts | undefined;
   readonly dmarc: DmarcFacts;
+  /** Of a domain that sends. */
+  readonly dkim: readonly KeyFacts[];
 }
 
 export function recordsOfDomain(facts: DomainFacts): RecordState[] {
@@ -52,10 +56,21 @@ export function recordsOfDomain(facts: DomainFacts): RecordState[] {
   return [
     mxState(facts),
     ...(spf === undefined ? [] : [spfState(name, spf)]),
+    ...dkimStates(name, facts.dkim),
     dmarc.kind === 'found'
       ? { ...textRecord(dmarc.at, dmarc.text), state: 'there' }
       : { ...dmarcRecord(name), state: dmarc.kind === 'unsure' ? 'unsure' : 'missing' },
   ];
+}
+
+export function dkimStates(name: string, keys: readonly KeyFacts[]): RecordState[] {
+  return keys
+    .filter(({ isOld }) => !isOld)
+    .map(({ key, state, text }): RecordState => {
+      const record = dkimRecord(name, key);
+      if (state === 'matches') return { ...record, state: 'there' };
+      return state === 'differs' ? { ...record, state, note: text } : { ...record, state };
+    });
 }
 
 function mxState({ name, hostname, mx }: DomainFacts): RecordState {
