@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'CONTENT_UNFIT' // content holds what must not go on the wire
   | 'CONTENT_UNREADABLE' // content could not be read back while it was being sent
   | 'TLS_FAILED' // the TLS handshake or a certificate check failed
+  | 'AUTH_FAILED' // the login at a server was not possible, or must not be tried
   | 'STORE_FAILED' // a write failed: the store is suspect and takes no more
   | 'STORE_FULL' // too little disk space left to accept mail
   | 'STORE_LOCKED' // another process has the store open

@@ -7,7 +7,7 @@ import { dirname, resolve } from 'node:path';
 import type { Level } from '../base/log.ts';
 import type { ReportTexts } from '../mail/report-words.ts';
 import type { DomainFile } from './domain-file.ts';
-import type { DestinationSettings } from './domain-schema.ts';
+import type { SmarthostSettings } from './smarthost-schema.ts';
 import type { Endpoint } from './endpoint.ts';
 import { formatEndpoint } from './endpoint.ts';
 import type { NodeSettings } from './node-schema.ts';
@@ -49,7 +49,7 @@ export interface Config {
   };
   /** Where mail for domains that are not hosted here goes; undefined: to their MX hosts. */
   readonly smarthost:
-    { readonly settings: DestinationSettings; readonly problemAt: ProblemAt } | undefined;
+    { readonly settings: SmarthostSettings; readonly problemAt: ProblemAt } | undefined;
   readonly log: { readonly level: Level; readonly file: string | null };
 }
 

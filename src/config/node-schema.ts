@@ -5,7 +5,8 @@
 import * as z from 'zod';
 import { alertsSchema } from './alerts-schema.ts';
 import { reportsSchema } from './reports-schema.ts';
-import { destination, isSetting } from './domain-schema.ts';
+import { isSetting } from './domain-schema.ts';
+import { smarthost } from './smarthost-schema.ts';
 import { nodeQueue } from './queue-schema.ts';
 import {
   duration,
@@ -126,7 +127,7 @@ export const nodeSchema = z.strictObject({
     .strictObject({
       cut_through: z.boolean().prefault(true),
       final_reply_timeout: duration('100ms', '10m').prefault('60s'),
-      smarthost: destination.optional(),
+      smarthost: smarthost.optional(),
       private_networks: networks().prefault([]),
     })
     .prefault({}),

@@ -11,7 +11,7 @@ export interface ConfigSources {
 }
 
 export function sourcesOf(config: Config): ConfigSources {
-  const { tls } = config;
+  const { tls, smarthost } = config;
   const lists = config.domainFiles.flatMap(({ file, settings: { recipients } }) => {
     if (typeof recipients === 'string') return [];
     const { file: list, ldap } = recipients;
@@ -24,8 +24,10 @@ export function sourcesOf(config: Config): ConfigSources {
   });
   const named = [config.hostname, ...hosted].map((name) => join(config.dkimKeys, name));
   const certificate = tls === undefined ? [] : [tls.certFile, tls.keyFile];
+  const auth = smarthost && 'auth' in smarthost.settings ? smarthost.settings.auth : undefined;
+  const login = auth === undefined ? [] : [resolve(dirname(config.file), auth.password_file)];
   return {
     folder: config.domainsFolder,
-    files: [config.file, ...certificate, config.dkimKeys, ...named, ...lists],
+    files: [config.file, ...certificate, ...login, config.dkimKeys, ...named, ...lists],
   };
 }

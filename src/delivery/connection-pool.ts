@@ -25,7 +25,7 @@ const WAIT_MS = 30_000;
 interface Kept {
   readonly client: SmtpClient;
   /** Domains of one server may ask for different ways to speak to it. */
-  readonly tls: Destination['tls'];
+  readonly way: Pick<Destination, 'tls' | 'login'>;
   readonly since: number;
 }
 
@@ -71,7 +71,7 @@ export class ConnectionPool {
     const site = this.#site(destination);
     const taken = site.permits.take(signal, origin);
     if (!(typeof taken === 'boolean' ? taken : await taken)) return BUSY;
-    const at = site.kept.findLastIndex(({ tls }) => tls === destination.tls);
+    const at = site.kept.findLastIndex(({ way }) => isSameWay(way, destination));
     const [kept] = at < 0 ? [] : site.kept.splice(at, 1);
     if (kept !== undefined) {
       kept.client.whenLost(undefined);
@@ -88,7 +88,7 @@ export class ConnectionPool {
   release(destination: Destination, client: SmtpClient | undefined): void {
     const site = this.#sites.get(destination.key);
     if (site === undefined) throw new Error(`no permit of ${destination.key} is out`);
-    if (client !== undefined) this.#keep(site, client, destination.tls);
+    if (client !== undefined) this.#keep(site, client, destination);
     site.permits.give();
     this.#forgetIfEmpty(site);
   }
@@ -98,7 +98,7 @@ export class ConnectionPool {
     const site = this.#site(destination);
     const { maxConnections } = destination;
     if (site.permits.taken + site.kept.length < maxConnections)
-      this.#keep(site, client, destination.tls);
+      this.#keep(site, client, destination);
     else client.quit();
     this.#forgetIfEmpty(site);
   }
@@ -138,13 +138,13 @@ export class ConnectionPool {
     return site;
   }
 
-  #keep(site: Site, client: SmtpClient, tls: Destination['tls']): void {
+  #keep(site: Site, client: SmtpClient, way: Kept['way']): void {
     const worn = client.transactions >= MAX_TRANSACTIONS || client.refusals >= MAX_REFUSALS;
     if (worn || this.#stopped || client.lost !== undefined) {
       client.quit();
       return;
     }
-    const kept = { client, tls, since: this.#clock.mono() };
+    const kept = { client, way, since: this.#clock.mono() };
     client.whenLost(() => {
       const at = site.kept.indexOf(kept);
       if (at >= 0) site.kept.splice(at, 1);
@@ -173,6 +173,11 @@ export class ConnectionPool {
     site.permits.stop();
     this.#sites.delete(site.key);
   }
+}
+
+/** Who has logged in stays so: such a connection is for nobody else. */
+function isSameWay(a: Kept['way'], b: Kept['way']): boolean {
+  return a.tls === b.tls && a.login === b.login;
 }
 
 function leave(client: SmtpClient): void {

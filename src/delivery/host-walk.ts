@@ -5,7 +5,7 @@
  * deadline; it is still tried when all others fail.
  */
 import type { Clock } from '../base/clock.ts';
-import { CodedError } from '../base/errors.ts';
+import type { CodedError, ErrorCode } from '../base/errors.ts';
 import { jitter } from '../base/ids.ts';
 import type { Destination, DestinationHost } from '../directory/domain.ts';
 import { replyText } from '../mail/outcome.ts';
@@ -103,6 +103,7 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
               port: host.port,
               hostname: options.hostname(),
               tls: destination.tls,
+              login: destination.login,
               clock,
               deadlines: left.length === 0 ? CLIENT_DEADLINES : HURRIED,
               localAddress: options.localAddress,
@@ -156,8 +157,11 @@ function reasonOf(
     return { text: `${nameOf(host)}: ${replyText(reply)}`, unreachable: false, reply };
   }
   const { error } = opening;
-  return { text: `${nameOf(host)}: ${error.message}`, unreachable: error.code !== 'TLS_FAILED' };
+  return { text: `${nameOf(host)}: ${error.message}`, unreachable: !ANSWERED.includes(error.code) };
 }
+
+/** The host was there, and spoke. */
+const ANSWERED: readonly ErrorCode[] = ['TLS_FAILED', 'AUTH_FAILED'];
 
 /** A host that said something counts more than one that did not. */
 function combine(before: NoHost, now: NoHost): NoHost {

@@ -16,9 +16,11 @@ export function wayKey({
   key,
   tls,
   xclient,
-}: Pick<Destination, 'key' | 'tls' | 'xclient'>): string {
+  login,
+}: Pick<Destination, 'key' | 'tls' | 'xclient' | 'login'>): string {
   const spoken = tls === 'opportunistic' ? key : `${key} tls=${tls}`;
-  return xclient === true ? `${spoken} xclient` : spoken;
+  const known = login === undefined ? spoken : `${spoken} login=${login.user}`;
+  return xclient === true ? `${known} xclient` : known;
 }
 
 const OLD_SETTINGS = /( (?:tls|connections|rate)=[^ ]+)+$/;

@@ -4,7 +4,8 @@
  */
 import { networkInterfaces } from 'node:os';
 import type { Config, ListenerConfig } from '../config/config.ts';
-import type { DestinationSettings, DomainDestinationSettings } from '../config/domain-schema.ts';
+import type { DestinationSettings } from '../config/destination-schema.ts';
+import type { DomainDestinationSettings } from '../config/domain-schema.ts';
 import { canonicalHost, formatEndpoint } from '../config/endpoint.ts';
 import type { Path } from '../config/problem.ts';
 import { destinationKey } from './destination-key.ts';

@@ -17,6 +17,13 @@ export interface DestinationHost {
   readonly address?: string;
 }
 
+export interface DestinationLogin {
+  readonly user: string;
+  readonly password: string;
+  /** What the connection must be: `verified` is TLS to the very host, as an authority says. */
+  readonly over: 'verified' | 'tls' | 'plaintext';
+}
+
 export interface Destination {
   /** Of its hosts alone: equal keys are the same destination (destination-key.ts). */
   readonly key: string;
@@ -29,6 +36,8 @@ export interface Destination {
   readonly rate?: { readonly messages: number; readonly perMs: number };
   /** It trusts us to say by XCLIENT for whom mail comes. */
   readonly xclient?: true;
+  /** It relays for those that log in. */
+  readonly login?: DestinationLogin;
   /** No place of its own: its mail is parted by recipient at the first attempt. */
   readonly isParted?: true;
 }

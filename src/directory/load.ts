@@ -10,11 +10,11 @@ import type { Problem } from '../config/problem.ts';
 import { hasErrors, inReadingOrder } from '../config/problem.ts';
 import type { ConfigSources } from '../config/sources.ts';
 import { sourcesOf } from '../config/sources.ts';
-import { buildDestination, destinationFaults } from './destination.ts';
 import { KeyFolder } from '../dkim/key-folder.ts';
 import { createDirectory } from './directory.ts';
-import type { Destination, Directory } from './domain.ts';
+import type { Directory } from './domain.ts';
 import { readDomains } from './load-domains.ts';
+import { NO_SMARTHOST, readSmarthost } from './load-smarthost.ts';
 import { readOwnSigning } from './load-signing.ts';
 
 /** Finds what only somebody else can know, such as the options of plugins. */
@@ -49,9 +49,9 @@ export async function loadGatewayConfig(
   const ownSigning = await readOwnSigning(config?.hostname, keys);
   const hasPlugins = config !== undefined && isSound('plugins');
   const last = hasPlugins ? ((await moreChecks?.(config)) ?? []) : [];
-  const smarthost = isSound('delivery') ? smarthostProblems(own) : [];
+  const smarthost = isSound('delivery') ? await readSmarthost(config, own) : NO_SMARTHOST;
   const problems = inReadingOrder(
-    [...found, ...smarthost, ...more, ...ownSigning.problems, ...last],
+    [...found, ...smarthost.problems, ...more, ...ownSigning.problems, ...last],
     resolve(file),
   );
   const sources = config && sourcesOf(config);
@@ -61,19 +61,8 @@ export async function loadGatewayConfig(
   return {
     ok: true,
     config,
-    directory: createDirectory(domains, smarthostOf(config), ownSigning.signing),
+    directory: createDirectory(domains, smarthost.destination, ownSigning.signing),
     warnings: problems,
     sources,
   };
-}
-
-function smarthostOf({ smarthost }: Config): Destination | undefined {
-  return smarthost && buildDestination(smarthost.settings);
-}
-
-function smarthostProblems(config: Config | undefined): Problem[] {
-  const smarthost = config?.smarthost;
-  if (smarthost === undefined) return [];
-  const faults = destinationFaults(smarthost.settings, config);
-  return faults.map(({ path, text }) => smarthost.problemAt(path, text));
 }

@@ -21,6 +21,8 @@ export interface Offers {
   readonly smtpUtf8: boolean;
   readonly dsn: boolean;
   readonly requireTls: boolean;
+  /** Mechanisms of AUTH (RFC 4954). */
+  readonly auth: readonly string[];
   /** Attributes of XCLIENT that it takes from us. */
   readonly xclient: readonly string[];
 }
@@ -33,6 +35,7 @@ export const NO_OFFERS: Offers = {
   smtpUtf8: false,
   dsn: false,
   requireTls: false,
+  auth: [],
   xclient: [],
 };
 
@@ -49,13 +52,14 @@ export function offersOf(ehlo: Reply): Offers {
     smtpUtf8: words.has('SMTPUTF8'),
     dsn: words.has('DSN'),
     requireTls: words.has('REQUIRETLS'),
-    xclient: xclientOf(ehlo),
+    auth: wordsBehind('AUTH', ehlo),
+    xclient: wordsBehind('XCLIENT', ehlo),
   };
 }
 
-function xclientOf(ehlo: Reply): readonly string[] {
-  const line = ehlo.lines.slice(1).find((one) => /^XCLIENT( |$)/i.test(one));
-  return line === undefined ? [] : line.toUpperCase().split(/ +/).slice(1);
+function wordsBehind(keyword: string, ehlo: Reply): readonly string[] {
+  const lines = ehlo.lines.slice(1).map((line) => line.trim().toUpperCase().split(/ +/));
+  return lines.find(([word]) => word === keyword)?.slice(1) ?? [];
 }
 
 /** For whom mail comes, as a proxy tells it: what is not known is said to be so. */

@@ -1,6 +1,6 @@
 /**
  * Opens an SMTP connection up to where a transaction may begin: connect, greeting, EHLO (HELO for
- * old servers), STARTTLS by policy, EHLO again. A refusal and a failure are values; it never
+ * old servers), STARTTLS by policy, EHLO again, login. A refusal and a failure are values; it never
  * rejects. Opportunistic TLS takes any certificate, and when the handshake fails the connection is
  * made once more in plaintext: anybody on the way could have had that without our help.
  */
@@ -8,6 +8,8 @@ import { CodedError } from '../base/errors.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, isPositive } from '../mail/reply.ts';
 import { SmtpClient } from './client.ts';
+import type { ClientLogin } from './client-login.ts';
+import { logIn } from './client-login.ts';
 import type { ConnectionOptions } from './client-connection.ts';
 
 /** `opportunistic`: when offered, without demands. `required`: no mail without it. */
@@ -17,11 +19,12 @@ export interface OpeningOptions extends ConnectionOptions {
   /** Our own name, said in EHLO. */
   readonly hostname: string;
   readonly tls: TlsPolicy;
+  readonly login?: ClientLogin | undefined;
 }
 
 export type Opening =
   | { readonly kind: 'open'; readonly client: SmtpClient }
-  /** The greeting or EHLO was answered with a refusal. */
+  /** The greeting, EHLO or the login was answered with a refusal. */
   | { readonly kind: 'refused'; readonly reply: Reply }
   | { readonly kind: 'failed'; readonly error: CodedError };
 
@@ -42,7 +45,9 @@ async function openOnce(
   const onAbort = () => client.close(gaveUp(signal));
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    const refusal = await introduce(client, options.hostname, tls);
+    const { hostname, login } = options;
+    const refusal =
+      (await introduce(client, hostname, tls)) ?? (login && (await logIn(client, login)));
     if (refusal === undefined) return { kind: 'open', client };
     client.quit();
     return { kind: 'refused', reply: refusal };

@@ -166,6 +166,13 @@ export class SmtpClient {
     return reply;
   }
 
+  /** One line of a login, which no text repeats. */
+  sasl(line: string, expects: Expected): Promise<Reply> {
+    const reply = this.#connection.expect('AUTH', this.#deadlines.helloMs, expects);
+    this.#connection.send(line);
+    return reply;
+  }
+
   /** Says goodbye and needs no further care. */
   quit(): void {
     this.#connection.leave();

@@ -12,6 +12,7 @@ import type { DomainFile } from '../../config/domain-file.ts';
 import type { LdapSettings, LdapUrl } from '../../config/ldap-schema.ts';
 import type { Path, Problem } from '../../config/problem.ts';
 import { readTextFile } from '../../config/text-file.ts';
+import { readPassword } from '../password-file.ts';
 import { filterProblem } from './filter.ts';
 
 export interface LdapSource {
@@ -46,21 +47,20 @@ export async function readLdapSource(
   const problems: Problem[] = [];
   const problem = (key: keyof LdapSettings, text: string, severity?: Problem['severity']) =>
     problems.push(domainFile.problemAt(pathTo(key), text, severity));
-  const read = async (key: 'password_file' | 'ca') => {
-    const name = settings[key];
-    if (name === undefined) return undefined;
+  const passwordFrom = async (name: string) => {
+    // A bind without a password is anonymous, and taken (RFC 4513 5.1.2): an empty file is a fault.
+    const found = await readPassword(name, domainFile.file);
+    if (!found.ok) problem('password_file', found.problem);
+    return found.ok ? found.value : undefined;
+  };
+  const caFrom = async (name: string) => {
     const text = await readTextFile(resolve(dirname(domainFile.file), name), MAX_FILE_BYTES);
-    if (!text.ok) problem(key, `${name} ${text.problem}`);
+    if (!text.ok) problem('ca', `${name} ${text.problem}`);
     return text.ok ? text.value : undefined;
   };
-  const inFile = await read('password_file');
-  const password = settings.password ?? inFile?.replace(/\r?\n$/, '');
-  // A bind without a password is anonymous, and taken (RFC 4513 5.1.2).
-  if (inFile !== undefined && password === '') problem('password_file', 'holds no password');
-  if (password !== undefined && /[\r\n]/.test(password)) {
-    problem('password_file', 'expected the password on one line and nothing else');
-  }
-  const ca = await read('ca');
+  const { password_file: file, ca: caFile } = settings;
+  const password = settings.password ?? (file && (await passwordFrom(file)));
+  const ca = caFile && (await caFrom(caFile));
   const unfit = ca === undefined ? undefined : certificateProblem(ca);
   if (unfit !== undefined) problem('ca', unfit);
   const wrong = filterProblem(settings.filter);

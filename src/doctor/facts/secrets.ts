@@ -24,6 +24,9 @@ export async function secretFiles(config: Config): Promise<SecretFile[]> {
     const name = typeof recipients === 'string' ? undefined : recipients.ldap?.password_file;
     return name === undefined ? [] : [resolve(dirname(file), name)];
   });
+  const { smarthost } = config;
+  const auth = smarthost && 'auth' in smarthost.settings ? smarthost.settings.auth : undefined;
+  if (auth !== undefined) named.push(resolve(dirname(config.file), auth.password_file));
   const found: SecretFile[] = [];
   for (const file of new Set([...holding, ...named])) {
     const mode = await stat(file).then(
