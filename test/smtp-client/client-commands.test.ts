@@ -45,6 +45,7 @@ test('EHLO keywords are read in any letter case, the peer name is none', () => {
     smtpUtf8: true,
     dsn: true,
     requireTls: true,
+    auth: [],
     xclient: ['ADDR', 'HELO'],
   });
   assert.deepEqual(offersOf({ code: 250, lines: ['PIPELINING'] }), NO_OFFERS);
