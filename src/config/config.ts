@@ -46,6 +46,8 @@ export interface Config {
     readonly finalReplyTimeoutMs: number;
     /** Where hosts that only the DNS names may be beside public addresses. */
     readonly privateNetworks: readonly string[];
+    /** What is demanded of TLS to others, by domain, `.domain` or `*`. */
+    readonly remoteTls: Readonly<Record<string, 'opportunistic' | 'required' | 'off'>>;
   };
   /** Where mail for domains that are not hosted here goes; undefined: to their MX hosts. */
   readonly smarthost:
@@ -218,6 +220,7 @@ export function buildConfig(
       cutThrough: delivery.cut_through,
       finalReplyTimeoutMs: delivery.final_reply_timeout,
       privateNetworks: delivery.private_networks,
+      remoteTls: delivery.remote_tls ?? {},
     },
     smarthost: delivery.smarthost && {
       settings: delivery.smarthost,

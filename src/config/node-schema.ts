@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { alertsSchema } from './alerts-schema.ts';
 import { reportsSchema } from './reports-schema.ts';
 import { isSetting } from './domain-schema.ts';
-import { smarthost } from './smarthost-schema.ts';
+import { remoteTls, smarthost } from './smarthost-schema.ts';
 import { nodeQueue } from './queue-schema.ts';
 import {
   duration,
@@ -128,6 +128,7 @@ export const nodeSchema = z.strictObject({
       cut_through: z.boolean().prefault(true),
       final_reply_timeout: duration('100ms', '10m').prefault('60s'),
       smarthost: smarthost.optional(),
+      remote_tls: remoteTls.optional(),
       private_networks: networks().prefault([]),
     })
     .prefault({}),

@@ -1,5 +1,6 @@
-/** The schema of `delivery.smarthost`: a destination, perhaps one that wants a login. */
+/** Where mail to the outside goes, and what is demanded of the way: keys of `delivery`. */
 import * as z from 'zod';
+import { isDomain } from '../mail/address.ts';
 import { severalHosts, SMTP_PORT } from './destination-schema.ts';
 import { endpoint, path, text } from './values.ts';
 
@@ -28,5 +29,19 @@ export const smarthost = z.union(
   ],
   { error: 'expected host:port or { hosts: [...] }' },
 );
+
+const DOMAINS_FORM =
+  'expected domains such as { partner.example: required, .bank.example: required }';
+
+/** A domain, `.example.org` for what lies below it, or `*`. */
+const remoteName = text(DOMAINS_FORM, (value) => {
+  const name = value.startsWith('.') ? value.slice(1) : value;
+  if (value === '*' || (isDomain(name) && !name.startsWith('['))) return { ok: true, value };
+  return { ok: false, problem: DOMAINS_FORM };
+});
+
+export const remoteTls = z.record(remoteName, z.enum(['opportunistic', 'required', 'off']), {
+  error: DOMAINS_FORM,
+});
 
 export type SmarthostSettings = z.output<typeof smarthost>;

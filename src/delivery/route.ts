@@ -10,6 +10,7 @@
 import type { Destination, Directory } from '../directory/domain.ts';
 import { partedDestination } from '../directory/destination.ts';
 import { asciiDomain } from '../directory/domain-name.ts';
+import { transportPolicy } from './transport-policy.ts';
 import type { Redirection } from '../mail/redirection.ts';
 import { homeLane, redirectionKey, redirectionOf } from '../mail/redirection.ts';
 import { domainOfLane } from '../mail/split-lane.ts';
@@ -44,7 +45,13 @@ export function destinationOf(directory: Directory, lane: string): Destination |
   if (lane === FAN_OUT) return partedDestination(FAN_OUT);
   const domain = laneName(lane);
   const hosted = directory.find(domain)?.destination;
-  return hosted ?? directory.smarthost ?? destination(lane, domain);
+  if (hosted !== undefined) return hosted;
+  const { smarthost } = directory;
+  const hop = smarthost ?? destination(lane, domain);
+  const demanded = directory.remoteTls(domain);
+  if (demanded === undefined) return hop;
+  const facts = { hop: smarthost === undefined ? 'mx' : 'smarthost', tls: hop.tls } as const;
+  return { ...hop, tls: transportPolicy({ ...facts, demanded }) };
 }
 
 /**

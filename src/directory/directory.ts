@@ -5,15 +5,22 @@
  */
 import { domainKey, isAscii } from '../mail/address.ts';
 import { createAccounts } from './account.ts';
-import type { SigningKeys } from '../dkim/signer.ts';
 import { NO_KEYS } from '../dkim/signer.ts';
 import { asciiDomain } from './domain-name.ts';
-import type { Destination, Directory, Domain } from './domain.ts';
+import type { Directory, Domain } from './domain.ts';
+
+/** What is not of one domain. */
+export type Beyond = Pick<Directory, 'smarthost' | 'ownSigning' | 'remoteTls'>;
+
+const NOTHING_BEYOND: Beyond = {
+  smarthost: undefined,
+  ownSigning: NO_KEYS,
+  remoteTls: () => undefined,
+};
 
 export function createDirectory(
   domains: readonly Domain[],
-  smarthost?: Destination,
-  ownSigning: SigningKeys = NO_KEYS,
+  beyond: Beyond = NOTHING_BEYOND,
 ): Directory {
   const byName = new Map<string, Domain>();
   for (const domain of domains) {
@@ -26,8 +33,7 @@ export function createDirectory(
   return {
     domains,
     routes,
-    smarthost,
-    ownSigning,
+    ...beyond,
     accounts: createAccounts(domains),
     find(name) {
       // No domain has a slash in its name.

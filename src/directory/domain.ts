@@ -4,6 +4,7 @@ import type { SigningKeys } from '../dkim/signer.ts';
 import type { ReportLanguage } from '../mail/report-words.ts';
 import type { QueueOverride } from './queue-policy.ts';
 import type { Accounts, Outgoing } from './account.ts';
+import type { RemoteTlsTable } from './remote-tls.ts';
 import type { LdapSource } from './ldap/source.ts';
 
 export interface DestinationHost {
@@ -119,6 +120,8 @@ export interface Directory {
   readonly accounts: Accounts;
   /** Where mail for everybody else goes; undefined: to the hosts that the DNS names. */
   readonly smarthost: Destination | undefined;
+  /** What the operator demands of TLS to servers of others. */
+  readonly remoteTls: RemoteTlsTable;
   /** What signs the gateway's own reports and notices. */
   readonly ownSigning: SigningKeys;
   /** By name or alias, in any letter case, or by a lane of the spool. */

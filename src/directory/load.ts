@@ -15,6 +15,7 @@ import { createDirectory } from './directory.ts';
 import type { Directory } from './domain.ts';
 import { readDomains } from './load-domains.ts';
 import { NO_SMARTHOST, readSmarthost } from './load-smarthost.ts';
+import { remoteTlsTable } from './remote-tls.ts';
 import { readOwnSigning } from './load-signing.ts';
 
 /** Finds what only somebody else can know, such as the options of plugins. */
@@ -61,7 +62,11 @@ export async function loadGatewayConfig(
   return {
     ok: true,
     config,
-    directory: createDirectory(domains, smarthost.destination, ownSigning.signing),
+    directory: createDirectory(domains, {
+      smarthost: smarthost.destination,
+      ownSigning: ownSigning.signing,
+      remoteTls: remoteTlsTable(config.delivery.remoteTls),
+    }),
     warnings: problems,
     sources,
   };
