@@ -9,7 +9,7 @@ import { dkimSchema } from './dkim-schema.ts';
 import { ldapSource } from './ldap-schema.ts';
 import { outgoingSchema } from './outgoing-schema.ts';
 import { domainQueue } from './queue-schema.ts';
-import { domainName, endpoint, mailAddress, path, score, whole } from './values.ts';
+import { domainName, endpoint, mailAddress, path, score, timeZone, whole } from './values.ts';
 
 /** Each server is asked in turn: more would make the last ones wait for long. */
 const MAX_SPLIT = 10;
@@ -78,6 +78,7 @@ export const domainSchema = z.strictObject({
   virus: z.enum(['reject', 'quarantine']).prefault('reject'),
   attachments: z.record(z.string(), z.unknown()).nullable().optional(),
   contact: mailAddress().optional(),
+  time_zone: timeZone().optional(),
   report_language: z.enum(['auto', 'en', 'de', 'both']).prefault('auto'),
   support: z
     .strictObject({ name: z.string().optional(), email: mailAddress().optional() })

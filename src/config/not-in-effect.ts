@@ -15,6 +15,7 @@ export interface Feature {
 
 export const DOMAIN_FEATURES: readonly Feature[] = [
   ...ofAccounts('identity', 'limits', 'auto_lock', 'auto_lock_identities', 'lock_minutes'),
+  ...ofAccounts('lock_after'),
   ...ofAccounts('max_auto_unlocks', 'quarantine_reply', 'archive'),
   ...ofAccounts('block_macros', 'refuse_new_domains', 'reauthentication', 'other_domains'),
   ...ofAccounts('smarthost'),

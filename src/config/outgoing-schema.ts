@@ -4,19 +4,42 @@
  */
 import * as z from 'zod';
 import { selector } from './dkim-schema.ts';
-import { domainName, mailAddress, name, network, secret, whole } from './values.ts';
+import { identityPattern } from './identity-pattern.ts';
+import { domainName, duration, mailAddress, name, network, secret, text, whole } from './values.ts';
 
 const MAX_COUNT = 1_000_000_000;
 const count = () => whole(0, MAX_COUNT).optional();
 
+/** 0 is no limit. */
 const limits = z.strictObject({
   connections_per_minute: count(),
   connections_per_hour: count(),
   connections_per_day: count(),
   connections_per_week: count(),
   connections_per_month: count(),
+  messages_per_minute: count(),
+  messages_per_hour: count(),
+  messages_per_day: count(),
+  messages_per_week: count(),
+  messages_per_month: count(),
+  recipients_per_minute: count(),
+  recipients_per_hour: count(),
   recipients_per_day: count(),
+  recipients_per_week: count(),
+  recipients_per_month: count(),
+  first_time_recipients_per_day: count(),
 });
+
+const PATTERN =
+  'expected a regular expression of at most 200 letters in which nothing that repeats is repeated';
+
+const pattern = () =>
+  text(PATTERN, (value) =>
+    identityPattern(value) === undefined ? { ok: false, problem: PATTERN } : { ok: true, value },
+  );
+
+/** Each field is looked for in each message. */
+const MAX_IDENTITY_FIELDS = 10;
 
 const identity = z.union(
   [
@@ -26,7 +49,12 @@ const identity = z.union(
         .array(name('the name of a header field such as X-Client-ID'), {
           error: 'expected a list of header fields such as [X-Client-ID]',
         })
-        .min(1, { error: 'expected at least one header field' }),
+        .min(1, { error: 'expected at least one header field' })
+        .max(MAX_IDENTITY_FIELDS, {
+          error: `expected at most ${MAX_IDENTITY_FIELDS} header fields`,
+        }),
+      pattern: pattern().optional(),
+      remove: z.boolean().optional(),
     }),
   ],
   { error: 'expected login, sender or { header: [X-Client-ID] }' },
@@ -45,6 +73,12 @@ const account = z
     auto_lock_identities: z.boolean().optional(),
     lock_minutes: whole(1, 525_600).optional(),
     max_auto_unlocks: whole(0, 1000).optional(),
+    lock_after: z
+      .strictObject({
+        messages: whole(1, 900).optional(),
+        within: duration('1s', '7d').optional(),
+      })
+      .optional(),
     dkim_selector: selector().optional(),
     quarantine_reply: z.enum(['reject', 'accept']).optional(),
     archive: z.boolean().optional(),
@@ -67,6 +101,8 @@ const account = z
       refuse('an account by address has no password', ['password']);
     }
   });
+
+export type AccountSettings = z.output<typeof account>;
 
 export const outgoingSchema = z.strictObject({
   enabled: z.boolean().prefault(false),

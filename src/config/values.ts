@@ -101,6 +101,17 @@ const MAX_PATH = 4096; // PATH_MAX of Linux
 export const path = () =>
   plain('a path', (value) => value !== '' && value.length <= MAX_PATH && !value.includes('\0'));
 
+/** The name of a time zone that this machine knows. */
+export const timeZone = () =>
+  plain('the name of a time zone such as Europe/Berlin', (value) => {
+    try {
+      new Intl.DateTimeFormat('en', { timeZone: value });
+      return true;
+    } catch {
+      return false;
+    }
+  });
+
 export const hostName = () =>
   plain(
     'a full host name such as mx1.example.net',

@@ -1,12 +1,13 @@
 /** Who may send in the name of a customer: one account of `outgoing`, and how it is found. */
 import type { PasswordHash } from '../base/password-hash.ts';
 import { parseAddress } from '../mail/address.ts';
+import type { AccountOptions } from './account-options.ts';
 import { asciiDomain } from './domain-name.ts';
 import type { Domain } from './domain.ts';
 import type { Network } from './network.ts';
 import { NetworkMap } from './network.ts';
 
-export interface Account {
+export interface Account extends AccountOptions {
   /** As it is written in logs: a network, an address of a user, or the name of a domain. */
   readonly name: string;
   /** The hosted domain that answers for it. */
@@ -25,7 +26,19 @@ export interface Outgoing {
   readonly accounts: readonly Account[];
   /** What happens to mail from the null reverse-path, such as bounces of the customer's server. */
   readonly nullSender: 'accept' | 'refuse';
+  /** Recipients of the domain's mail a day. */
+  readonly relayPerDay: number;
+  /** Whose midnight begins a day: an IANA name such as `Europe/Berlin`. */
+  readonly timeZone: string;
 }
+
+export const NO_OUTGOING: Outgoing = {
+  enabled: false,
+  accounts: [],
+  nullSender: 'accept',
+  relayPerDay: 0,
+  timeZone: 'UTC',
+};
 
 /** The accounts in force. */
 export interface Accounts {

@@ -100,6 +100,8 @@ export interface Domain {
   readonly pluginOptions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly caseSensitiveLocalParts: boolean;
   readonly contact: string | undefined;
+  /** Who helps this customer. */
+  readonly support?: { readonly name?: string | undefined; readonly email?: string | undefined };
   /** Of reports to senders of the domain. */
   readonly reportLanguage: ReportLanguage;
   /** How its mail is tried, where that differs from the node. */

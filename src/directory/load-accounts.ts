@@ -10,9 +10,14 @@ import type { Path, Problem } from '../config/problem.ts';
 import { parseAddress } from '../mail/address.ts';
 import type { Account, Outgoing } from './account.ts';
 import { loginKey } from './account.ts';
+import { buildAccountOptions } from './account-options.ts';
 import { asciiDomain } from './domain-name.ts';
 import type { Network } from './network.ts';
 import { compareNetworks, isWithin, parseNetwork } from './network.ts';
+
+/** Recipients a day for each person who may use the gateway, and for the smallest customer. */
+const PER_USER = 50;
+const LEAST_RELAY = 1000;
 
 /** Wider networks than these are nobody's own. */
 const LEAST_BITS = { 4: 8, 6: 16 } as const;
@@ -22,7 +27,11 @@ export function buildOutgoing({ settings }: DomainFile): Outgoing {
   const domain = asciiDomain(settings.domain);
   const accounts = (outgoing?.accounts ?? []).flatMap((settings): Account[] => {
     const { ip, user, password, dkim_selector: dkimSelector } = settings;
-    const common = { domain, ...(dkimSelector !== undefined && { dkimSelector }) };
+    const common = {
+      domain,
+      ...buildAccountOptions(settings),
+      ...(dkimSelector !== undefined && { dkimSelector }),
+    };
     if (ip !== undefined) {
       const network = parseNetwork(ip);
       if (network === undefined) return [];
@@ -34,7 +43,13 @@ export function buildOutgoing({ settings }: DomainFile): Outgoing {
       : [{ ...common, name: loginKey(user), by: { kind: 'user', password: hash } }];
   });
   const { enabled = false, null_sender: nullSender = 'accept' } = outgoing ?? {};
-  return { enabled, accounts, nullSender };
+  return {
+    enabled,
+    accounts,
+    nullSender,
+    relayPerDay: Math.max((settings.licensed_users ?? 0) * PER_USER, LEAST_RELAY),
+    timeZone: settings.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+  };
 }
 
 export function accountProblems(domainFiles: readonly DomainFile[]): Problem[] {

@@ -106,6 +106,7 @@ function buildDomain(
     pluginOptions,
     caseSensitiveLocalParts: settings.case_sensitive_local_parts,
     contact: settings.contact,
+    ...(settings.support !== undefined && { support: settings.support }),
     reportLanguage: settings.report_language,
     queue: buildQueueOverride(settings),
     outgoing: buildOutgoing(domainFile),

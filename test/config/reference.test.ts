@@ -119,7 +119,8 @@ test('docs/configuration.md names every key at all depths', () => {
     .concat(leavesOf(accounts.unwrap().element))
     .flatMap(({ name }) => name.split('.'));
   const missing = deep.filter(
-    (key) => !words.has(key) && !words.has(key.replace('connections_per', '')),
+    (key) =>
+      !words.has(key) && !words.has(key.replace(/^(?:connections|messages|recipients)_per/, '')),
   );
   assert.deepEqual(missing, []);
 });

@@ -7,6 +7,7 @@ import test from 'node:test';
 import { parseDomainFile } from '../../src/config/domain-file.ts';
 import { createDirectory } from '../../src/directory/directory.ts';
 import { currentKey, withSharedLimits } from '../../src/directory/destination-key.ts';
+import { NO_OUTGOING } from '../../src/directory/account.ts';
 import type { Domain } from '../../src/directory/domain.ts';
 import { recipientKey } from '../../src/directory/domain.ts';
 import { readDomains } from '../../src/directory/load-domains.ts';
@@ -77,7 +78,7 @@ test('settings that are left out have their defaults', async () => {
     reportLanguage: 'auto',
     queue: {},
     quota: { messages: Infinity, bytes: Infinity },
-    outgoing: { enabled: false, accounts: [], nullSender: 'accept' },
+    outgoing: NO_OUTGOING,
     signing: { domains: [], headers: [] },
     file: '/none/x.yaml',
   });

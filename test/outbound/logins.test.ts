@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { hashPassword } from '../../src/base/password-hash.ts';
+import { buildAccountOptions } from '../../src/directory/account-options.ts';
 import type { Account, Accounts } from '../../src/directory/account.ts';
 import { LoginGuard } from '../../src/outbound/login-guard.ts';
 import type { LoginResult } from '../../src/outbound/logins.ts';
@@ -10,6 +11,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { until } from '../support/until.ts';
 
 const account: Account = {
+  ...buildAccountOptions({ user: 'anna@example.org' }),
   name: 'anna@example.org',
   domain: 'example.org',
   by: { kind: 'user', password: await hashPassword(Buffer.from('secret')) },

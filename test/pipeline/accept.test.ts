@@ -4,6 +4,7 @@ import test from 'node:test';
 import { CodedError } from '../../src/base/errors.ts';
 import type { DeliveryReport } from '../../src/delivery/courier.ts';
 import type { Reports } from '../../src/delivery/reports.ts';
+import { NO_OUTGOING } from '../../src/directory/account.ts';
 import type { Domain } from '../../src/directory/domain.ts';
 import { memoryContent } from '../../src/mail/content.ts';
 import type { Outcome } from '../../src/mail/outcome.ts';
@@ -55,7 +56,7 @@ const DOMAIN: Domain = {
   contact: undefined,
   reportLanguage: 'auto',
   queue: {},
-  outgoing: { enabled: false, accounts: [], nullSender: 'accept' },
+  outgoing: NO_OUTGOING,
   signing: { domains: [], headers: [] },
   policyGroup: '',
   file: '',

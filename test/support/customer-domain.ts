@@ -1,4 +1,5 @@
 /** A hosted domain as a value, for tests that need one and do not care which. */
+import { NO_OUTGOING } from '../../src/directory/account.ts';
 import type { Domain } from '../../src/directory/domain.ts';
 
 const HOST = { host: '192.0.2.10', port: 25, priority: 0 };
@@ -20,7 +21,7 @@ export const CUSTOMER_DOMAIN: Domain = {
   contact: undefined,
   reportLanguage: 'auto',
   queue: {},
-  outgoing: { enabled: false, accounts: [], nullSender: 'accept' },
+  outgoing: NO_OUTGOING,
   signing: { domains: [], headers: [] },
   policyGroup: 'x',
   file: 'example.org.yaml',
