@@ -13,13 +13,18 @@ import type { Peer, RunningPeer, Scene } from './peer.ts';
 /** Enough smtpd processes for 1,000 sessions, as many clients as they need behind them. */
 const PROCESSES = 1100;
 
-export const postfix: Peer = {
+export interface PostfixScene extends Scene {
+  /** Further lines of main.cf, in place of ours of the same names. */
+  readonly mainCf?: string;
+}
+
+export const postfix = {
   name: 'postfix',
   missing() {
     if (spawnSync('postconf', ['-d', 'mail_version']).status !== 0) return 'not installed';
     return process.getuid?.() === 0 ? undefined : 'its master needs root';
   },
-  async start(scene) {
+  async start(scene: PostfixScene) {
     writeConfiguration(scene);
     const child = launch(scene.folder, 'postfix', ['-c', scene.folder, 'start-fg']);
     try {
@@ -39,9 +44,9 @@ export const postfix: Peer = {
     };
     return running;
   },
-};
+} satisfies Peer;
 
-function writeConfiguration(scene: Scene): void {
+function writeConfiguration(scene: PostfixScene): void {
   const { folder } = scene;
   mkdirSync(join(folder, 'queue'));
   mkdirSync(join(folder, 'data'));
@@ -52,7 +57,7 @@ function writeConfiguration(scene: Scene): void {
       .map((address) => `${address} ok\n`)
       .join(''),
   );
-  writeFileSync(join(folder, 'main.cf'), mainCf(scene));
+  writeFileSync(join(folder, 'main.cf'), withoutDoubles(mainCf(scene) + (scene.mainCf ?? '')));
   writeFileSync(join(folder, 'master.cf'), masterCf(scene));
 }
 
@@ -91,6 +96,13 @@ smtpd_junk_command_limit = 1000
 `;
 }
 
+/** Postfix warns of a setting that is there twice, and its log daemon hangs on that. */
+function withoutDoubles(text: string): string {
+  const settings = new Map<string, string>();
+  for (const line of text.trimEnd().split('\n')) settings.set(line.split(' ', 1)[0] ?? '', line);
+  return `${[...settings.values()].join('\n')}\n`;
+}
+
 function masterCf({ port }: Scene): string {
   const services = [
     `127.0.0.1:${port} inet n - n - - smtpd`,
@@ -112,6 +124,7 @@ function masterCf({ port }: Scene): string {
     'discard unix - - n - - discard',
     'anvil unix - - n - 1 anvil',
     'scache unix - - n - 1 scache',
+    'tlsmgr unix - - n 1000? 1 tlsmgr',
     'postlog unix-dgram n - n - 1 postlogd',
   ];
   return `${services.join('\n')}\n`;

@@ -9,7 +9,7 @@ import type { ReportTexts } from '../mail/report-words.ts';
 import type { DomainFile } from './domain-file.ts';
 import type { SmarthostSettings } from './smarthost-schema.ts';
 import type { Endpoint } from './endpoint.ts';
-import { formatEndpoint } from './endpoint.ts';
+import { canonicalHost, formatEndpoint } from './endpoint.ts';
 import type { NodeSettings } from './node-schema.ts';
 import type { ProblemAt } from './problem.ts';
 import type { YamlSource } from './yaml-source.ts';
@@ -46,6 +46,7 @@ export interface Config {
     readonly finalReplyTimeoutMs: number;
     /** Where hosts that only the DNS names may be beside public addresses. */
     readonly privateNetworks: readonly string[];
+    readonly sources: readonly SourceConfig[];
     /** What is demanded of TLS to others, by domain, `.domain` or `*`. */
     readonly remoteTls: Readonly<Record<string, 'opportunistic' | 'required' | 'off'>>;
   };
@@ -107,6 +108,17 @@ export interface AlertsConfig {
   /** A program and its arguments. */
   readonly command: readonly string[] | undefined;
   readonly mail: string | undefined;
+}
+
+/** One of our addresses from which mail goes to servers of others. */
+export interface SourceConfig {
+  readonly address: string;
+  /** Said in EHLO; undefined: the gateway's. */
+  readonly hostname: string | undefined;
+  /** Classes of mail that it is for. */
+  readonly classes: readonly string[];
+  /** The first day of its use, milliseconds since the epoch. */
+  readonly newSince: number | undefined;
 }
 
 export interface QueueConfig {
@@ -221,6 +233,9 @@ export function buildConfig(
       finalReplyTimeoutMs: delivery.final_reply_timeout,
       privateNetworks: delivery.private_networks,
       remoteTls: delivery.remote_tls ?? {},
+      sources: delivery.sources.map(({ ip, hostname, classes, new_since: newSince }) => {
+        return { address: canonicalHost(ip), hostname, classes, newSince };
+      }),
     },
     smarthost: delivery.smarthost && {
       settings: delivery.smarthost,

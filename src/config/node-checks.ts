@@ -4,6 +4,7 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { createSecureContext } from 'node:tls';
 import type { Config, ListenAddress } from './config.ts';
 import { addressText } from './config.ts';
@@ -26,6 +27,7 @@ const CHECKS: readonly (readonly [Names, Check])[] = [
   [['listeners'], authProblems],
   [['queue'], queueProblems],
   [['tls', 'listeners'], tlsProblems],
+  [['delivery'], sourceProblems],
   [['data'], dataProblems],
   [['log'], logProblems],
 ];
@@ -76,6 +78,21 @@ function listenerNameProblems({ listeners }: Config, source: YamlSource): Proble
   return repeated(listeners).map((index) =>
     source.problemAt(['listeners', index, 'name'], 'another listener has this name'),
   );
+}
+
+function sourceProblems({ delivery }: Config, source: YamlSource): Problem[] {
+  const here = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const isHere = (address: string) =>
+    address.startsWith('127.') || here.some((one) => canonicalHost(one.address) === address);
+  const addresses = delivery.sources.map(({ address }) => address);
+  return addresses.flatMap((address, index) => {
+    const path = ['delivery', 'sources', index, 'ip'];
+    if (addresses.indexOf(address) < index)
+      return [source.problemAt(path, `${address} is given twice`)];
+    if (isHere(address)) return [];
+    const text = `${address} is no address of this machine now: nothing is sent from it`;
+    return [source.problemAt(path, text, 'warning')];
+  });
 }
 
 function pluginNameProblems({ plugins }: Config, source: YamlSource): Problem[] {

@@ -7,6 +7,7 @@ import { alertsSchema } from './alerts-schema.ts';
 import { reportsSchema } from './reports-schema.ts';
 import { isSetting } from './domain-schema.ts';
 import { remoteTls, smarthost } from './smarthost-schema.ts';
+import { sourceAddresses } from './sources-schema.ts';
 import { nodeQueue } from './queue-schema.ts';
 import {
   duration,
@@ -129,6 +130,7 @@ export const nodeSchema = z.strictObject({
       final_reply_timeout: duration('100ms', '10m').prefault('60s'),
       smarthost: smarthost.optional(),
       remote_tls: remoteTls.optional(),
+      sources: sourceAddresses.prefault([]),
       private_networks: networks().prefault([]),
     })
     .prefault({}),

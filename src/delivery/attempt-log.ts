@@ -43,6 +43,7 @@ export function logAttempt(log: Log, lines: AttemptLines): void {
       via: redirectionOf(lane)?.place,
       rhost: report.host,
       rip: report.address,
+      src: report.source,
       tls: report.tls,
       try: entry.attempts + 1,
       delay: secondsSince(entry.queuedAt, now),

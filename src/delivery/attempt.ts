@@ -164,6 +164,7 @@ async function deliver(
     ...{ id, destination, envelope, content: marked },
     ...{ finalReplyTimeoutMs, mayFinish, origin: 'queue' as const },
     client: entry.client,
+    mailClass: entry.mailClass,
   };
   const report = mustWait(deps, entry, destination)
     ? NOT_TRIED

@@ -25,7 +25,7 @@ const WAIT_MS = 30_000;
 interface Kept {
   readonly client: SmtpClient;
   /** Domains of one server may ask for different ways to speak to it. */
-  readonly way: Pick<Destination, 'tls' | 'login'>;
+  readonly way: Pick<Destination, 'tls' | 'login' | 'pool'>;
   readonly since: number;
 }
 
@@ -177,7 +177,7 @@ export class ConnectionPool {
 
 /** Who has logged in stays so: such a connection is for nobody else. */
 function isSameWay(a: Kept['way'], b: Kept['way']): boolean {
-  return a.tls === b.tls && a.login === b.login;
+  return a.tls === b.tls && a.login === b.login && a.pool === b.pool;
 }
 
 function leave(client: SmtpClient): void {

@@ -27,6 +27,7 @@ import type { Ability } from './known-offers.ts';
 import { KnownOffers } from './known-offers.ts';
 import type { Origin } from './rate-limits.ts';
 import { isBeyondRequireTls, requiresTls, UNMET, withoutRequiredTls } from './require-tls.ts';
+import type { SourceAddresses } from './source-addresses.ts';
 import type { Speaker } from './speak-for.ts';
 import { speakFor } from './speak-for.ts';
 import { isPeerFault, runTransaction } from './transaction.ts';
@@ -40,6 +41,8 @@ export interface DeliveryJob extends Message {
   readonly destination: Destination;
   /** Who sent it to us; absent for mail of our own. */
   readonly client?: Speaker;
+  /** What kind of mail it is, where a filter has said so. */
+  readonly mailClass?: string | undefined;
   /** Who brings it; a session when nothing is said. */
   readonly origin?: Origin;
 }
@@ -49,6 +52,8 @@ export interface DeliveryReport {
   readonly outcomes: readonly Outcome[];
   readonly host?: string;
   readonly address?: string;
+  /** Which of our addresses it went from, where they are configured. */
+  readonly source?: string;
   /** `TLSv1.3`, or `-` */
   readonly tls: string;
   /** The host sends reports itself where it is asked to (RFC 3461). */
@@ -91,13 +96,15 @@ export interface CourierOptions {
   /** Who takes mail for domains whose hosts nobody configured. */
   readonly exchangers?: FindExchangers;
   readonly remotePort?: number | undefined;
+  /** Our addresses, for servers that nobody configured. */
+  readonly sources?: SourceAddresses;
 }
 
 /** The whole of a probe, all hosts together. */
 const PROBE_MS = 15_000;
 
 export function createCourier(options: CourierOptions): Courier {
-  const { clock, log } = options;
+  const { clock, log, sources } = options;
   const offers = new KnownOffers(clock);
   const connections = new Connections({ ...options, offers });
   const observe = (key: string, observation: Observation) =>
@@ -107,7 +114,9 @@ export function createCourier(options: CourierOptions): Courier {
 
   async function deliver(job: DeliveryJob, signal?: AbortSignal): Promise<DeliveryReport> {
     const startedAt = clock.mono();
-    const { destination, envelope } = job;
+    const { envelope } = job;
+    const pool = job.destination.mx === undefined ? undefined : sources?.poolOf(job.mailClass);
+    const destination = pool === undefined ? job.destination : { ...job.destination, pool };
     const needsTls = requiresTls(envelope);
     if (needsTls && isBeyondRequireTls(destination)) return undelivered(envelope, UNMET, 0);
     let envelopeMs: number | undefined;
@@ -123,6 +132,8 @@ export function createCourier(options: CourierOptions): Courier {
         const askedAt = clock.mono();
         const onAnswered = () => (envelopeMs = clock.mono() - askedAt);
         const value = await runTransaction(client, { ...job, onAnswered });
+        if (client.source !== undefined && value.reached === 'content')
+          sources?.sent(client.source);
         return { value, gotNowhere: gotNowhere(value) };
       },
       signal,
@@ -255,6 +266,7 @@ function reportOf(
       outcomes: isSure ? value.outcomes : value.outcomes.map((each) => unlessMet(each, elsewhere)),
       host: client.host,
       ...(client.address !== undefined && { address: client.address }),
+      ...(client.source !== undefined && { source: client.source }),
       tls: client.tls,
       takesDsn: client.offers.dsn,
       ...(value.reply && { reply: value.reply }),

@@ -16,6 +16,7 @@ import { openClient } from '../smtp/client-opening.ts';
 import type { KnownOffers } from './known-offers.ts';
 import type { FindExchangers, FoundHosts } from './remote-hosts.ts';
 import { hostsOf } from './remote-hosts.ts';
+import type { SourceAddresses } from './source-addresses.ts';
 import { givesRequireTls } from './require-tls.ts';
 
 /** How long a host that could not be reached comes last. */
@@ -53,6 +54,8 @@ export interface HostWalkOptions {
   /** The port of such hosts: 25, but for tests. */
   readonly remotePort?: number | undefined;
   readonly offers: Pick<KnownOffers, 'observe'>;
+  /** Our addresses, for hosts that nobody configured. */
+  readonly sources?: Pick<SourceAddresses, 'choose'> | undefined;
 }
 
 export interface HostWalk {
@@ -96,23 +99,28 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
           left = [...inOrder(found.hosts)];
         }
         for (let host = left.shift(); host !== undefined; host = left.shift()) {
+          const source =
+            destination.mx === undefined
+              ? undefined
+              : options.sources?.choose(destination.mx, host.address ?? '', destination.pool);
           const opening = await openClient(
             {
               host: host.host,
               address: host.address,
               port: host.port,
-              hostname: options.hostname(),
+              hostname: source?.hostname ?? options.hostname(),
               tls: destination.tls,
               login: destination.login,
               clock,
               deadlines: left.length === 0 ? CLIENT_DEADLINES : HURRIED,
-              localAddress: options.localAddress,
+              localAddress: source?.address ?? options.localAddress,
             },
             signal,
           );
           if (opening.kind === 'open') {
             avoided.delete(placeOf(host));
             const { client } = opening;
+            client.source = source?.address;
             const { smtpUtf8 } = client.offers;
             const requireTls = givesRequireTls(client);
             options.offers.observe(destination.key, { smtpUtf8, requireTls });

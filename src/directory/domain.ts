@@ -39,6 +39,8 @@ export interface Destination {
   readonly xclient?: true;
   /** It relays for those that log in. */
   readonly login?: DestinationLogin;
+  /** Which of our addresses its mail goes from, where a class of mail has its own. */
+  readonly pool?: string;
   /** No place of its own: its mail is parted by recipient at the first attempt. */
   readonly isParted?: true;
 }

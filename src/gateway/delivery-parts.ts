@@ -21,6 +21,7 @@ import type { FindExchangers } from '../delivery/remote-hosts.ts';
 import type { Reports } from '../delivery/reports.ts';
 import { createReports } from '../delivery/reports.ts';
 import { destinationOf, isRemote } from '../delivery/route.ts';
+import { SourceAddresses } from '../delivery/source-addresses.ts';
 import { Scheduler } from '../delivery/scheduler.ts';
 import { isOwn } from '../directory/destination.ts';
 import { LdapRecipients } from '../directory/ldap/recipients.ts';
@@ -172,6 +173,10 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     log,
     domains: (key) => domainsOf(directory(), key).slice(0, NAMED_DOMAINS),
   });
+  const sources = new SourceAddresses({
+    sources: () => config().delivery.sources,
+    ...{ map: store.ttl, clock, log },
+  });
   const courier = createCourier({
     hostname,
     clock,
@@ -179,6 +184,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     health,
     hindrances,
     exchangers,
+    sources,
     remotePort: options.remote?.port,
   });
   const habits = new DestinationHabits({ map: store.ttl, courier, clock, log });
@@ -250,6 +256,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     await habits.start();
     await hindrances.start();
     await records.start();
+    await sources.start();
     health.restore(await notes.load());
     // A hold may have ended, or begun, right before the restart.
     for (const { name } of directory().domains) await stopForHold(name);

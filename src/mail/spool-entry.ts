@@ -63,6 +63,8 @@ export interface SpoolEntry {
   readonly maybeDelivered: boolean;
   /** When its sender was told that it is late, or would have been. */
   readonly delayToldAt?: number;
+  /** What kind of mail it is, where a filter has said so. */
+  readonly mailClass?: string;
   readonly client: { readonly address: string; readonly hello: string };
   /** Present while it waits for a person, absent while it waits for its time. */
   readonly hold?: Hold;

@@ -50,6 +50,8 @@ export interface JudgedMessage {
   readonly client: { readonly address: string; readonly hello: string };
   /** The sender's domain stands behind it: only then may a report be sent. */
   readonly senderProven: boolean;
+  /** What kind of mail it is, where a filter has said so. */
+  readonly mailClass?: string | undefined;
   /** When it came, milliseconds since the epoch. */
   readonly arrivedAt: number;
   /** Present when it must wait for a person. */
@@ -136,14 +138,11 @@ export class Accept {
   async #relay(message: JudgedMessage, settings: DeliverySettings): Promise<Acceptance> {
     const { envelope, way } = message;
     const name = laneName(way.lane);
-    const report = await this.#deps.courier.deliver({
-      id: message.id,
-      destination: way.destination,
-      envelope,
-      content: message.content,
-      client: message.client,
-      finalReplyTimeoutMs: settings.finalReplyTimeoutMs,
-    });
+    const { id, content, client, mailClass } = message;
+    const { finalReplyTimeoutMs } = settings;
+    const { destination } = way;
+    const job = { id, destination, envelope, content, client, mailClass, finalReplyTimeoutMs };
+    const report = await this.#deps.courier.deliver(job);
     const outcomes = envelope.recipients.map((_, index) => report.outcomes[index] ?? NO_OUTCOME);
     this.#record(message, report, outcomes);
     await this.#reportRelayed(message, report);
@@ -227,6 +226,7 @@ export class Accept {
       senderProven: message.senderProven,
       maybeDelivered: outcomes?.some((o) => o.kind === 'deferred' && o.maybeDelivered) ?? false,
       client: message.client,
+      ...(message.mailClass !== undefined && { mailClass: message.mailClass }),
       ...(message.hold && { hold: { by: 'gateway', at: now, ...message.hold } }),
     };
     // A refusal of one recipient or a first try: at once. A destination that put us off: later.

@@ -182,12 +182,13 @@ export class ContentStage implements ContentSink {
   async #take(
     judgement: Exclude<Judgement, { kind: 'refuse' }>,
     content: Content,
-    { score, senderProven = false }: Verdict,
+    { score, senderProven = false, results }: Verdict,
   ): Promise<Reply> {
     const transaction = this.#transaction;
     // From here on the size that queue, deliveries and log speak of: our own fields belong to it.
     transaction.note({ size: content.sizeBytes });
     const { accept } = this.#deps;
+    const mailClass = results?.['class'];
     let acceptance: Acceptance;
     if (judgement.kind === 'discard') acceptance = accept.discard(transaction.id, judgement.reason);
     else {
@@ -204,6 +205,7 @@ export class ContentStage implements ContentSink {
           content,
           client: { address: session.remote.address, hello: session.hello?.name ?? '' },
           arrivedAt: transaction.openedAt,
+          mailClass: typeof mailClass === 'string' ? mailClass : undefined,
           // Who sends as an account is who it says; of a stranger a filter may know.
           senderProven: direction === 'out' || (senderProven && envelope.reversePath !== null),
           hold: this.#hold(judgement, score),

@@ -40,6 +40,8 @@ export class SmtpClient {
   /** How much of this transaction's content went out. */
   contentSent: 'nothing' | 'part' | 'whole' = 'nothing';
 
+  /** Which of our addresses was chosen for it. */
+  source: string | undefined;
   /** The client that the peer takes us for, by XCLIENT. */
   speaksFor: string | undefined;
 

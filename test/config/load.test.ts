@@ -133,7 +133,13 @@ test("the contract's example is read as it is meant", async () => {
       subject: false,
       pseudonymiseAfterMs: undefined,
     },
-    delivery: { cutThrough: true, finalReplyTimeoutMs: 60_000, privateNetworks: [], remoteTls: {} },
+    delivery: {
+      cutThrough: true,
+      finalReplyTimeoutMs: 60_000,
+      privateNetworks: [],
+      remoteTls: {},
+      sources: [],
+    },
     smarthost: undefined,
     log: { level: 'info', file: null },
   });

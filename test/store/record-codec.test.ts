@@ -53,6 +53,7 @@ const FULL: Required<SpoolEntry> = {
   senderProven: true,
   maybeDelivered: true,
   delayToldAt: 1_795_100_000_000,
+  mailClass: 'bulk',
   client: { address: '2001:db8::1', hello: '[IPv6:2001:db8::1]' },
   hold: HOLD,
 };

@@ -36,6 +36,8 @@ export class Destination {
   readonly arrived: Arrived[] = [];
   readonly rcptAsked: string[] = [];
   readonly xclients: string[] = [];
+  /** Address and name of each connection that said EHLO in the clear. */
+  readonly clients: string[] = [];
   behaviour: Behaviour;
   connections = 0;
   readonly #sockets = new Set<Socket>();
@@ -117,6 +119,7 @@ export class Destination {
       const path = /<([^>]*)>/.exec(line)?.[1] ?? '';
       if (verb === 'EHLO') {
         const inTls = stream !== socket;
+        if (!inTls) this.clients.push(`${socket.remoteAddress} ${line.slice(5)}`);
         const all = this.behaviour.offers ?? OFFERS;
         const offers = all.filter((word) => inTls || word !== 'REQUIRETLS');
         if (this.behaviour.tls !== undefined && !inTls) offers.push('STARTTLS');

@@ -42,6 +42,11 @@ export function nameChecks(
       group: 'dns',
       about: 'PTR',
       look: async () => {
+        const { sources } = config.delivery;
+        if (sources.length > 0) {
+          const ptrs = await Promise.all(sources.map(({ address }) => findPtr(address, resolver)));
+          return ptrs.map((each, i) => judgePtr(sources[i]?.hostname ?? config.hostname, each));
+        }
         const { sending } = await identity();
         if (sending.length === 0)
           return [unsure('PTR', 'the address from which mail goes out is not known')];

@@ -83,7 +83,10 @@ function entryOf(json: read.Json): SpoolEntry {
     senderProven: read.flag(json['senderProven']),
     maybeDelivered: read.flag(json['maybeDelivered']),
     client: { address: read.text(client['address']), hello: read.text(client['hello']) },
-    ...read.defined({ delayToldAt: read.optional(json['delayToldAt'], read.number) }),
+    ...read.defined({
+      delayToldAt: read.optional(json['delayToldAt'], read.number),
+      mailClass: read.optional(json['mailClass'], read.text),
+    }),
     ...(hold === undefined ? {} : { hold }),
   };
 }

@@ -1,0 +1,94 @@
+/** Mail to others goes from the configured addresses, each under its own name. */
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { domainFile } from '../support/domain-file.ts';
+import { doctor } from '../support/doctor.ts';
+import type { Gateway } from '../support/gateway.ts';
+import { addressOf, Outside } from '../support/outside.ts';
+import { SmtpTalk } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
+
+const CUSTOMER = '127.0.0.80';
+const MAIL = 'From: anna@example.org\r\nSubject: hi\r\n\r\nHello\r\n';
+const NEWS = `List-Unsubscribe: <mailto:x@example.org>\r\nPrecedence: bulk\r\n${MAIL}`;
+
+describe('source addresses', () => {
+  let outside: Outside;
+  let gateway: Gateway;
+
+  before(async () => {
+    outside = await Outside.start(
+      {
+        'one.test': { a: [addressOf(0)] },
+        '31.0.0.127.in-addr.arpa': { ptr: ['mx.sluice.test'] },
+        'mx.sluice.test': { a: ['127.0.0.31'] },
+      },
+      1,
+    );
+    const sources = `[
+    { ip: 127.0.0.31 },
+    { ip: 127.0.0.32, hostname: news.sluice.test, classes: [bulk, list] }]`;
+    gateway = await outside.gateway(
+      {
+        node: 'queue: { retry: [1s], probe: 100ms }',
+        plugins: '[mail-class]',
+        domains: {
+          'example.org': domainFile(1, {
+            outgoing: `{ enabled: true, accounts: [{ ip: ${CUSTOMER} }] }`,
+          }),
+        },
+      },
+      `private_networks: [127.0.0.0/8], sources: ${sources}`,
+    );
+  });
+  beforeEach(() => outside.clear());
+  after(async () => {
+    await gateway.remove();
+    await outside.stop();
+  });
+
+  async function send(content: string): Promise<string> {
+    const talk = await SmtpTalk.greeted(gateway.port(), 'mail.example.org', CUSTOMER);
+    const reply = await talk.send('anna@example.org', ['eve@one.test'], content);
+    await talk.quit();
+    return /Ok: (\S+) /.exec(reply)?.[1] ?? reply;
+  }
+  const sourceOf = async (id: string) =>
+    (await gateway.event('rcpt.sent', (line) => line['id'] === id))['src'];
+
+  test('ordinary mail and newsletters go from different addresses under different names', async () => {
+    assert.equal(await sourceOf(await send(MAIL)), '127.0.0.31');
+    assert.equal(await sourceOf(await send(NEWS)), '127.0.0.32');
+    assert.equal(await sourceOf(await send(MAIL)), '127.0.0.31', 'though another is kept open');
+    assert.deepEqual(outside.server(0).clients, [
+      '127.0.0.31 mx.sluice.test',
+      '127.0.0.32 news.sluice.test',
+    ]);
+  });
+
+  test('a newsletter that had to wait goes from its address too', async () => {
+    outside.server(0).behaviour = { rcpt: () => '451 4.7.1 later' };
+    const id = await send(NEWS);
+    await gateway.event('rcpt.defer', (line) => line['id'] === id);
+    outside.server(0).behaviour = {};
+    await until('it to arrive', () => outside.server(0).arrived.length === 1);
+    assert.equal(await sourceOf(id), '127.0.0.32');
+  });
+
+  test('the doctor asks for the name of each', async () => {
+    const { row } = await doctor(gateway);
+    assert.equal(row('PTR 127.0.0.31').status, 'PASS');
+    assert.equal(row('PTR 127.0.0.32').status, 'WARN');
+    assert.match(row('PTR 127.0.0.32').fix ?? '', /PTR news\.sluice\.test\./);
+  });
+
+  test('addresses that cannot be are told', async () => {
+    const sources =
+      '[{ ip: 127.0.0.31 }, { ip: 127.0.0.31 }, { ip: 198.51.100.1, new_since: "2026-11-26" }]';
+    await gateway.configure({ node: `delivery: { sources: ${sources} }` });
+    const { code, stdout } = await gateway.cli('check');
+    assert.equal(code, 78);
+    assert.match(stdout, /error delivery\.sources\[1\].ip: 127\.0\.0\.31 is given twice/);
+    assert.match(stdout, /warning delivery\.sources\[2\].ip: 198\.51\.100\.1 is no address/);
+  });
+});
