@@ -19,12 +19,12 @@ import { buildDelivery } from './gateway/delivery-parts.ts';
 import { tellFilters } from './gateway/happenings.ts';
 import { Housekeeping } from './gateway/housekeeping.ts';
 import { Listeners } from './gateway/listeners.ts';
+import { buildOutgoingParts } from './gateway/outgoing-parts.ts';
 import { metricSources } from './gateway/metric-sources.ts';
 import type { Recorder } from './gateway/recorder.ts';
 import type { InForce, ReloadWish } from './gateway/reloads.ts';
 import { Reloads } from './gateway/reloads.ts';
 import { ScannerWatch } from './gateway/scanner-watch.ts';
-import { Logins } from './outbound/logins.ts';
 import { Watches } from './gateway/watches.ts';
 import { Accept } from './pipeline/accept.ts';
 import type { Generation } from './pipeline/generation.ts';
@@ -180,7 +180,6 @@ export class Gateway {
     const stages = {
       current: () => this.#current(),
       verifier,
-      logins: new Logins(clock),
       accept,
       store: store.spool,
       drain,
@@ -188,10 +187,10 @@ export class Gateway {
       staging,
       isClosed,
       exchangers,
+      ...buildOutgoingParts({ store, clock, log }),
       ...{ lessons: delivery.lessons, happened: delivery.happened, records: delivery.records },
       lacks: courier.lacks,
-      clock,
-      log,
+      ...{ clock, log },
     };
     const listeners = new Listeners({
       config: () => this.#config,

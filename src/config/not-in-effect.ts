@@ -14,11 +14,8 @@ export interface Feature {
 }
 
 export const DOMAIN_FEATURES: readonly Feature[] = [
-  ...ofAccounts('identity', 'limits', 'auto_lock', 'auto_lock_identities', 'lock_minutes'),
-  ...ofAccounts('lock_after'),
-  ...ofAccounts('max_auto_unlocks', 'quarantine_reply', 'archive'),
+  ...ofAccounts('quarantine_reply', 'archive'),
   ...ofAccounts('block_macros', 'refuse_new_domains', 'reauthentication', 'other_domains'),
-  ...ofAccounts('smarthost'),
   {
     path: ['attachments'],
     text: 'not in effect: the plugin attachments is not among the plugins of sluice.yaml',

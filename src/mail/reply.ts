@@ -158,6 +158,8 @@ export const replies = {
   authChallenge: (base64: string): Reply => ({ code: 334, lines: [base64] }),
   authenticated: (): Reply => named(235, '2.7.0', 'Authentication successful'),
   authFailed: (): Reply => named(535, '5.7.8', 'Authentication credentials invalid', 'auth'),
+  accountLocked: (): Reply =>
+    named(535, '5.7.1', 'Account is locked, ask the administrator', 'locked'),
   authCancelled: (): Reply => named(501, '5.7.0', 'Authentication cancelled'),
   badAuthResponse: (): Reply => named(501, '5.5.2', 'Malformed authentication response'),
   authLineTooLong: (): Reply => named(500, '5.5.6', 'Authentication line too long'),
@@ -218,6 +220,12 @@ export const replies = {
       `Client is account ${account} of ${domain}, which may not send with the null reverse-path`,
       'sender',
     ),
+  senderLocked: (whose: 'account' | 'identity'): Reply =>
+    named(550, '5.7.1', `Sending is locked for this ${whose}, ask the administrator`, 'locked'),
+  /** Word for word: customers' servers look for it. */
+  relayLimit: (): Reply => ({ ...named(452, '4.7.1', 'Relay limit reached'), reason: 'limit' }),
+  connectionLimit: (hostname: string): Reply =>
+    closing(named(421, '4.7.1', `${hostname} connection limit of the account reached`, 'limit')),
   noSuchDomain: (): Reply => named(550, '5.1.2', 'Domain of the recipient does not exist', 'dns'),
   nullMx: (): Reply => named(556, '5.1.10', 'Domain of the recipient takes no mail', 'dns'),
   noMailHost: (): Reply =>

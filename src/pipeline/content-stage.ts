@@ -10,7 +10,6 @@ import type { Happening } from '../delivery/happening.ts';
 import type { Domain } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
-import { decodeWords } from '../mail/encoded-words.ts';
 import type { HeaderField } from '../mail/header.ts';
 import { fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
 import { outgoingContent } from '../mail/outgoing-content.ts';
@@ -18,7 +17,7 @@ import type { TaggedSubject } from '../mail/subject-tag.ts';
 import { taggedSubject } from '../mail/subject-tag.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, isPositive, replies } from '../mail/reply.ts';
-import type { Quarantined } from '../mail/spool-entry.ts';
+import type { Cut } from '../mail/trace-fields.ts';
 import { forgedFields, formatField, receivedField } from '../mail/trace-fields.ts';
 import type { Verdict } from '../mail/verdict.ts';
 import type { ContentFault, ContentSink } from '../smtp/conversation.ts';
@@ -28,6 +27,7 @@ import { judge } from './judge.ts';
 import { resultOf } from './ledger-result.ts';
 import type { SignatureDeps } from './outgoing-signature.ts';
 import { OutgoingSignature } from './outgoing-signature.ts';
+import { fieldText, quarantineFacts } from './quarantine-facts.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
 import type { Way } from './relay-policy.ts';
 import type { Staging, StagingArea } from './staging.ts';
@@ -44,8 +44,6 @@ export interface ContentDeps extends SignatureDeps {
 
 /** Tests that the ledger line names; the lines of the filters have all. */
 const NAMED_TESTS = 30;
-/** Bytes of a subject that are looked at. */
-const MAX_SUBJECT = 2000;
 /** Where the sender's content must not run into our last field. */
 const EMPTY_LINE = '\r\n';
 
@@ -133,8 +131,11 @@ export class ContentStage implements ContentSink {
     });
     if (settings.recordsSubject) {
       const subject = fields.find((field) => field.name === 'subject');
-      if (subject) transaction.keepSubject(personText(fieldValue(header, subject, MAX_SUBJECT)));
+      if (subject) transaction.keepSubject(fieldText(header, subject));
     }
+    const { sending } = transaction;
+    sending?.read(header, fields);
+    const removed = sending?.removed(fields) ?? [];
     const hops = fields.filter((field) => field.name === 'received').length;
     if (hops > settings.hops) return this.#refuse(replies.mailLoop());
 
@@ -157,7 +158,11 @@ export class ContentStage implements ContentSink {
       transaction.note(tests === undefined || tests.length === 0 ? facts : { ...facts, tests });
     }
     const judgement = judge(verdict, this.#domain);
-    if (judgement.kind === 'refuse') return this.#refuse(judgement.reply);
+    const refused = judgement.kind === 'refuse' ? judgement.reply : undefined;
+    const against = sending === undefined ? refused : await sending.judged(judgement);
+    if (judgement.kind === 'refuse' || against !== undefined) {
+      return this.#refuse(against ?? replies.fault());
+    }
     // Who has left does not hear our answer and will come again: taking it would make two of it.
     if (this.#signal.aborted) {
       transaction.end('abort', undefined);
@@ -165,7 +170,7 @@ export class ContentStage implements ContentSink {
     }
     const forged = forgedFields(header, fields, settings.hostname);
     const tagged = this.#tagged(judgement, header, fields);
-    const signature = (await this.#signature?.fields(header, fields)) ?? '';
+    const signature = (await this.#signature?.fields(header, without(fields, removed))) ?? '';
     const top = [
       Buffer.from(signature + received + this.#fields(judgement)),
       ...(tagged === undefined ? [] : [tagged.field]),
@@ -174,7 +179,9 @@ export class ContentStage implements ContentSink {
     const outgoing = outgoingContent(
       Buffer.concat(top),
       content,
-      [...forged, ...(tagged?.cuts ?? [])].toSorted((a, b) => a.start - b.start),
+      [...without(forged, removed), ...removed, ...(tagged?.cuts ?? [])].toSorted(
+        (a, b) => a.start - b.start,
+      ),
     );
     return this.#take(judgement, outgoing, verdict);
   }
@@ -235,30 +242,15 @@ export class ContentStage implements ContentSink {
   #hold(judgement: Judgement, score: number | undefined): JudgedMessage['hold'] {
     if (judgement.kind === 'quarantine') {
       const { reason, text } = judgement;
-      return { reason, text, quarantine: this.#quarantined(score) };
+      const account = this.#transaction.account?.name;
+      const quarantine = quarantineFacts(this.#header.bytes, { score, account });
+      return { reason, text, quarantine };
     }
     if (!this.#transaction.holdsUnverified) return undefined;
     return {
       reason: 'outage',
       text: 'recipient could not be verified while its destination was down',
     };
-  }
-
-  /** For whoever looks through the quarantine. */
-  #quarantined(score: number | undefined): Quarantined {
-    const header = this.#header.bytes;
-    const fields = headerFields(header);
-    const textOf = (name: string) => {
-      const field = fields.find((one) => one.name === name);
-      return field && personText(fieldValue(header, field, MAX_SUBJECT));
-    };
-    const facts = {
-      score: score === undefined || !Number.isFinite(score) ? undefined : score,
-      account: this.#transaction.account?.name,
-      headerFrom: textOf('from'),
-      subject: textOf('subject'),
-    };
-    return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
   }
 
   #received(): string {
@@ -309,7 +301,9 @@ export class ContentStage implements ContentSink {
   }
 }
 
-/** As a person reads it, and no longer than any other value that is kept. */
-function personText(value: string): string {
-  return decodeWords(value).slice(0, 256);
+/** No place of a message is cut out twice. */
+function without<T extends { readonly start: number }>(all: readonly T[], others: readonly Cut[]) {
+  return others.length === 0
+    ? all
+    : all.filter(({ start }) => others.every((other) => other.start !== start));
 }

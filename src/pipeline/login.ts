@@ -1,37 +1,65 @@
 /** The login of a client: its answer and its line in the log, which names no secret. */
-import type { Log } from '../base/log.ts';
-import type { Accounts } from '../directory/account.ts';
+import { errorText } from '../base/errors.ts';
+import type { Account } from '../directory/account.ts';
 import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import type { Logins, LoginResult } from '../outbound/logins.ts';
 import type { Credentials } from '../smtp/sasl.ts';
+import type { Locks } from '../outbound/locks.ts';
+import type { ConnectionLimitDeps } from './connection-limit.ts';
+import { connectionRefusal } from './connection-limit.ts';
+import type { Generation } from './generation.ts';
 
-export interface LoginDeps {
+export interface LoginDeps extends ConnectionLimitDeps {
   readonly logins: Logins;
-  readonly log: Log;
+  readonly locks: Pick<Locks, 'of'>;
 }
 
 export async function logIn(
-  { logins, log }: LoginDeps,
-  accounts: Accounts,
-  hostname: string,
+  deps: LoginDeps,
+  generation: Pick<Generation, 'directory' | 'settings'>,
   session: SessionView,
   { mechanism, user, password }: Credentials,
   signal: AbortSignal,
 ): Promise<Reply> {
+  const { logins, log } = deps;
+  const { hostname } = generation.settings;
+  const { accounts } = generation.directory;
   const { remote, sid, listener } = session;
   const login = { user, password, address: remote.address };
   const result = await logins.check(accounts, login, signal);
   const fields = { ip: remote.address, sid, listener, mech: mechanism, user };
   if (result.kind === 'right') {
-    log.emit('smtp.auth.ok', { ...fields, acct: result.account.name, dom: result.account.domain });
-    return replies.authenticated();
+    const { account } = result;
+    const whose = { acct: account.name, dom: account.domain };
+    const against =
+      (await lockRefusal(deps, account)) ?? (await connectionRefusal(deps, generation, account));
+    if (against === undefined) {
+      log.emit('smtp.auth.ok', { ...fields, ...whose });
+      return replies.authenticated();
+    }
+    // No failed guess: nobody is to be blocked for it.
+    const { reason: why, code } = against;
+    log.emit('smtp.auth.fail', { ...fields, ...whose, why, code }, 'info');
+    return against;
   }
   const reply = refusal(result, hostname);
   const by = result.kind === 'blocked' ? result.by : undefined;
   log.emit('smtp.auth.fail', { ...fields, why: reply.reason, blocked: by, code: reply.code });
   return reply;
+}
+
+async function lockRefusal(
+  { locks, log }: LoginDeps,
+  account: Account,
+): Promise<Reply | undefined> {
+  try {
+    return (await locks.of(account, undefined)) && replies.accountLocked();
+  } catch (error) {
+    log.emit('store.error', { acct: account.name, err: errorText(error) });
+    return replies.authUnavailable();
+  }
 }
 
 function refusal(result: Exclude<LoginResult, { kind: 'right' }>, hostname: string): Reply {

@@ -76,6 +76,8 @@ export async function judgeRecipient(
       ? { way }
       : await byVerification(deps, transaction, { recipient, domain, standing });
   if ('refused' in found) return found.refused;
+  const beyond = await transaction.sending?.atRecipient(recipient);
+  if (beyond !== undefined) return beyond;
   transaction.take(recipient, policy, found.way);
   transaction.evidence.addAll(evidence);
   transaction.spamExempt = verdict.spamExempt;

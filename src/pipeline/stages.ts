@@ -21,6 +21,7 @@ import { GatheredEvidence } from '../plugin-host/gathered-evidence.ts';
 import type { QueueName } from '../smtp/commands.ts';
 import type { Credentials } from '../smtp/sasl.ts';
 import type { Accept } from './accept.ts';
+import { connectionRefusal } from './connection-limit.ts';
 import { ContentStage } from './content-stage.ts';
 import type { Generation } from './generation.ts';
 import type { HarvestGuard } from './harvest-guard.ts';
@@ -33,10 +34,12 @@ import { mayStartQueues, startQueue } from './queue-start.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
 import type { RecipientDeps } from './recipient-stage.ts';
 import { judgeRecipient } from './recipient-stage.ts';
+import type { SendingDeps } from './sending.ts';
+import { Sending } from './sending.ts';
 import type { StagingArea } from './staging.ts';
 import { Transaction } from './transaction.ts';
 
-export interface StagesDeps extends RecipientDeps, QueueStartDeps, SignatureDeps {
+export interface StagesDeps extends RecipientDeps, QueueStartDeps, SignatureDeps, SendingDeps {
   readonly store: RecipientDeps['store'] & QueueStartDeps['store'];
   /** The generation in force now. */
   readonly current: () => Generation;
@@ -72,7 +75,10 @@ export class Stages implements Conversation {
     this.#unknownRecipients = 0; // of the client before, when a proxy speaks for another one now
     this.#evidence.forget('connect');
     this.#evidence.forget('helo');
-    const { filters } = this.#deps.current();
+    const { filters, directory } = this.#deps.current();
+    const account = directory.accounts.byAddress(this.#session.remote.address);
+    const many = await connectionRefusal(this.#deps, this.#deps.current(), account);
+    if (many !== undefined) return this.#refuse('smtp.reject.conn', many, { acct: account?.name });
     if (!filters.has('connect')) return undefined;
     const view = { session: this.#session };
     const verdict = await filters.connect(view, this.#evidence, this.#signal);
@@ -90,10 +96,7 @@ export class Stages implements Conversation {
   }
 
   async authenticate(credentials: Credentials): Promise<Reply> {
-    const { directory, settings } = this.#deps.current();
-    const { accounts } = directory;
-    const { hostname } = settings;
-    return logIn(this.#deps, accounts, hostname, this.#session, credentials, this.#signal);
+    return logIn(this.#deps, this.#deps.current(), this.#session, credentials, this.#signal);
   }
 
   mayEtrn(): boolean {
@@ -160,6 +163,13 @@ export class Stages implements Conversation {
         return refused;
       }
     }
+    transaction.sending = Sending.of(this.#deps, transaction);
+    const refused = await transaction.sending?.atMail();
+    if (refused !== undefined) {
+      transaction.end(isPermanent(refused) ? 'reject' : 'tempfail', refused);
+      const fields = { id, ...transaction.envelopeFields, acct: account?.name };
+      return this.#refuse('smtp.reject.mail', refused, fields);
+    }
     this.#transaction = transaction;
     return replies.senderOk();
   }
@@ -217,6 +227,7 @@ export class Stages implements Conversation {
       }
     }
     this.#transaction = undefined;
+    transaction.sending?.begin();
     return new ContentStage(this.#deps, transaction, { domain, way }, this.#signal);
   }
 

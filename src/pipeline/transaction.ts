@@ -21,6 +21,7 @@ import { GatheredEvidence } from '../plugin-host/gathered-evidence.ts';
 import type { MailView } from '../plugin.ts';
 import type { Generation } from './generation.ts';
 import type { Way } from './relay-policy.ts';
+import type { Sending } from './sending.ts';
 
 export type TransactionResult =
   'accept' | 'reject' | 'tempfail' | 'quarantine' | 'discard' | 'abort';
@@ -46,6 +47,8 @@ export class Transaction {
   domain: Domain | undefined;
   /** Recipients nobody could verify, to be held until a person releases them. */
   holdsUnverified = false;
+  /** What a customer's transaction has to do with its account; a stranger's has none. */
+  sending: Sending | undefined;
   /** What filters at RCPT said of being judged as spam; the same for all recipients. */
   spamExempt: SpamExemption | undefined;
   readonly #clock: Clock;
@@ -171,6 +174,7 @@ export class Transaction {
     if (this.#ended) return;
     this.#ended = true;
     this.generation.leave();
+    this.sending?.ended(result);
     const { session } = this;
     const { accepted, deferred, rejected } = this.#counts;
     this.#log.emit('msg.in', {

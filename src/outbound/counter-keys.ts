@@ -1,0 +1,27 @@
+/**
+ * The keys of the counters of outgoing mail. Names of accounts are unique in all of the
+ * configuration; a tabulator parts them from what comes from the network, where none can be.
+ */
+const TAB = '\t';
+
+/** Locks of an account. */
+export const accountKey = (account: string) => `account${TAB}${account}`;
+export const identityPrefix = (account?: string) =>
+  account === undefined ? `identity${TAB}` : `identity${TAB}${account}${TAB}`;
+/** Locks of an identity and the recipients of its mail. */
+export const identityKey = (account: string, identity: string) =>
+  `${identityPrefix(account)}${identity}`;
+/** Recipients of the mail of a domain. */
+export const domainKey = (domain: string) => `relay${TAB}${domain}`;
+/** What an account did. */
+export const countKey = (
+  what: 'connections' | 'messages' | 'recipients' | 'new-recipients',
+  account: string,
+) => `${what}${TAB}${account}`;
+
+/** Account and identity of a key that `identityKey` made. */
+export function partsOfIdentity(key: string): { account: string; identity: string } | undefined {
+  const [kind, account, identity] = key.split(TAB);
+  if (kind !== 'identity' || account === undefined || identity === undefined) return undefined;
+  return { account, identity };
+}

@@ -1,0 +1,100 @@
+/**
+ * Locks of accounts and of the identities behind them. Spam and viruses are strikes; more than a
+ * number of them within a time lock: the identity where there is one, else the account. What one
+ * identity was locked for is not held against its account, so a whole account is locked only for
+ * spam that comes from many, and that of a smarthost never. A lock ends by itself so many times; the
+ * next one waits for a person.
+ */
+import { CodedError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Account } from '../directory/account.ts';
+import type { CounterStore, Lock, Strike, StrikePolicy } from '../store/counter-store.ts';
+import { accountKey, identityKey } from './counter-keys.ts';
+
+export interface Locked {
+  readonly account: Account;
+  /** Undefined: the whole account. */
+  readonly identity: string | undefined;
+  readonly lock: Lock;
+}
+
+export interface LocksOptions {
+  readonly counters: Pick<CounterStore, 'strike' | 'lockOf' | 'reset'>;
+  readonly log: Log;
+  /** Hears of each lock that spam has set. */
+  readonly onLocked?: (locked: Locked) => void;
+}
+
+/** Who sets locks without being asked. */
+const BY = 'gateway';
+
+export class Locks {
+  readonly #options: LocksOptions;
+
+  constructor(options: LocksOptions) {
+    this.#options = options;
+  }
+
+  /** The lock that is on, the account's before that of the identity. Rejects on storage trouble. */
+  async of(account: Account, identity: string | undefined): Promise<Locked | undefined> {
+    const { counters } = this.#options;
+    const whole = await counters.lockOf(accountKey(account.name));
+    if (whole !== undefined) return { account, identity: undefined, lock: whole };
+    if (identity === undefined) return undefined;
+    const lock = await counters.lockOf(identityKey(account.name, identity));
+    return lock && { account, identity, lock };
+  }
+
+  /** Counts a message that was spam or infected. Rejects on storage trouble. */
+  async strike(account: Account, identity: string | undefined, why: string): Promise<void> {
+    const { name, lock: policy } = account;
+    if (identity !== undefined && policy.identities) {
+      const key = identityKey(name, identity);
+      const struck = await this.#strike(key, account, why).catch(unlessFull);
+      if (struck !== undefined && struck.kind !== 'counted') {
+        if (struck.kind === 'locked') this.#locked({ account, identity, lock: struck.lock }, why);
+        // The culprit is found: the rest of the account has done nothing.
+        if (policy.account) await this.#options.counters.reset(accountKey(name));
+        return;
+      }
+    }
+    if (!policy.account) return;
+    const struck = await this.#strike(accountKey(name), account, why);
+    if (struck.kind !== 'locked') return;
+    this.#locked({ account, identity: undefined, lock: struck.lock }, why);
+  }
+
+  #strike(key: string, { lock }: Account, why: string): Promise<Strike> {
+    const { moreThan, withinMs, lockMs, maxAutoUnlocks } = lock;
+    const minutes = Math.max(1, Math.round(withinMs / 60_000));
+    const policy: StrikePolicy = {
+      max: moreThan,
+      windowMs: withinMs,
+      lockMs,
+      maxAutoUnlocks,
+      by: BY,
+      text: `more than ${moreThan} ${why} messages within ${minutes} min`,
+    };
+    return this.#options.counters.strike(key, policy);
+  }
+
+  #locked(locked: Locked, why: string): void {
+    const { account, identity, lock } = locked;
+    this.#options.log.emit(identity === undefined ? 'acct.lock' : 'ident.lock', {
+      acct: account.name,
+      dom: account.domain,
+      ident: identity,
+      cause: why,
+      by: lock.by,
+      until: lock.until === undefined ? undefined : new Date(lock.until).toISOString(),
+      text: lock.text,
+    });
+    this.#options.onLocked?.(locked);
+  }
+}
+
+/** With no room for one more identity its strikes are the account's. */
+function unlessFull(error: unknown): undefined {
+  if (error instanceof CodedError && error.code === 'LIMIT') return undefined;
+  throw error;
+}

@@ -1,0 +1,177 @@
+/**
+ * One transaction of a customer against what its account may: who is behind it, whether that one is
+ * locked, and what the message takes of the limits. Taken when the content begins and known before
+ * the message is accepted; whatever else becomes of it, it is given back. When the counters cannot
+ * be asked, mail is put off.
+ */
+import { errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Account } from '../directory/account.ts';
+import type { Domain } from '../directory/domain.ts';
+import type { HeaderField } from '../mail/header.ts';
+import type { Recipient } from '../mail/envelope.ts';
+import type { Reply } from '../mail/reply.ts';
+import { replies } from '../mail/reply.ts';
+import type { Acquaintances } from '../outbound/acquaintances.ts';
+import { identityOfEnvelope, identityOfHeader, removedFields } from '../outbound/identity.ts';
+import type { Limits, Need, Reservation } from '../outbound/limits.ts';
+import type { Locks } from '../outbound/locks.ts';
+import type { Judgement } from './judge.ts';
+import type { Transaction, TransactionResult } from './transaction.ts';
+
+export interface SendingDeps {
+  readonly limits: Limits;
+  readonly locks: Locks;
+  readonly acquaintances: Acquaintances;
+  readonly log: Log;
+}
+
+/** What is taken although it is not handed on as it is: it does not come again. */
+const COUNTED: ReadonlySet<TransactionResult> = new Set(['accept', 'quarantine', 'discard']);
+
+export class Sending {
+  readonly #deps: SendingDeps;
+  readonly #transaction: Transaction;
+  readonly #account: Account;
+  readonly #domain: Domain;
+  /** Recipients that the account has not written to before, as far as that is limited. */
+  readonly #strangers = new Set<string>();
+  #identity: string | undefined;
+  #reservation: Promise<Reservation> | undefined;
+
+  private constructor(
+    deps: SendingDeps,
+    transaction: Transaction,
+    { account, domain }: { readonly account: Account; readonly domain: Domain },
+  ) {
+    this.#deps = deps;
+    this.#transaction = transaction;
+    this.#account = account;
+    this.#domain = domain;
+    const { session, reversePath } = transaction;
+    const login = session.login?.user;
+    this.#identify(identityOfEnvelope(account, { login, reversePath }));
+  }
+
+  /** Undefined for the mail of a stranger. */
+  static of(deps: SendingDeps, transaction: Transaction): Sending | undefined {
+    const { account, domain } = transaction;
+    return account && domain && new Sending(deps, transaction, { account, domain });
+  }
+
+  get identity(): string | undefined {
+    return this.#identity;
+  }
+
+  /** After MAIL: a refusal, or nothing. */
+  atMail(): Promise<Reply | undefined> {
+    return this.#asking(async () => (await this.#locked()) ?? (await this.#roomFor(0, 0)));
+  }
+
+  /** A recipient that would be taken: a refusal, or nothing. */
+  atRecipient({ address }: Recipient): Promise<Reply | undefined> {
+    return this.#asking(async () => {
+      const { recipients } = this.#transaction;
+      const isStranger = await this.#deps.acquaintances.isStranger(this.#account, address);
+      const strangers = this.#strangers.size + (isStranger ? 1 : 0);
+      const refused = await this.#roomFor(recipients.length + 1, strangers);
+      if (refused === undefined && isStranger) {
+        this.#strangers.add(this.#deps.acquaintances.nameOf(address));
+      }
+      return refused;
+    });
+  }
+
+  /** The content begins. What is taken of the limits is known when it has ended. */
+  begin(): void {
+    const { recipients } = this.#transaction;
+    const need = this.#need(recipients.length, this.#strangers.size);
+    this.#reservation = this.#deps.limits.reserve(this.#sender, need);
+    // Asked for at the end; who leaves before that never asks.
+    this.#reservation.catch(() => undefined);
+  }
+
+  /** The header has come. */
+  read(header: Buffer, fields: readonly HeaderField[]): void {
+    const found = identityOfHeader(this.#account, this.#transaction.reversePath, header, fields);
+    if (found !== undefined) this.#identify(found);
+  }
+
+  /** Fields that have done their work and do not go on. */
+  removed(fields: readonly HeaderField[]): readonly HeaderField[] {
+    return removedFields(this.#account, fields);
+  }
+
+  /** The filters have spoken: counts what they found, and says what is against taking the message. */
+  async judged(judgement: Judgement): Promise<Reply | undefined> {
+    const why = judgement.kind === 'refuse' ? judgement.reply.reason : reasonOf(judgement);
+    if (why === 'spam' || why === 'virus') {
+      const refused = await this.#asking(async () => {
+        await this.#deps.locks.strike(this.#account, this.#identity, why);
+        return undefined;
+      });
+      if (refused !== undefined) return refused;
+    }
+    if (judgement.kind === 'refuse') return judgement.reply;
+    return this.#asking(async () => {
+      const locked = why === undefined ? await this.#locked() : undefined;
+      if (locked !== undefined) return locked;
+      const { refused } = (await this.#reservation) ?? {};
+      return refused && replies.relayLimit();
+    });
+  }
+
+  /** The transaction is over. */
+  ended(result: TransactionResult): void {
+    const reservation = this.#reservation;
+    if (reservation === undefined) return;
+    this.#reservation = undefined;
+    if (!COUNTED.has(result)) {
+      reservation.then((one) => one.giveBack()).catch(() => undefined);
+      return;
+    }
+    this.#deps.acquaintances.met(this.#account, [...this.#strangers]).catch((error: unknown) => {
+      this.#deps.log.emit('store.error', { acct: this.#account.name, err: errorText(error) });
+    });
+  }
+
+  get #sender() {
+    return { account: this.#account, outgoing: this.#domain.outgoing };
+  }
+
+  #need(recipients: number, newRecipients: number): Need {
+    return { recipients, newRecipients, identity: this.#identity };
+  }
+
+  #identify(identity: string | undefined): void {
+    this.#identity = identity;
+    if (identity !== undefined) this.#transaction.note({ ident: identity });
+  }
+
+  async #locked(): Promise<Reply | undefined> {
+    const locked = await this.#deps.locks.of(this.#account, this.#identity);
+    if (locked === undefined) return undefined;
+    return replies.senderLocked(locked.identity === undefined ? 'account' : 'identity');
+  }
+
+  async #roomFor(recipients: number, newRecipients: number): Promise<Reply | undefined> {
+    const lacking = await this.#deps.limits.lacks(
+      this.#sender,
+      this.#need(recipients, newRecipients),
+    );
+    return lacking && replies.relayLimit();
+  }
+
+  async #asking(ask: () => Promise<Reply | undefined>): Promise<Reply | undefined> {
+    try {
+      return await ask();
+    } catch (error) {
+      this.#deps.log.emit('store.error', { acct: this.#account.name, err: errorText(error) });
+      return replies.fault();
+    }
+  }
+}
+
+function reasonOf(judgement: Exclude<Judgement, { kind: 'refuse' }>) {
+  return judgement.kind === 'quarantine' ? judgement.reason : undefined;
+}

@@ -1,0 +1,146 @@
+/** Locks of accounts and identities through the running program. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { createTransport } from 'nodemailer';
+import { formatPasswordHash, hashPassword } from '../../src/base/password-hash.ts';
+import { Customers } from '../support/customers.ts';
+
+const SERVER = '127.0.1.1';
+const OTHER = '127.0.1.2';
+const SMARTHOST = '127.0.1.3';
+const HEADER = '127.0.1.4';
+const BRIEF = '127.0.1.5';
+const PASSWORD = 'correct horse';
+const LOCKED = /^550 5\.7\.1 .*\(locked\)$/;
+
+describe('locks', () => {
+  let customers: Customers;
+
+  before(async () => {
+    const hash = formatPasswordHash(await hashPassword(Buffer.from(PASSWORD)));
+    customers = await Customers.start(
+      [
+        { domain: 'whole.test', account: `{ ip: ${SERVER}, auto_lock: true }` },
+        { domain: 'each.test', account: `{ ip: ${OTHER}, auto_lock: true, identity: sender }` },
+        {
+          domain: 'smart.test',
+          account: `{ ip: ${SMARTHOST}, smarthost: true, auto_lock: true, lock_after: { messages: 2 } }`,
+        },
+        {
+          domain: 'header.test',
+          account: `{ ip: ${HEADER}, identity: { header: [X-Client-ID], pattern: '^c(\\d+)', remove: true } }`,
+        },
+        {
+          domain: 'brief.test',
+          account: `{ ip: ${BRIEF}, auto_lock: true, lock_after: { messages: 1, within: 1m } }`,
+        },
+        {
+          domain: 'user.test',
+          account: `{ user: anna@user.test, password: "${hash}", identity: login, auto_lock_identities: false }`,
+        },
+      ],
+      {
+        listeners:
+          '[{ name: mx, address: "127.0.0.1:0" }, { name: submission, address: "127.0.0.1:0", auth: required }]',
+      },
+    );
+  });
+  after(() => customers.stop());
+
+  async function spam(address: string, from: string, count: number, header = ''): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      const reply = await customers.send(address, from, { body: 'SPAM', header });
+      assert.match(reply, /^550 5\.7\.1 .*\(spam\)$/);
+    }
+  }
+
+  test('I25: more than five spam messages within ten minutes lock the account, at once', async () => {
+    const open = await customers.talk(SERVER);
+    await spam(SERVER, 'a@whole.test', 5);
+    assert.match(await customers.send(SERVER, 'a@whole.test'), /^250/);
+    await spam(SERVER, 'b@whole.test', 1);
+    assert.match(await customers.send(SERVER, 'a@whole.test'), LOCKED);
+    assert.match(await open.say('MAIL FROM:<c@whole.test>'), LOCKED);
+    await open.quit();
+    const line = await customers.gateway.event('acct.lock');
+    assert.equal(line['acct'], SERVER);
+    assert.equal(line['cause'], 'spam');
+    assert.equal(line['ident'], undefined);
+    assert.ok(Date.parse(String(line['until'])) - Date.now() > 50 * 60_000);
+  });
+
+  test('I25: viruses count like spam, and a lock survives a restart', async () => {
+    for (let i = 0; i < 2; i++) {
+      const reply = await customers.send(BRIEF, 'a@brief.test', { body: 'VIRUS' });
+      assert.match(reply, /^554 5\.7\.1 .*\(virus\)$/);
+    }
+    assert.match(await customers.send(BRIEF, 'a@brief.test'), LOCKED);
+    await customers.gateway.kill();
+    await customers.gateway.start();
+    assert.match(await customers.send(BRIEF, 'a@brief.test'), LOCKED);
+  });
+
+  test('I26: the identity is locked, and the account goes on', async () => {
+    await spam(OTHER, 'Bad@each.test', 6);
+    assert.match(await customers.send(OTHER, 'bad@each.test'), LOCKED);
+    assert.match(await customers.send(OTHER, 'good@each.test'), /^250/);
+    const line = await customers.gateway.event('ident.lock', ({ acct }) => acct === OTHER);
+    assert.equal(line['ident'], 'bad@each.test');
+    // What the culprit did is not held against the others.
+    await spam(OTHER, 'good@each.test', 5);
+    assert.match(await customers.send(OTHER, 'good@each.test'), /^250/);
+    const ledger = await customers.gateway.event(
+      'msg.in',
+      ({ from, res }) => from === 'good@each.test' && res === 'accept',
+    );
+    assert.equal(ledger['ident'], 'good@each.test');
+    assert.equal(ledger['acct'], OTHER);
+  });
+
+  test('I26: spam from many identities locks the account', async () => {
+    await spam(OTHER, 'one@each.test', 1);
+    assert.match(await customers.send(OTHER, 'two@each.test'), LOCKED);
+  });
+
+  test('I27: a smarthost is never locked as a whole, only its sender', async () => {
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await spam(SMARTHOST, `${name}@smart.test`, 2);
+    await spam(SMARTHOST, 'bad@smart.test', 3);
+    assert.match(await customers.send(SMARTHOST, 'bad@smart.test'), LOCKED);
+    assert.match(await customers.send(SMARTHOST, 'good@smart.test'), /^250/);
+    const whole = customers.gateway.events('acct.lock').filter(({ acct }) => acct === SMARTHOST);
+    assert.deepEqual(whole, []);
+  });
+
+  test('I22: an identity in a header field, taken out by a pattern and removed', async () => {
+    const header = 'X-Client-ID: c42-x\r\n';
+    assert.match(await customers.send(HEADER, 'a@header.test', { header }), /^250/);
+    const content = String(customers.destination.arrived.at(-1)?.content);
+    assert.match(content, /\r\nFrom: a@header\.test\r\nSubject: hi\r\n\r\nHello\r\n$/);
+    assert.doesNotMatch(content, /X-Client-ID/);
+    const line = await customers.gateway.event('msg.in', ({ ident }) => ident === '42');
+    assert.equal(line['acct'], HEADER);
+    await spam(HEADER, 'a@header.test', 6, header);
+    assert.match(await customers.send(HEADER, 'a@header.test', { header }), LOCKED);
+    const other = { header: 'X-Client-ID: c43\r\n' };
+    assert.match(await customers.send(HEADER, 'a@header.test', other), /^250/);
+  });
+
+  test('I20 I25: an account that is locked cannot log in', async () => {
+    const submit = (text: string) => {
+      const transport = createTransport({
+        ...{ host: '127.0.0.1', port: customers.gateway.port('submission'), requireTLS: true },
+        tls: { rejectUnauthorized: false },
+        auth: { user: 'Anna@user.test', pass: PASSWORD },
+      });
+      const mail = { from: 'anna@user.test', to: 'eve@away.test', subject: 'hi', text };
+      return transport.sendMail(mail).finally(() => transport.close());
+    };
+    await submit('Hello');
+    const line = await customers.gateway.event('msg.in', ({ acct }) => acct === 'anna@user.test');
+    assert.equal(line['ident'], 'anna@user.test');
+    for (let i = 0; i < 6; i++) await assert.rejects(submit('SPAM'), /550 5\.7\.1/);
+    await assert.rejects(submit('Hello'), /535 5\.7\.1 .*\(locked\)/);
+    const refused = await customers.gateway.event('smtp.auth.fail');
+    assert.equal(refused['why'], 'locked');
+  });
+});
