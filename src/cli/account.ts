@@ -1,19 +1,19 @@
 /**
- * `sluice account list|hash`: who may send for which customer, as the files say, and hashes of
- * passwords for those files. While the files have errors the running gateway is asked what is in
- * force. A password comes from standard input, or is made here and shown once; it is never an
- * argument, for others can see those. Needs no running gateway.
+ * `sluice account list|hash`, and the commands that change accounts: who may send for which customer,
+ * as the files say, and hashes of passwords for those files. While the files have errors the running
+ * gateway is asked what is in force. Needs no running gateway.
  */
 import type { Command } from 'commander';
-import { randomToken } from '../base/ids.ts';
-import { formatPasswordHash, hashPassword } from '../base/password-hash.ts';
 import type { Row } from '../control/rows.ts';
 import { listedAccounts } from '../directory/account.ts';
 import { loadGatewayConfig } from '../directory/load.ts';
+import { addAccountAdd } from './account-add.ts';
+import { addAccountSteps } from './account-steps.ts';
 import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
 import type { ListingOptions } from './listing.ts';
 import { only, printListing, withListingOptions } from './listing.ts';
+import { hashed, madePassword } from './password.ts';
 import { textOf } from './row-reader.ts';
 import type { Column } from './table.ts';
 
@@ -29,10 +29,6 @@ const COLUMNS: readonly Column[] = [
   { name: 'FILE', value: (row) => textOf(row, 'file'), min: 10, drop: 1 },
 ];
 
-/** 96 bits in a form that can be read out on the telephone. */
-const GENERATED_BYTES = 12;
-const MAX_PASSWORD = 255; // what AUTH takes
-
 export function addAccount(program: Command, cli: Cli): void {
   const account = program.command('account').description('who may send for the customers');
   withListingOptions(account.command('list').description('all of them, as the files say'))
@@ -45,14 +41,13 @@ export function addAccount(program: Command, cli: Cli): void {
     .description('the hash of a password, for a domain file; without input it makes a password')
     .action(async () => {
       const given = await cli.terminal.input();
-      const password = given ?? randomToken(GENERATED_BYTES);
-      if (password === '' || Buffer.byteLength(password) > MAX_PASSWORD) {
-        throw new CliFault(EXIT.usage, `a password has 1 to ${MAX_PASSWORD} bytes`);
-      }
-      const hash = formatPasswordHash(await hashPassword(Buffer.from(password)));
+      const password = given ?? madePassword();
+      const hash = await hashed(password);
       if (given === undefined) cli.terminal.err(`password (shown only now): ${password}\n`);
       await cli.terminal.out(`${hash}\n`);
     });
+  addAccountAdd(account, cli);
+  addAccountSteps(account, cli);
 }
 
 async function* accountRows(cli: Cli, name: string | undefined): AsyncGenerator<Row> {

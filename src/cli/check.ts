@@ -22,7 +22,7 @@ export interface CheckOptions {
 export async function check(options: CheckOptions): Promise<number> {
   const { json = false, folder = process.cwd() } = options;
   const write = options.write ?? ((text: string) => void process.stdout.write(text));
-  const result = await loadGatewayConfig(options.config, options.moreChecks);
+  const result = await loadGatewayConfig(options.config, { moreChecks: options.moreChecks });
   const problems = result.ok ? result.warnings : result.problems;
   const lines = json
     ? problems.map((problem) => JSON.stringify({ v: 1, kind: 'problem', ...problem }))

@@ -22,7 +22,7 @@ import { findDkim } from '../doctor/facts/dkim.ts';
 import { dkimRecord, zoneLine } from '../doctor/needed-records.ts';
 import { isSelector } from '../mail/selector.ts';
 import type { Cli } from './cli.ts';
-import { isThere, soundConfig, tellGateway } from './domain-file-change.ts';
+import { isThere, quietly, soundConfig, tellGateway } from './domain-file-change.ts';
 import { CliFault, EXIT } from './exit.ts';
 import { jsonLine } from './listing.ts';
 import { coloured, printable } from './terminal.ts';
@@ -174,8 +174,7 @@ async function tellAtLast(
   { json }: { json?: boolean },
   what: string,
 ): Promise<void> {
-  const quiet: Cli = { ...cli, terminal: { ...cli.terminal, out: async () => undefined } };
-  await tellGateway(json === true ? quiet : cli, what);
+  await tellGateway(json === true ? quietly(cli) : cli, what);
   if (json !== true) await cli.terminal.out(`next: publish it, then sluice dkim check ${domain}\n`);
 }
 

@@ -16,6 +16,11 @@ export async function soundConfig(cli: Cli): Promise<Extract<GatewayConfigResult
   throw new CliFault(EXIT.config, `the configuration has errors, see "sluice check"${place}`);
 }
 
+/** The same without a word on standard output, where JSON is all there is to read. */
+export function quietly(cli: Cli): Cli {
+  return { ...cli, terminal: { ...cli.terminal, out: async () => undefined } };
+}
+
 /** Has a running gateway read its files and says what came of it. */
 export async function tellGateway(cli: Cli, what: string): Promise<void> {
   try {

@@ -30,11 +30,7 @@ import { addTrace } from './trace.ts';
 import { expandWords } from './words.ts';
 
 /** Promised by the contract, not built yet. */
-const LATER = [
-  ...['identity', 'limits', 'user'],
-  ...['account add', 'account show', 'account set', 'account lock', 'account unlock'],
-  ...['account passwd', 'account remove'],
-];
+const LATER = [...['identity', 'limits', 'user'], ...['account lock', 'account unlock']];
 
 /** Runs one command line (without node and script) and says the exit code. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {

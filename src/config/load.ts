@@ -9,7 +9,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Config } from './config.ts';
 import { buildConfig } from './config.ts';
 import type { DomainFile } from './domain-file.ts';
-import { readDomainFile } from './domain-file.ts';
+import { parseDomainFile, readDomainFile } from './domain-file.ts';
 import { domainSchema, isSetting } from './domain-schema.ts';
 import { looksLike } from './known-keys.ts';
 import { checkNode } from './node-checks.ts';
@@ -44,7 +44,14 @@ export async function loadConfig(file: string): Promise<ConfigResult> {
   return { ok: true, config, warnings: problems };
 }
 
-export async function readConfig(file: string): Promise<ConfigReading> {
+/** A domain file as it would be. */
+export interface Draft {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** With `draft` in place of the domain file of that name. */
+export async function readConfig(file: string, draft?: Draft): Promise<ConfigReading> {
   const path = resolve(file);
   const text = await readTextFile(path, MAX_FILE_BYTES);
   if (!text.ok) return nothing([fileProblem(path, text.problem)]);
@@ -67,7 +74,7 @@ export async function readConfig(file: string): Promise<ConfigReading> {
     },
     standIns: { hostname: 'faulty.invalid' },
   });
-  const { domainFiles, problems: inFolder } = await readDomainFiles(source);
+  const { domainFiles, problems: inFolder } = await readDomainFiles(source, draft);
   problems.push(...inFolder);
   if (!node.ok) problems.push(...node.problems);
   const sound = node.ok ? { value: node.value, faulty: new Set<string>() } : node.sound;
@@ -105,7 +112,7 @@ async function domainProblemsBeside(file: string, text: string): Promise<Problem
 }
 
 /** Reads the folder even if sluice.yaml has faults elsewhere. */
-async function readDomainFiles(source: YamlSource) {
+async function readDomainFiles(source: YamlSource, draft: Draft | undefined) {
   const problems: Problem[] = [];
   const domainFiles: DomainFile[] = [];
   const settings = isGroup(source.value) ? source.value : {};
@@ -131,7 +138,11 @@ async function readDomainFiles(source: YamlSource) {
   }
   const pluginNames = pluginNamesOf(settings['plugins']);
   for (const name of files) {
-    const reading = await readDomainFile(join(folder, name), pluginNames);
+    const path = join(folder, name);
+    const reading =
+      path === draft?.file
+        ? parseDomainFile(path, draft.text, pluginNames)
+        : await readDomainFile(path, pluginNames);
     problems.push(...reading.problems);
     if (reading.domainFile !== undefined) domainFiles.push(reading.domainFile);
   }

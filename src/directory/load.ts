@@ -5,6 +5,7 @@
  */
 import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
+import type { Draft } from '../config/load.ts';
 import { readConfig } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
 import { hasErrors, inReadingOrder } from '../config/problem.ts';
@@ -36,13 +37,19 @@ export type GatewayConfigResult =
       readonly sources: ConfigSources | undefined;
     };
 
-/** `before` is in force: lists of recipients that have not changed since are taken from it. */
+export interface LoadOptions {
+  readonly moreChecks?: MoreChecks | undefined;
+  /** It is in force: lists of recipients that have not changed since are taken from it. */
+  readonly before?: Directory | undefined;
+  /** What a domain file would be, to see what would come of it. */
+  readonly draft?: Draft;
+}
+
 export async function loadGatewayConfig(
   file: string,
-  moreChecks?: MoreChecks,
-  before?: Directory,
+  { moreChecks, before, draft }: LoadOptions = {},
 ): Promise<GatewayConfigResult> {
-  const { config, isSound, domainFiles, problems: found } = await readConfig(file);
+  const { config, isSound, domainFiles, problems: found } = await readConfig(file, draft);
   const own = isSound('listeners') ? config : undefined;
   const keys = isSound('dkim') && config ? await KeyFolder.open(config.dkimKeys) : undefined;
   const around = { own, before, keys };

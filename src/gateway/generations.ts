@@ -56,7 +56,7 @@ export async function loadGeneration(
     filters = made.ok ? made.filters : undefined;
     return made.problems;
   };
-  const loaded = await loadGatewayConfig(file, moreChecks, environment.before);
+  const loaded = await loadGatewayConfig(file, { moreChecks, before: environment.before });
   if (!loaded.ok || filters === undefined) {
     await filters?.stop();
     return { ok: false, problems: loaded.ok ? [] : loaded.problems, sources: loaded.sources };

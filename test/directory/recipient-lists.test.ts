@@ -26,7 +26,7 @@ function folderWith(t: TestContext, list: string | Buffer) {
     );
   domain();
   const load = async (before?: Directory) => {
-    const result = await loadGatewayConfig(join(folder, 'sluice.yaml'), undefined, before);
+    const result = await loadGatewayConfig(join(folder, 'sluice.yaml'), { before });
     if (!result.ok)
       return { problems: result.problems.map(({ line, text }) => `${line}: ${text}`) };
     const recipients = result.directory.find('example.org')?.recipients;

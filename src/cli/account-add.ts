@@ -1,0 +1,117 @@
+/**
+ * `sluice account add`: one more account in the file of its domain, which keeps its comments. The
+ * password is made here and shown once, or comes from standard input.
+ */
+import type { Command } from 'commander';
+import { withAccount } from '../config/account-text.ts';
+import type { Config } from '../config/config.ts';
+import type { DomainFile } from '../config/domain-file.ts';
+import type { Directory } from '../directory/domain.ts';
+import { parseAddress } from '../mail/address.ts';
+import { parseSettings, SETTINGS_HELP, valuesOf } from './account-settings.ts';
+import type { Cli } from './cli.ts';
+import { quietly, soundConfig, tellGateway } from './domain-file-change.ts';
+import { editDomainFile } from './domain-file-edit.ts';
+import { CliFault, EXIT } from './exit.ts';
+import { jsonLine } from './listing.ts';
+import { newPassword } from './password.ts';
+import { printable } from './terminal.ts';
+
+interface AddOptions {
+  readonly ip?: string;
+  readonly user?: string;
+  readonly domain?: string;
+  readonly passwordStdin?: boolean;
+  readonly enable?: boolean;
+  readonly json?: boolean;
+}
+
+export function addAccountAdd(account: Command, cli: Cli): void {
+  account
+    .command('add')
+    .description('let somebody send: by address, by login, or a whole domain by password')
+    .argument('[setting...]', SETTINGS_HELP)
+    .option('--ip <network>', 'whoever connects from there; --domain says for which domain')
+    .option('--user <address>', 'who logs in with this address')
+    .option('--domain <domain>', 'who logs in with the name of the domain')
+    .option('--password-stdin', 'the password is on standard input; else one is made')
+    .option('--enable', 'switch outgoing mail of the domain on (outgoing.enabled)')
+    .option('--json', 'JSON')
+    .action((words: string[], options: AddOptions) => addOne(cli, words, options));
+}
+
+async function addOne(cli: Cli, words: readonly string[], options: AddOptions): Promise<void> {
+  const { ip, user, json = false } = options;
+  const settings = valuesOf(parseSettings(words));
+  const { config, directory } = await soundConfig(cli);
+  const domainFile = fileOf(config, directory, options);
+  const { file } = domainFile;
+  const { domain } = domainFile.settings;
+  const enabled = domainFile.settings.outgoing?.enabled === true || options.enable === true;
+  const who = ip !== undefined ? { ip } : user !== undefined ? { user } : { domain: true };
+  const secret =
+    ip === undefined ? await newPassword(cli, options.passwordStdin === true) : undefined;
+  const account = { ...who, ...(secret && { password: secret.hash }), ...settings };
+  await editDomainFile(cli, file, async (text) =>
+    withAccount(text, account, options.enable === true),
+  );
+  const name = ip ?? user ?? domain;
+  if (json) {
+    const by = ip !== undefined ? 'address' : user !== undefined ? 'user' : 'domain';
+    const state = enabled ? 'active' : 'off';
+    const password = secret?.made;
+    await cli.terminal.out(
+      jsonLine({ v: 1, kind: 'account', name, by, domain, state, file, password }),
+    );
+  } else {
+    await cli.terminal.out(`${printable(file)} changed\n`);
+    if (secret?.made !== undefined) {
+      await cli.terminal.out(`password of ${name} (shown only now): ${secret.made}\n`);
+    }
+  }
+  if (ip !== undefined) {
+    const text = `all mail from ${ip} is outbound mail of ${domain} from now on: only its senders are taken`;
+    cli.terminal.err(`sluice: note: ${text}\n`);
+  }
+  if (!enabled) {
+    const text = `outgoing mail of ${domain} is off: nobody can send before "outgoing.enabled: true" (--enable)`;
+    cli.terminal.err(`sluice: note: ${text}\n`);
+  }
+  await tellGateway(json ? quietly(cli) : cli, `${name} ${enabled ? 'may send' : 'is an account'}`);
+}
+
+function fileOf(
+  config: Config,
+  directory: Directory,
+  { ip, user, domain, passwordStdin }: AddOptions,
+): DomainFile {
+  const kinds = [ip, user].filter((kind) => kind !== undefined).length;
+  if (kinds > 1 || (kinds === 0 && domain === undefined)) {
+    throw new CliFault(
+      EXIT.usage,
+      'say one of --user ADDRESS, --ip NETWORK --domain DOMAIN, or --domain DOMAIN',
+    );
+  }
+  if (ip !== undefined && domain === undefined) {
+    throw new CliFault(
+      EXIT.usage,
+      `${printable(ip)}: of which domain? --ip NETWORK --domain DOMAIN`,
+    );
+  }
+  if (ip !== undefined && passwordStdin === true) {
+    throw new CliFault(EXIT.usage, 'an account by address has no password');
+  }
+  const name = domain ?? domainOf(user ?? '');
+  const served = directory.find(name);
+  const found = config.domainFiles.find(({ file }) => file === served?.file);
+  if (served === undefined || found === undefined) {
+    throw new CliFault(EXIT.nothing, `${printable(name)} is not served here`);
+  }
+  return found;
+}
+
+function domainOf(user: string): string {
+  const parsed = parseAddress(user);
+  if (!parsed.ok) throw new CliFault(EXIT.usage, `--user ${printable(user)}: ${parsed.problem}`);
+  return parsed.value.domain;
+}
