@@ -58,6 +58,7 @@ export const LEVEL_OF = {
   'dest.up': 'info',
   'dest.hold': 'info',
   'dest.resume': 'info',
+  'dest.pause': 'warn',
   'dest.probe': 'debug',
   'ldap.down': 'warn',
   'ldap.up': 'info',

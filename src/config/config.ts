@@ -12,6 +12,7 @@ import type { Endpoint } from './endpoint.ts';
 import { canonicalHost, formatEndpoint } from './endpoint.ts';
 import type { NodeSettings } from './node-schema.ts';
 import type { ProblemAt } from './problem.ts';
+import type { MessageRate } from './values.ts';
 import type { YamlSource } from './yaml-source.ts';
 
 export interface Config {
@@ -47,6 +48,8 @@ export interface Config {
     /** Where hosts that only the DNS names may be beside public addresses. */
     readonly privateNetworks: readonly string[];
     readonly sources: readonly SourceConfig[];
+    /** Limits towards those who take mail for very many domains, by the names of their hosts. */
+    readonly providers: readonly ProviderConfig[];
     /** What is demanded of TLS to others, by domain, `.domain` or `*`. */
     readonly remoteTls: Readonly<Record<string, 'opportunistic' | 'required' | 'off'>>;
   };
@@ -119,6 +122,12 @@ export interface SourceConfig {
   readonly classes: readonly string[];
   /** The first day of its use, milliseconds since the epoch. */
   readonly newSince: number | undefined;
+}
+
+export interface ProviderConfig {
+  readonly mx: readonly string[];
+  readonly maxConnections: number | undefined;
+  readonly rate: MessageRate | undefined;
 }
 
 export interface QueueConfig {
@@ -233,6 +242,9 @@ export function buildConfig(
       finalReplyTimeoutMs: delivery.final_reply_timeout,
       privateNetworks: delivery.private_networks,
       remoteTls: delivery.remote_tls ?? {},
+      providers: delivery.providers.map(({ mx, max_connections: maxConnections, rate }) => {
+        return { mx, maxConnections, rate };
+      }),
       sources: delivery.sources.map(({ ip, hostname, classes, new_since: newSince }) => {
         return { address: canonicalHost(ip), hostname, classes, newSince };
       }),

@@ -7,6 +7,7 @@ import { alertsSchema } from './alerts-schema.ts';
 import { reportsSchema } from './reports-schema.ts';
 import { isSetting } from './domain-schema.ts';
 import { remoteTls, smarthost } from './smarthost-schema.ts';
+import { providers } from './providers-schema.ts';
 import { sourceAddresses } from './sources-schema.ts';
 import { nodeQueue } from './queue-schema.ts';
 import {
@@ -131,6 +132,7 @@ export const nodeSchema = z.strictObject({
       smarthost: smarthost.optional(),
       remote_tls: remoteTls.optional(),
       sources: sourceAddresses.prefault([]),
+      providers: providers.prefault([]),
       private_networks: networks().prefault([]),
     })
     .prefault({}),

@@ -29,12 +29,26 @@ interface Kept {
   readonly since: number;
 }
 
+/** Destinations that share a bound. */
+interface Group {
+  readonly permits: Permits;
+  readonly sites: Set<Site>;
+}
+
+/** A bound that a destination shares with others. */
+export interface SharedBound {
+  readonly key: string;
+  readonly maxConnections: number;
+}
+
 interface Site {
   readonly key: string;
   readonly permits: Permits;
   /** Oldest first. */
   readonly kept: Kept[];
   readonly expiry: MovingDeadline;
+  /** The one it was in last. */
+  group: Group | undefined;
 }
 
 /** Connections of a destination: at work, kept for the next one, and those who wait for one. */
@@ -45,20 +59,28 @@ export interface ConnectionCount {
 }
 
 export type Grant =
-  | { readonly kind: 'granted'; readonly kept: SmtpClient | undefined }
+  | {
+      readonly kind: 'granted';
+      readonly kept: SmtpClient | undefined;
+      /** To be given back with the permit. */
+      readonly group: Group | undefined;
+    }
   /** The line is full, or the wait took too long. */
   | { readonly kind: 'busy' };
 
-const GRANTED: Grant = { kind: 'granted', kept: undefined };
 const BUSY: Grant = { kind: 'busy' };
 
 export class ConnectionPool {
   readonly #clock: Clock;
+  readonly #bound: ((destination: Destination) => SharedBound | undefined) | undefined;
   readonly #sites = new Map<string, Site>();
+  /** As many as the configuration names, and a few of those before a reload. */
+  readonly #groups = new Map<string, Group>();
   #stopped = false;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, bound?: (destination: Destination) => SharedBound | undefined) {
     this.#clock = clock;
+    this.#bound = bound;
   }
 
   /** A permit, to be given back by `release`. */
@@ -71,26 +93,41 @@ export class ConnectionPool {
     const site = this.#site(destination);
     const taken = site.permits.take(signal, origin);
     if (!(typeof taken === 'boolean' ? taken : await taken)) return BUSY;
+    const bound = this.#bound?.(destination);
+    const group = bound && this.#group(bound);
+    if (group !== undefined && !(await group.permits.take(signal, origin))) {
+      site.permits.give();
+      this.#forgetIfEmpty(site);
+      return BUSY;
+    }
+    site.group = group;
+    group?.sites.add(site);
     const at = site.kept.findLastIndex(({ way }) => isSameWay(way, destination));
     const [kept] = at < 0 ? [] : site.kept.splice(at, 1);
     if (kept !== undefined) {
       kept.client.whenLost(undefined);
-      return { kind: 'granted', kept: kept.client };
+      return { kind: 'granted', kept: kept.client, group };
     }
     // A new one must not be one too many beside those that are kept for others.
     const spare =
       site.permits.taken + site.kept.length > destination.maxConnections && site.kept.shift();
     if (spare) leave(spare.client);
-    return GRANTED;
+    if (group !== undefined && bound !== undefined) makeRoom(group, bound.maxConnections);
+    return { kind: 'granted', kept: undefined, group };
   }
 
   /** Gives a permit back, with the connection when it is of further use. */
-  release(destination: Destination, client: SmtpClient | undefined): void {
+  release(
+    destination: Destination,
+    client: SmtpClient | undefined,
+    group: Group | undefined,
+  ): void {
     const site = this.#sites.get(destination.key);
     if (site === undefined) throw new Error(`no permit of ${destination.key} is out`);
     if (client !== undefined) this.#keep(site, client, destination);
     site.permits.give();
     this.#forgetIfEmpty(site);
+    group?.permits.give();
   }
 
   /** Keeps a connection that was made without a permit, if there is room for it. */
@@ -113,11 +150,24 @@ export class ConnectionPool {
   /** Says goodbye on all kept connections and sends away who waits. Permits may still come back. */
   stop(): void {
     this.#stopped = true;
+    for (const { permits } of this.#groups.values()) permits.stop();
     for (const site of this.#sites.values()) {
       site.permits.stop();
       for (const { client } of site.kept.splice(0)) leave(client);
       this.#forgetIfEmpty(site);
     }
+  }
+
+  #group({ key, maxConnections }: SharedBound): Group {
+    const known = this.#groups.get(key);
+    if (known !== undefined) {
+      known.permits.resize(maxConnections);
+      return known;
+    }
+    const limits = { permits: maxConnections, waiters: MAX_WAITERS, waitMs: WAIT_MS };
+    const group: Group = { permits: new Permits(this.#clock, limits), sites: new Set() };
+    this.#groups.set(key, group);
+    return group;
   }
 
   #site(destination: Destination): Site {
@@ -133,7 +183,7 @@ export class ConnectionPool {
     });
     const kept: Kept[] = [];
     const expiry = new MovingDeadline(this.#clock, () => this.#expire(site));
-    const site: Site = { key: destination.key, permits, kept, expiry };
+    const site: Site = { key: destination.key, permits, kept, expiry, group: undefined };
     this.#sites.set(destination.key, site);
     return site;
   }
@@ -172,6 +222,18 @@ export class ConnectionPool {
     site.expiry.stop();
     site.permits.stop();
     this.#sites.delete(site.key);
+    site.group?.sites.delete(site);
+  }
+}
+
+/** Connections that are kept for later count too: the ones kept longest go for one that is needed. */
+function makeRoom({ permits, sites }: Group, maxConnections: number): void {
+  const kept = [...sites].flatMap((site) => site.kept.map((one) => ({ site, one })));
+  const tooMany = permits.taken + kept.length - maxConnections;
+  kept.sort((a, b) => a.one.since - b.one.since);
+  for (const { site, one } of kept.slice(0, Math.max(0, tooMany))) {
+    site.kept.splice(site.kept.indexOf(one), 1);
+    leave(one.client);
   }
 }
 

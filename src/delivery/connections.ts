@@ -10,8 +10,15 @@ import type { SmtpClient } from '../smtp/client.ts';
 import type { ConnectionCount } from './connection-pool.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { createHosts } from './host-walk.ts';
+import type { Providers } from './providers.ts';
+import { shareKey } from './providers.ts';
 import type { Origin } from './rate-limits.ts';
 import type { HostWalk, HostWalkOptions, NoHost } from './host-walk.ts';
+
+export interface ConnectionsOptions extends HostWalkOptions {
+  /** Limits for many destinations together. */
+  readonly providers?: Pick<Providers, 'of'> | undefined;
+}
 
 /** What still runs when the gateway stops has this long to end by itself. */
 const STOP_MS = 30_000;
@@ -45,9 +52,15 @@ export class Connections {
   #running = 0;
   #ended: (() => void) | undefined;
 
-  constructor(options: HostWalkOptions) {
+  constructor(options: ConnectionsOptions) {
     this.#clock = options.clock;
-    this.#pool = new ConnectionPool(options.clock);
+    const { providers } = options;
+    this.#pool = new ConnectionPool(options.clock, (destination) => {
+      const provider = providers?.of(destination);
+      if (provider?.maxConnections === undefined) return undefined;
+      const { maxConnections } = provider;
+      return { key: shareKey(destination, provider), maxConnections };
+    });
     this.#walk = createHosts(options);
   }
 
@@ -95,7 +108,7 @@ export class Connections {
     } finally {
       signal?.removeEventListener('abort', onAbort);
       if (client !== undefined) this.#busy.delete(client);
-      this.#pool.release(destination, client);
+      this.#pool.release(destination, client, grant.group);
       this.#running -= 1;
       if (this.#running === 0) this.#ended?.();
     }

@@ -13,6 +13,7 @@ import type { Outcome } from '../mail/outcome.ts';
 import { replyText } from '../mail/outcome.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isClosing } from '../mail/reply.ts';
+import type { BackOff } from './back-off.ts';
 import type { CalloutAnswer } from './callout.ts';
 import { Callouts } from './callouts.ts';
 import type { ConnectionCount } from './connection-pool.ts';
@@ -25,6 +26,7 @@ import { nameOf, NO_HOST_LEFT } from './host-walk.ts';
 import type { FindExchangers } from './remote-hosts.ts';
 import type { Ability } from './known-offers.ts';
 import { KnownOffers } from './known-offers.ts';
+import type { Providers } from './providers.ts';
 import type { Origin } from './rate-limits.ts';
 import { isBeyondRequireTls, requiresTls, UNMET, withoutRequiredTls } from './require-tls.ts';
 import type { SourceAddresses } from './source-addresses.ts';
@@ -98,13 +100,15 @@ export interface CourierOptions {
   readonly remotePort?: number | undefined;
   /** Our addresses, for servers that nobody configured. */
   readonly sources?: SourceAddresses;
+  readonly providers?: Providers;
+  readonly backOff?: Pick<BackOff, 'observe'>;
 }
 
 /** The whole of a probe, all hosts together. */
 const PROBE_MS = 15_000;
 
 export function createCourier(options: CourierOptions): Courier {
-  const { clock, log, sources } = options;
+  const { clock, log, sources, providers, backOff } = options;
   const offers = new KnownOffers(clock);
   const connections = new Connections({ ...options, offers });
   const observe = (key: string, observation: Observation) =>
@@ -119,6 +123,7 @@ export function createCourier(options: CourierOptions): Courier {
     const destination = pool === undefined ? job.destination : { ...job.destination, pool };
     const needsTls = requiresTls(envelope);
     if (needsTls && isBeyondRequireTls(destination)) return undelivered(envelope, UNMET, 0);
+    if (providers?.isUnknown(destination)) await options.exchangers?.(destination.mx ?? '');
     let envelopeMs: number | undefined;
     const attempt = await connections.use(
       destination,
@@ -143,7 +148,10 @@ export function createCourier(options: CourierOptions): Courier {
     const seen = signal?.aborted === true ? undefined : observationOf(attempt, totalMs);
     if (seen !== undefined && attempt.kind !== 'busy') {
       observe(destination.key, seen);
-      noteTreatment(destination.key, treatmentOf(attempt, envelopeMs, envelope));
+      const treatment = treatmentOf(attempt, envelopeMs, envelope);
+      noteTreatment(destination.key, treatment);
+      const source = attempt.kind === 'worked' ? attempt.client.source : undefined;
+      backOff?.observe(destination, { ...treatment, source });
     }
     return reportOf(attempt, envelope, totalMs);
   }

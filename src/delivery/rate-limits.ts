@@ -10,6 +10,14 @@ import type { Destination } from '../directory/domain.ts';
 /** Whose message it is: of a session that is on, or of the queue. */
 export type Origin = 'session' | 'queue';
 
+/** What counts for more than one destination. */
+export interface RateShare {
+  /** A rate that it shares with others; undefined: it has its own, if any. */
+  of(destination: Destination): Pick<Destination, 'key' | 'rate'> | undefined;
+  /** Milliseconds for which it is left alone. */
+  pausedMs(destination: Destination): number;
+}
+
 interface Limit {
   /** When the next place comes up if all are used evenly (GCRA's theoretical arrival time). */
   freeAt: number;
@@ -25,14 +33,19 @@ const BURST_MS = 1000;
 
 export class RateLimits {
   readonly #clock: Clock;
+  readonly #shared: RateShare | undefined;
   readonly #limits = new Map<string, Limit>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, shared?: RateShare) {
     this.#clock = clock;
+    this.#shared = shared;
   }
 
   /** Takes a place and says 0, or says how many milliseconds to wait before asking again. */
-  take({ key, rate }: Destination, origin: Origin): number {
+  take(destination: Destination, origin: Origin): number {
+    const pausedMs = this.#shared?.pausedMs(destination) ?? 0;
+    if (pausedMs > 0) return pausedMs;
+    const { key, rate } = this.#shared?.of(destination) ?? destination;
     if (rate === undefined) return 0;
     const now = this.#clock.mono();
     const limit = this.#limit(key);

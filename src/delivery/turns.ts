@@ -106,7 +106,7 @@ export class Turns {
 
   async #waitForRate(domain: string, signal: AbortSignal): Promise<void> {
     const { rates, route, clock, stopped, isBarred } = this.#options;
-    if (rates === undefined || route(domain)?.rate === undefined) return;
+    if (rates === undefined) return;
     const ended = AbortSignal.any([signal, stopped]);
     while (!ended.aborted && !isBarred(domain)) {
       const destination = route(domain);

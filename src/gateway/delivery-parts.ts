@@ -7,7 +7,6 @@ import { errorText } from '../base/errors.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
-import { formatEndpoint, networkTest } from '../config/endpoint.ts';
 import type { Courier } from '../delivery/courier.ts';
 import { createCourier } from '../delivery/courier.ts';
 import type { HealthChange } from '../delivery/destination-health.ts';
@@ -16,24 +15,17 @@ import { DestinationHolds } from '../delivery/destination-holds.ts';
 import { HealthNotes } from '../delivery/health-notes.ts';
 import type { Happening } from '../delivery/happening.ts';
 import { Hindrances } from '../delivery/hindrances.ts';
-import { RateLimits } from '../delivery/rate-limits.ts';
+import type { RateLimits } from '../delivery/rate-limits.ts';
 import type { FindExchangers } from '../delivery/remote-hosts.ts';
 import type { Reports } from '../delivery/reports.ts';
 import { createReports } from '../delivery/reports.ts';
 import { destinationOf, isRemote } from '../delivery/route.ts';
-import { SourceAddresses } from '../delivery/source-addresses.ts';
 import { Scheduler } from '../delivery/scheduler.ts';
-import { isOwn } from '../directory/destination.ts';
 import { LdapRecipients } from '../directory/ldap/recipients.ts';
 import type { Destination, Directory } from '../directory/domain.ts';
 import { probeMsOf } from '../directory/queue-policy.ts';
-import { createCachedResolver } from '../dns/cached-resolver.ts';
-import { findExchangers } from '../dns/mail-exchangers.ts';
-import { RecordWatch } from '../dkim/record-watch.ts';
-import { signedOwn } from '../dkim/own-signature.ts';
-import { watchedKeys } from '../dkim/signer.ts';
+import type { RecordWatch } from '../dkim/record-watch.ts';
 import type { Resolver } from '../dns/resolver.ts';
-import { createSystemResolver } from '../dns/system-resolver.ts';
 import { homeLane, isRedirected } from '../mail/redirection.ts';
 import { domainOfLane, isOneOfSplit } from '../mail/split-lane.ts';
 import { OutageClock } from '../pipeline/outage-clock.ts';
@@ -42,6 +34,7 @@ import { RecipientLessons } from '../pipeline/recipient-lessons.ts';
 import { RecipientMemory } from '../pipeline/recipient-memory.ts';
 import { RecipientVerifier } from '../pipeline/recipients.ts';
 import type { LevelStore } from '../store/leveldb/store.ts';
+import { buildRemote } from './remote-parts.ts';
 
 export interface DeliveryOptions {
   readonly store: LevelStore;
@@ -92,7 +85,6 @@ export interface DeliveryParts {
   remember(): Promise<void>;
 }
 
-const SMTP_PORT = 25;
 /** Servers that nobody configured are asked so many times less often whether they are back. */
 const REMOTE_PROBES = 10;
 /** Of a destination that serves many; `sluice destination list` has them all. */
@@ -104,21 +96,9 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   const queueOf = (lane: string) => {
     return { ...config().queue, ...directory().find(homeLane(lane))?.queue };
   };
-  const rates = new RateLimits(clock);
   const hosted = (domain: string) => directory().find(domain)?.name;
-  const servers = () => config().dnsServers?.map(formatEndpoint);
-  const uncached = createSystemResolver({ clock, servers });
-  const resolver = createCachedResolver(uncached, clock);
-  const records = new RecordWatch({
-    ...{ resolver: uncached, map: store.ttl, clock, log },
-    keys: () => {
-      const { domains, ownSigning } = directory();
-      return [ownSigning, ...domains.map(({ signing }) => signing)].flatMap(watchedKeys);
-    },
-  });
-  const exchangers = exchangersOf(options, resolver);
-  const signOwn = (bytes: Uint8Array) =>
-    signedOwn(bytes, directory().ownSigning, (key) => records.isSeen(key), clock.now());
+  const remote = buildRemote(options);
+  const { resolver, exchangers, sources, providers, backOff, rates, records, signOwn } = remote;
   const outages = new OutageClock(store.ttl, clock);
   const onStoreFault = (error: unknown) => {
     log.emit('store.error', { err: errorText(error) });
@@ -173,10 +153,6 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     log,
     domains: (key) => domainsOf(directory(), key).slice(0, NAMED_DOMAINS),
   });
-  const sources = new SourceAddresses({
-    sources: () => config().delivery.sources,
-    ...{ map: store.ttl, clock, log },
-  });
   const courier = createCourier({
     hostname,
     clock,
@@ -184,7 +160,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     health,
     hindrances,
     exchangers,
-    sources,
+    ...{ sources, providers, backOff },
     remotePort: options.remote?.port,
   });
   const habits = new DestinationHabits({ map: store.ttl, courier, clock, log });
@@ -308,18 +284,6 @@ function logHealth(
     const downSeconds = Math.round((clock.now() - before.since) / 1000);
     log.emit('dest.up', { ...whose, down: downSeconds }, level);
   }
-}
-
-function exchangersOf({ config, remote }: DeliveryOptions, resolver: Resolver): FindExchangers {
-  const port = remote?.port ?? SMTP_PORT;
-  const isUs = (host: string) => {
-    const { hostname, listeners } = config();
-    return host === hostname || listeners.some((own) => isOwn(host, port, own, hostname));
-  };
-  return (domain) => {
-    const isAllowed = networkTest(config().delivery.privateNetworks);
-    return findExchangers(domain, { resolver, isUs, isAllowed });
-  };
 }
 
 function domainsOf({ routes }: Directory, key: string): string[] {

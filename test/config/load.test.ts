@@ -139,6 +139,7 @@ test("the contract's example is read as it is meant", async () => {
       privateNetworks: [],
       remoteTls: {},
       sources: [],
+      providers: [],
     },
     smarthost: undefined,
     log: { level: 'info', file: null },

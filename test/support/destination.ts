@@ -53,6 +53,11 @@ export class Destination {
     this.#port = port;
   }
 
+  /** Connections that are open now. */
+  get connected(): number {
+    return this.#sockets.size;
+  }
+
   get port(): number {
     return this.#port;
   }
