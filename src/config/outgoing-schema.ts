@@ -107,5 +107,6 @@ export type AccountSettings = z.output<typeof account>;
 export const outgoingSchema = z.strictObject({
   enabled: z.boolean().prefault(false),
   null_sender: z.enum(['accept', 'refuse']).prefault('accept'),
+  hide_clients: z.boolean().prefault(false),
   accounts: z.array(account, { error: 'expected a list of accounts' }).prefault([]),
 });

@@ -26,6 +26,8 @@ export interface Outgoing {
   readonly accounts: readonly Account[];
   /** What happens to mail from the null reverse-path, such as bounces of the customer's server. */
   readonly nullSender: 'accept' | 'refuse';
+  /** Nobody else learns from where a user who has logged in sent his mail. */
+  readonly hidesClients: boolean;
   /** Recipients of the domain's mail a day. */
   readonly relayPerDay: number;
   /** Whose midnight begins a day: an IANA name such as `Europe/Berlin`. */
@@ -36,6 +38,7 @@ export const NO_OUTGOING: Outgoing = {
   enabled: false,
   accounts: [],
   nullSender: 'accept',
+  hidesClients: false,
   relayPerDay: 0,
   timeZone: 'UTC',
 };

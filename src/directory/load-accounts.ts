@@ -47,6 +47,7 @@ export function buildOutgoing({ settings }: DomainFile): Outgoing {
     enabled,
     accounts,
     nullSender,
+    hidesClients: outgoing?.hide_clients ?? false,
     relayPerDay: Math.max((settings.licensed_users ?? 0) * PER_USER, LEAST_RELAY),
     timeZone: settings.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
   };

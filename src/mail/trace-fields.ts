@@ -17,6 +17,8 @@ export interface ReceivedFacts {
   /** By a login (RFC 4954). */
   readonly isAuthenticated: boolean;
   readonly smtpUtf8: boolean;
+  /** Who was where is not told. */
+  readonly hidesClient?: boolean;
   /** Named only when it is the only one, for recipients must not learn of each other. */
   readonly recipient: string | undefined;
   readonly at: number;
@@ -36,9 +38,10 @@ export function receivedField(facts: ReceivedFacts): string {
     : `[${facts.clientAddress}]`;
   const tls = facts.tls === undefined ? '' : `\r\n\t(${facts.tls.protocol} ${facts.tls.cipher})`;
   const recipient = facts.recipient === undefined ? '' : `\r\n\tfor <${clean(facts.recipient)}>`;
+  const from =
+    facts.hidesClient === true ? '' : `from ${clean(facts.helloName)} (${literal})\r\n\t`;
   return (
-    `Received: from ${clean(facts.helloName)} (${literal})\r\n` +
-    `\tby ${facts.hostname} (Sluice) with ${protocolWord(facts)} id ${facts.id}${tls}${recipient};\r\n` +
+    `Received: ${from}by ${facts.hostname} (Sluice) with ${protocolWord(facts)} id ${facts.id}${tls}${recipient};\r\n` +
     `\t${dateTime(facts.at)}\r\n`
   );
 }

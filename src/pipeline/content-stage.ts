@@ -170,9 +170,12 @@ export class ContentStage implements ContentSink {
     }
     const forged = forgedFields(header, fields, settings.hostname);
     const tagged = this.#tagged(judgement, header, fields);
+    // Filters judge by what others do not learn.
+    const hides = this.#transaction.account !== undefined && this.#domain.outgoing.hidesClients;
+    const shown = hides ? this.#received(true) : received;
     const signature = (await this.#signature?.fields(header, without(fields, removed))) ?? '';
     const top = [
-      Buffer.from(signature + received + this.#fields(judgement)),
+      Buffer.from(signature + shown + this.#fields(judgement)),
       ...(tagged === undefined ? [] : [tagged.field]),
       Buffer.from(this.#header.isMissing ? EMPTY_LINE : ''),
     ];
@@ -253,7 +256,7 @@ export class ContentStage implements ContentSink {
     };
   }
 
-  #received(): string {
+  #received(hidesClient = false): string {
     const { session, id, recipients, parameters, generation } = this.#transaction;
     const only = recipients.length === 1 ? recipients[0] : undefined;
     return receivedField({
@@ -263,6 +266,7 @@ export class ContentStage implements ContentSink {
       hostname: generation.settings.hostname,
       id,
       tls: session.tls,
+      hidesClient: hidesClient && session.login !== undefined,
       isAuthenticated: session.login !== undefined,
       smtpUtf8: parameters.smtpUtf8 ?? false,
       recipient: only && formatAddress(only.address),

@@ -29,6 +29,13 @@ test('Received names the client, us, the id and the only recipient', () => {
   );
 });
 
+test('Received of a user who is not to be found names us alone', () => {
+  assert.match(
+    receivedField({ ...FACTS, isAuthenticated: true, hidesClient: true }),
+    /^Received: by mx\.sluice\.test \(Sluice\) with ESMTPA id 4K7QZ2M9XT\.1\r\n\tfor /,
+  );
+});
+
 test('Received says how: HELO, TLS, SMTPUTF8, login', () => {
   const tls = { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' };
   const words = [

@@ -49,7 +49,7 @@ describe('outbound mail', () => {
     await destination.start();
     await neighbour.start();
     const hash = formatPasswordHash(await hashPassword(Buffer.from(PASSWORD)));
-    const outgoing = `{ enabled: true, accounts: [{ ip: ${CUSTOMER} }, { user: anna@example.org, password: "${hash}" }] }`;
+    const outgoing = `{ enabled: true, hide_clients: true, accounts: [{ ip: ${CUSTOMER} }, { user: anna@example.org, password: "${hash}" }] }`;
     gateway = await outside.gateway({
       listeners:
         '[{ name: mx, address: "127.0.0.1:0" }, { name: submission, address: "127.0.0.1:0", auth: required }]',
@@ -116,7 +116,8 @@ describe('outbound mail', () => {
     assert.match(info.response, /^250 2\.0\.0 Ok: \S+ delivered: 250 2\.0\.0 Ok: taken$/);
     const [arrived] = outside.server(0).arrived;
     assert.deepEqual(arrived?.to, ['eve@one.test']);
-    assert.match(String(arrived?.content), /^\tby mx\.sluice\.test \(Sluice\) with ESMTPSA id /m);
+    assert.match(String(arrived?.content), /^Received: by mx\.sluice\.test .* with ESMTPSA id /m);
+    assert.doesNotMatch(String(arrived?.content), /127\.0\.0\.1/, 'nobody learns where she is');
     const entry = await gateway.event('msg.in');
     assert.deepEqual(
       ['dir', 'acct', 'dest', 'res'].map((name) => entry[name]),
@@ -140,6 +141,7 @@ describe('outbound mail', () => {
     assert.match(await send('anna@example.org', ['eve@one.test']), /^250 .* delivered/);
     assert.match(await send('anna@EXAMPLE.com', ['eve@three.test']), /^250 .* delivered/);
     assert.equal(outside.server(0).arrived.length, 1);
+    assert.match(String(outside.server(0).arrived[0]?.content), /^Received: from .*127\.0\.0\.80/m);
     assert.equal(outside.server(2).arrived.length, 1, 'a domain without MX is its own host');
     const talk = await SmtpTalk.greeted(gateway.port('submission'), 'mail.example.org', CUSTOMER);
     assert.match(await talk.say('MAIL FROM:<anna@example.org>'), /^250/);
