@@ -14,6 +14,7 @@ export const ALERT_KINDS = [
   'scanner_down',
   'ldap_down',
   'held_old',
+  'address_listed',
 ] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
 

@@ -27,6 +27,13 @@ export interface Present {
     readonly text: string;
   }[];
   readonly ldap: readonly LdapState[];
+  /** Addresses of ours on block lists. */
+  readonly listings: readonly {
+    readonly address: string;
+    readonly list: string;
+    readonly since: number;
+    readonly text: string;
+  }[];
 }
 
 export interface Thresholds {
@@ -49,6 +56,7 @@ export function conditionsOf(present: Present, thresholds: Thresholds): Conditio
     ...damageConditions(present),
     ...scannerConditions(present),
     ...ldapConditions(present),
+    ...listedAddresses(present),
   ];
 }
 
@@ -127,6 +135,15 @@ function ldapConditions({ ldap }: Present): Condition[] {
     if (down === undefined) return [];
     const text = `the directory of ${namesOf(domains)} does not say who is there: ${down.text}; recipients who are not remembered are put off`;
     return [{ kind: 'ldap_down', subject: key, since: down.since, text }];
+  });
+}
+
+function listedAddresses({ listings }: Present): Condition[] {
+  return [...Map.groupBy(listings, ({ address }) => address)].map(([address, all]) => {
+    const since = Math.min(...all.map((one) => one.since));
+    const where = all.map(({ list, text }) => `${list} (${text})`).join(', ');
+    const text = `receivers may refuse mail from ${address}: it is on the block list ${where}`;
+    return { kind: 'address_listed', subject: address, since, text };
   });
 }
 

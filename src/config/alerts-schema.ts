@@ -1,6 +1,6 @@
 /** The schema of `alerts` in sluice.yaml: when somebody is told that something is wrong, and how. */
 import * as z from 'zod';
-import { duration, mailAddress, size, text, whole } from './values.ts';
+import { domainName, duration, mailAddress, size, text, whole } from './values.ts';
 
 const MAX_URL = 2000;
 
@@ -32,6 +32,10 @@ export const alertsSchema = z
     queue_messages: whole(1, 1_000_000_000).nullable().prefault(10_000),
     held_age: duration('1m', '60d').nullable().prefault('1d'),
     free_space: size('0B', '1024GiB').nullable().prefault('2GiB'),
+    block_lists: z
+      .array(domainName(), { error: 'expected a list of zones such as [bl.example.net]' })
+      .max(20, { error: 'expected at most 20 lists' })
+      .prefault([]),
     webhook: webhook().optional(),
     command: command().optional(),
     mail: mailAddress().optional(),

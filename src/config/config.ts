@@ -107,6 +107,8 @@ export interface AlertsConfig {
   readonly queueMessages: number | null;
   readonly heldAgeMs: number | null;
   readonly freeSpaceBytes: number | null;
+  /** On which our own addresses must not be. */
+  readonly blockLists: readonly string[];
   readonly webhook: string | undefined;
   /** A program and its arguments. */
   readonly command: readonly string[] | undefined;
@@ -214,6 +216,7 @@ export function buildConfig(
       queueMessages: alerts.queue_messages,
       heldAgeMs: alerts.held_age,
       freeSpaceBytes: alerts.free_space,
+      blockLists: alerts.block_lists.map((list) => list.toLowerCase()),
       webhook: alerts.webhook,
       command: alerts.command,
       mail: alerts.mail,

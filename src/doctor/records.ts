@@ -23,7 +23,8 @@ export async function* neededRecords(
 ): AsyncGenerator<RecordsOf> {
   const { config, resolver } = installation;
   const { hostname } = config;
-  const identity = await findIdentity(hostname, resolver);
+  const sources = config.delivery.sources.map(({ address }) => address);
+  const identity = await findIdentity(hostname, resolver, sources);
   const ptrs = await Promise.all(identity.sending.map((address) => findPtr(address, resolver)));
   const own = await Promise.all(
     installation.directory.ownSigning.domains.map((keys) => findDkim(keys, resolver)),

@@ -25,6 +25,7 @@ import { LdapRecipients } from '../directory/ldap/recipients.ts';
 import type { Destination, Directory } from '../directory/domain.ts';
 import { probeMsOf } from '../directory/queue-policy.ts';
 import type { RecordWatch } from '../dkim/record-watch.ts';
+import type { OwnListings } from '../dns/own-listings.ts';
 import type { Resolver } from '../dns/resolver.ts';
 import { homeLane, isRedirected } from '../mail/redirection.ts';
 import { domainOfLane, isOneOfSplit } from '../mail/split-lane.ts';
@@ -74,6 +75,8 @@ export interface DeliveryParts {
   readonly resolver: Resolver;
   /** Of the keys that sign. */
   readonly records: RecordWatch;
+  /** Our addresses on block lists. */
+  readonly listings: OwnListings;
   /** Signatures of the gateway's own mail. */
   readonly signOwn: (bytes: Uint8Array) => Promise<Uint8Array>;
   readonly holds: DestinationHolds;
@@ -98,7 +101,8 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   };
   const hosted = (domain: string) => directory().find(domain)?.name;
   const remote = buildRemote(options);
-  const { resolver, exchangers, sources, providers, backOff, rates, records, signOwn } = remote;
+  const { resolver, exchangers, sources, providers, backOff, rates, records, signOwn, listings } =
+    remote;
   const outages = new OutageClock(store.ttl, clock);
   const onStoreFault = (error: unknown) => {
     log.emit('store.error', { err: errorText(error) });
@@ -257,7 +261,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     verifier,
     exchangers,
     resolver,
-    records,
+    ...{ records, listings },
     signOwn,
     rerouted: (before) => {
       records.look();

@@ -15,6 +15,7 @@ import { RecordWatch } from '../dkim/record-watch.ts';
 import { watchedKeys } from '../dkim/signer.ts';
 import { createCachedResolver } from '../dns/cached-resolver.ts';
 import { findExchangers } from '../dns/mail-exchangers.ts';
+import { OwnListings } from '../dns/own-listings.ts';
 import type { Resolver } from '../dns/resolver.ts';
 import { createSystemResolver } from '../dns/system-resolver.ts';
 import type { DeliveryOptions } from './delivery-parts.ts';
@@ -29,6 +30,8 @@ export interface RemoteParts {
   readonly rates: RateLimits;
   /** Of the keys that sign. */
   readonly records: RecordWatch;
+  /** Our addresses on block lists. */
+  readonly listings: OwnListings;
   /** Signatures of the gateway's own mail. */
   readonly signOwn: (bytes: Uint8Array) => Promise<Uint8Array>;
 }
@@ -57,6 +60,17 @@ export function buildRemote(options: DeliveryOptions): RemoteParts {
   return {
     ...{ resolver, records, providers, backOff },
     exchangers: providers.learning(exchangersOf(options, resolver)),
+    listings: new OwnListings({
+      resolver: uncached,
+      addresses: async () => {
+        const { hostname, delivery } = config();
+        if (delivery.sources.length > 0) return delivery.sources.map(({ address }) => address);
+        const named = await resolver.addresses(hostname);
+        return named.kind === 'found' ? named.records.map(({ address }) => address) : [];
+      },
+      lists: () => config().alerts.blockLists,
+      clock,
+    }),
     sources: new SourceAddresses({
       sources: () => config().delivery.sources,
       ...{ map: store.ttl, clock, log },

@@ -101,6 +101,7 @@ export class Watches {
 
   async start(): Promise<void> {
     this.#parts.delivery.ldap.start();
+    this.#parts.delivery.listings.start();
     this.#outageHolds.start();
     this.#heldMail.start();
     await this.views.alerts.start();
@@ -113,9 +114,10 @@ export class Watches {
 
   /** Before the deliveries stop, and the store closes. */
   async stop(): Promise<void> {
-    const { holds, ldap, records } = this.#parts.delivery;
+    const { holds, ldap, records, listings } = this.#parts.delivery;
     holds.stop();
     records.stop();
+    listings.stop();
     await ldap.stop();
     await Promise.all([this.#outageHolds.stop(), this.#heldMail.stop(), this.views.alerts.stop()]);
   }
@@ -159,6 +161,7 @@ export class Watches {
       freeBytes: freeBytes(folder),
       scanners: scanners(),
       ldap: delivery.ldap.states(),
+      listings: delivery.listings.listings,
     };
   }
 }

@@ -114,6 +114,7 @@ test("the contract's example is read as it is meant", async () => {
       queueMessages: 10_000,
       heldAgeMs: 86_400_000,
       freeSpaceBytes: 2 * 1024 ** 3,
+      blockLists: [],
       webhook: undefined,
       command: undefined,
       mail: undefined,

@@ -22,6 +22,8 @@ describe('source addresses', () => {
         'one.test': { a: [addressOf(0)] },
         '31.0.0.127.in-addr.arpa': { ptr: ['mx.sluice.test'] },
         'mx.sluice.test': { a: ['127.0.0.31'] },
+        '32.0.0.127.bl.test': { a: ['127.0.0.2'], txt: ['sent to traps'] },
+        '31.0.0.127.bl.test': { a: ['127.255.255.254'] },
       },
       1,
     );
@@ -30,7 +32,7 @@ describe('source addresses', () => {
     { ip: 127.0.0.32, hostname: news.sluice.test, classes: [bulk, list] }]`;
     gateway = await outside.gateway(
       {
-        node: 'queue: { retry: [1s], probe: 100ms }',
+        node: 'queue: { retry: [1s], probe: 100ms }\nalerts: { after: 0s, block_lists: [bl.test] }',
         plugins: '[mail-class]',
         domains: {
           'example.org': domainFile(1, {
@@ -73,6 +75,12 @@ describe('source addresses', () => {
     outside.server(0).behaviour = {};
     await until('it to arrive', () => outside.server(0).arrived.length === 1);
     assert.equal(await sourceOf(id), '127.0.0.32');
+  });
+
+  test('an address of ours on a block list is told of', async () => {
+    const alert = await gateway.event('alert.raise', (line) => line['alert'] === 'address_listed');
+    assert.equal(alert['subject'], '127.0.0.32');
+    assert.match(String(alert['text']), /on the block list bl\.test \(sent to traps\)/);
   });
 
   test('the doctor asks for the name of each', async () => {

@@ -1,4 +1,5 @@
 /** The DNS around a gateway: the servers that it asks, its own name, and the names of its addresses. */
+import { askList } from '../../dns/own-listings.ts';
 import { findIdentity } from '../facts/identity.ts';
 import type { Identity } from '../facts/identity.ts';
 import { findPtr } from '../facts/ptr.ts';
@@ -6,7 +7,7 @@ import type { ServerFacts } from '../facts/resolvers.ts';
 import { askServer, serversOf } from '../facts/resolvers.ts';
 import { unsure } from '../finding.ts';
 import type { Installation } from '../installation.ts';
-import { isMute, judgeHostname, judgePtr, judgeServer } from '../judge/names.ts';
+import { isMute, judgeHostname, judgeListing, judgePtr, judgeServer } from '../judge/names.ts';
 import { lazily } from '../lazily.ts';
 import type { Check } from '../rounds.ts';
 
@@ -19,7 +20,8 @@ export interface NamesAround {
 }
 
 export function namesAround({ config, resolver, clock }: Installation): NamesAround {
-  const { hostname, dnsServers } = config;
+  const { hostname, dnsServers, delivery } = config;
+  const sources = delivery.sources.map(({ address }) => address);
   const servers = lazily(() => {
     const asked = serversOf(dnsServers).map((server) => askServer(server, hostname, clock));
     return Promise.all(asked);
@@ -27,7 +29,7 @@ export function namesAround({ config, resolver, clock }: Installation): NamesAro
   return {
     servers,
     hasDns: async () => (await servers()).some((server) => !isMute(server)),
-    identity: lazily(() => findIdentity(hostname, resolver)),
+    identity: lazily(() => findIdentity(hostname, resolver, sources)),
   };
 }
 
@@ -35,9 +37,21 @@ export function nameChecks(
   { config, resolver }: Installation,
   { identity, servers }: NamesAround,
 ): Check[] {
+  const listingFindings = async () => {
+    const { sending } = await identity();
+    const asked = sending.flatMap((address) =>
+      config.alerts.blockLists.map(async (list) => {
+        return judgeListing(address, list, await askList(address, list, resolver));
+      }),
+    );
+    return Promise.all(asked);
+  };
   return [
     { group: 'dns', about: 'servers', look: async () => (await servers()).map(judgeServer) },
     { group: 'dns', about: 'hostname', look: async () => [judgeHostname(await identity())] },
+    ...(config.alerts.blockLists.length === 0
+      ? []
+      : [{ group: 'dns' as const, about: 'block lists', look: () => listingFindings() }]),
     {
       group: 'dns',
       about: 'PTR',

@@ -22,7 +22,12 @@ export interface Identity {
 /** More is no mail server's. */
 const MAX_ADDRESSES = 8;
 
-export async function findIdentity(hostname: string, resolver: FilterResolver): Promise<Identity> {
+/** `sources` are the addresses that mail is told to go out from; none: as the system has it. */
+export async function findIdentity(
+  hostname: string,
+  resolver: FilterResolver,
+  sources: readonly string[] = [],
+): Promise<Identity> {
   const lookup = await resolver.addresses(hostname);
   const own = Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
@@ -30,12 +35,13 @@ export async function findIdentity(hostname: string, resolver: FilterResolver): 
   const named = lookup.kind === 'found' ? lookup.records.map(({ address }) => address) : [];
   const all = new Set([...named.map(canonicalHost), ...own]);
   const world = [...all].filter(isPublic);
+  const told = sources.filter(isPublic);
   const [four, six] = await Promise.all([sourceFor('udp4'), sourceFor('udp6')]);
   const sending = [...sendingOf(four, named, isIPv4), ...sendingOf(six, named, isIPv6)];
   return {
     ...{ hostname, lookup, own, world },
     isReachable: named.some(isPublic),
-    sending: sending.slice(0, MAX_ADDRESSES),
+    sending: (told.length > 0 ? told : sending).slice(0, MAX_ADDRESSES),
   };
 }
 

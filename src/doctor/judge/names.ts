@@ -76,6 +76,21 @@ export function judgePtr(hostname: string, facts: PtrFacts): Finding {
   );
 }
 
+export function judgeListing(
+  address: string,
+  list: string,
+  answer: 'absent' | 'unsure' | { readonly text: string },
+): Finding {
+  const check = `${list} ${address}`;
+  if (answer === 'unsure') return unsure(check, 'the list gives no answer that counts');
+  if (answer === 'absent') return pass(check, 'not listed');
+  return fail(
+    check,
+    `listed: ${answer.text}`,
+    'stop what it says, then ask the list to take it off',
+  );
+}
+
 function addressesOf(lookup: Lookup<AddressRecord>): string[] {
   return lookup.kind === 'found' ? lookup.records.map(({ address }) => address) : [];
 }
