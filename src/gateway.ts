@@ -162,7 +162,7 @@ export class Gateway {
     { folder, store, ids, books, scanners, staging }: Foundation,
     generation: Generation,
   ): Parts {
-    const { clock, recorder } = this.#options;
+    const { clock, recorder, version } = this.#options;
     const { log } = recorder;
     const config = () => this.#config;
     const directory = () => this.#current().directory;
@@ -190,6 +190,7 @@ export class Gateway {
       ...buildOutgoingParts({ store, clock, log }),
       ...{ lessons: delivery.lessons, happened: delivery.happened, records: delivery.records },
       lacks: courier.lacks,
+      caught: (id: string) => this.#parts?.watches.caught.caught(id),
       ...{ clock, log },
     };
     const listeners = new Listeners({
@@ -201,12 +202,12 @@ export class Gateway {
       begin: (session, signal) => new Stages(stages, session, signal),
     });
     const watches = new Watches({
-      ...{ store, folder, ids, delivery, config, clock, log },
+      ...{ store, folder, ids, delivery, config, clock, log, version },
       generation: () => this.#current(),
       scanners: () => scanners.views(),
     });
     const view = controlView({
-      version: this.#options.version,
+      ...{ version },
       pid: process.pid,
       startedAt: this.#startedAt,
       state: () => this.#state,

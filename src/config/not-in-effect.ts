@@ -14,7 +14,7 @@ export interface Feature {
 }
 
 export const DOMAIN_FEATURES: readonly Feature[] = [
-  ...ofAccounts('quarantine_reply', 'archive'),
+  ...ofAccounts('archive'),
   ...ofAccounts('block_macros', 'refuse_new_domains', 'reauthentication', 'other_domains'),
   {
     path: ['attachments'],

@@ -5,7 +5,17 @@
 import * as z from 'zod';
 import { selector } from './dkim-schema.ts';
 import { identityPattern } from './identity-pattern.ts';
-import { domainName, duration, mailAddress, name, network, secret, text, whole } from './values.ts';
+import {
+  domainName,
+  duration,
+  mailAddress,
+  name,
+  network,
+  score,
+  secret,
+  text,
+  whole,
+} from './values.ts';
 
 const MAX_COUNT = 1_000_000_000;
 const count = () => whole(0, MAX_COUNT).optional();
@@ -104,7 +114,16 @@ const account = z
 
 export type AccountSettings = z.output<typeof account>;
 
+const FILTERS = ['spam', 'virus'] as const;
+
 export const outgoingSchema = z.strictObject({
+  services: z
+    .array(z.enum(FILTERS), { error: `expected a list of ${FILTERS.join(', ')}` })
+    .prefault([...FILTERS]),
+  spam: z
+    .strictObject({ quarantine: score().optional(), reject: score().prefault(null) })
+    .prefault({}),
+  virus: z.enum(['reject', 'quarantine']).prefault('reject'),
   enabled: z.boolean().prefault(false),
   null_sender: z.enum(['accept', 'refuse']).prefault('accept'),
   hide_clients: z.boolean().prefault(false),

@@ -9,6 +9,7 @@ import { messageId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Address } from '../mail/address.ts';
 import { pathText } from '../mail/address.ts';
+import type { Notice, NoticeFacts } from '../mail/notice.ts';
 import { buildNotice } from '../mail/notice.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { OwnStorage } from './own-message.ts';
@@ -43,13 +44,22 @@ export class OwnMail {
   }
 
   /** Whether it is in the spool; false when there is no room. Rejects when the store failed. */
-  async send({ to, subject, lines }: OwnNotice): Promise<boolean> {
+  send({ to, subject, lines }: OwnNotice): Promise<boolean> {
+    return this.post(to, subject, (facts) => buildNotice({ ...facts, to, subject, lines }));
+  }
+
+  /** The same with a message of any form; `subject` is for the log. */
+  async post(
+    to: Address,
+    subject: string,
+    build: (facts: Pick<NoticeFacts, 'hostname' | 'id' | 'at'>) => Notice,
+  ): Promise<boolean> {
     const { ids, clock, log, hosted, wake } = this.#options;
     const hostname = this.#options.hostname();
     const dest = hosted(to.domain) ?? remoteLane(to.domain);
     const now = clock.now();
     const id = messageId(ids.session(), 1);
-    const notice = buildNotice({ hostname, id, at: now, to, subject, lines });
+    const notice = build({ hostname, id, at: now });
     const lifetimeMs = this.#options.lifetimeMs(dest);
     const message = { ...notice, id, dest, to, hostname, at: now, lifetimeMs };
     if (!(await storeOwn(this.#options, message))) return false;

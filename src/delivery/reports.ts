@@ -115,7 +115,7 @@ export interface ReportsOptions {
 }
 
 /** More than this of a message does not come back; its header then stands for it. */
-const MAX_RETURNED_BYTES = 64 * 1024;
+export const MAX_RETURNED_BYTES = 64 * 1024;
 const BOUNDARY_BYTES = 16;
 
 export function createReports(options: ReportsOptions): Reports {
@@ -253,7 +253,14 @@ async function returnedPart(
   // RFC 3461 4.3: RET speaks of failures; who is told of anything else has the message.
   // RFC 8689 5: never all of what had to be protected.
   const mayHaveAll = parameters.ret === 'FULL' && parameters.requireTls !== true;
-  const wantsAll = kind === 'failed' && mayHaveAll && sizeBytes <= MAX_RETURNED_BYTES;
+  return readBack(content, kind === 'failed' && mayHaveAll && sizeBytes <= MAX_RETURNED_BYTES);
+}
+
+/** The content, or the header up to its empty line; undefined when it is damaged. */
+export async function readBack(
+  content: Pick<Content, 'read'>,
+  wantsAll: boolean,
+): Promise<Returned | undefined> {
   const chunks: Uint8Array[] = [];
   const header = new HeaderCollector(MAX_RETURNED_BYTES);
   let seenBytes = 0;

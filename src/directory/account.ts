@@ -3,7 +3,7 @@ import type { PasswordHash } from '../base/password-hash.ts';
 import { parseAddress } from '../mail/address.ts';
 import type { AccountOptions } from './account-options.ts';
 import { asciiDomain } from './domain-name.ts';
-import type { Domain } from './domain.ts';
+import type { Domain, SpamPolicy } from './domain.ts';
 import type { Network } from './network.ts';
 import { NetworkMap } from './network.ts';
 
@@ -20,7 +20,16 @@ export interface Account extends AccountOptions {
     | { readonly kind: 'user' | 'domain'; readonly password: PasswordHash | undefined };
 }
 
+/** What the filters are for, and what is done with what they find. */
+export interface FilterPolicy {
+  readonly services: ReadonlySet<string>;
+  readonly spam: SpamPolicy;
+  readonly virus: 'reject' | 'quarantine';
+}
+
 export interface Outgoing {
+  /** Of the customer's own mail, in place of what is done with mail for him. */
+  readonly filters: FilterPolicy;
   /** Without it the accounts are there, but nobody can send. */
   readonly enabled: boolean;
   readonly accounts: readonly Account[];
@@ -35,6 +44,11 @@ export interface Outgoing {
 }
 
 export const NO_OUTGOING: Outgoing = {
+  filters: {
+    services: new Set(),
+    spam: { tag: Infinity, quarantine: Infinity, reject: Infinity },
+    virus: 'reject',
+  },
   enabled: false,
   accounts: [],
   nullSender: 'accept',

@@ -8,7 +8,7 @@ import { parsePasswordHash } from '../base/password-hash.ts';
 import type { DomainFile } from '../config/domain-file.ts';
 import type { Path, Problem } from '../config/problem.ts';
 import { parseAddress } from '../mail/address.ts';
-import type { Account, Outgoing } from './account.ts';
+import type { Account, FilterPolicy, Outgoing } from './account.ts';
 import { loginKey } from './account.ts';
 import { buildAccountOptions } from './account-options.ts';
 import { asciiDomain } from './domain-name.ts';
@@ -44,12 +44,32 @@ export function buildOutgoing({ settings }: DomainFile): Outgoing {
   });
   const { enabled = false, null_sender: nullSender = 'accept' } = outgoing ?? {};
   return {
+    filters: filtersOf(settings),
     enabled,
     accounts,
     nullSender,
     hidesClients: outgoing?.hide_clients ?? false,
     relayPerDay: Math.max((settings.licensed_users ?? 0) * PER_USER, LEAST_RELAY),
     timeZone: settings.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+  };
+}
+
+/**
+ * What customers send is kept back rather than refused: the client may be a server whose people would
+ * never hear of it, and who sent it is found out by looking at it. Nobody else learns a score from us.
+ */
+function filtersOf({ outgoing, spam }: DomainFile['settings']): FilterPolicy {
+  const never = Number.POSITIVE_INFINITY;
+  const { quarantine: own, reject } = outgoing?.spam ?? {};
+  const inbound = spam.quarantine ?? spam.reject;
+  return {
+    services: new Set(outgoing?.services),
+    spam: {
+      tag: never,
+      quarantine: (own === undefined ? inbound : own) ?? never,
+      reject: reject ?? never,
+    },
+    virus: outgoing?.virus ?? 'reject',
   };
 }
 

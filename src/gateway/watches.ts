@@ -5,6 +5,7 @@
  */
 import { Alerts } from '../alerts/alerts.ts';
 import type { Present } from '../alerts/conditions.ts';
+import { CaughtMail } from '../alerts/caught-mail.ts';
 import { HeldMail } from '../alerts/held-mail.ts';
 import type { Target } from '../alerts/targets.ts';
 import { command, mail, webhook } from '../alerts/targets.ts';
@@ -32,6 +33,7 @@ export interface WatchedParts {
   /** The data folder. */
   readonly folder: string;
   readonly ids: Ids;
+  readonly version: string;
   readonly delivery: DeliveryParts;
   readonly scanners: () => readonly ScannerView[];
   readonly config: () => Config;
@@ -45,6 +47,8 @@ export class Watches {
   readonly #outageHolds: OutageHolds;
   readonly #own: OwnMail;
   readonly #heldMail: HeldMail;
+  /** Mail of customers that filters keep back. */
+  readonly caught: CaughtMail;
   /** What people look at. */
   readonly views: {
     readonly alerts: Alerts;
@@ -86,6 +90,11 @@ export class Watches {
       ...{ store: store.spool, map: store.ttl, own: this.#own, hostname, clock, log },
       domainOf: (entry) => customerOf(directory(), entry),
     });
+    this.caught = new CaughtMail({
+      ...{ store: store.spool, own: this.#own, keepMs, clock, log },
+      version: parts.version,
+      domainOf: (entry) => customerOf(directory(), entry),
+    });
     const alerts = new Alerts({
       map: store.ttl,
       present: () => this.#present(),
@@ -119,7 +128,12 @@ export class Watches {
     records.stop();
     listings.stop();
     await ldap.stop();
-    await Promise.all([this.#outageHolds.stop(), this.#heldMail.stop(), this.views.alerts.stop()]);
+    await Promise.all([
+      this.#outageHolds.stop(),
+      this.#heldMail.stop(),
+      this.caught.stop(),
+      this.views.alerts.stop(),
+    ]);
   }
 
   #targets(): readonly Target[] {

@@ -7,6 +7,7 @@
 import type { Address } from './address.ts';
 import { formatAddress, isAscii, needsSmtpUtf8 } from './address.ts';
 import { encodeWords } from './encoded-words.ts';
+import { ascii, hasEightBit, lines, part, printable } from './report-parts.ts';
 import type { Language, Place, ReportKind, ReportTexts } from './report-words.ts';
 import { NOT_TAKEN, reportWords } from './report-words.ts';
 import { dateTime } from './trace-fields.ts';
@@ -66,7 +67,6 @@ export interface Dsn {
   readonly isEightBit: boolean;
 }
 
-const MAX_ANSWER = 600;
 const TEXT_WIDTH = 76;
 
 export function buildDsn(facts: DsnFacts): Dsn {
@@ -170,16 +170,6 @@ function returnedPart({ smtpUtf8 }: DsnFacts, { kind, bytes }: Returned, isUtf8:
   return Buffer.from(lines([...fields, encoded]));
 }
 
-function part(type: string, body: Uint8Array, languages?: readonly Language[]): Buffer {
-  const fields = [
-    `Content-Type: ${type}`,
-    ...(languages === undefined ? [] : [`Content-Language: ${languages.join(', ')}`]),
-    ...(hasEightBit(body) ? ['Content-Transfer-Encoding: 8bit'] : []),
-    '',
-  ];
-  return Buffer.concat([Buffer.from(lines(fields)), body]);
-}
-
 /** `type; address`: the address as the sender wrote it (RFC 3461 5.2.1, RFC 6533 3). */
 function originalRecipient(orcpt: string, isUtf8: boolean): string {
   const semicolon = orcpt.indexOf(';');
@@ -227,21 +217,4 @@ function wrap(text: string, indent: string): string[] {
     line += line === indent ? word : ` ${word}`;
   }
   return [...wrapped, line];
-}
-
-function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what must go
-  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ').slice(0, MAX_ANSWER);
-}
-
-function ascii(text: string): string {
-  return printable(text).replace(/[^\x20-\x7e]/g, '?');
-}
-
-function hasEightBit(bytes: Uint8Array): boolean {
-  return bytes.some((byte) => byte > 127);
-}
-
-function lines(list: readonly string[]): string {
-  return list.map((line) => `${line}\r\n`).join('');
 }

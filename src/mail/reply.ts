@@ -249,6 +249,9 @@ export const replies = {
   mailLoop: (): Reply => named(554, '5.4.6', 'Too many hops, mail loop', 'policy'),
   virus: (name: string): Reply => named(554, '5.7.1', `Message contains ${name}`, 'virus'),
   spam: (text: string): Reply => named(550, '5.7.1', text, 'spam'),
+  /** Not sent, and for the operator to look at. */
+  keptBack: (id: string, text: string, reason: Reason): Reply =>
+    named(550, '5.7.1', `${text}; it was not sent and is kept as ${id}`, reason),
   refused: (enhanced: string, text: string, reason: Reason): Reply =>
     named(550, enhanced, text, reason),
   deferred: (enhanced: string, text: string, reason: Reason): Reply =>

@@ -19,7 +19,6 @@ import type { Reports } from '../delivery/reports.ts';
 import { handedTo } from '../delivery/reports.ts';
 import { lookElsewhere } from '../delivery/placing.ts';
 import { laneName } from '../delivery/route.ts';
-import { lastAnswer } from '../delivery/settlement.ts';
 import type { Destination, Domain, Quota } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
@@ -28,11 +27,12 @@ import type { Outcome } from '../mail/outcome.ts';
 import { replyText } from '../mail/outcome.ts';
 import type { Reason } from '../mail/reason.ts';
 import type { Reply } from '../mail/reply.ts';
-import { passOn, replies } from '../mail/reply.ts';
-import type { Hold, SpoolEntry, SpooledRecipient } from '../mail/spool-entry.ts';
+import { replies } from '../mail/reply.ts';
+import type { Hold, SpoolEntry } from '../mail/spool-entry.ts';
 import { domainOfLane, isOneOfSplit } from '../mail/split-lane.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import { overQuarantine, overQuota } from './quota.ts';
+import { heard, mayHaveTaken, NO_OUTCOME, whyOf, withAnswer } from './session-outcomes.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
 import type { Way } from './relay-policy.ts';
 
@@ -55,7 +55,12 @@ export interface JudgedMessage {
   /** When it came, milliseconds since the epoch. */
   readonly arrivedAt: number;
   /** Present when it must wait for a person. */
-  readonly hold: Pick<Hold, 'reason' | 'text' | 'quarantine'> | undefined;
+  readonly hold:
+    | (Pick<Hold, 'reason' | 'text' | 'quarantine'> & {
+        /** What the client hears in place of 250 once it is kept. */
+        readonly answer?: Reply;
+      })
+    | undefined;
 }
 
 export interface DeliverySettings {
@@ -227,7 +232,7 @@ export class Accept {
       maybeDelivered: outcomes?.some((o) => o.kind === 'deferred' && o.maybeDelivered) ?? false,
       client: message.client,
       ...(message.mailClass !== undefined && { mailClass: message.mailClass }),
-      ...(message.hold && { hold: { by: 'gateway', at: now, ...message.hold } }),
+      ...(message.hold && { hold: heldAt(message.hold, now) }),
     };
     // A refusal of one recipient or a first try: at once. A destination that put us off: later.
     const putOff = outcomes?.some((outcome) => outcome.kind === 'deferred') ?? false;
@@ -250,7 +255,8 @@ export class Accept {
       else
         for (const { address } of recipients)
           log.emit('rcpt.hold', { ...facts, to: formatAddress(address) });
-      return { reply: replies.quarantined(id), how: 'held', why: reason };
+      const reply = message.hold?.answer ?? replies.quarantined(id);
+      return { reply, how: 'held', why: reason };
     }
     wake(way.lane);
     const isClosed = this.isClosed(way);
@@ -295,33 +301,9 @@ export class Accept {
   }
 }
 
-/** What a courier that says nothing means. */
-const NO_OUTCOME: Outcome = { kind: 'deferred', text: 'no outcome' };
-
-/** A reply of ours is as it is; what the destination said is passed on as its word. */
-function heard(reply: Reply, name: string): Reply {
-  return reply.reason === undefined ? passOn(reply, name) : reply;
-}
-
-/** Who put it off: the destination by a reply, or nobody was there to answer. */
-function whyOf({ reply }: Exclude<Outcome, { kind: 'delivered' }>): Reason {
-  return reply === undefined ? 'dest_down' : (reply.reason ?? 'destination');
-}
-
-/** The destination has the message for a recipient, or may have: coming back would double it. */
-function mayHaveTaken(outcome: Outcome): boolean {
-  if (outcome.kind === 'deferred') return outcome.maybeDelivered === true;
-  return outcome.kind === 'delivered';
-}
-
-function withAnswer(
-  recipient: Recipient,
-  outcome: Outcome,
-  host: string | undefined,
-  at: number,
-): SpooledRecipient {
-  if (outcome.kind === 'delivered') return recipient;
-  return { ...recipient, last: lastAnswer(outcome, at, host) };
+function heldAt(hold: NonNullable<JudgedMessage['hold']>, at: number): Hold {
+  const { answer: _answer, ...kept } = hold;
+  return { by: 'gateway', at, ...kept };
 }
 
 function sidOf(id: string): string {

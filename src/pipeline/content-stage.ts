@@ -22,6 +22,7 @@ import { forgedFields, formatField, receivedField } from '../mail/trace-fields.t
 import type { Verdict } from '../mail/verdict.ts';
 import type { ContentFault, ContentSink } from '../smtp/conversation.ts';
 import type { Accept, Acceptance, JudgedMessage } from './accept.ts';
+import { filterPolicy } from './filter-policy.ts';
 import type { Judgement } from './judge.ts';
 import { judge } from './judge.ts';
 import { resultOf } from './ledger-result.ts';
@@ -37,6 +38,8 @@ export interface ContentDeps extends SignatureDeps {
   readonly accept: Accept;
   readonly lessons: Pick<RecipientLessons, 'sender'>;
   readonly happened?: (one: Happening) => void;
+  /** A filter keeps mail of a customer back. */
+  readonly caught?: (id: string) => void;
   readonly staging: StagingArea;
   readonly clock: Clock;
   readonly log: Log;
@@ -140,6 +143,7 @@ export class ContentStage implements ContentSink {
     if (hops > settings.hops) return this.#refuse(replies.mailLoop());
 
     const received = this.#received();
+    const policy = filterPolicy(this.#domain, transaction.direction);
     let verdict: Verdict = { kind: 'pass' };
     if (filters.has('content') || !transaction.evidence.isEmpty) {
       const startedAt = clock.mono();
@@ -149,7 +153,7 @@ export class ContentStage implements ContentSink {
         content,
         received: Buffer.from(received),
       };
-      verdict = await filters.content(view, this.#domain, this.#signal, transaction.evidence);
+      verdict = await filters.content(view, policy, this.#signal, transaction.evidence);
       const score = verdict.score === undefined ? undefined : Math.round(verdict.score * 10) / 10;
       const scan = Math.round(clock.mono() - startedAt);
       const { virus, spf, dkim, dmarc, class: mailClass } = verdict.results ?? {};
@@ -157,7 +161,7 @@ export class ContentStage implements ContentSink {
       const facts = { score, virus, spf, dkim, dmarc, class: mailClass, scan_ms: scan };
       transaction.note(tests === undefined || tests.length === 0 ? facts : { ...facts, tests });
     }
-    const judgement = judge(verdict, this.#domain);
+    const judgement = judge(verdict, policy);
     const refused = judgement.kind === 'refuse' ? judgement.reply : undefined;
     const against = sending === undefined ? refused : await sending.judged(judgement);
     if (judgement.kind === 'refuse' || against !== undefined) {
@@ -230,6 +234,8 @@ export class ContentStage implements ContentSink {
       const text = acceptance.reply.lines.join(' ');
       this.#deps.happened?.({ stage: 'accepted', id, direction, envelope, text });
     }
+    const { id, account } = transaction;
+    if (account !== undefined && resultOf(acceptance) === 'quarantine') this.#deps.caught?.(id);
     transaction.note({ how: acceptance.how, why: acceptance.why });
     transaction.end(resultOf(acceptance), acceptance.reply);
     return acceptance.reply;
@@ -247,7 +253,14 @@ export class ContentStage implements ContentSink {
       const { reason, text } = judgement;
       const account = this.#transaction.account?.name;
       const quarantine = quarantineFacts(this.#header.bytes, { score, account });
-      return { reason, text, quarantine };
+      // An account may want its people to hear of it.
+      const isTold = this.#transaction.account?.quarantineReply === 'reject';
+      return {
+        reason,
+        text,
+        quarantine,
+        ...(isTold && { answer: replies.keptBack(this.#transaction.id, text, reason) }),
+      };
     }
     if (!this.#transaction.holdsUnverified) return undefined;
     return {

@@ -16,6 +16,7 @@ import type { Verdict } from '../mail/verdict.ts';
 import { PASS } from '../mail/verdict.ts';
 import { GatheredEvidence } from '../plugin-host/gathered-evidence.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
+import { filterPolicy } from './filter-policy.ts';
 import type { Standing } from './harvest-guard.ts';
 import { isAgainst, refusal } from './judge.ts';
 import { overQuota } from './quota.ts';
@@ -121,7 +122,7 @@ async function byFilters(
   if (!filters.has('rcpt')) return PASS;
   const { recipient, policy, evidence } = asked;
   const view = { ...transaction.view, recipient };
-  return filters.rcpt(view, policy, evidence, signal);
+  return filters.rcpt(view, filterPolicy(policy, transaction.direction), evidence, signal);
 }
 
 /** That a domain takes no mail is said at once; doubt is for the queue. */

@@ -23,6 +23,7 @@ import type { Credentials } from '../smtp/sasl.ts';
 import type { Accept } from './accept.ts';
 import { connectionRefusal } from './connection-limit.ts';
 import { ContentStage } from './content-stage.ts';
+import { filterPolicy } from './filter-policy.ts';
 import type { Generation } from './generation.ts';
 import type { HarvestGuard } from './harvest-guard.ts';
 import { measureOf } from './harvest-guard.ts';
@@ -215,7 +216,12 @@ export class Stages implements Conversation {
     if (filters.has('data')) {
       const view = { ...transaction.view, domain: domain.name };
       const refused = this.#refusedBy(
-        await filters.data(view, domain, transaction.evidence, this.#signal),
+        await filters.data(
+          view,
+          filterPolicy(domain, transaction.direction),
+          transaction.evidence,
+          this.#signal,
+        ),
         'smtp.reject.data',
         { id: transaction.id, ...transaction.envelopeFields },
       );

@@ -47,7 +47,7 @@ export class Customers {
   ): Promise<Customers> {
     const destination = await new Destination().start();
     const domains = customers.map(({ domain, account, more }) => {
-      const outgoing = `{ enabled: true, accounts: [${account}] }`;
+      const outgoing = `{ enabled: true, spam: { reject: 10 }, accounts: [${account}] }`;
       return [domain, domainFile(destination.port, { outgoing, ...more }, domain)] as const;
     });
     const gateway = await Gateway.make({

@@ -1,0 +1,132 @@
+/**
+ * Mail of a customer that a filter keeps back: a report with the message to whoever answers for the
+ * customer's people, so that he can find out who sent it and ask for its release, which is the
+ * operator's alone. One report for each, up to a bound in an hour; the quarantine has the rest. Of a
+ * virus the report has the header alone.
+ */
+import type { Clock } from '../base/clock.ts';
+import { CodedError, errorText } from '../base/errors.ts';
+import { randomToken } from '../base/ids.ts';
+import { LeakyBuckets } from '../base/leaky-buckets.ts';
+import type { Log } from '../base/log.ts';
+import type { OwnMail } from '../delivery/own-mail.ts';
+import { MAX_RETURNED_BYTES, readBack } from '../delivery/reports.ts';
+import type { Domain } from '../directory/domain.ts';
+import { buildAbuseReport } from '../mail/abuse-report.ts';
+import { formatAddress, parseAddress, pathText } from '../mail/address.ts';
+import type { SpoolEntry } from '../mail/spool-entry.ts';
+import type { SpoolStore } from '../store/spool-store.ts';
+
+export interface CaughtMailOptions {
+  readonly store: Pick<SpoolStore, 'get' | 'readContent'>;
+  readonly own: Pick<OwnMail, 'post'>;
+  /** The customer's domain that a message belongs to. */
+  readonly domainOf: (entry: SpoolEntry) => Domain | undefined;
+  readonly keepMs: () => number;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Reports for one customer in an hour; who sends more spam than that is locked long before. */
+const PER_HOUR = 30;
+const MAX_CUSTOMERS = 10_000;
+/** A new message waits for the report of the one before; beyond so many it goes without. */
+const MAX_WAITING = 1000;
+const DAY_MS = 86_400_000;
+
+export class CaughtMail {
+  readonly #options: CaughtMailOptions;
+  readonly #told: LeakyBuckets;
+  #last: Promise<void> = Promise.resolve();
+  #waiting = 0;
+
+  constructor(options: CaughtMailOptions) {
+    this.#options = options;
+    this.#told = new LeakyBuckets(options.clock, MAX_CUSTOMERS);
+  }
+
+  /** The message is in the quarantine now. */
+  caught(id: string): void {
+    if (this.#waiting >= MAX_WAITING) return;
+    this.#waiting += 1;
+    this.#last = this.#last
+      .then(() => this.#report(id))
+      .catch((error: unknown) => {
+        this.#options.log.emit('alert.fail', { id, err: errorText(error) });
+      })
+      .then(() => {
+        this.#waiting -= 1;
+      });
+  }
+
+  /** What was caught has been reported. */
+  async stop(): Promise<void> {
+    await this.#last;
+  }
+
+  async #report(id: string): Promise<void> {
+    const { store, own, domainOf, version } = this.#options;
+    const entry = (await store.get(id))?.entry;
+    const account = entry?.hold?.quarantine?.account;
+    if (entry === undefined || account === undefined) return;
+    const domain = domainOf(entry);
+    const to = domain?.contact === undefined ? undefined : parseAddress(domain.contact);
+    if (domain === undefined || to === undefined || !to.ok) return;
+    if (this.#told.level(domain.name, PER_HOUR) >= PER_HOUR) return;
+    this.#told.add(domain.name, PER_HOUR, PER_HOUR);
+    const isVirus = entry.hold?.reason === 'virus';
+    const read = () => store.readContent(id);
+    const returned = await readBack({ read }, !isVirus && entry.sizeBytes <= MAX_RETURNED_BYTES);
+    if (returned === undefined) throw new CodedError('STORE_DAMAGED', 'its content is damaged');
+    const subject = `${isVirus ? 'Virus' : 'Spam'} from ${account} was not sent`;
+    await own.post(to.value, subject, (facts) =>
+      buildAbuseReport({
+        ...facts,
+        version,
+        boundary: randomToken(16),
+        to: to.value,
+        kind: isVirus ? 'virus' : 'abuse',
+        subject,
+        text: this.#text(entry, account),
+        arrivedAt: entry.queuedAt,
+        sourceIp: entry.client.address,
+        reversePath: entry.reversePath,
+        recipients: entry.recipients.map(({ address }) => address),
+        domain: entry.reversePath?.domain ?? domain.name,
+        returned,
+      }),
+    );
+  }
+
+  #text({ id, hold, reversePath, recipients, client }: SpoolEntry, account: string): string[] {
+    const to = recipients.slice(0, 10).map(({ address }) => formatAddress(address));
+    const more = recipients.length > to.length ? ` and ${recipients.length - to.length} more` : '';
+    const days = Math.round(this.#options.keepMs() / DAY_MS);
+    const facts = (words: readonly string[]) => [
+      `  ${words[0]} ${account}`,
+      `  ${words[1]} ${client.address}`,
+      `  ${words[2]} ${pathText(reversePath)}`,
+      `  ${words[3]} ${to.join(', ')}${more}`,
+      `  ${words[4]} ${hold?.text ?? ''}`,
+    ];
+    return [
+      `A message from one of your senders was not sent, because a filter takes it for ${hold?.reason === 'virus' ? 'a virus' : 'spam'}:`,
+      '',
+      ...facts(['account:   ', 'client:    ', 'sender:    ', 'recipients:', 'filter:    ']),
+      '',
+      'Find out who or what sent it: a mailbox or a machine may be in the hands of others.',
+      `If it is good mail, ask the operator of this gateway to release ${id}. It is deleted after ${days} days.`,
+      '',
+      '* * *',
+      '',
+      `Eine Nachricht eines Ihrer Absender wurde nicht versendet, weil ein Filter sie für ${hold?.reason === 'virus' ? 'einen Virus' : 'Spam'} hält:`,
+      '',
+      ...facts(['Konto:     ', 'Client:    ', 'Absender:  ', 'Empfänger: ', 'Filter:    ']),
+      '',
+      'Finden Sie heraus, wer oder was sie gesendet hat: ein Postfach oder ein Rechner kann in fremden Händen sein.',
+      `Ist es erwünschte Mail, bitten Sie den Betreiber dieses Gateways, ${id} freizugeben. Nach ${days} Tagen wird sie gelöscht.`,
+      '',
+    ];
+  }
+}

@@ -1,0 +1,160 @@
+/** What filters find in mail of customers: kept back, told to whoever answers for them, or as the account wants it. */
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import { runInside } from '../support/command.ts';
+import { Destination } from '../support/destination.ts';
+import { domainFile } from '../support/domain-file.ts';
+import { Gateway } from '../support/gateway.ts';
+import { SmtpTalk } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
+
+/** Spam and viruses are what the content says they are. */
+const SMELL = (service: string, verdict: string) => `export default {
+  name: 'smell-${service}',
+  service: '${service}',
+  hooks: {
+    async content(view) {
+      let text = '';
+      for await (const bytes of view.content.read()) text += Buffer.from(bytes).toString('latin1');
+      return text.includes('${service.toUpperCase()}') ? ${verdict} : undefined;
+    },
+  },
+};
+`;
+const QUIET = '127.0.2.1';
+const TOLD = '127.0.2.2';
+const OWN = '127.0.2.3';
+const NONE = '127.0.2.4';
+
+const destination = new Destination();
+let gateway: Gateway;
+before(async () => {
+  await destination.start();
+  const account = (ip: string, more = '') => `accounts: [{ ip: ${ip}${more} }]`;
+  const customer = (
+    name: string,
+    outgoing: string,
+    more: Readonly<Record<string, string>> = {},
+  ) => ({
+    [name]: domainFile(
+      destination.port,
+      { outgoing: `{ enabled: true, ${outgoing} }`, ...more },
+      name,
+    ),
+  });
+  gateway = await Gateway.make({
+    plugins: '[smell-spam, smell-virus]',
+    domains: {
+      ...customer('quiet.test', account(QUIET), {
+        contact: 'it@away.test',
+        services: '[relay, fallback]',
+      }),
+      ...customer('told.test', account(TOLD, ', quarantine_reply: reject')),
+      ...customer(
+        'own.test',
+        `spam: { quarantine: null, reject: 15 }, virus: quarantine, ${account(OWN)}`,
+        { contact: 'it@away.test' },
+      ),
+      ...customer('none.test', `services: [], ${account(NONE)}`),
+      'away.test': domainFile(destination.port, {}, 'away.test'),
+    },
+  });
+  mkdirSync(join(gateway.folder, 'plugins'));
+  writeFileSync(join(gateway.folder, 'package.json'), '{ "type": "module" }');
+  const plugin = (service: string, verdict: string) =>
+    writeFileSync(join(gateway.folder, 'plugins', `smell-${service}.js`), SMELL(service, verdict));
+  plugin('spam', `{ kind: 'pass', score: 12, tests: ['SMELL'] }`);
+  plugin('virus', `{ kind: 'refuse', reason: 'virus', text: 'a smell' }`);
+  await gateway.start();
+});
+beforeEach(() => {
+  destination.arrived.length = 0;
+});
+after(async () => {
+  await gateway.remove();
+  await destination.stop();
+});
+
+async function send(address: string, from: string, body: string): Promise<string> {
+  const talk = await SmtpTalk.greeted(gateway.port(), 'client.test', address);
+  try {
+    const content = `From: ${from}\r\nTo: eve@away.test\r\nSubject: offer\r\n\r\n${body}\r\n`;
+    return await talk.send(from, ['eve@away.test'], content);
+  } finally {
+    await talk.quit().catch(() => undefined);
+  }
+}
+
+const sluice = (line: string) => runInside([...line.split(' '), '-c', gateway.configFile], {});
+
+test('J5 I51: spam of a customer is kept back without a word to the client', async () => {
+  const reply = await send(QUIET, 'anna@quiet.test', 'SPAM');
+  const id = /^250 2\.0\.0 Ok: (\S+) queued$/.exec(reply)?.[1] ?? '';
+  assert.notEqual(id, '', reply);
+  const listed = await sluice('quarantine list --json');
+  const rows = listed.out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { id: string });
+  assert.ok(
+    rows.some((row) => row.id === id),
+    listed.out,
+  );
+
+  // I52: whoever answers for the customer gets a report with the message.
+  await until('one arrival', () => destination.arrived.length === 1);
+  const [report] = destination.arrived;
+  assert.deepEqual(report?.to, ['it@away.test']);
+  const text = String(report?.content);
+  assert.match(text, /^Subject: Spam from 127\.0\.2\.1 was not sent\r$/m);
+  assert.match(text, /^Content-Type: multipart\/report; report-type=feedback-report;\r$/m);
+  assert.match(
+    text,
+    /^Feedback-Type: abuse\r\nUser-Agent: Sluice\/\S+\r\nVersion: 1\r\nOriginal-Mail-From: <anna@quiet\.test>\r\nOriginal-Rcpt-To: <eve@away\.test>\r$/m,
+  );
+  assert.match(text, /^Source-IP: 127\.0\.2\.1\r$/m);
+  assert.match(text, /\r\nContent-Type: message\/rfc822\r\n\r\nReceived: [^]*\r\n\r\nSPAM\r\n/);
+  assert.match(text, new RegExp(`ask the operator of this gateway to release ${id}`));
+});
+
+test('I51: an account may want its people to hear of it; the operator can still release it', async () => {
+  const reply = await send(TOLD, 'bob@told.test', 'SPAM');
+  const told =
+    /^550 5\.7\.1 Message looks like spam, score 12\.0; it was not sent and is kept as (\S+) \(spam\)$/;
+  const id = told.exec(reply)?.[1] ?? '';
+  assert.notEqual(id, '', reply);
+  const entry = await gateway.event('msg.in', (line) => line['id'] === id);
+  assert.deepEqual([entry['res'], entry['code']], ['quarantine', 550]);
+  assert.equal((await sluice(`quarantine release ${id}`)).code, 0);
+  await until('one arrival', () => destination.arrived.length === 1);
+  assert.deepEqual(destination.arrived[0]?.to, ['eve@away.test']);
+});
+
+test('inbound and outbound policy of a domain are apart', async () => {
+  // Its own thresholds: nothing is kept back, from 15 on it would be refused.
+  assert.match(await send(OWN, 'carl@own.test', 'SPAM'), /^250 2\.0\.0 Ok: \S+ delivered/);
+  assert.match(await send(NONE, 'dora@none.test', 'SPAM VIRUS'), /^250 2\.0\.0 Ok: \S+ delivered/);
+  // What comes in for them is judged as before.
+  const inbound = async (to: string, body: string) => {
+    const talk = await SmtpTalk.greeted(gateway.port(), 'client.test', '127.0.2.9');
+    try {
+      return await talk.send('x@stranger.test', [to], `Subject: x\r\n\r\n${body}\r\n`);
+    } finally {
+      await talk.quit().catch(() => undefined);
+    }
+  };
+  assert.match(await inbound('dora@none.test', 'SPAM'), /^550 5\.7\.1 /);
+  assert.match(await inbound('anna@quiet.test', 'SPAM'), /^250 /);
+});
+
+test('a virus is refused; where it is kept, the report does not pass it around', async () => {
+  assert.match(await send(QUIET, 'anna@quiet.test', 'VIRUS'), /^554 5\.7\.1 .*\(virus\)$/);
+  assert.match(await send(OWN, 'carl@own.test', 'VIRUS'), /^250 2\.0\.0 Ok: \S+ queued$/);
+  await until('one arrival', () => destination.arrived.length === 1);
+  const text = String(destination.arrived[0]?.content);
+  assert.match(text, /^Feedback-Type: virus\r$/m);
+  assert.match(text, /^Content-Type: text\/rfc822-headers\r$/m);
+  assert.ok(!text.includes('VIRUS'));
+});
