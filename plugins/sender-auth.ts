@@ -91,7 +91,7 @@ async function judge(
   const { session, envelope, content, options } = view;
   const { reversePath } = envelope;
   const sender = reversePath === null ? '' : `${reversePath.local}@${reversePath.domain}`;
-  const { ask, exhausted } = questions(host.dns, Date.now() + QUESTION_MS, signal);
+  const { ask, exhausted, keyUnanswered } = questions(host.dns, Date.now() + QUESTION_MS, signal);
   const found = await authenticate(Readable.from(boundedMail(content, signal), { signal }), {
     ip: session.remote.address,
     helo: session.hello?.name ?? '',
@@ -115,6 +115,7 @@ async function judge(
     reversePath,
     isException: isException(options.exceptions ?? [], claimed),
     exhausted: exhausted(),
+    keyUnanswered: keyUnanswered(),
   });
   const value = resultsField(host.hostname, found);
   const fields = [{ name: 'Authentication-Results', value }];

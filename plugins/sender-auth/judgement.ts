@@ -20,6 +20,8 @@ export interface Circumstances {
   readonly isException: boolean;
   /** Questions remained unasked, for they were too many or took too long. */
   readonly exhausted: boolean;
+  /** A name server was silent about a key. */
+  readonly keyUnanswered: boolean;
 }
 
 export interface Judgement {
@@ -48,10 +50,16 @@ export function judgement(
       spf: spf === false ? 'none' : spf.status.result,
       dkim: summary(dkim.results),
       dmarc: dmarc === false ? 'none' : dmarc.status.result,
-      arc: arc === false ? 'none' : arc.status.result,
+      arc: arc === false ? 'none' : chainResult(arc, circumstances),
       ...(typeof from === 'string' ? { from: from.replace(/[^\x21-\x7e]+/g, '?') } : {}),
     },
   };
+}
+
+/** To the library all that is not a chain that holds has failed. */
+function chainResult({ status }: ARCResult, { exhausted, keyUnanswered }: Circumstances): string {
+  const isUnsure = status.result === 'fail' && (exhausted || keyUnanswered);
+  return isUnsure ? 'temperror' : status.result;
 }
 
 function decide(found: AuthenticateResult, rules: Rules, circumstances: Circumstances): Verdict {

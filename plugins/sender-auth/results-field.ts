@@ -5,7 +5,7 @@
  */
 import type { AuthenticateResult } from 'mailauth';
 
-const MAX_VALUE = 900;
+const MAX_VALUE = 880;
 const MAX_ENTRY = 240;
 
 export function resultsField(hostname: string, found: AuthenticateResult): string {

@@ -15,6 +15,8 @@ type Answer = string[] | string[][] | { priority: number; exchange: string }[];
 export interface Questions {
   readonly ask: (name: string, type: string) => Promise<Answer>;
   readonly exhausted: () => boolean;
+  /** The record of a key was asked for, and nobody answered. */
+  readonly keyUnanswered: () => boolean;
 }
 
 /** More than SPF with its ten terms, ten signatures and an ARC chain of fifty can need. */
@@ -23,6 +25,7 @@ const MAX_QUESTIONS = 400;
 export function questions(dns: Dns, deadline: number, signal: AbortSignal): Questions {
   let asked = 0;
   let isExhausted = false;
+  let isKeyUnanswered = false;
   const ask = async (name: string, type: string): Promise<Answer> => {
     signal.throwIfAborted();
     asked += 1;
@@ -37,8 +40,11 @@ export function questions(dns: Dns, deadline: number, signal: AbortSignal): Ques
         return found(await dns.a(name));
       case 'AAAA':
         return found(await dns.aaaa(name));
-      case 'TXT':
-        return found(await dns.txt(name)).map((text) => [text]);
+      case 'TXT': {
+        const answer = await dns.txt(name);
+        if (answer.kind === 'unsure' && /\._domainkey\./i.test(name)) isKeyUnanswered = true;
+        return found(answer).map((text) => [text]);
+      }
       case 'PTR':
         return found(await dns.ptr(addressOf(name)));
       case 'MX':
@@ -50,7 +56,7 @@ export function questions(dns: Dns, deadline: number, signal: AbortSignal): Ques
         throw failure('ENODATA', 'not asked for');
     }
   };
-  return { ask, exhausted: () => isExhausted };
+  return { ask, exhausted: () => isExhausted, keyUnanswered: () => isKeyUnanswered };
 }
 
 /** RFC 1035 2.3.4: what no server can have is known without asking. */

@@ -32,6 +32,8 @@ export interface Config {
   readonly dnsServers: readonly Endpoint[] | undefined;
   /** The folder of private keys: `DOMAIN/SELECTOR.pem`. */
   readonly dkimKeys: string;
+  /** What seals inbound mail that goes on. */
+  readonly arcSeal: ArcSealConfig | undefined;
   readonly scanners: { readonly managed: boolean };
   /** In the order they run. */
   readonly plugins: readonly PluginConfig[];
@@ -57,6 +59,14 @@ export interface Config {
   readonly smarthost:
     { readonly settings: SmarthostSettings; readonly problemAt: ProblemAt } | undefined;
   readonly log: { readonly level: Level; readonly file: string | null };
+}
+
+export interface ArcSealConfig {
+  readonly domain: string;
+  readonly selector: string;
+  readonly keyFile: string;
+  readonly when: 'changed' | 'always';
+  readonly problemAt: ProblemAt;
 }
 
 export interface ListenAddress {
@@ -189,6 +199,7 @@ export function buildConfig(
         : undefined,
     dnsServers: settings.dns.servers,
     dkimKeys: path(settings.dkim.keys),
+    arcSeal: arcSealOf(settings, source),
     scanners: settings.scanners,
     plugins: settings.plugins.map(({ name, options }, index) => ({
       name,
@@ -282,4 +293,14 @@ export function needsRestart(running: Config, next: Config): string[] {
   return Object.keys(before).filter(
     (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
   );
+}
+
+function arcSealOf({ arc_seal: seal }: NodeSettings, source: YamlSource): Config['arcSeal'] {
+  if (seal === undefined) return undefined;
+  const { domain, selector, when } = seal;
+  return {
+    ...{ domain: domain.toLowerCase(), selector, when },
+    keyFile: resolve(dirname(source.file), seal.key),
+    problemAt: (at, text, severity) => source.problemAt(['arc_seal', ...at], text, severity),
+  };
 }

@@ -1,7 +1,10 @@
-/** The schema of `dkim` in a domain file: which keys sign its mail, and what more they sign. */
+/**
+ * The schema of `dkim` in a domain file: which keys sign its mail, and what more they sign; and of
+ * `arc_seal` in sluice.yaml: what seals mail that goes on.
+ */
 import * as z from 'zod';
 import { isSelector } from '../mail/selector.ts';
-import { text } from './values.ts';
+import { hostName, path, text } from './values.ts';
 
 const SELECTOR_FORM = 'expected a selector such as s2026';
 
@@ -28,3 +31,13 @@ export const dkimSchema = z.strictObject({
     .max(50, { error: 'expected at most 50 header fields' })
     .prefault([]),
 });
+
+export const arcSealSchema = z.strictObject(
+  {
+    domain: hostName(),
+    selector: selector(),
+    key: path(),
+    when: z.enum(['changed', 'always']).prefault('changed'),
+  },
+  { error: 'expected { domain: example.net, selector: s2026, key: /path/of.pem }' },
+);

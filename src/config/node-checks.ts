@@ -28,6 +28,7 @@ const CHECKS: readonly (readonly [Names, Check])[] = [
   [['queue'], queueProblems],
   [['tls', 'listeners'], tlsProblems],
   [['delivery'], sourceProblems],
+  [['arc_seal', 'plugins'], sealProblems],
   [['data'], dataProblems],
   [['log'], logProblems],
 ];
@@ -93,6 +94,12 @@ function sourceProblems({ delivery }: Config, source: YamlSource): Problem[] {
     const text = `${address} is no address of this machine now: nothing is sent from it`;
     return [source.problemAt(path, text, 'warning')];
   });
+}
+
+function sealProblems({ arcSeal, plugins }: Config): Problem[] {
+  if (arcSeal === undefined || plugins.some(({ name }) => name === 'sender-auth')) return [];
+  const text = 'seals nothing without the plugin sender-auth, which looks at what came';
+  return [arcSeal.problemAt([], text, 'warning')];
 }
 
 function pluginNameProblems({ plugins }: Config, source: YamlSource): Problem[] {

@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { alertsSchema } from './alerts-schema.ts';
 import { reportsSchema } from './reports-schema.ts';
+import { arcSealSchema } from './dkim-schema.ts';
 import { isSetting } from './domain-schema.ts';
 import { remoteTls, smarthost } from './smarthost-schema.ts';
 import { providers } from './providers-schema.ts';
@@ -91,6 +92,7 @@ export const nodeSchema = z.strictObject({
     })
     .prefault({}),
   dkim: z.strictObject({ keys: path().prefault('./dkim') }).prefault({}),
+  arc_seal: arcSealSchema.optional(),
   scanners: z.strictObject({ managed: z.boolean().prefault(false) }).prefault({}),
   plugins: z.array(plugin, { error: 'expected a list of plugins' }).prefault([]),
   limits: z

@@ -26,8 +26,9 @@ export function sourcesOf(config: Config): ConfigSources {
   const certificate = tls === undefined ? [] : [tls.certFile, tls.keyFile];
   const auth = smarthost && 'auth' in smarthost.settings ? smarthost.settings.auth : undefined;
   const login = auth === undefined ? [] : [resolve(dirname(config.file), auth.password_file)];
+  const seal = config.arcSeal === undefined ? [] : [config.arcSeal.keyFile];
   return {
     folder: config.domainsFolder,
-    files: [config.file, ...certificate, ...login, config.dkimKeys, ...named, ...lists],
+    files: [config.file, ...certificate, ...login, ...seal, config.dkimKeys, ...named, ...lists],
   };
 }

@@ -10,11 +10,12 @@ import { asciiDomain } from './domain-name.ts';
 import type { Directory, Domain } from './domain.ts';
 
 /** What is not of one domain. */
-export type Beyond = Pick<Directory, 'smarthost' | 'ownSigning' | 'remoteTls'>;
+export type Beyond = Pick<Directory, 'smarthost' | 'ownSigning' | 'sealing' | 'remoteTls'>;
 
 const NOTHING_BEYOND: Beyond = {
   smarthost: undefined,
   ownSigning: NO_KEYS,
+  sealing: NO_KEYS,
   remoteTls: () => undefined,
 };
 

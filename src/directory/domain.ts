@@ -128,6 +128,8 @@ export interface Directory {
   readonly remoteTls: RemoteTlsTable;
   /** What signs the gateway's own reports and notices. */
   readonly ownSigning: SigningKeys;
+  /** What seals inbound mail that goes on: one key, or none. */
+  readonly sealing: SigningKeys;
   /** By name or alias, in any letter case, or by a lane of the spool. */
   find(domain: string): Domain | undefined;
 }

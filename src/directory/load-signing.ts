@@ -6,7 +6,9 @@
 import type { DomainFile } from '../config/domain-file.ts';
 import type { Problem } from '../config/problem.ts';
 import { fileProblem } from '../config/problem.ts';
+import type { Config } from '../config/config.ts';
 import type { KeyFolder, KeysReading, NamedKey } from '../dkim/key-folder.ts';
+import { readKey } from '../dkim/key-folder.ts';
 import type { KeysOfDomain, SigningKeys } from '../dkim/signer.ts';
 import { NO_KEYS } from '../dkim/signer.ts';
 import { asciiDomain } from './domain-name.ts';
@@ -66,6 +68,24 @@ export async function readOwnSigning(
     headers: [],
   };
   return { signing, problems: problemsOf(reading) };
+}
+
+/** Of `arc_seal`. */
+export async function readSealing(seal: Config['arcSeal']): Promise<SigningReading> {
+  if (seal === undefined) return { signing: NO_KEYS, problems: [] };
+  const { domain, selector, keyFile: file, problemAt } = seal;
+  const found = await readKey(file);
+  if (typeof found === 'string') {
+    return { signing: NO_KEYS, problems: [problemAt(['key'], `${file} ${found}`)] };
+  }
+  if (found.key.algorithm !== 'rsa-sha256') {
+    // dkimpy and Mail::DKIM do not verify it, and a seal that is not understood is a broken one.
+    const text = 'is an Ed25519 key, which many verifiers of ARC do not know: use an RSA key';
+    return { signing: NO_KEYS, problems: [problemAt(['key'], text)] };
+  }
+  const all = [{ selector, file, ...found }];
+  const domains = [{ domain: asciiDomain(domain), all, usual: all, ofAccounts: [] }];
+  return { signing: { domains, headers: [] }, problems: [] };
 }
 
 function problemsOf({ faults }: KeysReading): Problem[] {

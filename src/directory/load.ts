@@ -17,7 +17,7 @@ import type { Directory } from './domain.ts';
 import { readDomains } from './load-domains.ts';
 import { NO_SMARTHOST, readSmarthost } from './load-smarthost.ts';
 import { remoteTlsTable } from './remote-tls.ts';
-import { readOwnSigning } from './load-signing.ts';
+import { readOwnSigning, readSealing } from './load-signing.ts';
 
 /** Finds what only somebody else can know, such as the options of plugins. */
 export type MoreChecks = (config: Config) => Promise<readonly Problem[]>;
@@ -55,11 +55,15 @@ export async function loadGatewayConfig(
   const around = { own, before, keys };
   const { domains, problems: more } = await readDomains(domainFiles, around);
   const ownSigning = await readOwnSigning(config?.hostname, keys);
+  const sealing = await readSealing(isSound('arc_seal') ? config?.arcSeal : undefined);
   const hasPlugins = config !== undefined && isSound('plugins');
   const last = hasPlugins ? ((await moreChecks?.(config)) ?? []) : [];
   const smarthost = isSound('delivery') ? await readSmarthost(config, own) : NO_SMARTHOST;
   const problems = inReadingOrder(
-    [...found, ...smarthost.problems, ...more, ...ownSigning.problems, ...last],
+    [
+      ...[...found, ...smarthost.problems, ...more],
+      ...[...ownSigning.problems, ...sealing.problems, ...last],
+    ],
     resolve(file),
   );
   const sources = config && sourcesOf(config);
@@ -72,6 +76,7 @@ export async function loadGatewayConfig(
     directory: createDirectory(domains, {
       smarthost: smarthost.destination,
       ownSigning: ownSigning.signing,
+      sealing: sealing.signing,
       remoteTls: remoteTlsTable(config.delivery.remoteTls),
     }),
     warnings: problems,

@@ -89,8 +89,8 @@ export class KeyFolder {
   }
 }
 
-/** Or what is wrong with it. */
-async function readKey(file: string): Promise<Pick<NamedKey, 'key' | 'madeAt'> | string> {
+/** A key, or what is wrong with its file. */
+export async function readKey(file: string): Promise<Pick<NamedKey, 'key' | 'madeAt'> | string> {
   let pem: string;
   let found: Stats;
   // What the file system says is for a person to hear, not a surprise.

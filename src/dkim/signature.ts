@@ -63,13 +63,20 @@ export interface SigningIdentity {
 }
 
 /** The field with its line ends. */
-export async function signatureField(
+export function signatureField(message: SignedMessage, identity: SigningIdentity): Promise<string> {
+  return messageSignature('DKIM-Signature', 'v=1;', message, identity);
+}
+
+/** A signature of the message under the name of a field, with a first tag of its own. */
+export function messageSignature(
+  name: string,
+  firstTag: string,
   { header, fields, bodyHash, more, at }: SignedMessage,
   { domain, selector, key }: SigningIdentity,
 ): Promise<string> {
   const { names, texts } = signedFields(header, fields, more);
   const tags = [
-    'v=1;',
+    firstTag,
     `a=${key.algorithm};`,
     'c=relaxed/relaxed;',
     `d=${domain};`,
@@ -78,8 +85,18 @@ export async function signatureField(
     ...names.map((name, i) => `${i === 0 ? 'h=' : ''}${name}${i === names.length - 1 ? ';' : ':'}`),
     `bh=${bodyHash};`,
   ];
-  const field = `DKIM-Signature: ${folded(tags, 'DKIM-Signature: '.length)}\r\n\tb=`;
-  const own = relaxed('dkim-signature', field.slice(field.indexOf(':') + 1));
+  return signedField(name, tags, texts, key);
+}
+
+/** A field that ends with the signature of relaxed fields, of itself last (RFC 6376 3.7). */
+export async function signedField(
+  name: string,
+  tags: readonly string[],
+  texts: readonly string[],
+  key: SigningKey,
+): Promise<string> {
+  const field = `${name}: ${folded(tags, name.length + 2)}\r\n\tb=`;
+  const own = relaxed(name.toLowerCase(), field.slice(field.indexOf(':') + 1));
   const data = Buffer.from([...texts, own].join('\r\n'), 'latin1');
   const value = (await key.sign(data)).toString('base64');
   const lines = value.match(new RegExp(`.{1,${LINE - 4}}`, 'g')) ?? [];
@@ -104,7 +121,7 @@ function signedFields(header: Buffer, fields: readonly HeaderField[], more: read
 }
 
 /** RFC 6376 3.4.2, without the line end. Only space and tab are blanks: other bytes are text. */
-function relaxed(name: string, value: string): string {
+export function relaxed(name: string, value: string): string {
   const line = value.replace(/\r\n/g, '').replace(/[ \t]+/g, ' ');
   return `${name}:${line.replace(/^ | $/g, '')}`;
 }

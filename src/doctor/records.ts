@@ -26,8 +26,9 @@ export async function* neededRecords(
   const sources = config.delivery.sources.map(({ address }) => address);
   const identity = await findIdentity(hostname, resolver, sources);
   const ptrs = await Promise.all(identity.sending.map((address) => findPtr(address, resolver)));
+  const { ownSigning, sealing } = installation.directory;
   const own = await Promise.all(
-    installation.directory.ownSigning.domains.map((keys) => findDkim(keys, resolver)),
+    [...ownSigning.domains, ...sealing.domains].map((keys) => findDkim(keys, resolver)),
   );
   const ofOwn = own.flatMap((keys) => dkimStates(hostname, keys));
   yield { of: hostname, records: [...recordsOfGateway(identity, ptrs), ...ofOwn] };

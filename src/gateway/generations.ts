@@ -136,6 +136,7 @@ function settingsOf(config: Config): Settings {
       quota: { messages: queue.maxMessages ?? Infinity, bytes: queue.maxBytes ?? Infinity },
       quarantine: { messages: quarantine.maxMessages, bytes: quarantine.maxBytes },
     },
+    sealed: config.arcSeal?.when ?? 'changed',
     recordsSubject: config.records.subject,
     authenticatedListeners: new Set(
       config.listeners.filter(({ auth }) => auth === 'required').map(({ name }) => name),

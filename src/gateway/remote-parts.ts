@@ -46,8 +46,8 @@ export function buildRemote(options: DeliveryOptions): RemoteParts {
   const records = new RecordWatch({
     ...{ resolver: uncached, map: store.ttl, clock, log },
     keys: () => {
-      const { domains, ownSigning } = directory();
-      return [ownSigning, ...domains.map(({ signing }) => signing)].flatMap(watchedKeys);
+      const { domains, ownSigning, sealing } = directory();
+      return [ownSigning, sealing, ...domains.map(({ signing }) => signing)].flatMap(watchedKeys);
     },
   });
   const providers = new Providers(() => config().delivery.providers);

@@ -23,6 +23,7 @@ import type { Verdict } from '../mail/verdict.ts';
 import type { ContentFault, ContentSink } from '../smtp/conversation.ts';
 import type { Accept, Acceptance, JudgedMessage } from './accept.ts';
 import { filterPolicy } from './filter-policy.ts';
+import { forwarderSeal } from './forwarder-seal.ts';
 import type { Judgement } from './judge.ts';
 import { judge } from './judge.ts';
 import { resultOf } from './ledger-result.ts';
@@ -178,19 +179,20 @@ export class ContentStage implements ContentSink {
     const hides = this.#transaction.account !== undefined && this.#domain.outgoing.hidesClients;
     const shown = hides ? this.#received(true) : received;
     const signature = (await this.#signature?.fields(header, without(fields, removed))) ?? '';
-    const top = [
-      Buffer.from(signature + shown + this.#fields(judgement)),
-      ...(tagged === undefined ? [] : [tagged.field]),
-      Buffer.from(this.#header.isMissing ? EMPTY_LINE : ''),
-    ];
-    const outgoing = outgoingContent(
-      Buffer.concat(top),
-      content,
-      [...without(forged, removed), ...removed, ...(tagged?.cuts ?? [])].toSorted(
-        (a, b) => a.start - b.start,
-      ),
+    const cuts = [...without(forged, removed), ...removed, ...(tagged?.cuts ?? [])].toSorted(
+      (a, b) => a.start - b.start,
     );
-    return this.#take(judgement, outgoing, verdict);
+    const ours = Buffer.concat([
+      Buffer.from(signature + shown + this.#fields(judgement)),
+      tagged?.field ?? Buffer.alloc(0),
+    ]);
+    const isMissing = this.#header.isMissing;
+    const seal = await forwarderSeal(this.#deps, transaction, {
+      ...{ top: ours, header, cuts, content, verdict, isChanged: tagged !== undefined },
+      bodyStart: isMissing ? 0 : (this.#header.bodyStart ?? content.sizeBytes),
+    });
+    const top = [Buffer.from(seal), ours, Buffer.from(isMissing ? EMPTY_LINE : '')];
+    return this.#take(judgement, outgoingContent(Buffer.concat(top), content, cuts), verdict);
   }
 
   async #take(

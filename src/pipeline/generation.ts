@@ -16,6 +16,8 @@ export interface Settings {
   readonly harvest: HarvestLimits;
   readonly messageBytes: number;
   readonly delivery: DeliverySettings;
+  /** Which inbound mail gets an ARC set of ours, where there is a key for it. */
+  readonly sealed: 'changed' | 'always';
   /** Subjects go into the records. */
   readonly recordsSubject: boolean;
   /** Listeners on which mail is taken only from those who have proven who they are. */

@@ -91,6 +91,7 @@ test("the contract's example is read as it is meant", async () => {
     control: { address: '127.0.0.1', port: 8625 },
     tls: { certFile: join(folder, 'tls/cert.pem'), keyFile: join(folder, 'tls/key.pem') },
     dkimKeys: join(folder, 'dkim'),
+    arcSeal: undefined,
     dnsServers: [{ host: '127.0.0.1', port: 53 }],
     scanners: { managed: false },
     limits: {

@@ -1,5 +1,5 @@
 /**
- * Two verifiers of DKIM signatures that are not ours, from Debian's packages: dkimpy, which knows both
+ * Two verifiers of DKIM signatures and ARC chains that are not ours, from Debian's packages: dkimpy, which knows both
  * algorithms, and Mail::DKIM, which knows RSA alone. Both are given the records in place of a DNS.
  */
 import { spawnSync } from 'node:child_process';
@@ -57,6 +57,44 @@ for my $mail (@{$asked->{mails}}) {
 print encode_json(\\@out);
 `;
 
+const ARC_BY_DKIMPY = `
+import sys, json, base64, dkim
+asked = json.load(sys.stdin)
+records = asked["records"]
+def txt(name, timeout=5):
+    if isinstance(name, bytes): name = name.decode()
+    return records.get(name.rstrip("."))
+out = []
+for mail in asked["mails"]:
+    cv, results, reason = dkim.arc_verify(base64.b64decode(mail), dnsfunc=txt)
+    out.append([cv.decode() if isinstance(cv, bytes) else str(cv)])
+print(json.dumps(out))
+`;
+
+const ARC_BY_MAIL_DKIM = `
+use strict; use JSON::PP; use MIME::Base64; use Mail::DKIM::ARC::Verifier; use Net::DNS;
+local $/; my $asked = decode_json(<STDIN>);
+package Table;
+sub send {
+  my ($self, $name, $type) = @_;
+  my $reply = Net::DNS::Packet->new($name, $type || 'TXT');
+  my $text = $asked->{records}{$name};
+  $reply->push(answer => Net::DNS::RR->new(name => $name, type => 'TXT', txtdata => [unpack('(A255)*', $text)])) if defined $text;
+  return $reply;
+}
+sub errorstring { return 'NXDOMAIN' }
+package main;
+$Mail::DKIM::DNS::RESOLVER = bless {}, 'Table';
+my @out;
+for my $mail (@{$asked->{mails}}) {
+  my $arc = Mail::DKIM::ARC::Verifier->new();
+  $arc->PRINT(decode_base64($mail));
+  $arc->CLOSE;
+  push @out, [$arc->result];
+}
+print encode_json(\\@out);
+`;
+
 export const NEEDED = 'python3-dkim, python3-nacl and libmail-dkim-perl';
 
 export function hasVerifiers(): boolean {
@@ -74,6 +112,15 @@ export function byDkimpy(mails: readonly Buffer[], records: DkimRecords): string
 /** What Mail::DKIM says of each RSA signature of each mail. */
 export function byMailDkim(mails: readonly Buffer[], records: DkimRecords): string[][] {
   return run(PERL, ['-e', BY_MAIL_DKIM], mails, records);
+}
+
+/** What either says of the ARC chain of each mail. */
+export function chainsByOthers(mails: readonly Buffer[], records: DkimRecords): string[][] {
+  const pairs = [
+    run(PYTHON, ['-c', ARC_BY_DKIMPY], mails, records),
+    run(PERL, ['-e', ARC_BY_MAIL_DKIM], mails, records),
+  ];
+  return mails.map((_, i) => pairs.map((found) => found[i]?.[0] ?? ''));
 }
 
 function run(
