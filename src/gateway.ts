@@ -225,7 +225,7 @@ export class Gateway {
       spool: store.spool,
       clock,
       memory,
-      ldap: delivery.ldap,
+      ...{ ldap: delivery.ldap, records: delivery.records },
       verifier,
       wake: (dest) => scheduler.retryNow(dest),
       reload: () => this.reload('command'),

@@ -125,6 +125,7 @@ function statusFacts(row: Row): StatusFacts {
       ...downDestinations(row),
       ...hinderingDestinations(row),
       ...silentDirectories(row),
+      ...unsignedDomains(row),
     ],
     config: [
       `config loaded ${loadedAt === undefined ? '-' : new Date(loadedAt).toTimeString().slice(0, 5)}`,
@@ -204,6 +205,17 @@ function silentDirectories(row: Row): string[] {
   const more = whose.length - NAMED_DESTINATIONS;
   const named = whose.slice(0, NAMED_DESTINATIONS).join(', ');
   return [`ldap down: of ${named}${more > 0 ? ` and ${more} more` : ''}`];
+}
+
+/** `not signed, record not seen: s2026._domainkey.example.org (there is no record)` */
+function unsignedDomains(row: Row): string[] {
+  const all = rowsOf(row, 'unsigned');
+  if (all.length === 0) return [];
+  const named = all
+    .slice(0, NAMED_DESTINATIONS)
+    .map((one) => `${textOf(one, 'record')} (${textOf(one, 'text')})`);
+  const more = all.length - named.length;
+  return [`not signed, record not seen: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`];
 }
 
 async function reload(cli: Cli, json: boolean): Promise<void> {

@@ -61,6 +61,8 @@ export interface GatewayStatus {
   readonly scanners: readonly ScannerView[];
   /** Directories that are asked about recipients. */
   readonly ldap: readonly LdapView[];
+  /** Keys that do not sign, for their records have not been seen. */
+  readonly unsigned: readonly { readonly record: string; readonly text: string }[];
   readonly config: ConfigState;
 }
 

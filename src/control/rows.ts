@@ -133,6 +133,7 @@ export function statusRow(
       ...(queue.damaged.length > 0 && { damaged: queue.damaged }),
     },
     scanners: status.scanners,
+    unsigned: status.unsigned,
     ldap: status.ldap.map(({ name, domains, down }) => ({
       name,
       domains,

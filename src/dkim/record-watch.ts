@@ -118,6 +118,15 @@ export class RecordWatch {
     return { state, text, askedAt };
   }
 
+  /** Of these keys those that do not sign, for their records have not been seen. */
+  waiting(keys: Iterable<WatchedKey>): { readonly record: string; readonly text: string }[] {
+    return [...keys].flatMap((key) => {
+      const { state, text } = this.state(key);
+      const record = recordName(key.domain, key.selector);
+      return state === 'seen' ? [] : [{ record, text: text ?? 'not asked yet' }];
+    });
+  }
+
   #take(wasSeen: (name: string, publicKey: string) => boolean): void {
     const before = this.#watched;
     const watched = new Map<string, Watched>();

@@ -39,6 +39,13 @@ export function neededKeys({ all, usual, ofAccounts }: Omit<KeysOfDomain, 'domai
   return [...new Set([...onePerAlgorithm(usual), ...own])];
 }
 
+/** Likewise, under the names of their domains. */
+export function neededRecords({ domains }: SigningKeys): WatchedKey[] {
+  return domains.flatMap((keys) => {
+    return neededKeys(keys).map((key) => ({ domain: keys.domain, ...key }));
+  });
+}
+
 export function watchedKeys({ domains }: SigningKeys): WatchedKey[] {
   return domains.flatMap(({ domain, all }) => all.map((key) => ({ domain, ...key })));
 }

@@ -24,6 +24,8 @@ import { oldestWaiting } from '../delivery/queue-age.ts';
 import { isOwn } from '../directory/destination.ts';
 import { listedAccounts } from '../directory/account.ts';
 import type { Domain } from '../directory/domain.ts';
+import { neededRecords } from '../dkim/signer.ts';
+import type { RecordWatch } from '../dkim/record-watch.ts';
 import type { LdapRecipients } from '../directory/ldap/recipients.ts';
 import type { Generation } from '../pipeline/generation.ts';
 import { homeLane } from '../mail/redirection.ts';
@@ -68,11 +70,15 @@ export interface ViewedParts {
   readonly clock: Clock;
   readonly memory: RecipientMemory;
   readonly ldap: Pick<LdapRecipients, 'states'>;
+  readonly records: Pick<RecordWatch, 'waiting'>;
   readonly verifier: RecipientVerifier;
   readonly wake: (dest: string) => void;
   readonly reload: () => Promise<ReloadResult>;
   readonly stop: () => void;
 }
+
+/** Of which the status tells. */
+const NAMED_RECORDS = 100;
 
 export function controlView(parts: ViewedParts): GatewayView {
   const examinations = new Examinations({ ...parts, ...parts.destinations });
@@ -128,9 +134,18 @@ function status(parts: ViewedParts): GatewayStatus {
     listeners: parts.listeners(),
     rates: parts.rates(),
     scanners: parts.scanners(),
+    unsigned: unsigned(parts),
     ldap: parts.ldap.states().map(({ key, ...state }) => ({ name: key, ...state })),
     config: parts.configState(),
   };
+}
+
+/** Of domains that send. */
+function unsigned({ generation, records }: ViewedParts): GatewayStatus['unsigned'] {
+  const { domains, ownSigning } = generation().directory;
+  const senders = domains.filter(({ outgoing }) => outgoing.enabled);
+  const keys = [ownSigning, ...senders.map(({ signing }) => signing)].flatMap(neededRecords);
+  return records.waiting(keys).slice(0, NAMED_RECORDS);
 }
 
 function disk({ data, limits }: Config): GatewayStatus['disk'] {

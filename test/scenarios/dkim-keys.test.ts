@@ -96,6 +96,11 @@ describe('E17 sluice dkim', () => {
     assert.match(first.dns.value, /^"v=DKIM1; k=rsa; p=MII[^"]{230,}" "[^"]+"$/);
     await gateway.event('dkim.missing', (line) => line['selector'] === 's1');
     assert.equal(await signedBy(), 'no_record');
+    const { stdout: status } = await gateway.cli('status');
+    assert.match(
+      status,
+      /not signed, record not seen: s1\._domainkey\.example\.org \(there is no record\)/,
+    );
     const again = await gateway.cli('dkim', 'keygen', 'example.org', '--selector', 's1');
     assert.equal(again.code, 1);
     assert.match(again.stderr, /is there already; nothing was written/);

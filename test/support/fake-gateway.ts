@@ -77,6 +77,7 @@ export class FakeGateway {
         rates: { in: 3.2, out: 0.4 },
         scanners: this.scanners,
         ldap: [],
+        unsigned: [],
         config: { file: '/etc/sluice/sluice.yaml', loadedAt: T0, stale: false, needsRestart: [] },
       }),
       checks: () => this.checks,
