@@ -14,13 +14,14 @@ import { ControlServer } from './control/server.ts';
 import { announce } from './gateway/announcement.ts';
 import { controlView } from './gateway/control-view.ts';
 import { dataFolder } from './gateway/data-folder.ts';
-import type { DeliveryParts, RemoteServers } from './gateway/delivery-parts.ts';
+import type { RemoteServers } from './gateway/delivery-parts.ts';
 import { buildDelivery } from './gateway/delivery-parts.ts';
 import { tellFilters } from './gateway/happenings.ts';
 import { Housekeeping } from './gateway/housekeeping.ts';
 import { Listeners } from './gateway/listeners.ts';
 import { buildOutgoingParts } from './gateway/outgoing-parts.ts';
 import { metricSources } from './gateway/metric-sources.ts';
+import type { Foundation, Parts } from './gateway/parts.ts';
 import type { Recorder } from './gateway/recorder.ts';
 import type { InForce, ReloadWish } from './gateway/reloads.ts';
 import { Reloads } from './gateway/reloads.ts';
@@ -32,7 +33,6 @@ import { HarvestGuard } from './pipeline/harvest-guard.ts';
 import { Stages } from './pipeline/stages.ts';
 import { StagingArea } from './pipeline/staging.ts';
 import { PluginBooks } from './plugin-host/plugin-books.ts';
-import type { LevelStore } from './store/leveldb/store.ts';
 import { openLevelStore } from './store/leveldb/store.ts';
 
 export interface GatewayOptions {
@@ -177,6 +177,7 @@ export class Gateway {
     const wake = (dest: string) => scheduler.wake(dest);
     const drain = (lane: string) => scheduler.drain(lane);
     const accept = new Accept({ ...delivery, store: store.spool, wake, clock, log });
+    const outgoing = buildOutgoingParts({ store, clock, log });
     const stages = {
       current: () => this.#current(),
       verifier,
@@ -187,7 +188,7 @@ export class Gateway {
       staging,
       isClosed,
       exchangers,
-      ...buildOutgoingParts({ store, clock, log }),
+      ...outgoing,
       ...{ lessons: delivery.lessons, happened: delivery.happened, records: delivery.records },
       lacks: courier.lacks,
       caught: (id: string) => this.#parts?.watches.caught.caught(id),
@@ -238,7 +239,9 @@ export class Gateway {
     });
     return {
       ...{ store, ids, books, scanners, generation, delivery, watches, listeners, control },
-      housekeeping: new Housekeeping({ ...store, ...watches.views, memory, clock, log }),
+      housekeeping: new Housekeeping({
+        ...{ ...store, ...watches.views, ...outgoing, memory, clock, log },
+      }),
       controlAt: undefined,
     };
   }
@@ -304,26 +307,4 @@ export class Gateway {
     this.#state = 'failed';
     this.#options.onEnd('store-failed');
   }
-}
-
-/** Everything with a lifetime. */
-/** What is there before everything else. */
-interface Foundation {
-  readonly folder: string;
-  readonly store: LevelStore;
-  readonly ids: DurableIds;
-  readonly books: PluginBooks;
-  readonly scanners: ScannerWatch;
-  readonly staging: StagingArea;
-}
-
-interface Parts extends Pick<Foundation, 'store' | 'ids' | 'books' | 'scanners'> {
-  generation: Generation;
-  readonly delivery: DeliveryParts;
-  readonly watches: Watches;
-  readonly housekeeping: Housekeeping;
-  readonly listeners: Listeners;
-  readonly control: ControlServer;
-  /** Where the control port was bound, when there is one. */
-  controlAt: { readonly host: string; readonly port: number } | undefined;
 }

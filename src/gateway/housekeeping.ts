@@ -8,6 +8,7 @@ import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { RecipientMemory } from '../pipeline/recipient-memory.ts';
 import type { Quarantine } from '../quarantine/quarantine.ts';
+import type { Limits } from '../outbound/limits.ts';
 import type { CounterStore } from '../store/counter-store.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
 
@@ -20,6 +21,8 @@ export interface HousekeepingOptions {
   readonly counters: Pick<CounterStore, 'sweep'>;
   readonly memory: RecipientMemory;
   readonly quarantine: Pick<Quarantine, 'expire'>;
+  /** What it has taken ahead goes back at the end. */
+  readonly limits: Pick<Limits, 'stop'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -43,6 +46,7 @@ export class Housekeeping {
     this.#stopped.abort();
     this.#timer?.stop();
     await this.#round;
+    await this.#options.limits.stop();
   }
 
   #begin(): void {

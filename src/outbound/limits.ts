@@ -8,7 +8,9 @@ import type { Clock } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Account, Outgoing } from '../directory/account.ts';
-import type { Counts, CounterStore, Demand, Granted, Refused } from '../store/counter-store.ts';
+import type { Counts, CounterStore, Demand, Refused } from '../store/counter-store.ts';
+import { Allowances } from './allowances.ts';
+import type { Taken } from './allowances.ts';
 import { countKey, domainKey, identityKey } from './counter-keys.ts';
 
 /** Whose limits count. */
@@ -28,8 +30,8 @@ export interface Need {
 export interface Reservation {
   /** Undefined: all of it was granted. */
   readonly refused: Refused | undefined;
-  /** The message was not accepted. Never rejects. */
-  giveBack(): Promise<void>;
+  /** The message was not accepted. */
+  giveBack(): void;
 }
 
 export interface LimitsOptions {
@@ -49,8 +51,15 @@ export class Limits {
   readonly #options: LimitsOptions;
   readonly #told = new Map<string, number>();
 
+  readonly #allowances: Allowances;
+
   constructor(options: LimitsOptions) {
+    const { log } = options;
     this.#options = options;
+    this.#allowances = new Allowances({
+      ...options,
+      onFault: (error) => log.emit('store.error', { err: errorText(error) }),
+    });
   }
 
   /** Counts a connection of an account; undefined: it may come. Rejects on storage trouble. */
@@ -69,60 +78,68 @@ export class Limits {
 
   /** Whether a message of this size has room now; it takes nothing. Rejects on storage trouble. */
   async lacks(sender: Sender, need: Need): Promise<Refused | undefined> {
-    for (const { demands, by } of demandsOf(sender, need)) {
-      for (const { key, limits } of demands) {
-        const counts = await this.#options.counters.peek(key);
-        const refused = beyond(key, limits, counts, by);
-        if (refused === undefined) continue;
-        this.#reached(sender.account, refused);
-        return refused;
-      }
+    for (const { demand, by } of demandsOf(sender, need)) {
+      if (this.#allowances.inHand(demand) >= by) continue;
+      const counts = await this.#allowances.counts(demand.key);
+      const refused = beyond(demand, counts, by);
+      if (refused === undefined) continue;
+      this.#reached(sender.account, refused);
+      return refused;
     }
     return undefined;
   }
 
   /** All of it or nothing. Rejects on storage trouble; then nothing is counted for good. */
   async reserve(sender: Sender, need: Need): Promise<Reservation> {
-    const granted: Granted[] = [];
-    const giveBack = async () => {
-      try {
-        await Promise.all(granted.splice(0).map((one) => this.#options.counters.giveBack(one)));
-      } catch (error) {
-        const { name: acct } = sender.account;
-        this.#options.log.emit('store.error', { acct, err: errorText(error) });
-      }
+    const taken: Taken[] = [];
+    const giveBack = () => {
+      for (const one of taken.splice(0)) this.#allowances.giveBack(one);
     };
     const results = await Promise.allSettled(
-      demandsOf(sender, need).map(({ demands, by }) => this.#take(demands, by)),
+      demandsOf(sender, need).map(({ demand, by }) => this.#take(demand, by)),
     );
     let refused: Refused | undefined;
     let fault: unknown;
+    let isNews = false;
     for (const result of results) {
       if (result.status === 'rejected') fault ??= result.reason;
-      else if (result.value.kind === 'granted') granted.push(result.value);
-      else refused ??= result.value;
+      else if (result.value?.kind === 'taken') {
+        taken.push(result.value);
+        isNews ||= result.value.isFilled;
+      } else refused ??= result.value;
     }
-    if (fault !== undefined || refused !== undefined) await giveBack();
+    if (fault !== undefined || refused !== undefined) giveBack();
     if (fault !== undefined) throw fault as Error;
-    if (refused === undefined) await this.#near(sender);
-    else this.#reached(sender.account, refused);
+    if (refused !== undefined) this.#reached(sender.account, refused);
+    else if (isNews) await this.#near(sender);
     return { refused, giveBack };
   }
 
-  /** With no room for one more identity the others still count. */
-  async #take(demands: readonly Demand[], by: number): Promise<Granted | Refused> {
+  /** What an account or a domain has used in the windows that are on. */
+  counts(key: string): Promise<Counts> {
+    return this.#allowances.counts(key);
+  }
+
+  /** Nothing more is sent: what was taken ahead goes back. */
+  stop(): Promise<void> {
+    return this.#allowances.stop();
+  }
+
+  /** With no room for one more identity it goes uncounted. */
+  async #take(demand: Demand, by: number): Promise<Taken | Refused | undefined> {
     try {
-      return await this.#options.counters.take(demands, by);
+      return await this.#allowances.take(demand, by);
     } catch (error) {
-      const others = demands.filter(({ limits }) => Object.values(limits).some(Number.isFinite));
       const isFull = error instanceof CodedError && error.code === 'LIMIT';
-      if (!isFull || others.length === demands.length) throw error;
-      return this.#options.counters.take(others, by);
+      if (isFull && Object.values(demand.limits).every((limit) => limit === Infinity)) {
+        return undefined;
+      }
+      throw error;
     }
   }
 
   async #near({ account, outgoing }: Sender): Promise<void> {
-    const { day } = await this.#options.counters.peek(domainKey(account.domain));
+    const { day } = await this.#allowances.counts(domainKey(account.domain));
     if (day === undefined || day.count < outgoing.relayPerDay * NEAR) return;
     if (!this.#isNews(`near ${account.domain}`, day.endsAt)) return;
     this.#options.log.emit('acct.near', {
@@ -153,35 +170,28 @@ export class Limits {
   }
 }
 
-/** What must be had together, by the number that each takes. */
+/** What must be had together. */
 function demandsOf(
   { account, outgoing }: Sender,
   { recipients, newRecipients, identity }: Need,
-): { readonly demands: readonly Demand[]; readonly by: number }[] {
+): { readonly demand: Demand; readonly by: number }[] {
   const { name, domain, limits } = account;
   const { timeZone, relayPerDay } = outgoing;
-  const demand = (key: string, windows: Demand['limits']): Demand[] =>
-    isEmpty(windows) ? [] : [{ key, timeZone, limits: windows }];
-  return [
-    {
-      by: recipients,
-      demands: [
-        ...demand(domainKey(domain), { day: relayPerDay }),
-        ...demand(countKey('recipients', name), { day: Infinity, ...limits.recipients }),
-        ...(identity === undefined ? [] : demand(identityKey(name, identity), { day: Infinity })),
-      ],
-    },
-    { by: 1, demands: demand(countKey('messages', name), limits.messages) },
-    { by: newRecipients, demands: demand(countKey('new-recipients', name), limits.newRecipients) },
-  ].filter(({ demands, by }) => demands.length > 0 && by > 0);
+  const wanted: { demand: Demand; by: number }[] = [];
+  const add = (key: string, windows: Demand['limits'], by: number) => {
+    if (by > 0) wanted.push({ demand: { key, timeZone, limits: windows }, by });
+  };
+  add(domainKey(domain), { day: relayPerDay }, recipients);
+  add(countKey('recipients', name), { day: Infinity, ...limits.recipients }, recipients);
+  if (identity !== undefined) add(identityKey(name, identity), { day: Infinity }, recipients);
+  if (!isEmpty(limits.messages)) add(countKey('messages', name), limits.messages, 1);
+  if (!isEmpty(limits.newRecipients)) {
+    add(countKey('new-recipients', name), limits.newRecipients, newRecipients);
+  }
+  return wanted;
 }
 
-function beyond(
-  key: string,
-  limits: Demand['limits'],
-  counts: Counts,
-  by: number,
-): Refused | undefined {
+function beyond({ key, limits }: Demand, counts: Counts, by: number): Refused | undefined {
   for (const window of Object.keys(limits) as (keyof typeof limits)[]) {
     const limit = limits[window] ?? Infinity;
     const { count = 0, endsAt = 0 } = counts[window] ?? {};

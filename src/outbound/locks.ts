@@ -30,9 +30,15 @@ const BY = 'gateway';
 
 export class Locks {
   readonly #options: LocksOptions;
+  #changes = 0;
 
   constructor(options: LocksOptions) {
     this.#options = options;
+  }
+
+  /** Another number whenever there may be a lock more: who knows it need not ask again. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** The lock that is on, the account's before that of the identity. Rejects on storage trouble. */
@@ -79,6 +85,7 @@ export class Locks {
   }
 
   #locked(locked: Locked, why: string): void {
+    this.#changes += 1;
     const { account, identity, lock } = locked;
     this.#options.log.emit(identity === undefined ? 'acct.lock' : 'ident.lock', {
       acct: account.name,

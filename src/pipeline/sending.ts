@@ -37,6 +37,8 @@ export class Sending {
   /** Recipients that the account has not written to before, as far as that is limited. */
   readonly #strangers = new Set<string>();
   #identity: string | undefined;
+  /** What was known of locks when they were asked last. */
+  #asked: number | undefined;
   #reservation: Promise<Reservation> | undefined;
 
   private constructor(
@@ -144,12 +146,17 @@ export class Sending {
   }
 
   #identify(identity: string | undefined): void {
+    if (identity !== this.#identity) this.#asked = undefined;
     this.#identity = identity;
     if (identity !== undefined) this.#transaction.note({ ident: identity });
   }
 
   async #locked(): Promise<Reply | undefined> {
-    const locked = await this.#deps.locks.of(this.#account, this.#identity);
+    const { locks } = this.#deps;
+    if (this.#asked === locks.changes) return undefined;
+    const { changes } = locks;
+    const locked = await locks.of(this.#account, this.#identity);
+    if (locked === undefined) this.#asked = changes;
     if (locked === undefined) return undefined;
     return replies.senderLocked(locked.identity === undefined ? 'account' : 'identity');
   }
