@@ -14,7 +14,7 @@
 import type { ContentView, OptionSchema, Plugin, Verdict } from 'sluice-mx/plugin';
 import type { MailClass } from './mail-class/classify.ts';
 import { classify } from './mail-class/classify.ts';
-import { readHeader } from './mail-class/header.ts';
+import { readHeader } from './shared/header.ts';
 
 const ACTIONS = ['mark', 'score', 'quarantine', 'reject'] as const;
 

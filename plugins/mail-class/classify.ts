@@ -2,7 +2,7 @@
  * From what a header says to the class of the message. Signs that are made for programs come first
  * (RFC 3464, 5965, 3834, 2919, 2369), then what common senders write instead. A pure function.
  */
-import type { Header } from './header.ts';
+import type { Header } from '../shared/header.ts';
 
 export type MailClass = 'bounce' | 'complaint' | 'auto' | 'list' | 'bulk';
 

@@ -15,7 +15,7 @@ export interface Feature {
 
 export const DOMAIN_FEATURES: readonly Feature[] = [
   ...ofAccounts('archive'),
-  ...ofAccounts('block_macros', 'refuse_new_domains', 'reauthentication', 'other_domains'),
+  ...ofAccounts('reauthentication', 'other_domains'),
   {
     path: ['attachments'],
     text: 'not in effect: the plugin attachments is not among the plugins of sluice.yaml',

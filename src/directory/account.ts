@@ -12,6 +12,8 @@ export interface Account extends AccountOptions {
   readonly name: string;
   /** The hosted domain that answers for it. */
   readonly domain: string;
+  /** Options of filters by plugin name, where they are not those of the domain. */
+  readonly filterOptions?: Domain['pluginOptions'];
   /** The key that signs its mail, where it has one of its own. */
   readonly dkimSelector?: string;
   readonly by:

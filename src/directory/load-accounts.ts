@@ -11,6 +11,7 @@ import { parseAddress } from '../mail/address.ts';
 import type { Account, FilterPolicy, Outgoing } from './account.ts';
 import { loginKey } from './account.ts';
 import { buildAccountOptions } from './account-options.ts';
+import { accountFilters } from './account-filters.ts';
 import { asciiDomain } from './domain-name.ts';
 import type { Network } from './network.ts';
 import { compareNetworks, isWithin, parseNetwork } from './network.ts';
@@ -22,13 +23,15 @@ const LEAST_RELAY = 1000;
 /** Wider networks than these are nobody's own. */
 const LEAST_BITS = { 4: 8, 6: 16 } as const;
 
-export function buildOutgoing({ settings }: DomainFile): Outgoing {
+export function buildOutgoing({ settings, pluginOptions }: DomainFile): Outgoing {
   const { outgoing } = settings;
   const domain = asciiDomain(settings.domain);
   const accounts = (outgoing?.accounts ?? []).flatMap((settings): Account[] => {
     const { ip, user, password, dkim_selector: dkimSelector } = settings;
+    const filterOptions = accountFilters(settings, pluginOptions);
     const common = {
       domain,
+      ...(filterOptions !== undefined && { filterOptions }),
       ...buildAccountOptions(settings),
       ...(dkimSelector !== undefined && { dkimSelector }),
     };

@@ -10,6 +10,7 @@ import type { Config } from '../config/config.ts';
 import type { Problem } from '../config/problem.ts';
 import type { ConfigSources } from '../config/sources.ts';
 import { networkTest } from '../config/endpoint.ts';
+import { rulesWithoutPlugin } from '../directory/account-filters.ts';
 import type { Directory } from '../directory/domain.ts';
 import { loadGatewayConfig } from '../directory/load.ts';
 import type { Settings } from '../pipeline/generation.ts';
@@ -111,9 +112,13 @@ export async function pluginProblems(config: Config, clock: Clock): Promise<read
 
 /** Plugin options in domain files, at their places there. */
 function overrideProblems(config: Config, filters: PluginHost): Problem[] {
-  return config.domainFiles.flatMap((file) =>
-    filters.checkOverrides(file.pluginOptions).map(({ path, text }) => file.problemAt(path, text)),
-  );
+  const plugins = config.plugins.map(({ name }) => name);
+  return config.domainFiles.flatMap((file) => [
+    ...filters
+      .checkOverrides(file.pluginOptions)
+      .map(({ path, text }) => file.problemAt(path, text)),
+    ...rulesWithoutPlugin(file, plugins),
+  ]);
 }
 
 function settingsOf(config: Config): Settings {

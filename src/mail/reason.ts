@@ -17,6 +17,7 @@ export const REASONS = [
   'attachment', // a file that is not let through
   'bulk', // a newsletter, a list or an automatic reply where none are wanted
   'policy',
+  'new_domain', // registered a short time ago
   'blocked', // on a list of the recipient, his domain or the operator
   'bounce', // of mail that was never sent from here
   'greylist', // not known yet: whoever comes again is taken

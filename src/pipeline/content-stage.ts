@@ -144,7 +144,7 @@ export class ContentStage implements ContentSink {
     if (hops > settings.hops) return this.#refuse(replies.mailLoop());
 
     const received = this.#received();
-    const policy = filterPolicy(this.#domain, transaction.direction);
+    const policy = filterPolicy(this.#domain, transaction.account);
     let verdict: Verdict = { kind: 'pass' };
     if (filters.has('content') || !transaction.evidence.isEmpty) {
       const startedAt = clock.mono();

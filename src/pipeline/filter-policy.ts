@@ -1,10 +1,12 @@
-/** Inbound and outbound policy of a customer are apart; the options of his filters are the same. */
-import type { FilterPolicy } from '../directory/account.ts';
+/** Inbound and outbound policy of a customer are apart; an account may have options of its own. */
+import type { Account, FilterPolicy } from '../directory/account.ts';
 import type { Domain } from '../directory/domain.ts';
 
 export type PolicyInForce = FilterPolicy & Pick<Domain, 'pluginOptions'>;
 
-export function filterPolicy(domain: Domain, direction: 'in' | 'out'): PolicyInForce {
-  if (direction === 'in') return domain;
-  return { ...domain.outgoing.filters, pluginOptions: domain.pluginOptions };
+/** `account`: who sends; undefined for mail of strangers. */
+export function filterPolicy(domain: Domain, account: Account | undefined): PolicyInForce {
+  if (account === undefined) return domain;
+  const pluginOptions = account.filterOptions ?? domain.pluginOptions;
+  return { ...domain.outgoing.filters, pluginOptions };
 }

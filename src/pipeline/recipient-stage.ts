@@ -122,7 +122,7 @@ async function byFilters(
   if (!filters.has('rcpt')) return PASS;
   const { recipient, policy, evidence } = asked;
   const view = { ...transaction.view, recipient };
-  return filters.rcpt(view, filterPolicy(policy, transaction.direction), evidence, signal);
+  return filters.rcpt(view, filterPolicy(policy, transaction.account), evidence, signal);
 }
 
 /** That a domain takes no mail is said at once; doubt is for the queue. */

@@ -218,7 +218,7 @@ export class Stages implements Conversation {
       const refused = this.#refusedBy(
         await filters.data(
           view,
-          filterPolicy(domain, transaction.direction),
+          filterPolicy(domain, transaction.account),
           transaction.evidence,
           this.#signal,
         ),

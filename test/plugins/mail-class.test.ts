@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { classify } from '../../plugins/mail-class/classify.ts';
-import { parseHeader, readHeader } from '../../plugins/mail-class/header.ts';
+import { parseHeader, readHeader } from '../../plugins/shared/header.ts';
 import { memoryContent } from '../../src/mail/content.ts';
 import { CORPUS, corpusFiles, hasCorpus } from '../support/corpus.ts';
 import { filterOf } from '../support/filter-host.ts';
