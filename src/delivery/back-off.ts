@@ -47,6 +47,11 @@ export class BackOff {
     this.#options = options;
   }
 
+  /** There are pauses, perhaps over ones. */
+  get isOn(): boolean {
+    return this.#pauses.size > 0;
+  }
+
   /** Milliseconds until something may be tried again. */
   waitMs(destination: Destination): number {
     if (destination.mx === undefined || this.#pauses.size === 0) return 0;

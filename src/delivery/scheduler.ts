@@ -56,7 +56,7 @@ export interface SchedulerOptions extends Pick<AttemptDeps, 'learn' | 'happened'
   readonly rates?: RateLimits;
   /** Without it nobody is told and everything undeliverable is held. */
   readonly reports?: Reports;
-  /** An operator holds the mail of this domain. */
+  /** An operator holds the mail of this lane, or its destination is left alone for a while. */
   readonly isHeld?: (domain: string) => boolean;
   readonly onStoreFailure: () => void;
 }

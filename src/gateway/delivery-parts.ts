@@ -182,6 +182,10 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     texts: () => config().reports,
     wake: (dest) => scheduler.wake(dest),
   });
+  const isPaused = (lane: string) => {
+    const destination = backOff.isOn ? destinationOf(directory(), lane) : undefined;
+    return destination !== undefined && backOff.waitMs(destination) > 0;
+  };
   const scheduler: Scheduler = new Scheduler({
     store: store.spool,
     courier,
@@ -208,7 +212,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
       return probeMsOf(config().queue, own) * times;
     },
     rates,
-    isHeld: (lane) => holds.of(domainOfLane(lane)) !== undefined,
+    isHeld: (lane) => holds.of(domainOfLane(lane)) !== undefined || isPaused(lane),
     onStoreFailure: options.onStoreFailure,
     learn: (dest, address, outcome) => {
       const named = isOneOfSplit(dest) ? undefined : directory().find(address.domain);

@@ -91,5 +91,8 @@ describe('providers', () => {
       return /"count":2\b/.test(stdout);
     });
     assert.equal(outside.server(0).rcptAsked.length, asked, 'nobody was asked');
+    const { stdout } = await gateway.cli('queue', 'list', '--json');
+    const states = stdout.match(/"state":"[a-z]+"/g);
+    assert.deepEqual(states, ['"state":"deferred"', '"state":"deferred"'], 'nobody works on it');
   });
 });
