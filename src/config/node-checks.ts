@@ -31,6 +31,7 @@ const CHECKS: readonly (readonly [Names, Check])[] = [
   [['arc_seal', 'plugins'], sealProblems],
   [['data'], dataProblems],
   [['log'], logProblems],
+  [['alerts'], alertProblems],
 ];
 
 /** `isSound` says whether settings are free of faults. */
@@ -185,6 +186,17 @@ async function dataProblems({ data }: Config, source: YamlSource): Promise<Probl
 async function logProblems({ log }: Config, source: YamlSource): Promise<Problem[]> {
   if (log.file === null || (await kindOf(log.file)) !== 'folder') return [];
   return [source.problemAt(['log', 'file'], 'is a folder')];
+}
+
+/** The alarm about a server must not wait for that server. */
+function alertProblems({ alerts, domainFiles }: Config, source: YamlSource): Problem[] {
+  const domain = alerts.mail?.slice(alerts.mail.lastIndexOf('@') + 1).toLowerCase();
+  const isHosted = domainFiles.some(({ settings }) =>
+    [settings.domain, ...settings.aliases].some((name) => name.toLowerCase() === domain),
+  );
+  if (domain === undefined || !isHosted) return [];
+  const text = `while the server of ${domain} is down this mail waits for it, just then when it is needed: name an address elsewhere`;
+  return [source.problemAt(['alerts', 'mail'], text, 'warning')];
 }
 
 async function kindOf(path: string): Promise<'folder' | 'file' | 'nothing'> {
