@@ -109,13 +109,15 @@ function signedFields(header: Buffer, fields: readonly HeaderField[], more: read
   const names: string[] = [];
   const texts: string[] = [];
   for (const name of new Set([...CLOSED, ...CLOSED_WHERE_THERE, ...PLAIN, ...more])) {
-    const own = (byName.get(name) ?? []).toReversed().slice(0, MAX_OF_ONE_NAME);
+    const there = (byName.get(name) ?? []).toReversed();
+    const own = there.slice(0, MAX_OF_ONE_NAME);
     for (const { valueStart, end } of own) {
       names.push(name);
       texts.push(relaxed(name, header.toString('latin1', valueStart, end)));
     }
     const isClosed = own.length > 0 ? !PLAIN.includes(name) : CLOSED.includes(name);
-    if (isClosed) names.push(name);
+    // Once more would mean one that is there.
+    if (isClosed && own.length === there.length) names.push(name);
   }
   return { names, texts };
 }

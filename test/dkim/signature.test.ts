@@ -62,6 +62,10 @@ const ODD: Readonly<Record<string, Buffer>> = {
     `${HEAD}Reply-To: a@example.org\r\nReply-To: b@example.org\r\nCC:\r\nX-More: 1\r\nX-More:2\r\n`,
     'text\r\n',
   ),
+  'very many fields of one name': mail(
+    `${HEAD}${Array.from({ length: 70 }, (_, i) => `Reply-To: ${i}@example.org\r\n`).join('')}`,
+    'text\r\n',
+  ),
   'a very long field': mail(
     `${HEAD}References: ${Array.from({ length: 900 }, (_, i) => `<${i}@example.org>`).join('\r\n ')}\r\n`,
     'text\r\n',

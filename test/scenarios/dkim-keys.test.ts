@@ -164,6 +164,8 @@ describe('E17 sluice dkim', () => {
     const own = await rows('keygen', 'mx.sluice.test', '--alg', 'ed25519');
     assert.equal(own.rows[0]?.alg, 'ed25519-sha256');
     assert.match(own.rows[0]?.dns.name ?? '', /^e20\d{6}\._domainkey\.mx\.sluice\.test\.$/);
+    const { row } = await doctor(gateway);
+    assert.match(row('DKIM mx.sluice.test').detail, /there is no record; mail is not signed/);
     const made = await rows('keygen', 'example.org', '--alg', 'ed25519');
     assert.ok(made.rows[0]);
     await publish(made.rows[0]);

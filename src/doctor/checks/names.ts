@@ -1,5 +1,6 @@
 /** The DNS around a gateway: the servers that it asks, its own name, and the names of its addresses. */
 import { askList } from '../../dns/own-listings.ts';
+import { findDkim } from '../facts/dkim.ts';
 import { findIdentity } from '../facts/identity.ts';
 import type { Identity } from '../facts/identity.ts';
 import { findPtr } from '../facts/ptr.ts';
@@ -8,6 +9,7 @@ import { askServer, serversOf } from '../facts/resolvers.ts';
 import { unsure } from '../finding.ts';
 import type { Installation } from '../installation.ts';
 import { isMute, judgeHostname, judgeListing, judgePtr, judgeServer } from '../judge/names.ts';
+import { judgeDkim } from '../judge/dkim.ts';
 import { lazily } from '../lazily.ts';
 import type { Check } from '../rounds.ts';
 
@@ -34,7 +36,7 @@ export function namesAround({ config, resolver, clock }: Installation): NamesAro
 }
 
 export function nameChecks(
-  { config, resolver }: Installation,
+  { config, directory, resolver }: Installation,
   { identity, servers }: NamesAround,
 ): Check[] {
   const listingFindings = async () => {
@@ -49,6 +51,14 @@ export function nameChecks(
   return [
     { group: 'dns', about: 'servers', look: async () => (await servers()).map(judgeServer) },
     { group: 'dns', about: 'hostname', look: async () => [judgeHostname(await identity())] },
+    // Without a key nobody expects the gateway's own reports to be signed.
+    ...directory.ownSigning.domains
+      .filter(({ all }) => all.length > 0)
+      .map((keys) => ({
+        group: 'dns' as const,
+        about: `DKIM ${keys.domain}`,
+        look: async () => [judgeDkim(keys.domain, await findDkim(keys, resolver))],
+      })),
     ...(config.alerts.blockLists.length === 0
       ? []
       : [{ group: 'dns' as const, about: 'block lists', look: () => listingFindings() }]),
