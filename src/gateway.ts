@@ -20,6 +20,7 @@ import { tellFilters } from './gateway/happenings.ts';
 import { Housekeeping } from './gateway/housekeeping.ts';
 import { Listeners } from './gateway/listeners.ts';
 import { buildOutgoingParts } from './gateway/outgoing-parts.ts';
+import { outgoingView } from './gateway/outgoing-view.ts';
 import { metricSources } from './gateway/metric-sources.ts';
 import type { Foundation, Parts } from './gateway/parts.ts';
 import type { Recorder } from './gateway/recorder.ts';
@@ -223,6 +224,7 @@ export class Gateway {
       feed: recorder.feed,
       destinations: { ...delivery, ...store, directory },
       ...watches.views,
+      outgoing: outgoingView({ ...store, ...outgoing, directory }),
       spool: store.spool,
       clock,
       memory,

@@ -97,6 +97,12 @@ export function createMeter(registry: Registry): Meter {
     'dsn_unproven_total',
     'Delivery status notifications to unproven senders; must stay 0.',
   );
+  const locks = counter(
+    'account_locks_total',
+    'Locks of accounts and identities.',
+    'kind',
+    'cause',
+  );
   const storeErrors = counter('store_errors_total', 'Writes or reads that failed.');
   const storeFull = counter('store_full_total', 'Messages put off for lack of disk space.');
   const reloaded = gauge('config_last_reload_successful', 'The last (re)load was taken.');
@@ -162,6 +168,8 @@ export function createMeter(registry: Registry): Meter {
       latency.observe({ result: word(fields['res']) }, amount(fields['delay'])),
     'dest.up': (fields) => changes.inc({ ...dest(fields), state: 'up' }),
     'dest.down': (fields) => changes.inc({ ...dest(fields), state: 'down' }),
+    'acct.lock': (fields) => locks.inc({ kind: 'account', cause: word(fields['cause']) }),
+    'ident.lock': (fields) => locks.inc({ kind: 'identity', cause: word(fields['cause']) }),
     'alert.raise': (fields) => alerts.inc({ alert: word(fields['alert']), state: 'raised' }),
     'alert.clear': (fields) => alerts.inc({ alert: word(fields['alert']), state: 'cleared' }),
     'alert.fail': (fields) => untold.inc({ target: word(fields['target']) }),

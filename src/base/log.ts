@@ -68,6 +68,7 @@ export const LEVEL_OF = {
   'acct.unlock': 'warn',
   'ident.lock': 'warn',
   'ident.unlock': 'warn',
+  'acct.reset': 'info',
   'ident.reset': 'info',
   'dkim.seen': 'info',
   'dkim.missing': 'warn',

@@ -8,6 +8,7 @@ import type { Row } from '../control/rows.ts';
 import { listedAccounts } from '../directory/account.ts';
 import { loadGatewayConfig } from '../directory/load.ts';
 import { addAccountAdd } from './account-add.ts';
+import { addAccountLocks } from './account-locks.ts';
 import { addAccountSteps } from './account-steps.ts';
 import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
@@ -48,6 +49,7 @@ export function addAccount(program: Command, cli: Cli): void {
     });
   addAccountAdd(account, cli);
   addAccountSteps(account, cli);
+  addAccountLocks(account, cli);
 }
 
 async function* accountRows(cli: Cli, name: string | undefined): AsyncGenerator<Row> {

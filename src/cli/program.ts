@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { readVersion } from '../base/version.ts';
 import { ControlClient, ControlFault } from '../control/client.ts';
 import { addAccount } from './account.ts';
+import { addIdentity } from './account-locks.ts';
 import type { Cli } from './cli.ts';
 import { addAlert } from './alert.ts';
 import { addDkim } from './dkim.ts';
@@ -15,6 +16,7 @@ import { addDomain } from './domain.ts';
 import { CliFault, EXIT, exitOf } from './exit.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
 import { configFile, dataPath, socketPath } from './locate.ts';
+import { addLimits } from './limits.ts';
 import { addMailq } from './mailq.ts';
 import { addPlugins } from './plugins.ts';
 import { addQuarantine } from './quarantine.ts';
@@ -30,7 +32,7 @@ import { addTrace } from './trace.ts';
 import { expandWords } from './words.ts';
 
 /** Promised by the contract, not built yet. */
-const LATER = [...['identity', 'limits', 'user'], ...['account lock', 'account unlock']];
+const LATER = ['user'];
 
 /** Runs one command line (without node and script) and says the exit code. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -89,6 +91,8 @@ function build(program: Command, cli: Cli): void {
   addPlugins(program, cli);
   addAlert(program, cli);
   addAccount(program, cli);
+  addIdentity(program, cli);
+  addLimits(program, cli);
   addDkim(program, cli);
   addRecipient(program, cli);
   addTestMessage(program, cli);

@@ -14,6 +14,7 @@ import { addDestinationRoutes } from './destination-routes.ts';
 import { followEvents } from './event-stream.ts';
 import type { GatewayView } from './gateway-view.ts';
 import { NDJSON } from './ndjson.ts';
+import { addOutgoingRoutes } from './outgoing-routes.ts';
 import { addQuarantineRoutes } from './quarantine-routes.ts';
 import { QueueActions } from './queue-actions.ts';
 import { filteredQueue, meansDamaged, readMessage } from './queue-filter.ts';
@@ -62,6 +63,7 @@ export function addApi(server: FastifyInstance, deps: ApiDeps): void {
   addGatewayRoutes(server, deps);
   addDestinationRoutes(server, deps);
   addQueueRoutes(server, deps);
+  addOutgoingRoutes(server, deps);
   addQuarantineRoutes(server, deps);
   addRecipientRoutes(server, deps);
   addTraceRoutes(server, deps);

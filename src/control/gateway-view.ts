@@ -10,6 +10,7 @@ import type { OtherHost } from '../mail/redirection.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { ExaminationWish, StartedExamination } from './examination-view.ts';
 import type { LiveFeed } from './live-feed.ts';
+import type { OutgoingView } from './outgoing-view.ts';
 import type { QuarantineView } from './quarantine-view.ts';
 
 export interface GatewayView {
@@ -20,6 +21,7 @@ export interface GatewayView {
   domains(): readonly DomainView[];
   /** Who may send for them. */
   accounts(): readonly AccountView[];
+  readonly outgoing: OutgoingView;
   /** The filters in force, in the order of the configuration. */
   plugins(): readonly PluginView[];
   destinations(): readonly DestinationView[];

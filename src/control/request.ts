@@ -179,6 +179,31 @@ export function holdRequest(body: unknown): {
   return { alone, until: at, why: sentence(why) };
 }
 
+/** An account, or an identity behind it; `until`: when the lock ends by itself. */
+export function lockRequest(body: unknown): {
+  readonly account: string;
+  readonly identity: string | undefined;
+  readonly until: number | undefined;
+  readonly why: string;
+} {
+  const { account, identity, ...rest } = record(body);
+  const { until, why } = holdRequest(rest);
+  const texts = named({ account, ...(identity !== undefined && { identity }) }, [
+    'account',
+    'identity',
+  ]);
+  if (texts.account === undefined || texts.account === '') throw fault('"account" must be given');
+  return { account: texts.account, identity: texts.identity, until, why };
+}
+
+/** Members of a query string that stand for themselves. */
+export function named<Name extends string>(
+  query: unknown,
+  names: readonly Name[],
+): Readonly<Partial<Record<Name, string>>> {
+  return Object.fromEntries(members(query, names)) as Partial<Record<Name, string>>; // by `members`
+}
+
 export function examinationRequest(body: unknown): {
   known: Address | undefined;
   sendTests: boolean;

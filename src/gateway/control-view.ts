@@ -66,6 +66,7 @@ export interface ViewedParts {
   readonly alerts: Pick<Alerts, 'raised' | 'test'>;
   readonly quarantine: QuarantineView;
   readonly lessons: GatewayView['lessons'];
+  readonly outgoing: GatewayView['outgoing'];
   readonly spool: SpoolStore;
   readonly clock: Clock;
   readonly memory: RecipientMemory;
@@ -99,6 +100,7 @@ export function controlView(parts: ViewedParts): GatewayView {
     alerts: parts.alerts,
     quarantine: parts.quarantine,
     lessons: parts.lessons,
+    outgoing: parts.outgoing,
     queue: {
       spool: parts.spool,
       wake: parts.wake,

@@ -90,13 +90,22 @@ export class Limits {
   }
 
   /** All of it or nothing. Rejects on storage trouble; then nothing is counted for good. */
-  async reserve(sender: Sender, need: Need): Promise<Reservation> {
+  reserve(sender: Sender, need: Need): Promise<Reservation> {
+    return this.#reserve(sender, demandsOf(sender, need));
+  }
+
+  /** The same for an identity alone, which was not known before. */
+  reserveIdentity(sender: Sender, identity: string, recipients: number): Promise<Reservation> {
+    return this.#reserve(sender, [identityDemand(sender, identity, recipients)]);
+  }
+
+  async #reserve(sender: Sender, wanted: readonly Wanted[]): Promise<Reservation> {
     const taken: Taken[] = [];
     const giveBack = () => {
       for (const one of taken.splice(0)) this.#allowances.giveBack(one);
     };
     const results = await Promise.allSettled(
-      demandsOf(sender, need).map(({ demand, by }) => this.#take(demand, by)),
+      wanted.map(({ demand, by }) => this.#take(demand, by)),
     );
     let refused: Refused | undefined;
     let fault: unknown;
@@ -170,20 +179,32 @@ export class Limits {
   }
 }
 
+interface Wanted {
+  readonly demand: Demand;
+  readonly by: number;
+}
+
+function identityDemand({ account, outgoing }: Sender, identity: string, by: number): Wanted {
+  const key = identityKey(account.name, identity);
+  return { demand: { key, timeZone: outgoing.timeZone, limits: { day: Infinity } }, by };
+}
+
 /** What must be had together. */
 function demandsOf(
   { account, outgoing }: Sender,
   { recipients, newRecipients, identity }: Need,
-): { readonly demand: Demand; readonly by: number }[] {
+): Wanted[] {
   const { name, domain, limits } = account;
   const { timeZone, relayPerDay } = outgoing;
-  const wanted: { demand: Demand; by: number }[] = [];
+  const wanted: Wanted[] = [];
   const add = (key: string, windows: Demand['limits'], by: number) => {
     if (by > 0) wanted.push({ demand: { key, timeZone, limits: windows }, by });
   };
   add(domainKey(domain), { day: relayPerDay }, recipients);
   add(countKey('recipients', name), { day: Infinity, ...limits.recipients }, recipients);
-  if (identity !== undefined) add(identityKey(name, identity), { day: Infinity }, recipients);
+  if (identity !== undefined) {
+    wanted.push(identityDemand({ account, outgoing }, identity, recipients));
+  }
   if (!isEmpty(limits.messages)) add(countKey('messages', name), limits.messages, 1);
   if (!isEmpty(limits.newRecipients)) {
     add(countKey('new-recipients', name), limits.newRecipients, newRecipients);

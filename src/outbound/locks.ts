@@ -19,7 +19,7 @@ export interface Locked {
 }
 
 export interface LocksOptions {
-  readonly counters: Pick<CounterStore, 'strike' | 'lockOf' | 'reset'>;
+  readonly counters: Pick<CounterStore, 'strike' | 'lockOf' | 'lock' | 'unlock' | 'reset'>;
   readonly log: Log;
   /** Hears of each lock that spam has set. */
   readonly onLocked?: (locked: Locked) => void;
@@ -49,6 +49,29 @@ export class Locks {
     if (identity === undefined) return undefined;
     const lock = await counters.lockOf(identityKey(account.name, identity));
     return lock && { account, identity, lock };
+  }
+
+  /** By hand: until then, or until somebody unlocks. Rejects on storage trouble. */
+  async lock(account: Account, identity: string | undefined, lock: Lock): Promise<void> {
+    await this.#options.counters.lock(keyOf(account, identity), lock);
+    this.#locked({ account, identity, lock }, 'hand');
+  }
+
+  /** Whether it was locked. Earlier locks are forgotten. Rejects on storage trouble. */
+  async unlock(account: Account, identity: string | undefined, by: string): Promise<boolean> {
+    const wasLocked = await this.#options.counters.unlock(keyOf(account, identity));
+    if (wasLocked) {
+      const evt = identity === undefined ? 'acct.unlock' : 'ident.unlock';
+      this.#options.log.emit(evt, { ...whose(account, identity), by });
+    }
+    return wasLocked;
+  }
+
+  /** Counters and strikes begin anew. Rejects on storage trouble. */
+  async reset(account: Account, identity: string | undefined, by: string): Promise<void> {
+    await this.#options.counters.reset(keyOf(account, identity));
+    const evt = identity === undefined ? 'acct.reset' : 'ident.reset';
+    this.#options.log.emit(evt, { ...whose(account, identity), by });
   }
 
   /** Counts a message that was spam or infected. Rejects on storage trouble. */
@@ -88,16 +111,22 @@ export class Locks {
     this.#changes += 1;
     const { account, identity, lock } = locked;
     this.#options.log.emit(identity === undefined ? 'acct.lock' : 'ident.lock', {
-      acct: account.name,
-      dom: account.domain,
-      ident: identity,
+      ...whose(account, identity),
       cause: why,
       by: lock.by,
       until: lock.until === undefined ? undefined : new Date(lock.until).toISOString(),
       text: lock.text,
     });
-    this.#options.onLocked?.(locked);
+    if (why !== 'hand') this.#options.onLocked?.(locked);
   }
+}
+
+function keyOf({ name }: Account, identity: string | undefined): string {
+  return identity === undefined ? accountKey(name) : identityKey(name, identity);
+}
+
+function whose({ name, domain }: Account, identity: string | undefined) {
+  return { acct: name, dom: domain, ident: identity };
 }
 
 /** With no room for one more identity its strikes are the account's. */

@@ -40,6 +40,9 @@ export class Sending {
   /** What was known of locks when they were asked last. */
   #asked: number | undefined;
   #reservation: Promise<Reservation> | undefined;
+  /** The identity that was counted. */
+  #counted: string | undefined;
+  readonly #alsoTaken: Reservation[] = [];
 
   private constructor(
     deps: SendingDeps,
@@ -89,6 +92,7 @@ export class Sending {
     const { recipients } = this.#transaction;
     const need = this.#need(recipients.length, this.#strangers.size);
     this.#reservation = this.#deps.limits.reserve(this.#sender, need);
+    this.#counted = this.#identity;
     // Asked for at the end; who leaves before that never asks.
     this.#reservation.catch(() => undefined);
   }
@@ -119,8 +123,19 @@ export class Sending {
       const locked = why === undefined ? await this.#locked() : undefined;
       if (locked !== undefined) return locked;
       const { refused } = (await this.#reservation) ?? {};
-      return refused && replies.relayLimit();
+      if (refused !== undefined) return replies.relayLimit();
+      await this.#countIdentity();
+      return undefined;
     });
+  }
+
+  /** One that only the header has told. */
+  async #countIdentity(): Promise<void> {
+    const identity = this.#identity;
+    if (identity === undefined || identity === this.#counted) return;
+    const { recipients } = this.#transaction;
+    const { limits } = this.#deps;
+    this.#alsoTaken.push(await limits.reserveIdentity(this.#sender, identity, recipients.length));
   }
 
   /** The transaction is over. */
@@ -129,6 +144,7 @@ export class Sending {
     if (reservation === undefined) return;
     this.#reservation = undefined;
     if (!COUNTED.has(result)) {
+      for (const one of this.#alsoTaken) one.giveBack();
       reservation.then((one) => one.giveBack()).catch(() => undefined);
       return;
     }

@@ -64,10 +64,10 @@ test('usage: 64, and what belongs to a later version is told apart', async () =>
     ['queue lst', /unknown command "queue lst"; did you mean "queue list"\?/],
     ['help nosuch', /unknown command "nosuch"; there is start, /],
     ['help queu lst', /unknown command "queue lst"; did you mean "queue list"\?/],
-    ['help identity', /"identity" is not in this version/],
+    ['help user', /"user" is not in this version/],
     ['queue list --colour', /unknown option '--colour'/],
-    ['account lock anna', /"account lock" is not in this version/],
-    ['identity list', /"identity" is not in this version/],
+    ['user add anna', /"user" is not in this version/],
+    ['user list', /"user" is not in this version/],
   ] as const) {
     const { code, err } = await runCommand(line.split(' ').filter(Boolean));
     assert.equal(code, 64, line);

@@ -106,4 +106,23 @@ describe('limits', () => {
     assert.deepEqual([line['dom'], line['used'], line['limit']], ['relay.test', 1000, 1000]);
     assert.equal(customers.gateway.events('acct.near').length, 1);
   });
+
+  test('I45: what is used of the limits is there to be seen', async () => {
+    const { gateway } = customers;
+    const json = await gateway.cli('limits', 'relay.test', '--json');
+    const [relay, first] = json.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const { resets_at: resetsAt, ...rest } = relay;
+    assert.deepEqual(rest, {
+      ...{ v: 1, kind: 'limit', domain: 'relay.test', what: 'relay', window: 'day' },
+      ...{ used: 1000, limit: 1000, time_zone: 'Europe/Berlin' },
+    });
+    assert.ok(Date.parse(resetsAt) > Date.now());
+    assert.deepEqual([first.account, first.what, first.used], [RELAY, 'recipients', 600]);
+    const table = (await gateway.cli('limits', 'recipients.test')).stdout;
+    assert.match(table, /^127\.0\.2\.2 +recipients +DAY +\[#{20}\] +5\/5 +100% +00:00$/m);
+    assert.equal((await gateway.cli('limits', 'unknown.test')).code, 1);
+  });
 });

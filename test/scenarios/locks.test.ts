@@ -125,6 +125,66 @@ describe('locks', () => {
     assert.match(await customers.send(HEADER, 'a@header.test', other), /^250/);
   });
 
+  test('I24: identities are listed, locked, unlocked and reset by command', async () => {
+    const { gateway } = customers;
+    const list = await gateway.cli('identity', 'list', HEADER, '--json');
+    const rows = list.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const locked = rows.find(({ identity }) => identity === '42');
+    assert.deepEqual(
+      [locked.kind, locked.domain, locked.account, locked.locked, locked.today],
+      ['identity', 'header.test', HEADER, true, 1],
+    );
+    assert.match(locked.lock.text, /^more than 5 spam messages within 10 min$/);
+    assert.match((await gateway.cli('identity', 'list')).stdout, /^DOMAIN .*IDENTITY .*REASON/);
+
+    const unlock = await gateway.cli('identity', 'unlock', HEADER, '42');
+    assert.equal(unlock.stdout, '42 unlocked\n');
+    const header = 'X-Client-ID: c42\r\n';
+    assert.match(await customers.send(HEADER, 'a@header.test', { header }), /^250/);
+    assert.equal((await gateway.cli('identity', 'unlock', HEADER, '42')).code, 1);
+
+    const open = await customers.talk(HEADER);
+    const lock = await gateway.cli(
+      'identity',
+      'lock',
+      HEADER,
+      '42',
+      '--for',
+      '30m',
+      '--why',
+      'odd',
+    );
+    assert.match(lock.stdout, /^42 locked until 20\d\d-/);
+    const reply = await open.send('a@header.test', ['eve@away.test'], `${header}From: a\r\n\r\nx`);
+    assert.match(reply, LOCKED);
+    await open.quit();
+    assert.equal((await gateway.cli('identity', 'reset', HEADER, '42')).stdout, '42 reset\n');
+    const after = await gateway.cli('identity', 'list', HEADER, '--json');
+    const reset = after.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const one = reset.find(({ identity }) => identity === '42');
+    assert.deepEqual([one.today, one.locked, one.lock.text], [0, true, 'odd']);
+  });
+
+  test('I30: an account is locked and unlocked by command', async () => {
+    const { gateway } = customers;
+    assert.match((await gateway.cli('account', 'unlock', SERVER)).stdout, / unlocked\n$/);
+    const open = await customers.talk(SERVER);
+    assert.match(await open.say('MAIL FROM:<a@whole.test>'), /^250/);
+    await open.say('RSET');
+    await gateway.cli('account', 'lock', SERVER);
+    assert.match(await open.say('MAIL FROM:<a@whole.test>'), LOCKED);
+    await open.quit();
+    assert.equal((await gateway.cli('account', 'unlock', SERVER)).code, 0);
+    assert.match(await customers.send(SERVER, 'a@whole.test'), /^250/);
+    assert.equal((await gateway.cli('account', 'lock', 'nobody@whole.test')).code, 1);
+  });
+
   test('I20 I25: an account that is locked cannot log in', async () => {
     const submit = (text: string) => {
       const transport = createTransport({

@@ -96,6 +96,15 @@ export class FakeGateway {
       alerts: { raised: () => this.alerts, test: async () => this.alertTests },
       queue: this.#queue(),
       quarantine: this.#quarantine(),
+      // It has no accounts.
+      outgoing: {
+        usage: () => Readable.from([]),
+        accounts: () => Readable.from([]),
+        identities: () => Readable.from([]),
+        lock: async () => 'no such account',
+        unlock: async () => 'no such account',
+        reset: async () => 'no such account',
+      },
       lessons: { teach: (id) => this.onLesson(id) },
       recipients: this.#recipients(),
       trace: this.trace.book,

@@ -1,0 +1,137 @@
+/** Limits and locks of outgoing mail for people: read from the counters, changed by name. */
+import { isIP } from 'node:net';
+import { paged } from '../base/paged.ts';
+import type { LockedView, OutgoingView, UsageView, Whose } from '../control/outgoing-view.ts';
+import type { Account } from '../directory/account.ts';
+import type { WindowLimits } from '../directory/account-options.ts';
+import { LIMIT_WINDOWS } from '../directory/account-options.ts';
+import type { Directory, Domain } from '../directory/domain.ts';
+import {
+  countKey,
+  domainKey,
+  identityKey,
+  identityPrefix,
+  partsOfIdentity,
+} from '../outbound/counter-keys.ts';
+import type { Limits } from '../outbound/limits.ts';
+import type { Locks } from '../outbound/locks.ts';
+import type { CounterStore } from '../store/counter-store.ts';
+
+export interface OutgoingViewParts {
+  readonly counters: Pick<CounterStore, 'list'>;
+  readonly limits: Pick<Limits, 'counts'>;
+  readonly locks: Locks;
+  readonly directory: () => Directory;
+}
+
+export function outgoingView(parts: OutgoingViewParts): OutgoingView {
+  const { locks, directory } = parts;
+  const withAccount = async <T>(
+    { account: name, identity }: Whose,
+    step: (account: Account, identity: string | undefined) => Promise<T>,
+  ) => {
+    const account = accountNamed(directory(), name);
+    return account === undefined ? 'no such account' : step(account, identity);
+  };
+  return {
+    usage(name) {
+      if (name === undefined) return usageOf(parts, directory().domains);
+      const domain = directory().find(name);
+      return domain && usageOf(parts, [domain]);
+    },
+    accounts: () => accountsOf(parts),
+    identities: () => identitiesOf(parts),
+    lock: (whose, lock) =>
+      withAccount(whose, async (account, identity) => {
+        await locks.lock(account, identity, lock);
+        return 'locked' as const;
+      }),
+    unlock: (whose, by) =>
+      withAccount(whose, async (account, identity) =>
+        (await locks.unlock(account, identity, by)) ? 'unlocked' : 'not locked',
+      ),
+    reset: (whose, by) =>
+      withAccount(whose, async (account, identity) => {
+        await locks.reset(account, identity, by);
+        return 'reset' as const;
+      }),
+  };
+}
+
+function accountNamed({ domains, accounts }: Directory, name: string): Account | undefined {
+  for (const { outgoing } of domains) {
+    const found = outgoing.accounts.find((account) => account.name === name);
+    if (found !== undefined) return found;
+  }
+  return isIP(name) === 0 ? accounts.byLogin(name) : accounts.byAddress(name);
+}
+
+async function* usageOf(
+  { limits }: OutgoingViewParts,
+  domains: readonly Domain[],
+): AsyncGenerator<UsageView> {
+  for (const { name: domain, outgoing } of domains) {
+    if (!outgoing.enabled) continue;
+    const { timeZone, relayPerDay, accounts } = outgoing;
+    const rows = async (
+      whose: Pick<UsageView, 'account' | 'what'>,
+      key: string,
+      windows: WindowLimits,
+    ) => {
+      const counts = await limits.counts(key);
+      return LIMIT_WINDOWS.flatMap((window): UsageView[] => {
+        const limit = windows[window];
+        if (limit === undefined) return [];
+        const { count: used = 0, endsAt } = counts[window] ?? {};
+        const bound = Number.isFinite(limit) ? limit : undefined;
+        return [{ domain, ...whose, window, used, limit: bound, endsAt, timeZone }];
+      });
+    };
+    yield* await rows({ account: undefined, what: 'relay' }, domainKey(domain), {
+      day: relayPerDay,
+    });
+    for (const { name: account, limits: own } of accounts) {
+      for (const [what, windows] of [
+        ['connections', own.connections],
+        ['messages', own.messages],
+        ['recipients', { day: Infinity, ...own.recipients }],
+        ['new-recipients', own.newRecipients],
+      ] as const) {
+        yield* await rows({ account, what }, countKey(what, account), windows);
+      }
+    }
+  }
+}
+
+async function* accountsOf(parts: OutgoingViewParts): AsyncGenerator<LockedView> {
+  const { limits, locks, directory } = parts;
+  for (const { name: domain, outgoing } of directory().domains) {
+    for (const account of outgoing.accounts) {
+      const locked = await locks.of(account, undefined);
+      const { day } = await limits.counts(countKey('recipients', account.name));
+      const today = day?.count ?? 0;
+      yield { domain, account: account.name, identity: undefined, lock: locked?.lock, today };
+    }
+  }
+}
+
+async function* identitiesOf(parts: OutgoingViewParts): AsyncGenerator<LockedView> {
+  const { counters, limits, directory } = parts;
+  const domains = new Map(
+    directory().domains.flatMap(({ name, outgoing }) =>
+      outgoing.accounts.map((account) => [account.name, name] as const),
+    ),
+  );
+  const prefix = identityPrefix();
+  const all = paged(
+    (page) => counters.list({ ...page, prefix }),
+    ({ key }) => key,
+  );
+  for await (const { key, lock } of all) {
+    const { account, identity } = partsOfIdentity(key) ?? {};
+    const domain = account === undefined ? undefined : domains.get(account);
+    if (account === undefined || identity === undefined || domain === undefined) continue;
+    const { day } = await limits.counts(identityKey(account, identity));
+    yield { domain, account, identity, lock, today: day?.count ?? 0 };
+  }
+}
