@@ -46,6 +46,7 @@ export const HOLD_REASONS = [
   'undeliverable',
   'outage', // its recipient is not known, and nobody could be asked
   'damaged',
+  'unjudged', // a filter could not judge it yet
 ] as const;
 
 export type HoldReason = Reason | (typeof HOLD_REASONS)[number];

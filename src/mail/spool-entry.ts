@@ -5,6 +5,7 @@
 import type { Address, ReversePath } from './address.ts';
 import type { MailParameters, RcptParameters } from './envelope.ts';
 import type { HoldReason } from './reason.ts';
+import type { Unjudged } from './unjudged.ts';
 
 /** What the destination last said about a recipient, or what kept us from asking it. */
 export interface LastAnswer {
@@ -30,6 +31,8 @@ export interface Hold {
   readonly text: string;
   /** Present when a filter keeps it back: then it is in the quarantine and no part of the queue. */
   readonly quarantine?: Quarantined;
+  /** Present when filters have still to judge it. */
+  readonly unjudged?: Unjudged;
 }
 
 /** What a person must know to decide about a message in quarantine, as far as it was there. */
@@ -39,6 +42,8 @@ export interface Quarantined {
   /** Fields of the header as a person reads them, cut. */
   readonly headerFrom?: string;
   readonly subject?: string;
+  /** It was found to be what it is only after it had been accepted. */
+  readonly isLate?: boolean;
   /** Recipients who have got it. */
   readonly released?: readonly string[];
 }

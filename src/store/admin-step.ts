@@ -2,12 +2,18 @@
 import type { Address } from '../mail/address.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { SpoolEntry, SpooledRecipient } from '../mail/spool-entry.ts';
-import type { AdminStep } from './spool-store.ts';
+import type { AdminStep, Edit } from './spool-store.ts';
 
 export interface Scheduled {
   readonly entry: SpoolEntry;
   /** Undefined while held. */
   readonly dueAt: number | undefined;
+}
+
+/** How its content reads after the step; undefined: as before. */
+export function editOf({ entry }: Scheduled, step: AdminStep): Edit | undefined {
+  const isMeant = step.kind === 'judged' && entry.hold?.unjudged !== undefined;
+  return isMeant ? step.edit : undefined;
 }
 
 /** The message after the step, or undefined when the step removes it. */
@@ -23,6 +29,14 @@ export function afterStep(before: Scheduled, step: AdminStep, now: number): Sche
     }
     case 'hold':
       return { entry: { ...before.entry, hold: step.hold }, dueAt: undefined };
+    case 'judged': {
+      const { hold, ...rest } = before.entry;
+      if (hold?.unjudged === undefined) return before;
+      const entry = { ...rest, ...step.changes, sizeBytes: step.sizeBytes };
+      return step.hold === undefined
+        ? { entry, dueAt: now }
+        : { entry: { ...entry, hold: step.hold }, dueAt: undefined };
+    }
     case 'due': {
       const { hold, ...rest } = before.entry;
       const { expiresAt = rest.expiresAt, dest = rest.dest } = step;

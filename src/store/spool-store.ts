@@ -12,6 +12,7 @@
 import type { Address } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
+import type { Cut } from '../mail/trace-fields.ts';
 import type { DestinationHold } from './destination-hold.ts';
 
 export interface Held {
@@ -128,7 +129,8 @@ export interface SpoolStore {
   /**
    * An operator's step on one message: `false` when it is gone or leased to somebody right now.
    * `due` makes it due at once, for `dest` if that is given (and drops a hold when `release`),
-   * `hold` takes it out of the schedule, `told` notes that its sender knows of the delay, `part` ends
+   * `hold` takes it out of the schedule, `judged` ends what filters had still to judge of it (of any
+   * other message it changes nothing) and has its content read otherwise from then on, `told` notes that its sender knows of the delay, `part` ends
    * it for recipients who got it in a message of their own (without one left it is removed), `remove`
    * deletes it without any notice.
    */
@@ -158,6 +160,14 @@ export interface SpoolStore {
   stop(): Promise<void>;
 }
 
+/** How a stored content reads in place of the way it came. */
+export interface Edit {
+  /** Bytes before all others. */
+  readonly top: Uint8Array;
+  /** Ranges of the stored bytes that are left out, in rising order. */
+  readonly cuts: readonly Cut[];
+}
+
 export type AdminStep =
   | {
       readonly kind: 'due';
@@ -166,6 +176,15 @@ export type AdminStep =
       readonly dest?: string;
     }
   | { readonly kind: 'hold'; readonly hold: NonNullable<SpoolEntry['hold']> }
+  | {
+      readonly kind: 'judged';
+      readonly edit: Edit;
+      /** Of the content as it reads from then on. */
+      readonly sizeBytes: number;
+      readonly changes?: Partial<Pick<SpoolEntry, 'senderProven' | 'mailClass' | 'expiresAt'>>;
+      /** What keeps it from then on; without it, it is due at once. */
+      readonly hold?: NonNullable<SpoolEntry['hold']>;
+    }
   | { readonly kind: 'told'; readonly delayToldAt: number }
   | { readonly kind: 'part'; readonly recipients: readonly Address[] }
   | { readonly kind: 'remove' };

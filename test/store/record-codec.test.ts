@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { crc32 } from 'node:zlib';
 import type { Hold, LastAnswer, Quarantined, SpoolEntry } from '../../src/mail/spool-entry.ts';
+import type { SessionView } from '../../src/mail/session-view.ts';
+import type { Unjudged } from '../../src/mail/unjudged.ts';
 import { decodeRecord, encodeRecord } from '../../src/store/leveldb/record-codec.ts';
 import type { StoredRecord } from '../../src/store/leveldb/record-codec.ts';
 import { entry } from './sample-mail.ts';
@@ -22,7 +24,29 @@ const QUARANTINE: Required<Quarantined> = {
   account: 'anna@example.com',
   headerFrom: 'Anna <anna@example.com>',
   subject: 'schöne Grüße',
+  isLate: true,
   released: ['b@example.com'],
+};
+const SESSION: Required<SessionView> = {
+  sid: '0123456789',
+  listener: 'mx',
+  remote: { address: '192.0.2.1', port: 4321 },
+  via: '192.0.2.2',
+  local: { address: '192.0.2.3', port: 25 },
+  openedAt: 2,
+  tls: { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' },
+  login: { user: 'anna@example.com', mechanism: 'PLAIN' },
+  hello: { verb: 'EHLO', name: 'mail.example.org' },
+};
+const UNJUDGED: Required<Unjudged> = {
+  missing: ['clamav'],
+  said: '[]',
+  domain: 'example.com',
+  session: SESSION,
+  account: 'anna@example.com',
+  ownBytes: 300,
+  fields: 'X-Sluice-Unchecked: clamav\r\n',
+  isUnverified: true,
 };
 const HOLD: Required<Hold> = {
   by: 'gateway',
@@ -30,6 +54,7 @@ const HOLD: Required<Hold> = {
   reason: 'expired',
   text: 'too old',
   quarantine: QUARANTINE,
+  unjudged: UNJUDGED,
 };
 const FULL: Required<SpoolEntry> = {
   v: 1,
@@ -57,7 +82,8 @@ const FULL: Required<SpoolEntry> = {
   client: { address: '2001:db8::1', hello: '[IPv6:2001:db8::1]' },
   hold: HOLD,
 };
-const CONTENT = { bytes: 123_456, digest: 'abc', parts: 2 };
+const EDIT = { top: 'WDogeQ0K', cuts: [{ start: 5, end: 9 }] };
+const CONTENT = { bytes: 123_456, digest: 'abc', parts: 2, edit: EDIT };
 const IN_FILE = { bytes: 900_000, digest: 'abc' };
 const RECORDS: Record<string, StoredRecord> = {
   'all members, held': { entry: FULL, dueAt: undefined, content: CONTENT },

@@ -31,6 +31,26 @@ export function held(id: string, more: Partial<SpoolEntry> = {}): SpoolEntry {
   return entry(id, { ...more, hold });
 }
 
+/** Filters have still to judge it. */
+export function unjudged(id: string, more: Partial<SpoolEntry> = {}): SpoolEntry {
+  const session = {
+    sid: 'A',
+    listener: 'mx',
+    remote: { address: '192.0.2.1', port: 4321 },
+    local: { address: '192.0.2.3', port: 25 },
+    openedAt: 2,
+    tls: undefined,
+    login: undefined,
+    hello: undefined,
+  };
+  const left = { missing: ['clamav'], said: '[]', domain: 'example.com', fields: '' };
+  const hold = {
+    ...({ by: 'gateway', at: 1, reason: 'unjudged', text: 'not judged by clamav yet' } as const),
+    unjudged: { ...left, session, ownBytes: 0 },
+  };
+  return entry(id, { ...more, hold });
+}
+
 /** Bytes that differ at every place and for every seed. */
 export function bytesOf(length: number, seed = 1): Buffer {
   const bytes = Buffer.allocUnsafe(length);

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { Lease, SpoolStore } from '../../src/store/spool-store.ts';
-import { bytesOf, collect, contentOf, entry, held } from './sample-mail.ts';
+import { bytesOf, collect, contentOf, entry, held, unjudged } from './sample-mail.ts';
 import { StillClock } from './still-clock.ts';
 
 export interface StoreUnderTest {
@@ -126,6 +126,38 @@ export function spoolContract(name: string, make: (clock: StillClock) => Promise
       clock.move(1);
       assert.deepEqual(ids(await claim(store, 3)), ['D.1']);
     });
+
+    for (const length of [1000, 300_000]) {
+      it(`what was judged later (${length} bytes) reads otherwise from then on, and goes`, async (_, clock, under) => {
+        const bytes = bytesOf(length);
+        await under.store.commit(unjudged('A.1'), clock.now(), contentOf(bytes));
+        await under.store.commit(held('B.1'), clock.now(), contentOf(bytes));
+        assert.deepEqual(await claim(under.store, 10, true), []);
+        const edit = { top: Buffer.from('X: y\r\n'), cuts: [{ start: 3, end: 70 }] };
+        const sizeBytes = length + 6 - 67;
+        const judged = { kind: 'judged', edit, sizeBytes, changes: { expiresAt: 77 } } as const;
+        let store = await under.restart();
+        const quarantined = { ...HOLD, quarantine: { isLate: true } };
+        assert.equal(await store.administer('A.1', { ...judged, hold: quarantined }), true);
+        assert.deepEqual(store.quarantined(), { messages: 1, bytes: length });
+        await store.administer('B.1', judged);
+        assert.equal((await store.get('B.1'))?.entry.hold?.reason, 'undeliverable');
+        await store.administer('A.1', { kind: 'due', release: true });
+        store = await under.restart();
+        const lease = await one(store);
+        assert.deepEqual(lease.entry, entry('A.1', { sizeBytes, expiresAt: 77 }));
+        const expected = Buffer.concat([edit.top, bytes.subarray(0, 3), bytes.subarray(70)]);
+        assert.ok((await collect(store.readContent('A.1'))).equals(expected));
+        const parts = {
+          entries: [entry('A.1-1', { dest: 'b.test' })],
+          content: { sizeBytes, read: () => store.readContent('A.1') },
+        };
+        await store.reschedule([{ held: lease, entry: lease.entry, dueAt: clock.now(), parts }]);
+        assert.ok((await collect(store.readContent('A.1-1'))).equals(expected), 'a copy is a copy');
+        assert.ok((await collect(store.readContent('B.1'))).equals(bytes));
+        assert.deepEqual(await store.complete(await claim(store)), [true]);
+      });
+    }
 
     it('an early claim also gives what is not due yet, in order', async (store, clock) => {
       await store.commit(entry('A.1'), clock.now() + 900, SMALL);

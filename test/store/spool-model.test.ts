@@ -8,13 +8,18 @@ import fc from 'fast-check';
 import { MemoryDisk, MemorySpool } from '../../src/store/memory/spool.ts';
 import type { Lease, SpoolStore } from '../../src/store/spool-store.ts';
 import { levelFixture } from './level-fixture.ts';
-import { bytesOf, collect, contentOf, entry, held } from './sample-mail.ts';
+import { bytesOf, collect, contentOf, entry, held, unjudged } from './sample-mail.ts';
 import { StillClock } from './still-clock.ts';
 
 const dest = fc.constantFrom('a.example', 'b.example');
 const id = fc.integer({ min: 0, max: 7 }).map((n) => `ID.${n}`);
 const leaseIndex = fc.nat(20);
 const HOLD = { by: 'admin', at: 5, reason: 'by_hand', text: '' } as const;
+const JUDGED = {
+  kind: 'judged',
+  edit: { top: Buffer.from('X: y\r\n'), cuts: [{ start: 2, end: 8 }] },
+  sizeBytes: 7,
+} as const;
 const QUARANTINE = { ...HOLD, reason: 'spam', quarantine: { score: 8 } } as const;
 
 const step = fc.oneof(
@@ -27,6 +32,7 @@ const step = fc.oneof(
       due: fc.nat(60),
       length: fc.constantFrom(0, 10, 70_000, 300_000),
       hold: fc.boolean(),
+      later: fc.boolean(),
     }),
   },
   {
@@ -83,6 +89,8 @@ const step = fc.oneof(
         fc.record({ kind: fc.constant('hold' as const), hold: fc.constant(HOLD) }),
         fc.record({ kind: fc.constant('hold' as const), hold: fc.constant(QUARANTINE) }),
         fc.record({ kind: fc.constant('part' as const), recipients: fc.constant([]) }),
+        fc.constant(JUDGED),
+        fc.constant({ ...JUDGED, hold: QUARANTINE }),
         fc.record({ kind: fc.constant('remove' as const) }),
       ),
     }),
@@ -116,7 +124,7 @@ async function take(side: Side, clock: StillClock, one: Step): Promise<unknown> 
   const some = (list: readonly number[]) => list.map(lease).filter((found) => found !== undefined);
   switch (one.op) {
     case 'commit': {
-      const made = (one.hold ? held : entry)(one.id, { dest: one.dest });
+      const made = (one.hold ? (one.later ? unjudged : held) : entry)(one.id, { dest: one.dest });
       return store.commit(made, clock.now() + one.due, contentOf(bytesOf(one.length)));
     }
     case 'claim': {

@@ -3,7 +3,7 @@
  * the batch on disk. One whose record is damaged can be removed and nothing else.
  */
 import type { Clock } from '../../base/clock.ts';
-import { afterStep } from '../admin-step.ts';
+import { afterStep, editOf } from '../admin-step.ts';
 import type { AdminStep } from '../spool-store.ts';
 import type { Changes } from './changes.ts';
 import { removalOf } from './damaged-messages.ts';
@@ -12,6 +12,7 @@ import type { Database } from './database.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { isId, storedDue } from './keys.ts';
 import { standingOf } from './message-ops.ts';
+import { storedEdit } from './content-edit.ts';
 import type { StoredRecord } from './record-codec.ts';
 import type { Records } from './records.ts';
 import type { Schedule } from './schedule.ts';
@@ -60,7 +61,9 @@ export class Administration {
     const old = standingOf(before);
     const { content } = before;
     const after = afterStep(before, step, storedDue(clock.now()));
-    const record = after && { ...after, content };
+    const edit = editOf(before, step);
+    const read = edit === undefined ? content : { ...content, edit: storedEdit(edit) };
+    const record = after && { ...after, content: read };
     await changes.write([{ old, content, record }], () => schedule.unlock(old.id));
   }
 

@@ -13,8 +13,11 @@ import type {
   SpooledRecipient,
   SpoolEntry,
 } from '../../mail/spool-entry.ts';
+import { editOf } from './content-edit.ts';
+import type { StoredEdit } from './content-edit.ts';
 import * as read from './json-shape.ts';
 import { decodeProven, encodeProven } from './proven-json.ts';
+import { unjudgedOf } from './unjudged-codec.ts';
 
 export interface StoredContent {
   readonly bytes: number;
@@ -24,6 +27,8 @@ export interface StoredContent {
   readonly parts?: number;
   /** In base64, the bytes that precede those of the file: our fields, mostly. */
   readonly before?: string;
+  /** It reads otherwise than it was stored. */
+  readonly edit?: StoredEdit;
 }
 
 export interface StoredRecord {
@@ -60,6 +65,7 @@ function recordOf(json: read.Json): StoredRecord {
       ...read.defined({
         parts: read.optional(content['parts'], read.count),
         before: read.optional(content['before'], read.text),
+        edit: read.optional(content['edit'], editOf),
       }),
     },
   };
@@ -147,6 +153,7 @@ function holdOf(json: read.Json): Hold {
     text: read.text(json['text']),
     ...read.defined({
       quarantine: read.optional(json['quarantine'], (value) => quarantinedOf(read.object(value))),
+      unjudged: read.optional(json['unjudged'], (value) => unjudgedOf(read.object(value))),
     }),
   };
 }
@@ -157,6 +164,7 @@ function quarantinedOf(json: read.Json): Quarantined {
     account: read.optional(json['account'], read.text),
     headerFrom: read.optional(json['headerFrom'], read.text),
     subject: read.optional(json['subject'], read.text),
+    isLate: read.optional(json['isLate'], read.flag),
     released: read.optional(json['released'], (value) => read.list(value, read.text)),
   });
 }

@@ -4,6 +4,7 @@
  */
 import type { Content } from '../../mail/content.ts';
 import type { ContentFiles } from './content-files.ts';
+import { readEdited } from './content-edit.ts';
 import { inParts, readParts } from './content-parts.ts';
 import type { WrittenContent } from './content-parts.ts';
 import type { Database } from './database.ts';
@@ -40,9 +41,12 @@ export class StoredContents {
   }
 
   read(id: string, stored: StoredContent): AsyncIterable<Uint8Array> {
-    const { parts } = stored;
-    if (parts === undefined) return this.#files.read(id, stored);
-    return readParts(this.#parts, id, { ...stored, parts });
+    const { parts, edit, bytes } = stored;
+    const all =
+      parts === undefined
+        ? this.#files.read(id, stored)
+        : readParts(this.#parts, id, { ...stored, parts });
+    return edit === undefined ? all : readEdited(edit, bytes, all);
   }
 
   /** These will be read soon: the small ones are read now, together. */

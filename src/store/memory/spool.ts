@@ -8,7 +8,7 @@ import { CodedError } from '../../base/errors.ts';
 import type { Content } from '../../mail/content.ts';
 import type { SpoolEntry } from '../../mail/spool-entry.ts';
 import { isQuarantined } from '../../mail/spool-entry.ts';
-import { afterStep } from '../admin-step.ts';
+import { afterStep, editOf } from '../admin-step.ts';
 import type { Scheduled } from '../admin-step.ts';
 import { backlogUnderHold, isOver, MAX_HOLDS } from '../destination-hold.ts';
 import type { DestinationHold } from '../destination-hold.ts';
@@ -17,6 +17,7 @@ import type {
   ClaimOptions,
   DamagedDest,
   DestinationBacklog,
+  Edit,
   Held,
   Lease,
   QuarantineTotals,
@@ -29,6 +30,7 @@ import type {
 
 interface StoredMessage extends Scheduled {
   readonly content: Uint8Array;
+  readonly edit?: Edit | undefined;
 }
 
 interface MemoryLease {
@@ -111,7 +113,8 @@ export class MemorySpool implements SpoolStore {
   async *readContent(id: string): AsyncIterable<Uint8Array> {
     const message = this.#disk.messages.get(id);
     if (message === undefined) throw new CodedError('STORE_DAMAGED', `no message ${id}`);
-    if (message.content.length > 0) yield message.content;
+    const bytes = edited(message);
+    if (bytes.length > 0) yield bytes;
   }
 
   async renew(held: readonly Held[], leaseMs: number): Promise<boolean[]> {
@@ -132,7 +135,7 @@ export class MemorySpool implements SpoolStore {
       if (!this.#end(held) || message === undefined) return false;
       for (const part of parts?.entries ?? []) {
         if (this.#disk.messages.has(part.id)) continue;
-        this.#disk.messages.set(part.id, { ...scheduled(part, dueAt), content: message.content });
+        this.#disk.messages.set(part.id, { ...scheduled(part, dueAt), content: edited(message) });
       }
       this.#disk.messages.set(held.id, { ...message, ...scheduled(entry, dueAt) });
       return true;
@@ -205,7 +208,10 @@ export class MemorySpool implements SpoolStore {
     this.#fresh.delete(id);
     const after = afterStep(message, step, this.#clock.now());
     if (after === undefined) this.#disk.messages.delete(id);
-    else this.#disk.messages.set(id, { ...message, ...after });
+    else {
+      const edit = editOf(message, step) ?? message.edit;
+      this.#disk.messages.set(id, { ...message, ...after, edit });
+    }
     await this.#fault('administer', 'after');
     return true;
   }
@@ -276,6 +282,17 @@ export class MemorySpool implements SpoolStore {
 
 function scheduled(entry: SpoolEntry, dueAt: number): Scheduled {
   return { entry, dueAt: entry.hold === undefined ? dueAt : undefined };
+}
+
+function edited({ content, edit }: StoredMessage): Uint8Array {
+  if (edit === undefined) return content;
+  let at = 0;
+  const kept: Uint8Array[] = [edit.top];
+  for (const { start, end } of edit.cuts) {
+    kept.push(content.subarray(at, start));
+    at = end;
+  }
+  return new Uint8Array(Buffer.concat([...kept, content.subarray(at)]));
 }
 
 function bytesOf(messages: readonly StoredMessage[]): number {
