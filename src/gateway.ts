@@ -22,8 +22,8 @@ import { Listeners } from './gateway/listeners.ts';
 import { buildOutgoingParts } from './gateway/outgoing-parts.ts';
 import { outgoingView } from './gateway/outgoing-view.ts';
 import { metricSources } from './gateway/metric-sources.ts';
-import type { Foundation, Parts } from './gateway/parts.ts';
 import type { Recorder } from './gateway/recorder.ts';
+import type { Foundation, Parts } from './gateway/parts.ts';
 import type { InForce, ReloadWish } from './gateway/reloads.ts';
 import { Reloads } from './gateway/reloads.ts';
 import { ScannerWatch } from './gateway/scanner-watch.ts';
@@ -102,7 +102,10 @@ export class Gateway {
       recorder.records.start(folder, () => this.#config);
       undo.push(() => recorder.records.stop());
 
-      const scanners = new ScannerWatch({ config, folder, clock, log });
+      const scanners = new ScannerWatch({
+        ...{ config, folder, clock, log },
+        onUp: () => this.#parts?.watches.filtersBack(),
+      });
       undo.push(() => scanners.stop());
       await scanners.start();
 
@@ -177,7 +180,8 @@ export class Gateway {
     const { courier, scheduler, memory, verifier, exchangers, isClosed } = delivery;
     const wake = (dest: string) => scheduler.wake(dest);
     const drain = (lane: string) => scheduler.drain(lane);
-    const accept = new Accept({ ...delivery, store: store.spool, wake, clock, log });
+    const onUnjudged = () => this.#parts?.watches.unjudged();
+    const accept = new Accept({ ...delivery, store: store.spool, wake, onUnjudged, clock, log });
     const outgoing = buildOutgoingParts({ store, clock, log });
     const stages = {
       current: () => this.#current(),
@@ -207,6 +211,7 @@ export class Gateway {
       ...{ store, folder, ids, delivery, config, clock, log, version },
       generation: () => this.#current(),
       scanners: () => scanners.views(),
+      locks: outgoing.locks,
     });
     const view = controlView({
       ...{ version },
@@ -266,6 +271,7 @@ export class Gateway {
         const before = parts.generation.directory;
         parts.generation = generation;
         parts.delivery.rerouted(before);
+        parts.watches.filtersBack();
       },
     };
   }

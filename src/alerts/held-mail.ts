@@ -2,7 +2,9 @@
  * Mail that waits for a person: a survey of it now and then, and a notice to the contact of each
  * customer whose mail has been held for good since the last one: in words, with ids and what to do,
  * at most one an hour. The sender is never told. Mail held by hand, for an outage or by a filter is
- * not in the notices, nor are notices that could not be delivered themselves.
+ * not in the notices, nor are notices that could not be delivered themselves. Of filters only what
+ * they found in mail for a customer after it had been accepted is, and what they have not judged in
+ * its lifetime; of his own mail that they keep back he has reports (caught-mail.ts).
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
@@ -18,7 +20,7 @@ import type { SpoolStore } from '../store/spool-store.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
 
 export interface HeldMailOptions {
-  readonly store: Pick<SpoolStore, 'scan' | 'totals'>;
+  readonly store: Pick<SpoolStore, 'scan' | 'totals' | 'quarantined'>;
   readonly map: Pick<TtlMap, 'get' | 'put'>;
   readonly own: Pick<OwnMail, 'send'>;
   /** The customer's domain that a message belongs to. */
@@ -100,8 +102,11 @@ export class HeldMail {
     let oldestAt = Infinity;
     let count = 0;
     for await (const held of this.#heldMail()) {
-      count += 1;
-      oldestAt = Math.min(oldestAt, held.hold.at);
+      // What filters keep is for the quarantine's own clock.
+      if (!isQuarantined(held.entry)) {
+        count += 1;
+        oldestAt = Math.min(oldestAt, held.hold.at);
+      }
       const domain = this.#owner(held);
       if (domain === undefined) continue;
       const known = told.get(domain.name);
@@ -118,20 +123,24 @@ export class HeldMail {
 
   async *#heldMail(): AsyncGenerator<Held> {
     const { store } = this.#options;
-    if (store.totals().held === 0) return;
+    if (store.totals().held + store.quarantined().messages === 0) return;
     const all = paged(
       (page) => store.scan({ ...page, only: 'held' }),
       ({ entry }) => entry.id,
     );
     for await (const { entry } of all) {
       if (this.#stopped.signal.aborted) return;
-      if (entry.hold !== undefined && !isQuarantined(entry)) yield { entry, hold: entry.hold };
+      if (entry.hold !== undefined) yield { entry, hold: entry.hold };
     }
   }
 
   /** Whose contact hears of it. */
   #owner({ entry, hold }: Held): Domain | undefined {
-    if (!FOR_GOOD.has(hold.reason) || isOwnMail(entry)) return undefined;
+    const isMeant =
+      (hold.quarantine?.isLate === true && entry.direction === 'in') ||
+      (hold.quarantine === undefined && FOR_GOOD.has(hold.reason)) ||
+      (hold.unjudged !== undefined && entry.expiresAt <= this.#options.clock.now());
+    if (!isMeant || isOwnMail(entry)) return undefined;
     const domain = this.#options.domainOf(entry);
     return domain?.contact === undefined ? undefined : domain;
   }
@@ -153,14 +162,19 @@ export class HeldMail {
     const lines = noticeLines(customer, hostname());
     if (!(await own.send({ to: to.value, subject, lines }))) return;
     // What is held while the notice is written is in the next one.
-    const upTo = Math.max(...fresh.map(({ hold }) => hold.at));
+    const upTo = Math.max(...fresh.map(heldSince));
     await map.put(NAMESPACE, domain.name, Buffer.from(String(Math.max(upTo, toldAt))), KEEP_MS);
   }
 }
 
+/** Since when its customer must know of it. */
+function heldSince({ entry, hold }: Held): number {
+  return hold.unjudged === undefined ? hold.at : entry.expiresAt;
+}
+
 function note(customers: Map<string, Customer>, domain: Domain, held: Held, toldAt: number): void {
   const known = customers.get(domain.name);
-  const { at } = held.hold;
+  const at = heldSince(held);
   const customer = known ?? { domain, count: 0, oldestAt: at, fresh: [], freshCount: 0 };
   if (known === undefined) customers.set(domain.name, customer);
   customer.count += 1;
@@ -169,11 +183,12 @@ function note(customers: Map<string, Customer>, domain: Domain, held: Held, told
   customer.freshCount += 1;
   customer.fresh.push(held);
   if (customer.fresh.length <= LISTED) return;
-  customer.fresh.sort((a, b) => a.hold.at - b.hold.at);
+  customer.fresh.sort((a, b) => heldSince(a) - heldSince(b));
   customer.fresh.shift();
 }
 
 function noticeLines({ domain, count, oldestAt, fresh, freshCount }: Customer, node: string) {
+  const isLate = fresh.some(({ hold }) => hold.quarantine !== undefined);
   return [
     `This is the mail gateway ${node}, which takes mail for ${domain.name}.`,
     '',
@@ -181,6 +196,7 @@ function noticeLines({ domain, count, oldestAt, fresh, freshCount }: Customer, n
     'lost: it is kept at the gateway until somebody decides. The senders have not been told, for with',
     'a forged sender such a notice would itself be spam.',
     '',
+    ...(isLate ? LATE_LINES : []),
     'What to do: if your server should have taken it, mend that and ask the operator of the gateway to',
     'release it ("sluice queue release ID"); if it is not wanted, ask to delete it.',
     '',
@@ -189,6 +205,12 @@ function noticeLines({ domain, count, oldestAt, fresh, freshCount }: Customer, n
     `In all ${count} held for ${domain.name}, the oldest since ${new Date(oldestAt).toISOString()}.`,
   ];
 }
+
+const LATE_LINES = [
+  'Some of it came while a filter did not answer, and the filter had something against it later. It is in',
+  'the quarantine ("sluice quarantine show ID") and goes after a time if nobody releases it.',
+  '',
+];
 
 function messageLines({ entry, hold }: Held): string[] {
   const { recipients } = entry;

@@ -43,6 +43,7 @@ export const LEVEL_OF = {
   'msg.delay': 'info',
   'scan.result': 'debug',
   'scan.error': 'warn',
+  'scan.gone': 'warn',
   'scanner.down': 'warn',
   'scanner.up': 'info',
   'scanner.start': 'info',

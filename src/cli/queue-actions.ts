@@ -17,7 +17,7 @@ import { jsonLine } from './listing.ts';
 import { printQueue } from './queue-list.ts';
 import type { FilterOptions, Selection } from './queue-selection.ts';
 import { listQueue, selectionOf, withFilterOptions } from './queue-selection.ts';
-import { textOf } from './row-reader.ts';
+import { rowOf, textOf, wordsOf } from './row-reader.ts';
 import { printable } from './terminal.ts';
 
 interface ActionOptions extends FilterOptions {
@@ -136,7 +136,15 @@ async function act(
   if (selection.kind === 'filter' && ids.length > 0 && !yes)
     await confirm(cli, verb.name, countText(ids.length));
   const path = `/api/v1/queue/actions/${verb.name}`;
-  await takeSteps(cli, client, { ...verb, path, more: { why, to: toHost } }, { ids, json });
+  // Whatever a filter names is never let go unscanned by the way.
+  const isUnscanned = verb.name === 'release' && selection.kind === 'ids';
+  const unscanned = isUnscanned && (await mayGoUnscanned(cli, client, ids, yes)) ? true : undefined;
+  await takeSteps(
+    cli,
+    client,
+    { ...verb, path, more: { why, to: toHost, unscanned } },
+    { ids, json },
+  );
 }
 
 async function listed(
@@ -147,6 +155,27 @@ async function listed(
   const ids: string[] = [];
   for await (const row of listQueue(cli, client, selection.filter)) ids.push(textOf(row, 'id'));
   return ids;
+}
+
+/** Warns of messages that filters have still to judge, and asks; false when there are none. */
+async function mayGoUnscanned(
+  cli: Cli,
+  client: ControlClient,
+  ids: readonly string[],
+  yes: boolean,
+): Promise<boolean> {
+  const filters = new Set<string>();
+  let count = 0;
+  for (const id of ids) {
+    const missing = wordsOf(rowOf((await findMessage(client, id)) ?? {}, 'hold'), 'missing');
+    if (missing.length > 0) count += 1;
+    for (const name of missing) filters.add(name);
+  }
+  if (count === 0) return false;
+  const what = `${countText(count)} unscanned (not judged by ${printable([...filters].join(', '))})`;
+  if (!yes) await confirm(cli, 'release', what);
+  cli.terminal.err(`Warning: ${what}: forwarded as they are, with X-Sluice-Unchecked\n`);
+  return true;
 }
 
 async function findMessage(client: ControlClient, id: string): Promise<Row | undefined> {

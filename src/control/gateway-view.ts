@@ -107,7 +107,7 @@ export interface PluginView {
   /** `loaded`: there is no daemon behind it that could be down. */
   readonly state: 'loaded' | 'up' | 'down';
   readonly hooks: readonly string[];
-  readonly onError: 'defer' | 'accept' | 'reject';
+  readonly onError: 'accept' | 'defer' | 'hold' | 'reject';
   readonly timeoutMs: number;
   readonly maxConcurrent: number;
 }

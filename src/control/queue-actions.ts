@@ -10,6 +10,8 @@ import type { OtherHost } from '../mail/redirection.ts';
 import { homeLane, redirected, redirectionOf } from '../mail/redirection.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
 import { isQuarantined } from '../mail/spool-entry.ts';
+import type { Unjudged } from '../mail/unjudged.ts';
+import type { AdminStep } from '../store/spool-store.ts';
 import type { QueueView } from './gateway-view.ts';
 import { readMessage } from './queue-filter.ts';
 
@@ -26,6 +28,7 @@ export type ActionResult =
   | 'not found'
   | 'on hold'
   | 'not on hold'
+  | 'not judged yet'
   | 'busy'
   | 'destination held'
   | 'damaged'
@@ -36,6 +39,8 @@ export interface ActionRequest {
   readonly ids: readonly string[];
   readonly why: string;
   readonly by: string;
+  /** With `release`: also what filters have still to judge, as it is. */
+  readonly unscanned?: boolean;
   /** With `requeue`: the host that gets it; without it goes back to its own destination. */
   readonly to?: OtherHost;
 }
@@ -79,8 +84,12 @@ export class QueueActions {
         if (!isHeld) return 'not on hold';
         // Its lifetime may be over: whoever releases it wants it to be tried.
         const expiresAt = Math.max(entry.expiresAt, now + this.#queue.lifetimeMs(entry.dest));
-        if (!(await spool.administer(id, { kind: 'due', release: true, expiresAt }))) return 'busy';
-        this.#note('queue.release', id, by);
+        const unjudged = entry.hold?.unjudged;
+        if (unjudged !== undefined && request.unscanned !== true) return 'not judged yet';
+        const step = unjudged === undefined ? RELEASE : asItIs(entry, unjudged);
+        if (!(await spool.administer(id, withEnd(step, expiresAt)))) return 'busy';
+        const missing = unjudged && `not judged by ${unjudged.missing.join(', ')}`;
+        this.#note('queue.release', id, by, missing);
         this.#queue.wake(entry.dest);
         return 'released';
       }
@@ -145,6 +154,19 @@ export class QueueActions {
     const sid = sessionOf(id);
     this.#log.emit(evt, { sid, id, who, ...(text !== '' && { text }) });
   }
+}
+
+const RELEASE = { kind: 'due', release: true } as const;
+type Release = typeof RELEASE | Extract<AdminStep, { kind: 'judged' }>;
+
+/** Its fields say that it was not judged. */
+function asItIs({ sizeBytes }: SpoolEntry, { fields }: Unjudged): Release {
+  const top = Buffer.from(fields);
+  return { kind: 'judged', edit: { top, cuts: [] }, sizeBytes: sizeBytes + top.length };
+}
+
+function withEnd(step: Release, expiresAt: number): AdminStep {
+  return step.kind === 'due' ? { ...step, expiresAt } : { ...step, changes: { expiresAt } };
 }
 
 function sessionOf(id: string): string {

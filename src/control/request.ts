@@ -120,10 +120,13 @@ export function requester(header: unknown): string {
 export function actionRequest(action: string, body: unknown, by: string): ActionRequest {
   const known = ACTIONS.find((name) => name === action);
   if (known === undefined) throw new RequestFault(404, 'no such action');
-  const { ids, why, to } = record(body);
+  const { ids, why, to, unscanned } = record(body);
+  if (unscanned !== undefined && (known !== 'release' || typeof unscanned !== 'boolean'))
+    throw fault('"unscanned" is true or false, for release only');
   if (to !== undefined && known !== 'requeue') throw fault('"to" is for requeue only');
   const place = to === undefined ? {} : { to: otherHost(to) };
-  return { action: known, ids: messageIds(ids), why: sentence(why), by, ...place };
+  const more = { ...place, ...(unscanned === true && { unscanned }) };
+  return { action: known, ids: messageIds(ids), why: sentence(why), by, ...more };
 }
 
 function otherHost(given: unknown): OtherHost {

@@ -6,7 +6,7 @@
 import type { TraceEvent } from '../base/session-traces.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
 import { homeLane, redirectionOf } from '../mail/redirection.ts';
-import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
+import type { Hold, SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import { isQuarantined } from '../mail/spool-entry.ts';
 import type { TracePage } from '../records/trace-book.ts';
 import type { Summary } from '../store/spool-store.ts';
@@ -59,7 +59,15 @@ export function messageRow(summary: Summary, outage: Outage | undefined): Row {
     maybe_delivered: entry.maybeDelivered,
     sender_proven: entry.senderProven,
     client: { ip: client.address, helo: client.hello },
-    ...(hold && { hold: { by: hold.by, at: iso(hold.at), why: hold.reason, text: hold.text } }),
+    ...(hold && {
+      hold: {
+        by: hold.by,
+        at: iso(hold.at),
+        why: hold.reason,
+        text: hold.text,
+        ...missingOf(hold),
+      },
+    }),
   };
 }
 
@@ -73,6 +81,11 @@ function reasonOf({ kind, text }: Outage): string {
 
 function lastAnswer({ recipients }: SpoolEntry): string | undefined {
   return recipients.find(({ last }) => last !== undefined)?.last?.text;
+}
+
+/** Filters that have still to judge it. */
+function missingOf({ unjudged }: Hold): Row {
+  return unjudged === undefined ? {} : { missing: unjudged.missing };
 }
 
 /** A message of which nothing can be read but its id. */

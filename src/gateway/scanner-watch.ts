@@ -17,9 +17,13 @@ export interface ScannerWatchOptions {
   readonly folder: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** A scanner that was down answers again. */
+  readonly onUp: () => void;
 }
 
 const PROBE_EVERY_MS = 15_000;
+/** While one is down: mail may wait for it. */
+const PROBE_DOWN_MS = 5000;
 /** clamd loads a full signature base in about half a minute on a slow disk. */
 const READY_MS = 120_000;
 /** Where the system's own daemons listen when the configuration names no address. */
@@ -31,12 +35,14 @@ const USUAL_ADDRESS: Readonly<Record<string, string>> = {
 export class ScannerWatch {
   readonly #options: ScannerWatchOptions;
   readonly #stopped = new AbortController();
+  readonly #onUp: () => void;
   #managed: ManagedScanners | undefined;
   #views: readonly ScannerView[] = [];
   #timer: Timer | undefined;
 
   constructor(options: ScannerWatchOptions) {
     this.#options = options;
+    this.#onUp = options.onUp;
   }
 
   /** Starts private scanners, if any, and waits until they answer or it takes too long. */
@@ -67,18 +73,23 @@ export class ScannerWatch {
 
   async probe(filters: PluginHost): Promise<void> {
     const probes = await filters.probes(this.#stopped.signal);
+    const before = this.#views;
     this.#views = probes.map(({ name, state, text }) => ({ name, up: state === 'ok', text }));
+    const wasDown = (name: string) => before.some((one) => one.name === name && !one.up);
+    if (this.#views.some(({ name, up }) => up && wasDown(name))) this.#onUp();
   }
 
   /** Asks again and again, of whatever filters are in force then. */
   watch(filters: () => PluginHost): void {
-    this.#timer = this.#options.clock.timer(PROBE_EVERY_MS, () => {
+    const isAnyDown = this.#views.some(({ up }) => !up);
+    const ms = isAnyDown ? PROBE_DOWN_MS : PROBE_EVERY_MS;
+    this.#timer = this.#options.clock.timer(ms, () => {
       this.probe(filters())
         .catch((error: unknown) => {
           this.#options.log.emit('scan.error', { err: errorText(error) });
         })
         .finally(() => {
-          if (!this.#stopped.signal.aborted) this.#timer?.restart();
+          if (!this.#stopped.signal.aborted) this.watch(filters);
         });
     });
   }

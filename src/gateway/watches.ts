@@ -21,7 +21,9 @@ import { oldestWaiting } from '../delivery/queue-age.ts';
 import { destinationOf, laneName } from '../delivery/route.ts';
 import { homeLane } from '../mail/redirection.ts';
 import type { Generation } from '../pipeline/generation.ts';
+import type { Locks } from '../outbound/locks.ts';
 import { OutageHolds } from '../pipeline/outage-holds.ts';
+import { UnjudgedWatch } from '../pipeline/unjudged-watch.ts';
 import { Quarantine } from '../quarantine/quarantine.ts';
 import type { LevelStore } from '../store/leveldb/store.ts';
 import { freeBytes } from './data-folder.ts';
@@ -36,6 +38,7 @@ export interface WatchedParts {
   readonly version: string;
   readonly delivery: DeliveryParts;
   readonly scanners: () => readonly ScannerView[];
+  readonly locks: Pick<Locks, 'strike'>;
   readonly config: () => Config;
   readonly generation: () => Generation;
   readonly clock: Clock;
@@ -45,6 +48,7 @@ export interface WatchedParts {
 export class Watches {
   readonly #parts: WatchedParts;
   readonly #outageHolds: OutageHolds;
+  readonly #unjudged: UnjudgedWatch;
   readonly #own: OwnMail;
   readonly #heldMail: HeldMail;
   /** Mail of customers that filters keep back. */
@@ -64,6 +68,7 @@ export class Watches {
     const lifetimeMs = (lane: string) =>
       ({ ...config().queue, ...directory().find(homeLane(lane))?.queue }).lifetimeMs;
     const wake = (lane: string) => delivery.scheduler.wake(lane);
+    const onFault = (error: unknown) => log.emit('store.error', { err: errorText(error) });
     this.#outageHolds = new OutageHolds({
       store: store.spool,
       verifier: delivery.verifier,
@@ -76,7 +81,19 @@ export class Watches {
       wake,
       clock,
       log,
-      onFault: (error) => log.emit('store.error', { err: errorText(error) }),
+      onFault,
+    });
+    this.#unjudged = new UnjudgedWatch({
+      ...{ store: store.spool, generation, lifetimeMs, wake, clock, log, onFault },
+      isDown: (filter) => parts.scanners().some(({ name, up }) => name === filter && !up),
+      onUnverified: () => this.#outageHolds.look(),
+      records: delivery.records,
+      caught: (entry, { account: name, identity }, domain, why) => {
+        this.caught.caught(entry.id);
+        const account = domain.outgoing.accounts.find((one) => one.name === name);
+        if (account === undefined || (why !== 'spam' && why !== 'virus')) return;
+        parts.locks.strike(account, identity, why).catch(onFault);
+      },
     });
     const keepMs = () => config().quarantine.keepMs;
     const kept = { store: store.spool, keepMs, lifetimeMs, wake, clock, log };
@@ -112,6 +129,7 @@ export class Watches {
     this.#parts.delivery.ldap.start();
     this.#parts.delivery.listings.start();
     this.#outageHolds.start();
+    this.#unjudged.start();
     this.#heldMail.start();
     await this.views.alerts.start();
   }
@@ -119,6 +137,16 @@ export class Watches {
   /** Mail of a destination that was down or held may go again. */
   back(): void {
     this.#outageHolds.look();
+  }
+
+  /** Mail has come that waits for filters. */
+  unjudged(): void {
+    this.#unjudged.note();
+  }
+
+  /** Filters that were down answer again, or others are in force. */
+  filtersBack(): void {
+    this.#unjudged.look();
   }
 
   /** Before the deliveries stop, and the store closes. */
@@ -130,6 +158,7 @@ export class Watches {
     await ldap.stop();
     await Promise.all([
       this.#outageHolds.stop(),
+      this.#unjudged.stop(),
       this.#heldMail.stop(),
       this.caught.stop(),
       this.views.alerts.stop(),

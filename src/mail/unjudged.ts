@@ -15,6 +15,10 @@ export interface Unjudged {
   readonly session: SessionView;
   /** Who sends, for outbound mail. */
   readonly account?: string;
+  /** Who is behind it, as far as the account tells. */
+  readonly identity?: string;
+  /** Our own Received field as filters see it: that on top may say less. */
+  readonly received: string;
   /** Bytes of our own fields on top of the stored content; what the client sent is behind them. */
   readonly ownBytes: number;
   /** Whole fields for its top, should a person let it go as it is. */

@@ -56,7 +56,7 @@ export interface JudgedMessage {
   readonly arrivedAt: number;
   /** Present when it must wait for a person. */
   readonly hold:
-    | (Pick<Hold, 'reason' | 'text' | 'quarantine'> & {
+    | (Pick<Hold, 'reason' | 'text' | 'quarantine' | 'unjudged'> & {
         /** What the client hears in place of 250 once it is kept. */
         readonly answer?: Reply;
       })
@@ -93,6 +93,8 @@ export interface AcceptDeps {
   /** Hears what became of each recipient. */
   readonly lessons: Pick<RecipientLessons, 'outcome'>;
   readonly happened?: (one: Happening) => void;
+  /** A message waits for filters to judge it. */
+  readonly onUnjudged?: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -249,7 +251,8 @@ export class Accept {
       return { reply: replies.storageTrouble(), how: 'deferred' };
     }
     if (entry.hold !== undefined) {
-      const { reason, text, quarantine } = entry.hold;
+      const { reason, text, quarantine, unjudged } = entry.hold;
+      if (unjudged !== undefined) this.#deps.onUnjudged?.();
       const facts = { id, sid: sidOf(id), dest: domainOfLane(way.lane), why: reason, text };
       if (quarantine !== undefined) log.emit('quar.add', { ...facts, score: quarantine.score });
       else

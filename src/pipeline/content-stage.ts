@@ -10,22 +10,20 @@ import type { Happening } from '../delivery/happening.ts';
 import type { Domain } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
-import type { HeaderField } from '../mail/header.ts';
 import { fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
-import { outgoingContent } from '../mail/outgoing-content.ts';
-import type { TaggedSubject } from '../mail/subject-tag.ts';
-import { taggedSubject } from '../mail/subject-tag.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, isPositive, replies } from '../mail/reply.ts';
-import type { Cut } from '../mail/trace-fields.ts';
-import { forgedFields, formatField, receivedField } from '../mail/trace-fields.ts';
+import { receivedField } from '../mail/trace-fields.ts';
+import type { Unjudged } from '../mail/unjudged.ts';
 import type { Verdict } from '../mail/verdict.ts';
+import { PASS } from '../mail/verdict.ts';
+import type { Findings } from '../plugin-host/run-hooks.ts';
 import type { ContentFault, ContentSink } from '../smtp/conversation.ts';
 import type { Accept, Acceptance, JudgedMessage } from './accept.ts';
 import { filterPolicy } from './filter-policy.ts';
-import { forwarderSeal } from './forwarder-seal.ts';
 import type { Judgement } from './judge.ts';
-import { judge } from './judge.ts';
+import { fieldsText, judge } from './judge.ts';
+import { leavingContent } from './leaving-content.ts';
 import { resultOf } from './ledger-result.ts';
 import type { SignatureDeps } from './outgoing-signature.ts';
 import { OutgoingSignature } from './outgoing-signature.ts';
@@ -34,6 +32,7 @@ import type { RecipientLessons } from './recipient-lessons.ts';
 import type { Way } from './relay-policy.ts';
 import type { Staging, StagingArea } from './staging.ts';
 import type { Transaction } from './transaction.ts';
+import { UNVERIFIED_HOLD, unjudgedHold, unjudgedOf } from './unjudged-mail.ts';
 
 export interface ContentDeps extends SignatureDeps {
   readonly accept: Accept;
@@ -48,8 +47,6 @@ export interface ContentDeps extends SignatureDeps {
 
 /** Tests that the ledger line names; the lines of the filters have all. */
 const NAMED_TESTS = 30;
-/** Where the sender's content must not run into our last field. */
-const EMPTY_LINE = '\r\n';
 
 export class ContentStage implements ContentSink {
   readonly #deps: ContentDeps;
@@ -145,7 +142,7 @@ export class ContentStage implements ContentSink {
 
     const received = this.#received();
     const policy = filterPolicy(this.#domain, transaction.account);
-    let verdict: Verdict = { kind: 'pass' };
+    let findings: Findings = { verdict: PASS, missing: [], said: [] };
     if (filters.has('content') || !transaction.evidence.isEmpty) {
       const startedAt = clock.mono();
       const view = {
@@ -154,7 +151,8 @@ export class ContentStage implements ContentSink {
         content,
         received: Buffer.from(received),
       };
-      verdict = await filters.content(view, policy, this.#signal, transaction.evidence);
+      findings = await filters.content(view, policy, this.#signal, transaction.evidence);
+      const { verdict } = findings;
       const score = verdict.score === undefined ? undefined : Math.round(verdict.score * 10) / 10;
       const scan = Math.round(clock.mono() - startedAt);
       const { virus, spf, dkim, dmarc, class: mailClass } = verdict.results ?? {};
@@ -162,6 +160,7 @@ export class ContentStage implements ContentSink {
       const facts = { score, virus, spf, dkim, dmarc, class: mailClass, scan_ms: scan };
       transaction.note(tests === undefined || tests.length === 0 ? facts : { ...facts, tests });
     }
+    const { verdict, missing } = findings;
     const judgement = judge(verdict, policy);
     const refused = judgement.kind === 'refuse' ? judgement.reply : undefined;
     const against = sending === undefined ? refused : await sending.judged(judgement);
@@ -173,32 +172,30 @@ export class ContentStage implements ContentSink {
       transaction.end('abort', undefined);
       return replies.fault();
     }
-    const forged = forgedFields(header, fields, settings.hostname);
-    const tagged = this.#tagged(judgement, header, fields);
     // Filters judge by what others do not learn.
-    const hides = this.#transaction.account !== undefined && this.#domain.outgoing.hidesClients;
-    const shown = hides ? this.#received(true) : received;
-    const signature = (await this.#signature?.fields(header, without(fields, removed))) ?? '';
-    const cuts = [...without(forged, removed), ...removed, ...(tagged?.cuts ?? [])].toSorted(
-      (a, b) => a.start - b.start,
-    );
-    const ours = Buffer.concat([
-      Buffer.from(signature + shown + this.#fields(judgement)),
-      tagged?.field ?? Buffer.alloc(0),
-    ]);
-    const isMissing = this.#header.isMissing;
-    const seal = await forwarderSeal(this.#deps, transaction, {
-      ...{ top: ours, header, cuts, content, verdict, isChanged: tagged !== undefined },
-      bodyStart: isMissing ? 0 : (this.#header.bodyStart ?? content.sizeBytes),
+    const hides = transaction.account !== undefined && this.#domain.outgoing.hidesClients;
+    const isJudged = missing.length === 0 || judgement.kind === 'discard';
+    const leaving = await leavingContent(this.#deps, transaction, {
+      ...{ content, header: this.#header, fields, removed, verdict, judgement, isJudged },
+      received: hides ? this.#received(true) : received,
+      signature: this.#signature,
     });
-    const top = [Buffer.from(seal), ours, Buffer.from(isMissing ? EMPTY_LINE : '')];
-    return this.#take(judgement, outgoingContent(Buffer.concat(top), content, cuts), verdict);
+    const unjudged = isJudged
+      ? undefined
+      : unjudgedOf(findings, {
+          ...{ domain: this.#domain.name, session: transaction.session, received },
+          ...{ account: transaction.account?.name, identity: sending?.identity },
+          ...{ ownBytes: leaving.ownBytes, fields: fieldsText(judgement) },
+          isUnverified: transaction.holdsUnverified,
+        });
+    return this.#take(judgement, leaving.content, verdict, unjudged);
   }
 
   async #take(
     judgement: Exclude<Judgement, { kind: 'refuse' }>,
     content: Content,
     { score, senderProven = false, results }: Verdict,
+    unjudged: Unjudged | undefined,
   ): Promise<Reply> {
     const transaction = this.#transaction;
     // From here on the size that queue, deliveries and log speak of: our own fields belong to it.
@@ -224,7 +221,7 @@ export class ContentStage implements ContentSink {
           mailClass: typeof mailClass === 'string' ? mailClass : undefined,
           // Who sends as an account is who it says; of a stranger a filter may know.
           senderProven: direction === 'out' || (senderProven && envelope.reversePath !== null),
-          hold: this.#hold(judgement, score),
+          hold: unjudged === undefined ? this.#hold(judgement, score) : unjudgedHold(unjudged),
         },
         generation.settings.delivery,
       );
@@ -264,11 +261,7 @@ export class ContentStage implements ContentSink {
         ...(isTold && { answer: replies.keptBack(this.#transaction.id, text, reason) }),
       };
     }
-    if (!this.#transaction.holdsUnverified) return undefined;
-    return {
-      reason: 'outage',
-      text: 'recipient could not be verified while its destination was down',
-    };
+    return this.#transaction.holdsUnverified ? UNVERIFIED_HOLD : undefined;
   }
 
   #received(hidesClient = false): string {
@@ -289,22 +282,6 @@ export class ContentStage implements ContentSink {
     });
   }
 
-  #fields(judgement: Judgement): string {
-    if (judgement.kind !== 'clean' && judgement.kind !== 'quarantine') return '';
-    return judgement.fields.map((field) => formatField(field)).join('');
-  }
-
-  /** What our customers send goes out with the subject that they gave it. */
-  #tagged(
-    judgement: Exclude<Judgement, { kind: 'refuse' }>,
-    header: Buffer,
-    fields: readonly HeaderField[],
-  ): TaggedSubject | undefined {
-    if (judgement.kind === 'discard' || judgement.subjectTag === undefined) return undefined;
-    if (this.#transaction.direction === 'out') return undefined;
-    return taggedSubject(header, fields, judgement.subjectTag);
-  }
-
   #refuse(reply: Reply): Reply {
     const transaction = this.#transaction;
     this.#deps.log.emit('smtp.reject.data', {
@@ -318,11 +295,4 @@ export class ContentStage implements ContentSink {
     transaction.end(isPermanent(reply) ? 'reject' : 'tempfail', reply);
     return reply;
   }
-}
-
-/** No place of a message is cut out twice. */
-function without<T extends { readonly start: number }>(all: readonly T[], others: readonly Cut[]) {
-  return others.length === 0
-    ? all
-    : all.filter(({ start }) => others.every((other) => other.start !== start));
 }

@@ -5,7 +5,10 @@ import type { Domain } from '../directory/domain.ts';
 export type PolicyInForce = FilterPolicy & Pick<Domain, 'pluginOptions'>;
 
 /** `account`: who sends; undefined for mail of strangers. */
-export function filterPolicy(domain: Domain, account: Account | undefined): PolicyInForce {
+export function filterPolicy(
+  domain: Domain,
+  account: Pick<Account, 'filterOptions'> | undefined,
+): PolicyInForce {
   if (account === undefined) return domain;
   const pluginOptions = account.filterOptions ?? domain.pluginOptions;
   return { ...domain.outgoing.filters, pluginOptions };

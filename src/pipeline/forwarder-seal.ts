@@ -31,7 +31,7 @@ export interface LeavingMail {
 /** Whole fields to stand above all others, or nothing. */
 export async function forwarderSeal(
   { records, clock }: SignatureDeps,
-  transaction: Transaction,
+  transaction: Pick<Transaction, 'generation' | 'direction' | 'note'>,
   mail: LeavingMail,
 ): Promise<string> {
   const { settings, directory } = transaction.generation;

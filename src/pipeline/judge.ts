@@ -6,6 +6,7 @@ import type { Domain } from '../directory/domain.ts';
 import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
 import type { Reason } from '../mail/reason.ts';
+import { formatField } from '../mail/trace-fields.ts';
 import type { Field, Verdict } from '../mail/verdict.ts';
 
 export type Judgement =
@@ -28,6 +29,8 @@ export type Judgement =
 /** A field stays well below the 998 octets of RFC 5322 2.1.1. */
 const MAX_TESTS_TEXT = 600;
 
+export type Kept = Extract<Judgement, { kind: 'clean' | 'quarantine' }>;
+
 type RefusingVerdict = Extract<Verdict, { kind: 'refuse' | 'defer' }>;
 
 type Thresholds = Pick<Domain, 'spam' | 'virus'>;
@@ -46,6 +49,27 @@ export function judge(verdict: Verdict, domain: Thresholds): Judgement {
     case 'pass':
     case 'discard':
       return byScore(verdict, domain, fields);
+  }
+}
+
+/**
+ * The same of mail that was accepted before all filters had judged it. It is too late to refuse: what
+ * they have against it is for a person. `later`: they put it off.
+ */
+export function judgeAccepted(verdict: Verdict, domain: Thresholds): Kept | 'later' {
+  const { fields = [] } = verdict;
+  switch (verdict.kind) {
+    case 'defer':
+      return 'later';
+    case 'refuse':
+    case 'discard':
+      return kept({ ...verdict, kind: 'quarantine' }, domain, fields);
+    case 'quarantine':
+    case 'pass': {
+      const { reject, quarantine } = domain.spam;
+      const spam = { ...domain.spam, quarantine: Math.min(quarantine, reject) };
+      return kept(verdict, { ...domain, spam }, fields);
+    }
   }
 }
 
@@ -75,6 +99,17 @@ function byScore(
   const text = `Message looks like spam, score ${score.toFixed(1)}`;
   if (score >= domain.spam.reject) return { kind: 'refuse', reply: replies.spam(text) };
   if (verdict.kind === 'discard') return { kind: 'discard', reason: verdict.reason };
+  return kept(verdict, domain, fields);
+}
+
+/** What becomes of mail that is not refused. */
+function kept(
+  verdict: Extract<Verdict, { kind: 'pass' | 'quarantine' }>,
+  domain: Thresholds,
+  fields: readonly Field[],
+): Kept {
+  const score = verdict.score ?? Number.NEGATIVE_INFINITY;
+  const text = `Message looks like spam, score ${score.toFixed(1)}`;
   const all = [...scoreFields(verdict, domain), ...fields];
   const { tag, subjectTag } = domain.spam;
   const marks = { fields: all, ...(score >= tag && subjectTag !== undefined && { subjectTag }) };
@@ -84,6 +119,12 @@ function byScore(
   if (score >= domain.spam.quarantine)
     return { kind: 'quarantine', ...marks, reason: 'spam', text };
   return { kind: 'clean', ...marks };
+}
+
+/** The fields that go on top, whole. */
+export function fieldsText(judgement: Judgement): string {
+  if (judgement.kind !== 'clean' && judgement.kind !== 'quarantine') return '';
+  return judgement.fields.map((field) => formatField(field)).join('');
 }
 
 /** What the filters found together, above what each says for itself. */

@@ -9,7 +9,7 @@ export function resultOf({ how, why }: Acceptance): TransactionResult {
     case 'queued':
       return 'accept';
     case 'held':
-      return why === 'outage' ? 'accept' : 'quarantine';
+      return why === 'outage' || why === 'unjudged' ? 'accept' : 'quarantine';
     case 'discarded':
       return 'discard';
     case 'refused':

@@ -25,11 +25,13 @@ export interface OptionProblem {
 export type RawOptions = Readonly<Record<string, unknown>>;
 type Value = Options[string];
 
+const ON_ERROR = ['defer', 'accept', 'hold', 'reject'] as const;
+
 /** Every plugin has these; a schema that names one itself gives it another default. */
 export const COMMON_OPTIONS = {
   on_error: {
     type: 'string',
-    oneOf: ['defer', 'accept', 'reject'],
+    oneOf: ON_ERROR,
     default: 'defer',
     doc: 'What happens to mail that the plugin could not judge.',
   },
@@ -93,7 +95,7 @@ export function checkOptions(
 export function commonOptions(options: Options): CommonOptions {
   const { on_error, timeout, max_concurrent } = options;
   return {
-    on_error: on_error === 'accept' || on_error === 'reject' ? on_error : 'defer',
+    on_error: ON_ERROR.find((policy) => policy === on_error) ?? 'defer',
     timeout: Number(timeout),
     max_concurrent: Number(max_concurrent),
   };

@@ -26,6 +26,10 @@ export const STAGES: Readonly<Record<Stage, true>> = {
   failed: true,
 };
 
+export function isStage(word: unknown): word is Stage {
+  return typeof word === 'string' && Object.hasOwn(STAGES, word);
+}
+
 /** Ours: beside `src/` in a checkout, beside `dist/src/` (as JavaScript) in the published package. */
 export const SHIPPED_PLUGINS = join(import.meta.dirname, '..', '..', 'plugins');
 

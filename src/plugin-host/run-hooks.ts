@@ -2,7 +2,8 @@
  * Runs the hooks of a stage and combines what they say. The hooks before the content run in the
  * order of the configuration until one refuses; those of the content side by side. Whatever a hook
  * does (throws, hangs, answers too late or nonsense) becomes its `on_error`; no exception leaves
- * here, and no mail passes unjudged unless the configuration says `on_error: accept`.
+ * here, and no mail passes unjudged unless the configuration says `on_error: accept`. For whom mail is to
+ * be kept until they judge it (`on_error: hold`) is told beside the verdict.
  *
  * What the stages before the content found is kept in `GatheredEvidence` and counts at the end.
  *
@@ -26,8 +27,11 @@ import type {
   RcptView,
 } from '../plugin.ts';
 import { exempted } from './exemption.ts';
+import type { Said } from './gathered-evidence.ts';
 import { GatheredEvidence } from './gathered-evidence.ts';
+import { HookLog } from './hook-log.ts';
 import type { LoadedPlugin, PluginOptions } from './loaded-plugin.ts';
+import type { OnError } from './on-error.ts';
 import { onErrorVerdict } from './on-error.ts';
 import type { OptionProblem, RawOptions } from './options.ts';
 import type { Stage } from './plugin-file.ts';
@@ -40,6 +44,15 @@ export interface FilteredDomain {
   readonly services: ReadonlySet<string>;
   /** Overrides by plugin name. */
   readonly pluginOptions: Readonly<Record<string, RawOptions>>;
+}
+
+/** What all filters say of a message together. */
+export interface Findings {
+  readonly verdict: Verdict;
+  /** Those that have not judged it and for whom it is kept (`on_error: hold`). */
+  readonly missing: readonly string[];
+  /** By whom what was said, for a judgement to come. */
+  readonly said: readonly Said[];
 }
 
 type EventStage = 'accepted' | 'delivered' | 'deferred' | 'failed';
@@ -113,35 +126,53 @@ export class PluginHost {
 
   /**
    * All content hooks side by side; a refusal ends the others, for it cannot be overruled. The
-   * verdict is about all that was found, in the stages before too.
+   * verdict is about all that was found, in the stages before too. `only`: names of the filters that
+   * are asked, for mail that the others have judged before.
    */
   async content(
     view: Unjudged<ContentView>,
     domain: FilteredDomain,
     signal: AbortSignal,
     evidence: GatheredEvidence = new GatheredEvidence(),
-  ): Promise<Verdict> {
+    only?: readonly string[],
+  ): Promise<Findings> {
     const decided = new AbortController();
     const either = AbortSignal.any([signal, decided.signal]);
     const known = soFar(evidence, domain);
     const { exemption } = evidence;
-    const asked = this.#serving('content', domain).filter((one) => isHeard(one, exemption));
-    const said = await Promise.all(
+    const asked = this.#serving('content', domain).filter(
+      (one) => isHeard(one, exemption) && only?.includes(one.name) !== false,
+    );
+    const answers = await Promise.all(
       asked.map(async (plugin) => {
-        const verdict = await this.#judge(
+        const judged = await this.#judge(
           { plugin, stage: 'content', view, domain, signal: either },
           (hooks, options, s) => hooks.content?.({ ...view, options: options.own, ...known }, s),
         );
-        const { service } = plugin;
+        if (judged === undefined) return [];
+        const { name, service } = plugin;
         // What a proof may still overrule does not keep others from finding it.
         const isOpen = exemption === 'if-proven' && service === 'spam';
-        if (verdict?.kind === 'refuse' && !isOpen) decided.abort(DECIDED);
-        return verdict === undefined ? [] : [{ service, verdict }];
+        if (judged.verdict.kind === 'refuse' && !isOpen) decided.abort(DECIDED);
+        return [{ stage: 'content' as const, plugin: name, service, ...judged }];
       }),
     );
-    // Who sends as an account is who it says.
-    const isProven = view.direction === 'out';
-    return conclude(exempted([...evidence.said(domain), ...said.flat()], isProven), isProven);
+    const found = answers.flat();
+    const missing = found.filter(({ isMissing }) => isMissing === true);
+    const all = [...evidence.said(domain), ...found];
+    // Who sends as an account is who it says. What would prove others may be what is missing: then
+    // nothing counts against them for want of it.
+    const isProven = view.direction === 'out' || missing.length > 0;
+    return {
+      verdict: conclude(exempted(all, isProven), isProven),
+      missing: missing.map(({ plugin }) => plugin),
+      said: all.filter((one) => !missing.some((other) => other === one)),
+    };
+  }
+
+  /** Whether a filter is in force that looks at the content of this domain's mail. */
+  serves(name: string, domain: FilteredDomain): boolean {
+    return this.#serving('content', domain).some((plugin) => plugin.name === name);
   }
 
   /** Tells the plugins what happened; nothing they do has any effect. */
@@ -208,8 +239,9 @@ export class PluginHost {
     const verdicts: Verdict[] = [];
     for (const plugin of this.#serving(stage, domain)) {
       if (!isHeard(plugin, evidence.exemption)) continue;
-      const verdict = await this.#judge({ plugin, stage, view, domain, signal }, call);
-      if (verdict === undefined) continue;
+      const judged = await this.#judge({ plugin, stage, view, domain, signal }, call);
+      if (judged === undefined) continue;
+      const { verdict } = judged;
       verdicts.push(verdict);
       if (verdict.kind === 'refuse' || verdict.kind === 'defer') break;
       const { name, service } = plugin;
@@ -219,10 +251,10 @@ export class PluginHost {
   }
 
   /** One hook, whatever it does: a verdict, or undefined when another plugin has decided already. */
-  async #judge(asked: Asked, call: CallHook): Promise<Verdict | undefined> {
+  async #judge(asked: Asked, call: CallHook): Promise<Judged | undefined> {
     const { plugin, stage, view, domain, signal } = asked;
-    const startedAt = this.#clock.mono();
     const logged = { sid: view.session?.sid, id: view.id };
+    const told = new HookLog(plugin, stage, logged, { clock: this.#clock, log: this.#log });
     let { common } = plugin.options;
     try {
       const options = plugin.optionsWith(domain?.pluginOptions[plugin.name]);
@@ -240,54 +272,16 @@ export class PluginHost {
         ? plugin.slots.run(common.timeout, signal, ask)
         : ask());
       const verdict = checkVerdict(answer);
-      if (stage === 'content' || verdict !== PASS) {
-        this.#logResult(plugin, stage, logged, verdict, startedAt);
-      }
-      return verdict;
+      if (stage === 'content' || verdict !== PASS) told.result(verdict);
+      return { verdict };
     } catch (error) {
       if (signal.reason === DECIDED) return undefined;
       // The client left: there is nobody to answer, and nothing may pass for want of a judgement.
-      if (signal.aborted) return onErrorVerdict(plugin, 'defer');
-      this.#logFailure(plugin, stage, logged, error, startedAt, common.on_error);
-      return onErrorVerdict(plugin, common.on_error);
+      if (signal.aborted) return { verdict: onErrorVerdict(plugin, 'defer') };
+      const policy = policyAt(stage, common.on_error);
+      told.failure(error, policy);
+      return { verdict: onErrorVerdict(plugin, policy), isMissing: policy === 'hold' };
     }
-  }
-
-  #logResult(
-    plugin: LoadedPlugin,
-    stage: Stage,
-    logged: object,
-    verdict: Verdict,
-    startedAt: number,
-  ): void {
-    this.#log.emit('scan.result', {
-      ...logged,
-      engine: plugin.name,
-      hook: stage === 'content' ? undefined : stage,
-      verdict: verdict.kind,
-      score: verdict.score,
-      tests: verdict.tests,
-      found: Object.entries(verdict.results ?? {}).map(([name, value]) => `${name}=${value}`),
-      ms: Math.round(this.#clock.mono() - startedAt),
-    });
-  }
-
-  #logFailure(
-    plugin: LoadedPlugin,
-    hook: Stage,
-    logged: object,
-    error: unknown,
-    startedAt: number,
-    then: string,
-  ): void {
-    const ms = Math.round(this.#clock.mono() - startedAt);
-    const fields = { ...logged, hook, err: errorText(error), then, ms };
-    if (plugin.service !== undefined) {
-      this.#log.emit('scan.error', { ...fields, engine: plugin.name });
-      return;
-    }
-    const isLate = error instanceof CodedError && error.code === 'DEADLINE';
-    this.#log.emit(isLate ? 'plugin.timeout' : 'plugin.error', { ...fields, plugin: plugin.name });
   }
 }
 
@@ -297,6 +291,17 @@ function isHeard({ service }: LoadedPlugin, exemption: SpamExemption | undefined
 
 function soFar(evidence: GatheredEvidence, domain: FilteredDomain) {
   return { score: evidence.score(domain), spamExempt: evidence.exemption };
+}
+
+/** Only what is behind the final dot can be kept until it is judged. */
+function policyAt(stage: Stage, policy: OnError): OnError {
+  return policy === 'hold' && stage !== 'content' ? 'defer' : policy;
+}
+
+interface Judged {
+  readonly verdict: Verdict;
+  /** Nobody has judged it; the mail is kept until somebody has. */
+  readonly isMissing?: boolean;
 }
 
 /** What the host itself adds to a view. */

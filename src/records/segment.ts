@@ -19,6 +19,7 @@ const OVERRULED: Partial<Record<EventName, readonly string[]>> = {
   'rcpt.defer': ['queued'],
   'rcpt.hold': ['queued', 'deferred'],
   'queue.release': ['held'],
+  'quar.add': ['queued', 'deferred', 'held'],
 };
 
 export function segmentOf(id: string, recorded: RecordedEvents): RecordSegment {

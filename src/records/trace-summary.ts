@@ -40,7 +40,10 @@ const LATER: Readonly<Record<string, string>> = {
   'rcpt.expire': 'expired',
 };
 
-const WORST_FIRST = ['failed', 'expired', 'held', 'deferred', 'delivered'];
+/** In place of a recipient. */
+const ALL = '';
+
+const WORST_FIRST = ['failed', 'expired', 'quarantined', 'held', 'deferred', 'delivered'];
 
 export function summary(
   id: string,
@@ -91,6 +94,8 @@ export function resultOf(events: readonly TraceEvent[]): Result {
     else if (evt === 'dsn.out') told = 'accepted';
     else if (evt === 'msg.done') ends.push(result);
     else if (evt === 'msg.part') parts += 1;
+    else if (evt === 'quar.add' && fields['late'] === true) keepAll(outcomes);
+    else if (evt === 'quar.release') outcomes.delete(ALL);
     else if (evt in LATER) outcomes.set(textOf(fields['to']), LATER[evt] ?? '');
     else if (evt.startsWith('smtp.reject.') && told === '') told = refusedWith(fields['code']);
   }
@@ -111,6 +116,11 @@ export function resultOf(events: readonly TraceEvent[]): Result {
     why: later === 'delivered' ? '' : why,
     ...(Object.keys(counts).length > 1 && { outcomes: counts }),
   };
+}
+
+/** It was accepted, and filters had something against it later. */
+function keepAll(outcomes: Map<string, string>): void {
+  for (const to of [...outcomes.keys(), ALL]) outcomes.set(to, 'quarantined');
 }
 
 /** Of a message in parts each has its own. */

@@ -5,6 +5,7 @@ import { HeldMail } from '../../src/alerts/held-mail.ts';
 import type { OwnNotice } from '../../src/delivery/own-mail.ts';
 import type { Hold, SpoolEntry } from '../../src/mail/spool-entry.ts';
 import { MemoryTtlMap } from '../../src/store/memory/ttl-map.ts';
+import { unjudged } from '../store/sample-mail.ts';
 import { CUSTOMER_DOMAIN } from '../support/customer-domain.ts';
 import { MINUTE, SchedulerRig } from '../support/scheduler-rig.ts';
 
@@ -82,4 +83,31 @@ test('a restart tells nobody anew, and a notice that is held itself makes no oth
   assert.equal(notices.length, 1);
   assert.deepEqual(after.oldest()?.count, 2, 'but the alert counts it');
   await after.stop();
+});
+
+test('what filters found too late is told, and what they never judged, once its lifetime is over', async () => {
+  const { rig, notices, make, hold } = watched();
+  const held = make();
+  held.start();
+  const at = rig.clock.now();
+  const kept = (quarantine: NonNullable<Hold['quarantine']>) => ({
+    hold: { by: 'gateway', at, reason: 'virus', text: 'Eicar', quarantine } as const,
+  });
+  await hold('virus', kept({}));
+  const late = await hold('virus', kept({ isLate: true }));
+  const waits = await rig.mail(['anna@a.test'], {
+    ...unjudged('X.1', { dest: 'a.test', expiresAt: at + 3 * HOUR }),
+    id: 'X.1',
+  });
+  await rig.clock.advance(2 * MINUTE);
+  assert.equal(notices.length, 1);
+  const text = notices[0]?.lines.join('\n') ?? '';
+  assert.match(text, new RegExp(`^${late} {2}came`, 'm'));
+  assert.match(text, /Some of it came while a filter did not answer/);
+  assert.match(text, /In all 1 held for a\.test/);
+  assert.equal(held.oldest()?.count, 1, 'what waits for a filter has its age watched');
+  await rig.clock.advance(4 * HOUR);
+  assert.equal(notices.length, 2);
+  assert.match(notices[1]?.lines.join('\n') ?? '', new RegExp(`^${waits} {2}came`, 'm'));
+  await held.stop();
 });

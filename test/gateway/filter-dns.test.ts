@@ -45,7 +45,8 @@ test('a plugin asks the configured servers; the cache answers when it asks again
     log: new RecordedLog(),
   });
   assert.ok(loaded.ok, JSON.stringify(loaded));
-  const ask = () => loaded.host.content(filterView(Buffer.from('')), ANY_DOMAIN, NEVER);
+  const ask = async () =>
+    (await loaded.host.content(filterView(Buffer.from('')), ANY_DOMAIN, NEVER)).verdict;
 
   const { tests } = await ask();
   assert.deepEqual(tests, [

@@ -4,7 +4,7 @@ import test from 'node:test';
 import { formatReply } from '../../src/mail/reply.ts';
 import type { Verdict } from '../../src/mail/verdict.ts';
 import { combine } from '../../src/mail/verdict.ts';
-import { judge } from '../../src/pipeline/judge.ts';
+import { judge, judgeAccepted } from '../../src/pipeline/judge.ts';
 
 const DOMAIN = { spam: { tag: 5, quarantine: 8, reject: 12 }, virus: 'reject' } as const;
 const VIRUS: Verdict = { kind: 'refuse', reason: 'virus', text: 'Eicar', detail: '7.1' };
@@ -65,4 +65,22 @@ test('a filter cannot write a reply of its own making', () => {
     detail: '9\r\n1',
   };
   assert.equal(outcome(verdict), '550 5.7.1 a 250 ok (policy)');
+});
+
+test('of what was accepted nothing is refused any more: it is for a person', () => {
+  const late = (verdict: Verdict) => {
+    const judgement = judgeAccepted(verdict, DOMAIN);
+    return judgement === 'later' || judgement.kind === 'clean'
+      ? judgement
+      : [judgement.reason, judgement.text];
+  };
+  assert.deepEqual(late(VIRUS), ['virus', 'Eicar']);
+  assert.deepEqual(late({ kind: 'pass', score: 99 }), [
+    'spam',
+    'Message looks like spam, score 99.0',
+  ]);
+  assert.deepEqual(late({ kind: 'discard', reason: 'policy', text: 'away' }), ['policy', 'away']);
+  assert.equal(late({ kind: 'defer', reason: 'scanner_down', text: 'no' }), 'later');
+  const tagged = { kind: 'clean', fields: [{ name: 'X-Sluice-Score', value: '1.0' }] };
+  assert.deepEqual(late({ kind: 'pass', score: 1 }), tagged);
 });

@@ -88,7 +88,7 @@ for (const [what, content, err] of MISBEHAVIOUR) {
       hooks: { content },
       raw: { timeout: '30ms' },
     });
-    const verdict = await host.content(VIEW, ANY_DOMAIN, NEVER);
+    const { verdict } = await host.content(VIEW, ANY_DOMAIN, NEVER);
     assert.equal(verdict.kind, 'defer');
     assert.equal(verdict.kind === 'defer' && verdict.reason, 'scanner_down');
     const [logged] = log.of('scan.error');
@@ -100,7 +100,7 @@ for (const [what, content, err] of MISBEHAVIOUR) {
   test(`a scanner that ${what} and shall be forgiven passes with a mark`, async () => {
     const raw = { timeout: '30ms', on_error: 'accept' };
     const { host } = await hostOf({ name: 'scan', service: 'virus', hooks: { content }, raw });
-    const verdict = await host.content(VIEW, ANY_DOMAIN, NEVER);
+    const { verdict } = await host.content(VIEW, ANY_DOMAIN, NEVER);
     assert.equal(verdict.kind, 'pass');
     assert.deepEqual(verdict.fields, [{ name: 'X-Sluice-Unchecked', value: 'scan' }]);
     assert.deepEqual(verdict.results, { scan: 'unchecked' });
@@ -137,7 +137,7 @@ test('content hooks run side by side and their findings add up', async () => {
       },
     },
   );
-  const verdict = await host.content(VIEW, ANY_DOMAIN, NEVER);
+  const { verdict } = await host.content(VIEW, ANY_DOMAIN, NEVER);
   assert.equal(verdict.score, 5.5);
   assert.deepEqual(verdict.tests, ['A', 'B']);
   assert.deepEqual(verdict.results, { a: 1, b: 2 });
@@ -158,7 +158,7 @@ test('a refusal of the content ends the other filters', async () => {
     },
     { hooks: { content: () => REFUSE } },
   );
-  assert.equal((await host.content(VIEW, ANY_DOMAIN, NEVER)).kind, 'refuse');
+  assert.equal((await host.content(VIEW, ANY_DOMAIN, NEVER)).verdict.kind, 'refuse');
   assert.ok(ended);
   assert.deepEqual(log.of('plugin.error'), []);
 });
@@ -178,8 +178,8 @@ test('a refusal that a proof may overrule does not keep others from finding the 
   const evidence = new GatheredEvidence();
   const verdict: Verdict = { kind: 'pass', spamExempt: 'if-proven' };
   evidence.add({ stage: 'rcpt', plugin: 'lists', service: undefined, verdict });
-  assert.equal((await host.content(VIEW, ANY_DOMAIN, NEVER, evidence)).kind, 'pass');
-  assert.equal((await host.content(VIEW, ANY_DOMAIN, NEVER)).kind, 'refuse');
+  assert.equal((await host.content(VIEW, ANY_DOMAIN, NEVER, evidence)).verdict.kind, 'pass');
+  assert.equal((await host.content(VIEW, ANY_DOMAIN, NEVER)).verdict.kind, 'refuse');
 });
 
 test('a deferral does not end the others, for one of them may refuse', async () => {
@@ -194,7 +194,7 @@ test('a deferral does not end the others, for one of them may refuse', async () 
       },
     },
   );
-  assert.equal((await host.content(VIEW, ANY_DOMAIN, NEVER)).kind, 'refuse');
+  assert.equal((await host.content(VIEW, ANY_DOMAIN, NEVER)).verdict.kind, 'refuse');
 });
 
 test('before the content hooks run in order until one refuses or defers', async () => {
@@ -224,7 +224,7 @@ test('a filter whose service the domain lacks does not run', async () => {
     { service: 'virus', hooks: { content: () => ({ kind: 'pass', results: { ran: true } }) } },
   );
   const domain = { services: new Set(['virus']), pluginOptions: {} };
-  const verdict = await host.content(VIEW, domain, NEVER);
+  const { verdict } = await host.content(VIEW, domain, NEVER);
   assert.equal(verdict.kind, 'pass');
   assert.deepEqual(verdict.results, { ran: true });
 });
@@ -241,7 +241,7 @@ test('a domain overrides options, and wrong overrides are told before and never 
     },
   });
   const wordFor = async (pluginOptions: Record<string, Record<string, unknown>>) => {
-    const verdict = await host.content(VIEW, { ...ANY_DOMAIN, pluginOptions }, NEVER);
+    const { verdict } = await host.content(VIEW, { ...ANY_DOMAIN, pluginOptions }, NEVER);
     return verdict.kind === 'pass' ? verdict.results?.['word'] : verdict.kind;
   };
   assert.equal(await wordFor({}), 'base');
@@ -269,7 +269,7 @@ test('max_concurrent bounds the content hooks of one plugin', async () => {
   };
   const { host } = await hostOf({ hooks: { content }, raw: { max_concurrent: 3 } });
   const all = Array.from({ length: 12 }, () => host.content(VIEW, ANY_DOMAIN, NEVER));
-  for (const verdict of await Promise.all(all)) assert.equal(verdict.kind, 'pass');
+  for (const { verdict } of await Promise.all(all)) assert.equal(verdict.kind, 'pass');
   assert.equal(most, 3);
 });
 
@@ -278,7 +278,7 @@ test('who waits for a turn longer than the timeout gets on_error', async () => {
   const raw = { max_concurrent: 1, timeout: '40ms' };
   const { host, log } = await hostOf({ service: 'spam', hooks: { content }, raw });
   const verdicts = await Promise.all([1, 2, 3, 4].map(() => host.content(VIEW, ANY_DOMAIN, NEVER)));
-  assert.ok(verdicts.every((verdict) => verdict.kind === 'defer'));
+  assert.ok(verdicts.every(({ verdict }) => verdict.kind === 'defer'));
   assert.equal(log.of('scan.error').length, 4);
 });
 
@@ -299,7 +299,7 @@ test('a client that leaves ends the hooks, silently, and nothing passes', async 
   const verdict = host.content(VIEW, ANY_DOMAIN, leaving.signal);
   await until('the hook runs', () => host.has('content'));
   leaving.abort(new Error('client left'));
-  assert.equal((await verdict).kind, 'defer');
+  assert.equal((await verdict).verdict.kind, 'defer');
   assert.ok(ended);
   assert.deepEqual(log.of('scan.error'), []);
 });
@@ -308,7 +308,7 @@ test('has says which stages have hooks at all', async () => {
   const { host } = await hostOf({ hooks: { rcpt: () => undefined } });
   assert.ok(host.has('rcpt'));
   assert.ok(!host.has('content'));
-  assert.equal((await host.content(VIEW, ANY_DOMAIN, NEVER)).kind, 'pass');
+  assert.equal((await host.content(VIEW, ANY_DOMAIN, NEVER)).verdict.kind, 'pass');
 });
 
 test('what is only told has no effect, whatever the plugin does', async () => {

@@ -40,6 +40,23 @@ test('a result says what the client was told and what became of it later', () =>
       'no mail',
     ],
     [[...told('accept'), ['rcpt.defer', {}], ['msg.done', { res: 'expired' }]], 'accepted/expired'],
+    // Filters that were down had something against it later.
+    [
+      [...told('accept'), ['rcpt.hold', { to: 'a' }], ['quar.add', { late: true }]],
+      'accepted/quarantined',
+    ],
+    [
+      [
+        ...told('accept'),
+        ...([
+          ['rcpt.hold', { to: 'a' }],
+          ['quar.add', { late: true }],
+          ['quar.release', {}],
+          ['rcpt.sent', { to: 'a' }],
+        ] as const),
+      ],
+      'accepted/delivered',
+    ],
     // In parts: over when all of them are.
     [
       [

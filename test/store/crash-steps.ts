@@ -2,7 +2,7 @@
 import type { Content } from '../../src/mail/content.ts';
 import type { CounterStore } from '../../src/store/counter-store.ts';
 import type { Lease, SpoolStore } from '../../src/store/spool-store.ts';
-import { bytesOf, contentOf, entry, held } from './sample-mail.ts';
+import { bytesOf, contentOf, entry, held, unjudged } from './sample-mail.ts';
 
 /** Length of each message's content; its bytes follow from the id. */
 export const LENGTHS: Readonly<Record<string, number>> = {
@@ -13,6 +13,7 @@ export const LENGTHS: Readonly<Record<string, number>> = {
   'E.1': 300_000,
   'F.1': 5000,
   'G.1': 1_200_000,
+  'H.1': 300_001,
 };
 
 /** What is parted from which message. */
@@ -23,6 +24,13 @@ export const PARTED = 9;
 /** A part has the content of its message. */
 export const contentBytes = (id: string): Buffer =>
   bytesOf(LENGTHS[id.replace(/-1$/, '')] ?? 0, id.charCodeAt(0));
+
+/** What filters said of H.1 at last. */
+export const JUDGED = {
+  kind: 'judged',
+  edit: { top: Buffer.from('X: y\r\n'), cuts: [{ start: 10, end: 20 }] },
+  sizeBytes: 299_997,
+} as const;
 
 /** Tells each step when it begins (`?`) and when it was acknowledged (`!`). */
 export async function crashSteps(
@@ -70,6 +78,9 @@ export async function crashSteps(
     const next = entry(id, { attempts: PARTED });
     await step(`part ${id}`, () => spool.reschedule([{ held, entry: next, dueAt: 3, parts }]));
   }
+  const h = contentOf(contentBytes('H.1'), { streamed: true });
+  await step('commit H.1', () => spool.commit(unjudged('H.1'), 1, h));
+  await step('judge H.1', () => spool.administer('H.1', JUDGED));
   const b = await claim('B.1');
   await step('complete B.1', () => spool.complete([b]));
   const hold = { dest: 'held.example', at: 1, by: 'admin', text: 'why' };

@@ -14,7 +14,7 @@ import { openDatabase } from '../../src/store/leveldb/database.ts';
 import { openLevelStore } from '../../src/store/leveldb/store.ts';
 import type { LevelStore } from '../../src/store/leveldb/store.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
-import { contentBytes, LENGTHS, PARTED, PARTS } from './crash-steps.ts';
+import { contentBytes, JUDGED, LENGTHS, PARTED, PARTS } from './crash-steps.ts';
 import { collect } from './sample-mail.ts';
 import { StillClock } from './still-clock.ts';
 
@@ -86,8 +86,16 @@ async function verify(folder: string, lines: readonly string[], what: string): P
   let bytes = 0;
   for (const { entry, dueAt } of kept) {
     const content = await collect(spool.readContent(entry.id));
-    assert.ok(content.equals(contentBytes(entry.id)), `${what}: content of ${entry.id}`);
-    bytes += content.length;
+    const stored = contentBytes(entry.id);
+    const isJudged = entry.id === 'H.1' && entry.hold === undefined;
+    const expected = isJudged ? judged(stored) : stored;
+    assert.ok(content.equals(expected), `${what}: content of ${entry.id}`);
+    bytes += stored.length;
+    if (entry.id === 'H.1') {
+      assert.equal(entry.sizeBytes === JUDGED.sizeBytes, isJudged, `${what}: judged by half`);
+      if (acked('judge H.1')) assert.ok(isJudged, `${what}: the judgement is lost`);
+      if (!began('judge H.1')) assert.ok(!isJudged, `${what}: judged`);
+    }
     assert.equal(dueAt === undefined, entry.hold !== undefined);
     if (acked('reschedule A.1') && entry.id === 'A.1') assert.equal(entry.attempts, 1);
     if (acked('release D.1') && entry.id === 'D.1') assert.equal(entry.hold, undefined);
@@ -110,6 +118,12 @@ async function verify(folder: string, lines: readonly string[], what: string): P
   if (!began('lock')) assert.equal(lock, undefined, `${what}: locked`);
   await store.close();
   await noStrays(folder, new Set(ids), what);
+}
+
+function judged(stored: Buffer): Buffer {
+  const { top, cuts } = JUDGED.edit;
+  const [{ start, end }] = cuts;
+  return Buffer.concat([top, stored.subarray(0, start), stored.subarray(end)]);
 }
 
 /** Nothing lies in the database or beside it that belongs to no message. */

@@ -44,6 +44,8 @@ const UNJUDGED: Required<Unjudged> = {
   domain: 'example.com',
   session: SESSION,
   account: 'anna@example.com',
+  identity: 'anna',
+  received: 'Received: from x\r\n',
   ownBytes: 300,
   fields: 'X-Sluice-Unchecked: clamav\r\n',
   isUnverified: true,

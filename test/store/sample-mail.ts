@@ -43,7 +43,7 @@ export function unjudged(id: string, more: Partial<SpoolEntry> = {}): SpoolEntry
     login: undefined,
     hello: undefined,
   };
-  const left = { missing: ['clamav'], said: '[]', domain: 'example.com', fields: '' };
+  const left = { missing: ['clamav'], said: '[]', domain: 'example.com', fields: '', received: '' };
   const hold = {
     ...({ by: 'gateway', at: 1, reason: 'unjudged', text: 'not judged by clamav yet' } as const),
     unjudged: { ...left, session, ownBytes: 0 },

@@ -30,5 +30,9 @@ export async function filterOf(
   });
   assert.ok(loaded.ok, JSON.stringify(loaded));
   const { host } = loaded;
-  return { host, log, judge: (content) => host.content(filterView(content), ANY_DOMAIN, NEVER) };
+  return {
+    host,
+    log,
+    judge: async (content) => (await host.content(filterView(content), ANY_DOMAIN, NEVER)).verdict,
+  };
 }

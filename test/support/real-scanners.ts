@@ -17,25 +17,35 @@ export interface RealScanners {
   readonly clamav: string;
   readonly spamassassin: string;
   stop(): Promise<void>;
+  /** Ends them; what they are asked meanwhile nobody answers. */
+  pause(): Promise<void>;
+  /** Starts them again where they were. */
+  resume(): Promise<void>;
 }
 
 /** `testSignatures`: a folder of them; by default the ones that are shipped. */
 export async function startRealScanners(testSignatures?: string): Promise<RealScanners> {
   const dataDir = mkdtempSync(join(tmpdir(), 'sluice-scanners-'));
-  const scanners = await startManagedScanners({
+  const options = {
     dataDir,
     wanted: { clamav: { addresses: [] }, spamassassin: { addresses: [] } },
     log: new RecordedLog(),
     clock: systemClock,
     database: join(dataDir, 'no-database'),
     ...(testSignatures === undefined ? {} : { testSignatures }),
-  });
+  };
+  let scanners = await startManagedScanners(options);
   await scanners.ready;
   const { clamav, spamassassin } = scanners.addresses;
   if (clamav === undefined || spamassassin === undefined) throw new Error('no scanner was started');
   return {
     clamav,
     spamassassin,
+    pause: () => scanners.stop(),
+    resume: async () => {
+      scanners = await startManagedScanners(options);
+      await scanners.ready;
+    },
     stop: async () => {
       await scanners.stop();
       rmSync(dataDir, { recursive: true, force: true });

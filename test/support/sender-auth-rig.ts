@@ -27,7 +27,7 @@ export async function senderAuth(dns: Dns, options: RawOptions = {}): Promise<Ju
   });
   assert.ok(loaded.ok, JSON.stringify(loaded));
   const { host } = loaded;
-  return (
+  return async (
     mail,
     { ip = '192.0.2.1', helo = 'client.example', from = '', direction = 'in' } = {},
   ) => {
@@ -40,7 +40,8 @@ export async function senderAuth(dns: Dns, options: RawOptions = {}): Promise<Ju
       hello: { verb: 'EHLO', name: helo },
     } as const;
     const envelope = { ...view.envelope, reversePath };
-    return host.content({ ...view, direction, session, envelope }, ANY_DOMAIN, NEVER);
+    const asked = { ...view, direction, session, envelope };
+    return (await host.content(asked, ANY_DOMAIN, NEVER)).verdict;
   };
 }
 

@@ -11,8 +11,10 @@ export function unjudgedOf(json: read.Json): Unjudged {
     session: sessionOf(read.object(json['session'])),
     ownBytes: read.count(json['ownBytes']),
     fields: read.text(json['fields']),
+    received: read.text(json['received']),
     ...read.defined({
       account: read.optional(json['account'], read.text),
+      identity: read.optional(json['identity'], read.text),
       isUnverified: read.optional(json['isUnverified'], read.flag),
     }),
   };
