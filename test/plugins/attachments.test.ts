@@ -3,16 +3,19 @@
  * makes of it, and that no content, mangled or monstrous, is more than bounded work with a verdict.
  */
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { fileKind } from '../../plugins/attachments/file-kind.ts';
 import { isDisguised, matches, realName } from '../../plugins/attachments/file-name.ts';
 import type { Part } from '../../plugins/attachments/mime-walk.ts';
 import { MimeWalk } from '../../plugins/attachments/mime-walk.ts';
-import { corpusFiles, corpusMail, hasCorpus, sample } from '../support/corpus.ts';
+import { CORPUS, corpusFiles, corpusMail, hasCorpus, sample } from '../support/corpus.ts';
 import { filterOf } from '../support/filter-host.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { missing } from '../support/real-component.ts';
+import { walkCost } from '../support/walk-run.ts';
 
 const PDF = 'Content-Type: application/pdf\r\n';
 const ENCODED_MESSAGE = 'Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n';
@@ -202,3 +205,20 @@ test('the same parts, wherever the chunks end; a verdict for whatever comes', as
     }
   }
 });
+
+test('the walk over a mail of the corpus takes neither long nor much memory', (t) => {
+  if (!hasCorpus()) return missing(t, 'the corpus in ../shared/corpus');
+  const large = corpusFiles('.').toSorted((a, b) => sizeOf(b) - sizeOf(a));
+  for (const file of [...large.slice(0, 40), ...sample(large, 60)]) {
+    const mail = corpusMail(file);
+    const cost = walkCost(mail);
+    // A busy machine may stall one run: what the walk needs it needs each time.
+    const ms = cost.ms < 200 ? cost.ms : walkCost(mail).ms;
+    assert.ok(ms < 200, `${file}: ${ms} ms`);
+    assert.ok(cost.bytes < 64 * 1024 * 1024, `${file}: ${cost.bytes} bytes`);
+  }
+});
+
+function sizeOf(file: string): number {
+  return statSync(join(CORPUS, file)).size;
+}
