@@ -15,7 +15,6 @@ export interface Feature {
 
 export const DOMAIN_FEATURES: readonly Feature[] = [
   ...ofAccounts('archive'),
-  ...ofAccounts('reauthentication', 'other_domains'),
   {
     path: ['attachments'],
     text: 'not in effect: the plugin attachments is not among the plugins of sluice.yaml',

@@ -4,6 +4,7 @@
  */
 import type { AccountSettings } from '../config/outgoing-schema.ts';
 import { identityPattern } from '../config/identity-pattern.ts';
+import { asciiDomain } from './domain-name.ts';
 
 /** How the person or machine behind an account is told from others. */
 export type IdentityMethod =
@@ -51,6 +52,10 @@ export interface AccountOptions {
   readonly lock: LockPolicy;
   /** A server with many people behind it, which is never locked as a whole. */
   readonly isSmarthost: boolean;
+  /** Domains that are nobody's here and may be sent from too. */
+  readonly otherDomains: 'any' | ReadonlySet<string>;
+  /** Mail of other customers' domains comes from here too, and is their own accounts'. */
+  readonly reauthenticates: boolean;
   /** What the client hears of spam that is kept back. */
   readonly quarantineReply: 'reject' | 'accept';
 }
@@ -64,6 +69,7 @@ const WITHIN_MS = 10 * MINUTE_MS;
 export function buildAccountOptions(settings: AccountSettings): AccountOptions {
   const { smarthost: isSmarthost = false, limits = {}, lock_after: after } = settings;
   const { quarantine_reply: quarantineReply = 'accept' } = settings;
+  const { other_domains: others = false, reauthentication: reauthenticates = false } = settings;
   const identity = identityOf(settings, isSmarthost);
   const { first_time_recipients_per_day: firstTime } = limits;
   return {
@@ -84,6 +90,9 @@ export function buildAccountOptions(settings: AccountSettings): AccountOptions {
       maxAutoUnlocks: settings.max_auto_unlocks ?? AUTO_UNLOCKS,
     },
     isSmarthost,
+    otherDomains:
+      others === true ? 'any' : new Set(others === false ? [] : others.map(asciiDomain)),
+    reauthenticates,
     quarantineReply,
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Whose name a message carries: the domain of its From field (RFC 5322 3.6.2), as DKIM and DMARC look at
+ * Whose name a message carries: the domains of its From field (RFC 5322 3.6.2), as DKIM and DMARC look at
  * it. A strict reading in one pass: what a lenient reader could take for another author is nobody's.
  */
 import { domainKey, isDomain } from './address.ts';
@@ -13,6 +13,15 @@ export function authorDomain(
   header: Uint8Array,
   fields: readonly HeaderField[],
 ): string | undefined {
+  const domains = authorDomains(header, fields);
+  return domains?.length === 1 ? domains[0] : undefined;
+}
+
+/** Each domain once, at least one; undefined without exactly one From field that is clear. */
+export function authorDomains(
+  header: Uint8Array,
+  fields: readonly HeaderField[],
+): readonly string[] | undefined {
   const [from, second] = fields.filter(({ name }) => name === 'from');
   if (from === undefined || second !== undefined) return undefined;
   if (from.end - from.valueStart > MAX_FROM) return undefined;
@@ -23,9 +32,13 @@ export function authorDomain(
   } catch {
     return undefined; // no name in the DNS is written so
   }
-  const domains = new Set(addressTexts(value)?.map(domainOf));
-  const [domain] = domains;
-  return domains.size === 1 ? domain : undefined;
+  const domains = new Set<string>();
+  for (const address of addressTexts(value) ?? []) {
+    const domain = domainOf(address);
+    if (domain === undefined) return undefined;
+    domains.add(domain);
+  }
+  return domains.size === 0 ? undefined : [...domains];
 }
 
 /** Undefined for what is no address. */

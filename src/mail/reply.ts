@@ -213,6 +213,13 @@ export const replies = {
       `Client is account ${account} of ${domain}: sender address must be of its domains`,
       'sender',
     ),
+  authorNotOfAccount: (account: string, domain: string): Reply =>
+    named(
+      550,
+      '5.7.1',
+      `Client is account ${account} of ${domain}: needs one From field with addresses of its domains alone`,
+      'sender',
+    ),
   nullSenderRefused: (account: string, domain: string): Reply =>
     named(
       550,

@@ -1,10 +1,13 @@
 /**
  * Who a client is and what it may send as: an account by its login or by its address, or a stranger;
- * and whether an account may use a reverse-path. Pure functions of the configuration in force.
+ * and whether an account may use a reverse-path and the authors of a From field. Pure functions of
+ * the configuration in force.
  */
 import type { Account, Accounts } from '../directory/account.ts';
 import type { Directory, Domain } from '../directory/domain.ts';
-import type { ReversePath } from '../mail/address.ts';
+import { asciiDomain } from '../directory/domain-name.ts';
+import type { Address, ReversePath } from '../mail/address.ts';
+import { formatAddress } from '../mail/address.ts';
 import type { SessionView } from '../mail/session-view.ts';
 
 /** A login counts before the address; one whose account is gone by now is a stranger's. */
@@ -16,7 +19,14 @@ export function accountOf(
 }
 
 export type SenderCheck =
-  | { readonly kind: 'allowed'; readonly domain: Domain }
+  | {
+      readonly kind: 'allowed';
+      /** Whose mail it is. */
+      readonly account: Account;
+      readonly domain: Domain;
+      /** The account that the client came in with, where that is another one. */
+      readonly via?: Account;
+    }
   /** Not of a domain of this customer. */
   | { readonly kind: 'foreign' }
   | { readonly kind: 'null-sender' };
@@ -28,10 +38,63 @@ export function checkSender(
 ): SenderCheck {
   const domain = directory.find(account.domain);
   if (domain === undefined) return { kind: 'foreign' };
+  const allowed: SenderCheck = { kind: 'allowed', account, domain };
   if (reversePath === null) {
-    const isAccepted = domain.outgoing.nullSender === 'accept';
-    return isAccepted ? { kind: 'allowed', domain } : { kind: 'null-sender' };
+    return domain.outgoing.nullSender === 'accept' ? allowed : { kind: 'null-sender' };
   }
-  const isOwn = directory.find(reversePath.domain)?.name === domain.name;
-  return isOwn ? { kind: 'allowed', domain } : { kind: 'foreign' };
+  const hosted = directory.find(reversePath.domain);
+  if (hosted === undefined) return isOther(account, reversePath.domain) ? allowed : FOREIGN;
+  if (hosted.name === domain.name) return allowed;
+  const own = account.reauthenticates && ownAccount(directory.accounts, hosted, reversePath);
+  return own ? { kind: 'allowed', account: own, domain: hosted, via: account } : FOREIGN;
+}
+
+const FOREIGN: SenderCheck = { kind: 'foreign' };
+
+/**
+ * The domains of a From field, all of which must be the account's. Of mail with the null reverse-path
+ * they may lie below its domains as well: servers sign their bounces with their own names.
+ */
+export function mayAuthor(
+  directory: Directory,
+  account: Account,
+  authors: readonly string[],
+  { isBounce }: { readonly isBounce: boolean },
+): boolean {
+  return authors.every((author) => {
+    const hosted = directory.find(author);
+    if (hosted?.name === account.domain) return true;
+    if (hosted === undefined && isOther(account, author)) return true;
+    if (!isBounce) return false;
+    // The null reverse-path names nobody to whom the mail could belong.
+    if (hosted !== undefined) {
+      return account.reauthenticates && directory.accounts.byLogin(hosted.name) !== undefined;
+    }
+    const parent = parentsOf(author).find((name) => directory.find(name) !== undefined);
+    return parent !== undefined && directory.find(parent)?.name === account.domain;
+  });
+}
+
+/** Only what is nobody's here: the domain of a customer is never another one's. */
+function isOther({ otherDomains }: Account, domain: string): boolean {
+  return otherDomains === 'any' || otherDomains.has(asciiDomain(domain));
+}
+
+/** The sender's own login, else that of his domain. */
+function ownAccount(accounts: Accounts, domain: Domain, sender: Address): Account | undefined {
+  const logins = [
+    formatAddress(sender),
+    formatAddress({ ...sender, domain: domain.name }),
+    domain.name,
+  ];
+  for (const login of logins) {
+    const account = accounts.byLogin(login);
+    if (account?.domain === domain.name) return account;
+  }
+  return undefined;
+}
+
+function parentsOf(domain: string): string[] {
+  const labels = domain.split('.');
+  return labels.slice(1).map((_, index) => labels.slice(index + 1).join('.'));
 }

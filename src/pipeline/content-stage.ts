@@ -135,7 +135,8 @@ export class ContentStage implements ContentSink {
       if (subject) transaction.keepSubject(fieldText(header, subject));
     }
     const { sending } = transaction;
-    sending?.read(header, fields);
+    const misnamed = sending?.read(header, fields);
+    if (misnamed !== undefined) return this.#refuse(misnamed);
     const removed = sending?.removed(fields) ?? [];
     const hops = fields.filter((field) => field.name === 'received').length;
     if (hops > settings.hops) return this.#refuse(replies.mailLoop());

@@ -8,6 +8,7 @@ import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Account } from '../directory/account.ts';
 import type { Domain } from '../directory/domain.ts';
+import { authorDomains } from '../mail/author-domain.ts';
 import type { HeaderField } from '../mail/header.ts';
 import type { Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
@@ -16,6 +17,7 @@ import type { Acquaintances } from '../outbound/acquaintances.ts';
 import { identityOfEnvelope, identityOfHeader, removedFields } from '../outbound/identity.ts';
 import type { Limits, Need, Reservation } from '../outbound/limits.ts';
 import type { Locks } from '../outbound/locks.ts';
+import { mayAuthor } from '../outbound/sender-policy.ts';
 import type { Judgement } from './judge.ts';
 import type { Transaction, TransactionResult } from './transaction.ts';
 
@@ -97,10 +99,19 @@ export class Sending {
     this.#reservation.catch(() => undefined);
   }
 
-  /** The header has come. */
-  read(header: Buffer, fields: readonly HeaderField[]): void {
-    const found = identityOfHeader(this.#account, this.#transaction.reversePath, header, fields);
+  /** The header has come: a refusal, or nothing. */
+  read(header: Buffer, fields: readonly HeaderField[]): Reply | undefined {
+    const { reversePath, generation } = this.#transaction;
+    const found = identityOfHeader(this.#account, reversePath, header, fields);
     if (found !== undefined) this.#identify(found);
+    const { name, domain } = this.#account;
+    const authors = authorDomains(header, fields);
+    const { directory } = generation;
+    const isBounce = reversePath === null;
+    if (authors !== undefined && mayAuthor(directory, this.#account, authors, { isBounce })) {
+      return undefined;
+    }
+    return replies.authorNotOfAccount(name, domain);
   }
 
   /** Fields that have done their work and do not go on. */

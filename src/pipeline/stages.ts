@@ -146,7 +146,7 @@ export class Stages implements Conversation {
       id,
       this.#session,
       generation,
-      { reversePath, parameters, sender: account && sender && { account, domain: sender.domain } },
+      { reversePath, parameters, sender },
       this.#deps,
       this.#evidence,
     );
@@ -168,7 +168,7 @@ export class Stages implements Conversation {
     const refused = await transaction.sending?.atMail();
     if (refused !== undefined) {
       transaction.end(isPermanent(refused) ? 'reject' : 'tempfail', refused);
-      const fields = { id, ...transaction.envelopeFields, acct: account?.name };
+      const fields = { id, ...transaction.envelopeFields, acct: transaction.account?.name };
       return this.#refuse('smtp.reject.mail', refused, fields);
     }
     this.#transaction = transaction;

@@ -31,6 +31,13 @@ const NAMED_RECIPIENTS = 5;
 /** Recipients that the record can be found by before anything was delivered. */
 const KEPT_RECIPIENTS = 1000;
 
+export interface TransactionSender {
+  readonly account: Account;
+  readonly domain: Domain;
+  /** The account that the client came in with, where that is another one. */
+  readonly via?: Account;
+}
+
 export class Transaction {
   readonly id: string;
   readonly session: SessionView;
@@ -70,7 +77,7 @@ export class Transaction {
       readonly reversePath: ReversePath;
       readonly parameters: MailParameters;
       /** An account with its domain, for outbound mail. */
-      readonly sender?: { readonly account: Account; readonly domain: Domain } | undefined;
+      readonly sender?: TransactionSender | undefined;
     },
     base: { clock: Clock; log: Log },
     ofSession: GatheredEvidence,
@@ -85,6 +92,7 @@ export class Transaction {
     this.evidence = new GatheredEvidence(ofSession);
     this.#clock = base.clock;
     this.#log = base.log;
+    if (mail.sender?.via !== undefined) this.note({ via: mail.sender.via.name });
     this.openedAt = base.clock.now();
     this.#startedMono = base.clock.mono();
   }

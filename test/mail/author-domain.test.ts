@@ -1,7 +1,7 @@
 /** Whose name mail carries: one domain that no reader can take for another, or nobody's. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { authorDomain } from '../../src/mail/author-domain.ts';
+import { authorDomain, authorDomains } from '../../src/mail/author-domain.ts';
 import { headerFields } from '../../src/mail/header.ts';
 
 function domainOf(header: string): string | undefined {
@@ -25,6 +25,20 @@ test('the domain of the From field, however it is written', () => {
     assert.equal(domainOf(`From: ${value}`), 'example.org', value);
   }
   assert.equal(domainOf('from : =?utf-8?q?x?= <a@b\u00fccher.example>'), 'b\u00fccher.example');
+});
+
+test('addresses of several domains', () => {
+  const of = (header: string) => {
+    const bytes = Buffer.from(`${header}\r\n`);
+    return authorDomains(bytes, headerFields(bytes));
+  };
+  assert.deepEqual(of('From: a@example.org, B <b@EXAMPLE.com>, <c@example.org>'), [
+    'example.org',
+    'example.com',
+  ]);
+  assert.equal(of('From: a@example.org, nobody'), undefined);
+  assert.equal(of('From: ,'), undefined);
+  assert.equal(of('Subject: x'), undefined);
 });
 
 test('what could be another author is nobody', () => {

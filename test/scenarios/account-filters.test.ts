@@ -69,7 +69,7 @@ async function send(address: string, from: string, content: string): Promise<str
 
 function withFile(bytes: Buffer, name: string): string {
   const encoded = bytes.toString('base64').replace(/.{76}(?=.)/g, '$&\r\n');
-  return `Subject: file\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename="${name}"\r\nContent-Transfer-Encoding: base64\r\n\r\n${encoded}\r\n`;
+  return `From: anna@old.test\r\nSubject: file\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename="${name}"\r\nContent-Transfer-Encoding: base64\r\n\r\n${encoded}\r\n`;
 }
 
 test('I55 D7: documents with macros are refused for the account that wants it', async () => {

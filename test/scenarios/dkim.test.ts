@@ -31,7 +31,7 @@ describe('E14 E16 E18 signatures of outbound mail', () => {
       1,
     );
     await destination.start();
-    const accounts = `[{ ip: ${CUSTOMER} }, { ip: ${SPECIAL}, dkim_selector: own }]`;
+    const accounts = `[{ ip: ${CUSTOMER}, other_domains: true }, { ip: ${SPECIAL}, dkim_selector: own }]`;
     gateway = await Gateway.make(
       outside.files({
         domains: {

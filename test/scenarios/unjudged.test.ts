@@ -18,6 +18,7 @@ const CUSTOMER = '127.0.0.80';
 const mail = (body: string, subject = 'lunch') =>
   `Subject: ${subject}\r\nFrom: a@b.example\r\nTo: anna@hold.test\r\n\r\n${body}\r\n`;
 const HAM = mail('At noon?');
+const OWN = HAM.replace('a@b.example', 'boss@hold.test');
 /** It goes into a file of its own. */
 const LARGE = mail('x'.repeat(70).concat('\r\n').repeat(6000), 'large');
 
@@ -64,7 +65,7 @@ test('real clamd and spamd: taken while they are down, judged when they are back
     const spam = await outside(mail(GTUBE));
     const large = await outside(LARGE);
     const byHand = await outside(mail('by hand', 'hand'));
-    const own = await send(HAM, 'anna@in.test', 'boss@hold.test', CUSTOMER);
+    const own = await send(OWN, 'anna@in.test', 'boss@hold.test', CUSTOMER);
 
     await gateway.kill();
     await gateway.start();

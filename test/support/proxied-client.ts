@@ -29,7 +29,8 @@ export async function proxiedMail(port: number, mail: ProxiedMail): Promise<stri
     if (!greeting.startsWith('220')) return greeting;
     const hello = await talk.say(`EHLO ${helo}`);
     if (!hello.startsWith('250')) return hello;
-    return await talk.send(from, [to], mail.content ?? 'Subject: hi\r\n\r\nhello\r\n');
+    const own = `From: ${from === '' ? 'postmaster@sender.test' : from}\r\n`;
+    return await talk.send(from, [to], mail.content ?? `${own}Subject: hi\r\n\r\nhello\r\n`);
   } finally {
     await talk.quit().catch(() => undefined);
   }
