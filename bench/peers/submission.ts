@@ -180,6 +180,7 @@ async function writeConfiguration(
     [`domains/${SENDER_DOMAIN}.yaml`]: `domain: ${SENDER_DOMAIN}
 destination: 127.0.0.1:${await freePort()}
 recipients: any
+licensed_users: 1000000
 services: [relay, fallback]
 outgoing:
   enabled: true

@@ -12,6 +12,7 @@ import type { Directory } from '../directory/domain.ts';
 import { asciiDomain } from '../directory/domain-name.ts';
 import { KeyFolder } from '../dkim/key-folder.ts';
 import type { NamedKey } from '../dkim/key-folder.ts';
+import { recordName, recordText } from '../dkim/record.ts';
 import { writeNewKey } from '../dkim/new-key.ts';
 import type { KeysOfDomain } from '../dkim/signer.ts';
 import { neededKeys } from '../dkim/signer.ts';
@@ -155,12 +156,7 @@ async function tell(
 ): Promise<void> {
   const record = dkimRecord(domain, key);
   if (json === true) {
-    const dns = { name: record.name, value: record.value };
-    const { selector, file } = key;
-    const { algorithm: alg, bits } = key.key;
-    await terminal.out(
-      jsonLine({ v: 1, kind: 'dkim-key', domain, selector, alg, bits, dns, file }),
-    );
+    await terminal.out(jsonLine({ v: 1, kind: 'dkim-key', domain, ...factsOf(domain, key) }));
     return;
   }
   const text = `${key.file} written\nThe record for the DNS:\n\n${zoneLine(record)}\n\n`;
@@ -198,11 +194,20 @@ function lineOf({ terminal }: Cli, { domain }: KeysOfDomain, facts: KeyFacts): s
 }
 
 function rowOf({ domain }: KeysOfDomain, facts: KeyFacts): Readonly<Record<string, unknown>> {
-  const { key, name, state, text, isOld } = facts;
-  const { selector, file } = key;
-  const { algorithm: alg, bits } = key.key;
-  const status = statusOf(facts);
-  const dns = { name: `${name}.`, value: dkimRecord(domain, key).value };
-  const row = { v: 1, kind: 'dkim-check', domain, selector, alg, bits, status, state };
-  return { ...row, detail: text, in_use: !isOld, dns, file };
+  const { key, state, text, isOld } = facts;
+  const row = { v: 1, kind: 'dkim-check', domain, status: statusOf(facts), state };
+  return { ...row, detail: text, in_use: !isOld, ...factsOf(domain, key) };
+}
+
+/** The record as a program publishes it; `zone` is the line of a zone file. */
+function factsOf(domain: string, named: NamedKey): Readonly<Record<string, unknown>> {
+  const { selector, file, key } = named;
+  const { algorithm, bits } = key;
+  const alg = algorithm === 'rsa-sha256' ? `rsa${bits}` : 'ed25519';
+  const dns = {
+    name: recordName(domain, selector),
+    value: recordText(key),
+    zone: zoneLine(dkimRecord(domain, named)),
+  };
+  return { selector, alg, dns, file };
 }
