@@ -182,7 +182,10 @@ export class Gateway {
     const drain = (lane: string) => scheduler.drain(lane);
     const onUnjudged = () => this.#parts?.watches.unjudged();
     const accept = new Accept({ ...delivery, store: store.spool, wake, onUnjudged, clock, log });
-    const outgoing = buildOutgoingParts({ store, clock, log });
+    const outgoing = buildOutgoingParts({
+      ...{ store, clock, log },
+      notices: () => this.#parts?.watches.sending,
+    });
     const stages = {
       current: () => this.#current(),
       verifier,
@@ -207,11 +210,13 @@ export class Gateway {
       log,
       begin: (session, signal) => new Stages(stages, session, signal),
     });
+    const trace = recorder.records.trace(recorder.traces);
     const watches = new Watches({
       ...{ store, folder, ids, delivery, config, clock, log, version },
       generation: () => this.#current(),
       scanners: () => scanners.views(),
       locks: outgoing.locks,
+      trace,
     });
     const view = controlView({
       ...{ version },
@@ -225,7 +230,7 @@ export class Gateway {
       scanners: () => scanners.views(),
       rates: () => recorder.rates.perSecond(),
       metrics: recorder.metrics,
-      trace: recorder.records.trace(recorder.traces),
+      trace,
       feed: recorder.feed,
       destinations: { ...delivery, ...store, directory },
       ...watches.views,

@@ -5,6 +5,7 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { Level } from '../base/log.ts';
+import type { NoticeTexts } from '../mail/notice-words.ts';
 import type { ReportTexts } from '../mail/report-words.ts';
 import type { DomainFile } from './domain-file.ts';
 import type { SmarthostSettings } from './smarthost-schema.ts';
@@ -43,6 +44,7 @@ export interface Config {
   readonly alerts: AlertsConfig;
   /** Templates in place of ours. */
   readonly reports: ReportTexts;
+  readonly notices: NoticeTexts;
   readonly records: RecordsConfig;
   readonly delivery: {
     readonly cutThrough: boolean;
@@ -220,6 +222,7 @@ export function buildConfig(
       minFreeSpaceBytes: limits.min_free_space,
     },
     reports: settings.reports,
+    notices: settings.notices,
     alerts: {
       afterMs: alerts.after,
       remindMs: alerts.remind,

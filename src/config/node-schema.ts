@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { alertsSchema } from './alerts-schema.ts';
+import { noticesSchema } from './notices-schema.ts';
 import { reportsSchema } from './reports-schema.ts';
 import { arcSealSchema } from './dkim-schema.ts';
 import { isSetting } from './domain-schema.ts';
@@ -119,6 +120,7 @@ export const nodeSchema = z.strictObject({
     .prefault({}),
   alerts: alertsSchema,
   reports: reportsSchema,
+  notices: noticesSchema,
   records: z
     .strictObject({
       keep: duration('1d', '3650d').prefault('30d'),

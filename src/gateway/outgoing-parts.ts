@@ -1,4 +1,5 @@
 /** What looks after the mail of customers, put together: limits, locks, whom they have written to. */
+import type { SendingNotices } from '../alerts/sending-notices.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { Acquaintances } from '../outbound/acquaintances.ts';
@@ -12,18 +13,23 @@ export interface OutgoingOptions {
   readonly store: Pick<LevelStore, 'counters' | 'ttl'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** Undefined while the gateway starts. */
+  readonly notices: () => SendingNotices | undefined;
 }
 
 export interface OutgoingParts extends SendingDeps {
   readonly logins: Logins;
 }
 
-export function buildOutgoingParts({ store, clock, log }: OutgoingOptions): OutgoingParts {
+export function buildOutgoingParts({ store, clock, log, notices }: OutgoingOptions): OutgoingParts {
   const { counters } = store;
   return {
-    limits: new Limits({ counters, clock, log }),
+    limits: new Limits({
+      ...{ counters, clock, log },
+      onRelay: (news) => notices()?.limit(news),
+    }),
     logins: new Logins(clock),
-    locks: new Locks({ counters, log }),
+    locks: new Locks({ counters, log, onLocked: (locked) => notices()?.locked(locked) }),
     acquaintances: new Acquaintances(store.ttl),
     log,
   };

@@ -5,6 +5,7 @@
  */
 import { Alerts } from '../alerts/alerts.ts';
 import type { Present } from '../alerts/conditions.ts';
+import { SendingNotices } from '../alerts/sending-notices.ts';
 import { CaughtMail } from '../alerts/caught-mail.ts';
 import { HeldMail } from '../alerts/held-mail.ts';
 import type { Target } from '../alerts/targets.ts';
@@ -26,6 +27,8 @@ import { OutageHolds } from '../pipeline/outage-holds.ts';
 import { UnjudgedWatch } from '../pipeline/unjudged-watch.ts';
 import { Quarantine } from '../quarantine/quarantine.ts';
 import type { LevelStore } from '../store/leveldb/store.ts';
+import type { Trace } from '../records/trace-book.ts';
+import { busiestOf } from './busiest.ts';
 import { freeBytes } from './data-folder.ts';
 import type { DeliveryParts } from './delivery-parts.ts';
 import { customerOf, Lessons } from './lessons.ts';
@@ -39,6 +42,7 @@ export interface WatchedParts {
   readonly delivery: DeliveryParts;
   readonly scanners: () => readonly ScannerView[];
   readonly locks: Pick<Locks, 'strike'>;
+  readonly trace: Pick<Trace, 'search'>;
   readonly config: () => Config;
   readonly generation: () => Generation;
   readonly clock: Clock;
@@ -53,6 +57,7 @@ export class Watches {
   readonly #heldMail: HeldMail;
   /** Mail of customers that filters keep back. */
   readonly caught: CaughtMail;
+  readonly sending: SendingNotices;
   /** What people look at. */
   readonly views: {
     readonly alerts: Alerts;
@@ -106,6 +111,11 @@ export class Watches {
     this.#heldMail = new HeldMail({
       ...{ store: store.spool, map: store.ttl, own: this.#own, hostname, clock, log },
       domainOf: (entry) => customerOf(directory(), entry),
+    });
+    this.sending = new SendingNotices({
+      ...{ map: store.ttl, own: this.#own, directory, hostname, clock, log },
+      texts: () => config().notices,
+      busiest: (domain) => busiestOf(parts.trace, clock, domain),
     });
     this.caught = new CaughtMail({
       ...{ store: store.spool, own: this.#own, keepMs, clock, log },
@@ -161,6 +171,7 @@ export class Watches {
       this.#unjudged.stop(),
       this.#heldMail.stop(),
       this.caught.stop(),
+      this.sending.stop(),
       this.views.alerts.stop(),
     ]);
   }

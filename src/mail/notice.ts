@@ -5,6 +5,7 @@
  */
 import type { Address } from './address.ts';
 import { formatAddress } from './address.ts';
+import { encodeWords } from './encoded-words.ts';
 import { dateTime } from './trace-fields.ts';
 
 export interface NoticeFacts {
@@ -37,7 +38,7 @@ export function buildNotice(facts: NoticeFacts): Notice {
     `Date: ${dateTime(at)}`,
     `From: Mail Gateway <MAILER-DAEMON@${hostname}>`,
     `To: <${address}>`,
-    `Subject: ${printable(subject, MAX_SUBJECT).replace(/[^\x20-\x7e]/g, '?')}`,
+    `Subject: ${encodeWords(printable(subject, MAX_SUBJECT))}`,
     `Message-ID: <${id}@${hostname}>`,
     'Auto-Submitted: auto-generated',
     'MIME-Version: 1.0',

@@ -4,6 +4,8 @@
  * names in braces stand for what only the moment knows. The choice of language is made here too.
  */
 import { fieldValue, headerFields } from './header.ts';
+import type { FilledTemplate } from './template.ts';
+import { filledTemplate, templateFault } from './template.ts';
 
 export const LANGUAGES = ['en', 'de'] as const;
 export type Language = (typeof LANGUAGES)[number];
@@ -94,37 +96,16 @@ export const NOT_TAKEN: Readonly<Record<Language, string>> = {
 
 const PLACES = ['gateway', 'recipients', 'until'] as const;
 export type Place = (typeof PLACES)[number];
-const PLACE = /\{([a-z]*)\}/g;
-const FORM = /^Subject: ([^\r\n]+)\r?\n\r?\n([^]*)$/;
-/** Of one template: a page, not a book. */
-const MAX_TEMPLATE = 8000;
-const MAX_SUBJECT = 200;
-/** RFC 5322 2.1.1. */
-const MAX_LINE = 900;
 
 /** What keeps a text from being a template, in words; undefined: nothing. */
 export function templateProblem(text: string): string | undefined {
-  const [, subject = '', body] = FORM.exec(text) ?? [];
-  if (body === undefined) return 'must begin with a line "Subject: ..." and an empty line';
-  if (text.length > MAX_TEMPLATE) return `is longer than ${MAX_TEMPLATE} characters`;
-  if (subject.length > MAX_SUBJECT) return `its subject is longer than ${MAX_SUBJECT} characters`;
-  if (subject.includes('{')) return 'its subject can have no {...}';
-  if (body.split('\n').some((line) => line.length > MAX_LINE)) return 'has a line that is too long';
-  // oxlint-disable-next-line no-control-regex -- they have no place in a mail
-  if (/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(text)) return 'has control characters';
-  if (!body.includes('{recipients}')) return 'must say {recipients}: of whom it speaks';
-  const unknown = [...body.matchAll(PLACE)].find(([, name]) => !isPlace(name));
-  return unknown && `${unknown[0]} means nothing: only {gateway}, {recipients} and {until} do`;
+  const fault = templateFault(text, PLACES);
+  if (fault !== undefined || text.includes('{recipients}')) return fault;
+  return 'must say {recipients}: of whom it speaks';
 }
 
-function isPlace(name: string | undefined): name is Place {
+function isPlace(name: string): name is Place {
   return PLACES.some((place) => place === name);
-}
-
-export interface ReportWords {
-  readonly subject: string;
-  /** Without line ends. */
-  readonly lines: readonly string[];
 }
 
 /** `fill` has what stands for each place, as lines. */
@@ -133,13 +114,9 @@ export function reportWords(
   language: Language,
   texts: ReportTexts,
   fill: (place: Place) => readonly string[],
-): ReportWords {
+): FilledTemplate {
   const template = texts[kind]?.[language] ?? OURS[kind][language];
-  const [, subject = '', body = ''] = FORM.exec(template) ?? [];
-  const text = body.replace(PLACE, (whole, name: string) =>
-    isPlace(name) ? fill(name).join('\n') : whole,
-  );
-  return { subject, lines: text.replace(/\s+$/, '').split(/\r?\n/) };
+  return filledTemplate(template, (name) => (isPlace(name) ? fill(name) : [`{${name}}`]));
 }
 
 /** The languages of a report, by the header of the message; all of them when that says nothing. */

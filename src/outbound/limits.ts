@@ -34,12 +34,20 @@ export interface Reservation {
   giveBack(): void;
 }
 
+export interface RelayNews {
+  readonly domain: string;
+  readonly event: 'near' | 'reached';
+  readonly used: number;
+  readonly limit: number;
+  readonly endsAt: number;
+}
+
 export interface LimitsOptions {
   readonly counters: Pick<CounterStore, 'take' | 'giveBack' | 'peek'>;
   readonly clock: Clock;
   readonly log: Log;
   /** Hears when the relay limit of a domain is reached or four fifths of it are, each time. */
-  readonly onRelay?: (domain: string, event: 'near' | 'reached') => void;
+  readonly onRelay?: (news: RelayNews) => void;
 }
 
 /** From here on people are warned. */
@@ -156,7 +164,9 @@ export class Limits {
       ...{ used: day.count, limit: outgoing.relayPerDay },
       until: new Date(day.endsAt).toISOString(),
     });
-    this.#options.onRelay?.(account.domain, 'near');
+    const { count: used, endsAt } = day;
+    const { domain } = account;
+    this.#options.onRelay?.({ domain, event: 'near', used, limit: outgoing.relayPerDay, endsAt });
   }
 
   /** The refusals themselves have lines of their own. */
@@ -167,7 +177,9 @@ export class Limits {
       ...{ acct: account.name, dom: account.domain, what, window, used: count, limit },
       until: new Date(endsAt).toISOString(),
     });
-    if (what === 'relay') this.#options.onRelay?.(account.domain, 'reached');
+    if (what !== 'relay') return;
+    const { domain } = account;
+    this.#options.onRelay?.({ domain, event: 'reached', used: count, limit, endsAt });
   }
 
   /** Remembers it, so that it is told once for each window. */

@@ -107,6 +107,7 @@ test("the contract's example is read as it is meant", async () => {
       minFreeSpaceBytes: 512 * 1024 * 1024,
     },
     reload: 'watch',
+    notices: { limit_near: {}, limit_reached: {}, account_locked: {}, identity_locked: {} },
     reports: { failed: {}, delayed: {}, relayed: {} },
     alerts: {
       afterMs: 120_000,

@@ -31,7 +31,7 @@ describe('limits', () => {
     const told: string[] = [];
     const limits = new Limits({
       ...{ counters: store.counters, clock, log: new RecordedLog() },
-      onRelay: (domain, event) => told.push(`${domain} ${event}`),
+      onRelay: ({ domain, event }) => told.push(`${domain} ${event}`),
     });
     return { name, store, limits, told };
   }

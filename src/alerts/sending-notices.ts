@@ -1,0 +1,167 @@
+/**
+ * Notices about outgoing mail to those it concerns: a relay limit that is near or reached, once a
+ * day for each, to the contact of the domain, with who sent most; and a lock, to whoever is locked
+ * when that is an address of the customer's, and to the contact. Nobody waits for them.
+ */
+import type { Clock } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { OwnMail } from '../delivery/own-mail.ts';
+import type { Directory, Domain } from '../directory/domain.ts';
+import { parseAddress } from '../mail/address.ts';
+import type { NoticeKind, NoticePlace, NoticeTexts } from '../mail/notice-words.ts';
+import { noticeWords } from '../mail/notice-words.ts';
+import type { Language } from '../mail/report-words.ts';
+import type { Lock } from '../store/counter-store.ts';
+import type { TtlMap } from '../store/ttl-map.ts';
+
+/** What a domain has sent most today: each with how often. */
+export interface Busiest {
+  readonly senders: readonly string[];
+  readonly recipients: readonly string[];
+  readonly subjects: readonly string[];
+}
+
+export interface LimitNews {
+  readonly domain: string;
+  readonly event: 'near' | 'reached';
+  readonly used: number;
+  readonly limit: number;
+  readonly endsAt: number;
+}
+
+export interface LockNews {
+  readonly account: { readonly name: string; readonly domain: string };
+  readonly identity: string | undefined;
+  readonly lock: Lock;
+}
+
+export interface SendingNoticesOptions {
+  readonly own: Pick<OwnMail, 'send'>;
+  readonly map: Pick<TtlMap, 'get' | 'put'>;
+  readonly busiest: (domain: Domain) => Promise<Busiest>;
+  readonly directory: () => Directory;
+  readonly texts: () => NoticeTexts;
+  readonly hostname: () => string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const NAMESPACE = 'limit-notice';
+const KEEP_MS = 2 * 86_400_000;
+/** At once; what comes beyond is only in the log. */
+const MAX_UNDER_WAY = 50;
+
+export class SendingNotices {
+  readonly #options: SendingNoticesOptions;
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(options: SendingNoticesOptions) {
+    this.#options = options;
+  }
+
+  limit(news: LimitNews): void {
+    this.#begin(() => this.#tellOfLimit(news));
+  }
+
+  locked(news: LockNews): void {
+    this.#begin(() => this.#tellOfLock(news));
+  }
+
+  /** Waits for those that are under way. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#underWay);
+  }
+
+  #begin(tell: () => Promise<void>): void {
+    if (this.#underWay.size >= MAX_UNDER_WAY) return;
+    const telling = tell()
+      .catch((error: unknown) => this.#options.log.emit('alert.fail', { err: errorText(error) }))
+      .finally(() => this.#underWay.delete(telling));
+    this.#underWay.add(telling);
+  }
+
+  async #tellOfLimit({ domain: name, event, used, limit, endsAt }: LimitNews): Promise<void> {
+    const { map, directory, busiest } = this.#options;
+    const domain = directory().find(name);
+    if (domain?.contact === undefined) return;
+    const key = `${domain.name} ${event}`;
+    const told = await map.get(NAMESPACE, key);
+    if (told !== undefined && Buffer.from(told.value).toString() === String(endsAt)) return;
+    await map.put(NAMESPACE, key, Buffer.from(String(endsAt)), KEEP_MS);
+    const most = await busiest(domain);
+    const until = timeText(endsAt, domain);
+    await this.#send([domain.contact], domain, event === 'near' ? 'limit_near' : 'limit_reached', {
+      used: [String(used)],
+      limit: [String(limit)],
+      until: { en: [until], de: [until] },
+      senders: indented(most.senders),
+      recipients: indented(most.recipients),
+      subjects: indented(most.subjects),
+    });
+  }
+
+  async #tellOfLock({ account, identity, lock }: LockNews): Promise<void> {
+    const { directory } = this.#options;
+    const domain = directory().find(account.domain);
+    if (domain === undefined) return;
+    const isOwn = (text: string) => {
+      const parsed = parseAddress(text);
+      return parsed.ok && directory().find(parsed.value.domain)?.name === domain.name;
+    };
+    const locked = [identity ?? account.name].filter(isOwn);
+    const to = [...new Set([...locked, ...(domain.contact === undefined ? [] : [domain.contact])])];
+    const at = lock.until === undefined ? undefined : timeText(lock.until, domain);
+    await this.#send(to, domain, identity === undefined ? 'account_locked' : 'identity_locked', {
+      account: [account.name],
+      identity: [identity ?? ''],
+      reason: [lock.text],
+      until: {
+        en: [at === undefined ? 'until somebody unlocks it' : `until ${at}`],
+        de: [at === undefined ? 'bis sie jemand entsperrt' : `bis ${at}`],
+      },
+    });
+  }
+
+  async #send(
+    to: readonly string[],
+    domain: Domain,
+    kind: NoticeKind,
+    facts: Partial<Record<NoticePlace, readonly string[] | Record<Language, readonly string[]>>>,
+  ): Promise<void> {
+    const { own, texts, hostname } = this.#options;
+    const fill = (place: NoticePlace, language: Language): readonly string[] => {
+      if (place === 'gateway') return [hostname()];
+      if (place === 'domain') return [domain.name];
+      if (place === 'support') return [supportText(domain, language)];
+      const fact = facts[place] ?? [];
+      return 'en' in fact ? fact[language] : fact;
+    };
+    const words = noticeWords(kind, domain.reportLanguage, texts(), fill);
+    for (const text of to) {
+      const parsed = parseAddress(text);
+      if (parsed.ok) await own.send({ to: parsed.value, ...words });
+    }
+  }
+}
+
+function supportText({ support }: Domain, language: Language): string {
+  const named = [support?.name, support?.email].filter((one) => one !== undefined).join(', ');
+  if (named !== '') return named;
+  return language === 'de' ? 'der Betreiber des Gateways' : 'the operator of the gateway';
+}
+
+/** As the clock of the customer shows it. */
+function timeText(at: number, { outgoing }: Domain): string {
+  const { timeZone } = outgoing;
+  const format = new Intl.DateTimeFormat('sv-SE', {
+    timeZone,
+    dateStyle: 'short',
+    timeStyle: 'short',
+  });
+  return `${format.format(at)} (${timeZone})`;
+}
+
+function indented(lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? ['  -'] : lines.map((line) => `  ${line}`);
+}
