@@ -74,6 +74,7 @@ export async function runSourceProcess(load: Load): Promise<LoadResult> {
     .flat()
     .map(String);
   if (load.pipeline) args.push('--pipeline');
+  if (load.messageFile !== undefined) args.push('--message', load.messageFile);
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [join(import.meta.dirname, 'source.ts'), ...args, '--json'],

@@ -132,7 +132,7 @@ async function drain(
   }
 }
 
-async function untilAtRest(pid: number): Promise<void> {
+export async function untilAtRest(pid: number): Promise<void> {
   const deadline = performance.now() + REST_MS;
   let last = cpuSeconds(pid);
   while (performance.now() < deadline) {

@@ -7,6 +7,7 @@
  * MAIL, RCPT and DATA in one write. Bounded by count and by time. A refused or broken message is an
  * error, never tried again. Run alone: `node bench/source.ts --port N [--sessions N] ...`.
  */
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { parseArgs } from 'node:util';
 import { DOMAIN, knownRecipient, makeContent, makeHeader } from './message.ts';
@@ -24,6 +25,8 @@ export interface Load {
   readonly pipeline: boolean;
   /** More than 0: no mail; each connection asks for that many recipients who do not exist. */
   readonly unknown: number;
+  /** A file with the whole content of each message, in place of one of `size` with a header of its own. */
+  readonly messageFile?: string;
 }
 
 export interface LoadResult {
@@ -45,11 +48,14 @@ export interface LoadResult {
 /** A silent server costs a session this long, then counts as an error. */
 const SILENCE_MS = 60_000;
 const MAX_SAMPLES = 5;
+const DOT = Buffer.from('.\r\n');
 
 type Phase = 'greeting' | 'ehlo' | 'mail' | 'rcpt' | 'data' | 'dot' | 'quit';
 
 export async function runLoad(load: Load): Promise<LoadResult> {
-  const body = makeContent(load.size);
+  const { messageFile } = load;
+  const whole = messageFile === undefined ? undefined : readFileSync(messageFile);
+  const body = whole === undefined ? makeContent(load.size) : Buffer.concat([whole, DOT]);
   const latencies: number[] = [];
   const samples: string[] = [];
   const cpuBefore = process.cpuUsage();
@@ -109,7 +115,7 @@ export async function runLoad(load: Load): Promise<LoadResult> {
       };
       const content = () => {
         socket.cork();
-        socket.write(makeHeader(number));
+        if (whole === undefined) socket.write(makeHeader(number));
         socket.write(body);
         socket.uncork();
       };
@@ -223,6 +229,7 @@ if (import.meta.main) {
       size: { type: 'string', default: '10240' },
       'per-connection': { type: 'string', default: '1' },
       unknown: { type: 'string', default: '0' },
+      message: { type: 'string' },
       pipeline: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
@@ -230,7 +237,9 @@ if (import.meta.main) {
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 1) {
     console.error('usage: source.ts --port N [--sessions N] [--count N] [--seconds N] [--size N]');
-    console.error('                 [--per-connection N] [--unknown N] [--pipeline] [--json]');
+    console.error(
+      '                 [--per-connection N] [--unknown N] [--message FILE] [--pipeline] [--json]',
+    );
     process.exit(64);
   }
   const result = await runLoad({
@@ -242,6 +251,7 @@ if (import.meta.main) {
     perConnection: Number(values['per-connection']),
     unknown: Number(values.unknown),
     pipeline: values.pipeline,
+    ...(values.message === undefined ? {} : { messageFile: values.message }),
   });
   const { done, errors, perSecond, p50Ms, p99Ms, samples } = result;
   if (values.json) console.log(JSON.stringify(result));

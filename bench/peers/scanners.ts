@@ -3,8 +3,9 @@
  * signatures and rules; network tests off. Without a signature database clamd gets one that knows
  * EICAR alone, and the caller is told, for scanning is then cheaper than in earnest.
  */
-import { spawnSync } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -128,4 +129,33 @@ function ask(port: number, question: Buffer): Promise<string> {
     socket.on('close', () => resolve(answer));
     socket.end(question);
   });
+}
+
+/** A plain client of clamd: one kept connection (IDSESSION), one message after another. */
+export async function clamdClient(port: number) {
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+  socket.setTimeout(ANSWER_MS, () => socket.destroy(new Error('silent')));
+  socket.write('zIDSESSION\0');
+  return {
+    async scan(message: Buffer): Promise<void> {
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(message.length);
+      const end = Buffer.alloc(4);
+      socket.write(Buffer.concat([Buffer.from('zINSTREAM\0'), length, message, end]));
+      let answer = '';
+      while (!answer.endsWith('\0')) {
+        const [chunk] = (await once(socket, 'data')) as [Buffer]; // no encoding is set
+        answer += chunk.toString('latin1');
+      }
+      if (!answer.endsWith('stream: OK\0')) throw new Error(`clamd said: ${answer}`);
+    },
+    close: () => socket.destroy(),
+  };
+}
+
+/** A stand-in for spamd that answers at once. */
+export async function startInstantSpamd(): Promise<{ readonly port: number; stop(): void }> {
+  const child = fork(join(import.meta.dirname, 'instant-spamd.ts'));
+  const [port] = (await once(child, 'message')) as [number]; // its only message
+  return { port, stop: () => child.disconnect() };
 }

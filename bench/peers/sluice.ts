@@ -14,6 +14,8 @@ const PROGRAM = join(import.meta.dirname, '..', '..', 'src', 'sluice.mjs');
 export interface SluiceScene extends Scene {
   /** Lines of the `plugins` list of sluice.yaml; none by default. */
   readonly plugins?: readonly string[];
+  /** Further lines of sluice.yaml. */
+  readonly node?: string;
   /** Options for Node, such as `--inspect=127.0.0.1:0`. */
   readonly nodeOptions?: string;
 }
@@ -37,7 +39,7 @@ export const sluice = {
 } satisfies Peer;
 
 async function writeConfiguration(scene: SluiceScene): Promise<void> {
-  const { folder, port, destinationPort, plugins = [] } = scene;
+  const { folder, port, destinationPort, plugins = [], node = '' } = scene;
   mkdirSync(join(folder, 'domains'), { recursive: true });
   writeFileSync(join(folder, 'recipients.txt'), `${knownRecipients().join('\n')}\n`);
   writeFileSync(
@@ -58,6 +60,6 @@ limits: { message_size: 60MiB, connections: 20000, connections_per_client: 20000
 queue: { probe: 2s }
 log: { level: info, file: ./sluice.log }
 plugins:${plugins.length === 0 ? ' []' : ''}
-${plugins.map((line) => `  - ${line}\n`).join('')}`,
+${plugins.map((line) => `  - ${line}\n`).join('')}${node}\n`,
   );
 }
