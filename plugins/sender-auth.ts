@@ -24,9 +24,9 @@ import { resultsField } from './sender-auth/results-field.ts';
 const OPTIONS = {
   dmarc: {
     type: 'string',
-    oneOf: ['enforce', 'mark'],
+    oneOf: ['enforce', 'quarantine', 'mark'],
     default: 'enforce',
-    doc: 'Obey the DMARC policy of the sender, or only write down what was found.',
+    doc: 'Obey the DMARC policy of the sender, hold what it wants refused, or only write down what was found.',
   },
   spf: {
     type: 'string',

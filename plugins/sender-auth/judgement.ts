@@ -9,7 +9,7 @@ import type { ARCResult, AuthenticateResult, DKIMResult } from 'mailauth';
 import type { Evidence, ReversePath, Verdict } from 'sluice-mx/plugin';
 
 export interface Rules {
-  readonly dmarc: 'enforce' | 'mark';
+  readonly dmarc: 'enforce' | 'quarantine' | 'mark';
   readonly spf: 'mark' | 'reject';
   readonly temperror: 'accept' | 'defer';
   readonly trusted_sealers: readonly string[] | undefined;
@@ -66,8 +66,8 @@ function decide(found: AuthenticateResult, rules: Rules, circumstances: Circumst
   const { spf, dmarc, dkim } = found;
   if (circumstances.isException || isVouchedFor(found, rules.trusted_sealers ?? [])) return PASS;
   if (dmarc !== false && dmarc.status.result === 'pass') return PASS;
-  if (rules.dmarc === 'enforce') {
-    const verdict = byDmarc(found, circumstances.exhausted);
+  if (rules.dmarc !== 'mark') {
+    const verdict = byDmarc(found, rules.dmarc, circumstances.exhausted);
     if (verdict !== undefined) return verdict;
   }
   if (spf !== false && rules.spf === 'reject' && spf.status.result === 'fail') {
@@ -79,7 +79,11 @@ function decide(found: AuthenticateResult, rules: Rules, circumstances: Circumst
   return all.includes('temperror') ? NO_ANSWER : PASS;
 }
 
-function byDmarc(found: AuthenticateResult, exhausted: boolean): Verdict | undefined {
+function byDmarc(
+  found: AuthenticateResult,
+  rule: 'enforce' | 'quarantine',
+  exhausted: boolean,
+): Verdict | undefined {
   const { dmarc, dmarcSkipReason } = found;
   if (dmarc === false) {
     // RFC 9989 11.5: no policy can be found for it, and a reader sees the one that the forger wants.
@@ -94,8 +98,11 @@ function byDmarc(found: AuthenticateResult, exhausted: boolean): Verdict | undef
   if (isInDoubt(found, dmarc.domain)) return undefined;
   const from = String(dmarc.status.header?.['from'] ?? '').replace(/[^\x21-\x7e]+/g, '?');
   const text = `Not proven to be from ${from.slice(0, 150)}, whose DMARC policy forbids it`;
-  if (dmarc.policy === 'reject') return { kind: 'refuse', reason: 'dmarc', text, detail: '7.1' };
-  return dmarc.policy === 'quarantine' ? { kind: 'quarantine', reason: 'dmarc', text } : undefined;
+  if (dmarc.policy === 'reject' && rule === 'enforce') {
+    return { kind: 'refuse', reason: 'dmarc', text, detail: '7.1' };
+  }
+  const isHeld = dmarc.policy === 'reject' || dmarc.policy === 'quarantine';
+  return isHeld ? { kind: 'quarantine', reason: 'dmarc', text } : undefined;
 }
 
 /** Whether an answer that did not come could have proven an author of this organisation. */

@@ -77,6 +77,8 @@ test('each policy is obeyed, unless only marks are wanted or the sender is an ex
     ['none', 'none', {}, 'pass'],
     ['test mode', 'reject; t=y', {}, 'quarantine'],
     ['only marks', 'reject', { dmarc: 'mark' }, 'pass'],
+    ['at most held', 'reject', { dmarc: 'quarantine' }, 'quarantine'],
+    ['at most held, policy none', 'none', { dmarc: 'quarantine' }, 'pass'],
     ['exception: author', 'reject', { exceptions: 'a@bank.example' }, 'pass'],
     ['exception: parent domain', 'reject', { exceptions: 'example' }, 'pass'],
     ['exception: other domain', 'reject', { exceptions: 'ank.example' }, 'refuse'],
@@ -196,3 +198,46 @@ test('a key that is too short proves nothing', async () => {
 function withoutComments(value: string): string {
   return value.replace(/\((?:[^()\\]|\\.)*\)/g, '').replace(/"(?:[^"\\]|\\.)*"/g, '');
 }
+
+test('a name beyond ASCII is the same as its ASCII form, for policies and for exceptions', async () => {
+  const ascii = 'xn--bcher-kva.example';
+  const zones: Record<string, TableZone> = {
+    [`_dmarc.${ascii}`]: { txt: ['v=DMARC1; p=reject'] },
+    [ascii]: { txt: ['v=spf1 ip4:192.0.2.1 -all'] },
+  };
+  const unicode = Buffer.from(mailFrom('a@b\u00fccher.example'), 'utf8');
+  for (const mail of [mailFrom(`a@${ascii}`), unicode]) {
+    const client = { ip: '198.51.100.1', from: 'x@evil.example' };
+    for (const [exceptions, kind] of [
+      ['b\u00fccher.example', 'pass'],
+      [ascii, 'pass'],
+      ['a@B\u00dcCHER.example', 'pass'],
+      ['cher.example', 'refuse'],
+    ] as const) {
+      const judge = await senderAuth(tableDns({ zones }), { exceptions });
+      assert.equal((await judge(mail, client)).kind, kind, exceptions);
+    }
+    const judge = await senderAuth(tableDns({ zones }));
+    const proven = await judge(mail, { from: 'a@b\u00fccher.example' });
+    assert.deepEqual([proven.kind, proven.senderProven], ['pass', true]);
+  }
+});
+
+test('temperror: whichever question stays open, it defers only when asked to, and only if it matters', async () => {
+  const silence: Record<string, TableZone | 'unsure'> = { ...zonesWith('reject') };
+  const away = { ip: '198.51.100.1', from: 'a@bank.example' };
+  const withKey = await signed(MAIL, 'bank.example');
+  const cases: [string, string, string, object, string][] = [
+    ['SPF of the author', 'bank.example', MAIL, away, 'defer'],
+    ['the policy', '_dmarc.bank.example', MAIL, away, 'defer'],
+    ['the key of the author', 's._domainkey.bank.example', withKey, away, 'defer'],
+    ['SPF, but a key proves it', 'bank.example', withKey, away, 'pass'],
+    ['a key, but SPF proves it', 's._domainkey.bank.example', withKey, { from: away.from }, 'pass'],
+  ];
+  for (const [what, silent, mail, client, kind] of cases) {
+    const dns = tableDns({ zones: { ...silence, [silent]: 'unsure' } });
+    assert.equal((await (await senderAuth(dns))(mail, client)).kind, 'pass', what);
+    const strict = await senderAuth(dns, { temperror: 'defer' });
+    assert.equal((await strict(mail, client)).kind, kind, what);
+  }
+});
