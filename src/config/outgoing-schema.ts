@@ -127,5 +127,9 @@ export const outgoingSchema = z.strictObject({
   enabled: z.boolean().prefault(false),
   null_sender: z.enum(['accept', 'refuse']).prefault('accept'),
   hide_clients: z.boolean().prefault(false),
+  bulk: z.enum(['accept', 'refuse', 'limit']).prefault('accept'),
+  bulk_per_day: whole(1, MAX_COUNT).prefault(100),
+  bounces_per_day: whole(0, MAX_COUNT).prefault(0),
+  auto_replies_per_week: whole(0, 1000).prefault(2),
   accounts: z.array(account, { error: 'expected a list of accounts' }).prefault([]),
 });

@@ -39,6 +39,14 @@ export interface Outgoing {
   readonly nullSender: 'accept' | 'refuse';
   /** Nobody else learns from where a user who has logged in sent his mail. */
   readonly hidesClients: boolean;
+  /** What happens to newsletters and the like, where a filter recognises them. */
+  readonly bulk: 'accept' | 'refuse' | 'limit';
+  /** Recipients of it a day, where it is limited. */
+  readonly bulkPerDay: number;
+  /** 0: as many as there are. */
+  readonly bouncesPerDay: number;
+  /** Of one sender to one recipient; 0: as many as there are. */
+  readonly repliesPerWeek: number;
   /** Recipients of the domain's mail a day. */
   readonly relayPerDay: number;
   /** Whose midnight begins a day: an IANA name such as `Europe/Berlin`. */
@@ -55,6 +63,10 @@ export const NO_OUTGOING: Outgoing = {
   accounts: [],
   nullSender: 'accept',
   hidesClients: false,
+  bulk: 'accept',
+  bulkPerDay: 0,
+  bouncesPerDay: 0,
+  repliesPerWeek: 0,
   relayPerDay: 0,
   timeZone: 'UTC',
 };

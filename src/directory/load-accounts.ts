@@ -52,6 +52,10 @@ export function buildOutgoing({ settings, pluginOptions }: DomainFile): Outgoing
     accounts,
     nullSender,
     hidesClients: outgoing?.hide_clients ?? false,
+    bulk: outgoing?.bulk ?? 'accept',
+    bulkPerDay: outgoing?.bulk_per_day ?? 0,
+    bouncesPerDay: outgoing?.bounces_per_day ?? 0,
+    repliesPerWeek: outgoing?.auto_replies_per_week ?? 0,
     relayPerDay: Math.max((settings.licensed_users ?? 0) * PER_USER, LEAST_RELAY),
     timeZone: settings.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
   };

@@ -231,6 +231,10 @@ export const replies = {
     named(550, '5.7.1', `Sending is locked for this ${whose}, ask the administrator`, 'locked'),
   /** Word for word: customers' servers look for it. */
   relayLimit: (): Reply => ({ ...named(452, '4.7.1', 'Relay limit reached'), reason: 'limit' }),
+  bulkRefused: (): Reply =>
+    named(550, '5.7.1', 'Bulk mail is not sent through this account', 'bulk'),
+  tooManyReplies: (): Reply =>
+    named(550, '5.7.1', 'Recipient has had automatic replies from this sender this week', 'limit'),
   connectionLimit: (hostname: string): Reply =>
     closing(named(421, '4.7.1', `${hostname} connection limit of the account reached`, 'limit')),
   noSuchDomain: (): Reply => named(550, '5.1.2', 'Domain of the recipient does not exist', 'dns'),

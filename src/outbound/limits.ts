@@ -11,6 +11,7 @@ import type { Account, Outgoing } from '../directory/account.ts';
 import type { Counts, CounterStore, Demand, Refused } from '../store/counter-store.ts';
 import { Allowances } from './allowances.ts';
 import type { Taken } from './allowances.ts';
+import type { KindDemand } from './mail-kinds.ts';
 import { countKey, domainKey, identityKey } from './counter-keys.ts';
 
 /** Whose limits count. */
@@ -105,6 +106,16 @@ export class Limits {
   /** The same for an identity alone, which was not known before. */
   reserveIdentity(sender: Sender, identity: string, recipients: number): Promise<Reservation> {
     return this.#reserve(sender, [identityDemand(sender, identity, recipients)]);
+  }
+
+  /** The same for what is counted beside the limits of the account. */
+  reserveKind(sender: Sender, demands: readonly KindDemand[]): Promise<Reservation> {
+    const { timeZone } = sender.outgoing;
+    const wanted = demands.map(({ key, limits, by }) => ({
+      demand: { key, timeZone, limits },
+      by,
+    }));
+    return this.#reserve(sender, wanted);
   }
 
   async #reserve(sender: Sender, wanted: readonly Wanted[]): Promise<Reservation> {

@@ -164,7 +164,8 @@ export class ContentStage implements ContentSink {
     const { verdict, missing } = findings;
     const judgement = judge(verdict, policy);
     const refused = judgement.kind === 'refuse' ? judgement.reply : undefined;
-    const against = sending === undefined ? refused : await sending.judged(judgement);
+    const against =
+      sending === undefined ? refused : await sending.judged(judgement, verdict.results?.['class']);
     if (judgement.kind === 'refuse' || against !== undefined) {
       return this.#refuse(against ?? replies.fault());
     }

@@ -14,6 +14,7 @@ import type { Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
 import type { Acquaintances } from '../outbound/acquaintances.ts';
+import { authorOf, demandsOfKind, kindOf } from '../outbound/mail-kinds.ts';
 import { identityOfEnvelope, identityOfHeader, removedFields } from '../outbound/identity.ts';
 import type { Limits, Need, Reservation } from '../outbound/limits.ts';
 import type { Locks } from '../outbound/locks.ts';
@@ -42,6 +43,7 @@ export class Sending {
   /** What was known of locks when they were asked last. */
   #asked: number | undefined;
   #reservation: Promise<Reservation> | undefined;
+  #header: readonly [Buffer, readonly HeaderField[]] = [Buffer.alloc(0), []];
   /** The identity that was counted. */
   #counted: string | undefined;
   readonly #alsoTaken: Reservation[] = [];
@@ -101,6 +103,7 @@ export class Sending {
 
   /** The header has come: a refusal, or nothing. */
   read(header: Buffer, fields: readonly HeaderField[]): Reply | undefined {
+    this.#header = [header, fields];
     const { reversePath, generation } = this.#transaction;
     const found = identityOfHeader(this.#account, reversePath, header, fields);
     if (found !== undefined) this.#identify(found);
@@ -120,7 +123,7 @@ export class Sending {
   }
 
   /** The filters have spoken: counts what they found, and says what is against taking the message. */
-  async judged(judgement: Judgement): Promise<Reply | undefined> {
+  async judged(judgement: Judgement, mailClass?: unknown): Promise<Reply | undefined> {
     const why = judgement.kind === 'refuse' ? judgement.reply.reason : reasonOf(judgement);
     if (why === 'spam' || why === 'virus') {
       const refused = await this.#asking(async () => {
@@ -136,8 +139,26 @@ export class Sending {
       const { refused } = (await this.#reservation) ?? {};
       if (refused !== undefined) return replies.relayLimit();
       await this.#countIdentity();
-      return undefined;
+      return this.#againstKind(mailClass);
     });
+  }
+
+  /** Bulk mail, bounces and automatic replies have limits of their own. */
+  async #againstKind(mailClass: unknown): Promise<Reply | undefined> {
+    const { reversePath, recipients } = this.#transaction;
+    const { outgoing, name: domain } = this.#domain;
+    const [header, fields] = this.#header;
+    const kind = kindOf(header, fields, reversePath, mailClass);
+    if (kind === undefined) return undefined;
+    if (kind === 'bulk' && outgoing.bulk === 'refuse') return replies.bulkRefused();
+    const author = authorOf(header, fields, reversePath);
+    const to = recipients.map(({ address }) => address);
+    const demands = demandsOfKind(outgoing, { domain, kind, author, recipients: to });
+    if (demands.length === 0) return undefined;
+    const reservation = await this.#deps.limits.reserveKind(this.#sender, demands);
+    this.#alsoTaken.push(reservation);
+    if (reservation.refused === undefined) return undefined;
+    return kind === 'reply' ? replies.tooManyReplies() : replies.relayLimit();
   }
 
   /** One that only the header has told. */

@@ -29,6 +29,8 @@ export interface Customer {
   readonly domain: string;
   /** One item of `outgoing.accounts`. */
   readonly account: string;
+  /** Of `outgoing`, beside its accounts. */
+  readonly outgoing?: string;
   readonly more?: Readonly<Record<string, string>>;
 }
 
@@ -46,8 +48,9 @@ export class Customers {
     files: Partial<GatewayFiles> = {},
   ): Promise<Customers> {
     const destination = await new Destination().start();
-    const domains = customers.map(({ domain, account, more }) => {
-      const outgoing = `{ enabled: true, spam: { reject: 10 }, accounts: [${account}] }`;
+    const domains = customers.map(({ domain, account, outgoing: settings = '', more }) => {
+      const base = `enabled: true, spam: { reject: 10 }, accounts: [${account}]`;
+      const outgoing = `{ ${base}${settings === '' ? '' : `, ${settings}`} }`;
       return [domain, domainFile(destination.port, { outgoing, ...more }, domain)] as const;
     });
     const gateway = await Gateway.make({
