@@ -7,7 +7,6 @@ import test from 'node:test';
 import { parseDomainFile } from '../../src/config/domain-file.ts';
 import { createDirectory } from '../../src/directory/directory.ts';
 import { currentKey, withSharedLimits } from '../../src/directory/destination-key.ts';
-import { NO_OUTGOING } from '../../src/directory/account.ts';
 import type { Domain } from '../../src/directory/domain.ts';
 import { recipientKey } from '../../src/directory/domain.ts';
 import { readDomains } from '../../src/directory/load-domains.ts';
@@ -54,7 +53,7 @@ test('a domain is found by name and alias in any case and any form', async () =>
 });
 
 test('settings that are left out have their defaults', async () => {
-  const { policyGroup, ...domain } = await domainOf('');
+  const { policyGroup, outgoing, ...domain } = await domainOf('');
   assert.ok(policyGroup.startsWith('192.0.2.10:25 '));
   assert.deepEqual(domain, {
     name: 'example.org',
@@ -78,10 +77,14 @@ test('settings that are left out have their defaults', async () => {
     reportLanguage: 'auto',
     queue: {},
     quota: { messages: Infinity, bytes: Infinity },
-    outgoing: NO_OUTGOING,
     signing: { domains: [], headers: [] },
     file: '/none/x.yaml',
   });
+  const { enabled, accounts, nullSender, hidesClients, relayPerDay } = outgoing;
+  assert.deepEqual(
+    { enabled, accounts, nullSender, hidesClients, relayPerDay },
+    { enabled: false, accounts: [], nullSender: 'accept', hidesClients: false, relayPerDay: 1000 },
+  );
 });
 
 const DESTINATIONS: readonly [string, string][] = [
