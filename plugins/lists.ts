@@ -16,6 +16,10 @@
  * RCPT (`blocked`). The closest entry wins: one for the mailbox, then one of the domain, then one of
  * the operator; of several that are as close a block. So a domain may take what the operator blocks.
  *
+ * `sluice list add block news.example --until 2027-01-31` adds an entry to the running gateway, for all
+ * domains, for one (`--domain`) or for one mailbox (`--for`); `sluice list show` has all of them with
+ * where they come from.
+ *
  * Mail of allowed ones is not judged by filters of the service `spam` nor by its score; virus,
  * attachments and all else are looked at as ever. An allowed address or domain counts only when the
  * sender is proven, which needs `sender-auth`: a forged sender opens nothing. With `unproven: true`
@@ -23,9 +27,10 @@
  * there by other filters; an allowed network counts from the start, so name this plugin first. Mail
  * of your own accounts is not looked at.
  */
-import type { OptionSchema, Plugin, RcptView, Verdict } from 'sluice-mx/plugin';
+import type { Entry, OptionSchema, Plugin, RcptView, Verdict } from 'sluice-mx/plugin';
+import { endOf } from './lists/entries.ts';
 import type { Found, Levels } from './lists/levels.ts';
-import { find, levelsOf } from './lists/levels.ts';
+import { find, levelsOf, levelsOfAdded } from './lists/levels.ts';
 
 const DOMAIN = String.raw`(?:[\p{L}\p{N}_](?:[\p{L}\p{N}_-]*[\p{L}\p{N}])?\.)+[\p{L}\p{N}-]{2,63}`;
 const OCTET = String.raw`(?:25[0-5]|2[0-4]\d|1?\d?\d)`;
@@ -72,22 +77,42 @@ const OPTIONS = {
   },
 } as const satisfies OptionSchema;
 
+/** By command. */
+const ADDED = {
+  list: { type: 'string', required: true, oneOf: ['block', 'allow'], doc: 'Which of the two.' },
+  ...ENTRY,
+  domain: { type: 'string', doc: 'The hosted domain that it is for; left out: all.' },
+  only_for: { ...ENTRY.only_for, type: 'string', doc: 'The recipient that it is for.' },
+  unproven: { type: 'boolean', default: false, doc: 'Also when the sender is not proven.' },
+} as const;
+
 export default {
   name: 'lists',
   options: OPTIONS,
+  entries: {
+    schema: ADDED,
+    key: ({ list, domain = '', only_for: mailbox = '', who }: Entry<typeof ADDED>) =>
+      [list, domain, mailbox, who].join(' ').toLowerCase(),
+    endsAt: ({ until }: Entry<typeof ADDED>) => endOf(until),
+  },
   setup(host, operator) {
     const levels = new WeakMap<object, Levels>();
+    let added: { given: unknown; levels: Levels } = { given: undefined, levels: [] };
     const rcpt = (view: RcptView<typeof OPTIONS>): Verdict | undefined => {
       if (view.direction === 'out') return undefined;
       const { options } = view;
       const all = levels.get(options) ?? levelsOf(operator, options);
       levels.set(options, all);
-      const found = find(all, {
+      const given = host.entries<typeof ADDED>();
+      if (given !== added.given) added = { given, levels: levelsOfAdded(given) };
+      const asked = {
         client: view.session.remote.address,
         sender: view.envelope.reversePath,
         recipient: view.recipient.address,
+        domain: view.domain,
         now: host.now(),
-      });
+      };
+      const found = find(asked, all, added.levels);
       return found && verdictOf(found);
     };
     return { hooks: { rcpt } };
@@ -97,7 +122,7 @@ export default {
 function verdictOf({ list, known: { entry, isNetwork } }: Found): Verdict {
   const who = entry.who.replaceAll(/[^\x21-\x7e]/g, '?').slice(0, 200);
   if (list === 'block') {
-    const text = `${isNetwork ? 'Your network' : 'This sender'} is blocked here`;
+    const text = `${isNetwork ? 'Your network' : 'This sender'} is blocked here: ${who}`;
     const tests = ['BLOCKED'];
     return { kind: 'refuse', reason: 'blocked', text, tests, results: { blocked: who } };
   }

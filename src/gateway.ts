@@ -110,6 +110,7 @@ export class Gateway {
       await scanners.start();
 
       const books = new PluginBooks(store.ttl, clock);
+      await books.added.open();
       const around = { scannerAddresses: scanners.addresses, books };
       const loaded = await this.#reloads.first(around);
       if (!loaded.ok) throw new CodedError('CONFIG_INVALID', loaded.problems[0]?.text ?? 'changed');
@@ -243,6 +244,7 @@ export class Gateway {
       wake: (dest) => scheduler.retryNow(dest),
       reload: () => this.reload('command'),
       stop: () => this.#options.onEnd('stop'),
+      added: books.added,
     });
     const control = new ControlServer({
       socket: join(folder, 'control.sock'),

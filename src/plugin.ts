@@ -75,15 +75,18 @@ export type Action = number | 'off' | 'reject';
 export type Endpoint = { readonly path: string } | { readonly host: string; readonly port: number };
 
 /** What the plugin is given for an option. */
-type OptionValue<Spec> = Spec extends { readonly columns: infer Columns }
-  ? readonly Entry<Columns>[]
+type OptionValue<Spec> = Spec extends { readonly columns: infer Members }
+  ? readonly Entry<Members>[]
   : PlainValue<Spec>;
 
-type Entry<Columns> = {
-  readonly [Name in keyof Columns]: Columns[Name] extends
+/** Members of an entry of a table, or of one that was added by command. */
+export type Columns = Readonly<Record<string, ColumnSpec>>;
+
+export type Entry<Members> = {
+  readonly [Name in keyof Members]: Members[Name] extends
     { readonly default: unknown } | { readonly required: true }
-    ? PlainValue<Columns[Name]>
-    : PlainValue<Columns[Name]> | undefined;
+    ? PlainValue<Members[Name]>
+    : PlainValue<Members[Name]> | undefined;
 };
 
 type PlainValue<Spec> = Spec extends { readonly type: 'boolean' }
@@ -118,11 +121,22 @@ export interface Plugin<Schema extends OptionSchema = OptionSchema> {
   readonly service?: 'spam' | 'virus';
   readonly options?: Schema;
   readonly hooks?: Hooks<Schema>;
+  /** What people may add by command while it runs; given by `host.entries`. */
+  readonly entries?: EntryKind;
   /** In place of `hooks`: called at start and at each reload, for plugins that hold something. */
   setup?(
     host: PluginHost,
     options: Options<Schema>,
   ): PluginParts<Schema> | Promise<PluginParts<Schema>>;
+}
+
+/** Entries that are added by command: what they look like, and which two are one. */
+export interface EntryKind {
+  readonly schema: Columns;
+  /** One that is added takes the place of another with the same key. At most 1000 characters. */
+  key(entry: Options): string;
+  /** When it is over, in milliseconds since 1970; without it, or undefined: never. */
+  endsAt?(entry: Options): number | undefined;
 }
 
 export interface PluginParts<Schema extends OptionSchema = OptionSchema> {
@@ -192,6 +206,8 @@ export interface PluginHost {
    * asked for in `setup`, at most ten of them.
    */
   book(name: string, bounds: BookBounds): Book;
+  /** What people have added by command; the same list until something changes. */
+  entries<Members extends Columns>(): readonly Entry<Members>[];
 }
 
 export interface BookBounds {
@@ -254,6 +270,8 @@ export interface JudgedView extends MailView {
 }
 export interface RcptView<Schema extends OptionSchema = OptionSchema> extends JudgedView {
   readonly recipient: Recipient;
+  /** The hosted domain whose policy is in force. */
+  readonly domain: string;
   /** The plugin's options, with the overrides of the recipient's domain. */
   readonly options: Options<Schema>;
 }

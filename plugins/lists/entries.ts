@@ -19,6 +19,8 @@ export interface Asked {
   readonly client: string;
   readonly sender: { readonly local: string; readonly domain: string } | null;
   readonly recipient: { readonly local: string; readonly domain: string };
+  /** The recipient's hosted domain, by its own name. */
+  readonly domain: string;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -34,9 +36,14 @@ export interface Known {
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+/** Behind the last day (UTC), in milliseconds since 1970. */
+export function endOf(until: string | undefined): number {
+  return until === undefined ? Infinity : Date.parse(until) + DAY_MS;
+}
+
 export function known(entry: Entry): Known {
   const who = entry.who.toLowerCase();
-  const endsAt = entry.until === undefined ? Infinity : Date.parse(entry.until) + DAY_MS;
+  const endsAt = endOf(entry.until);
   const recipients = entry.only_for?.map((one) => one.toLowerCase());
   const isNetwork = isIP(who.split('/')[0] ?? '') > 0;
   const isOf = isNetwork ? byNetwork(who) : bySender(who);

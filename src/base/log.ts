@@ -84,6 +84,8 @@ export const LEVEL_OF = {
   'quar.release': 'info',
   'quar.delete': 'info',
   'quar.expire': 'info',
+  'list.add': 'info',
+  'list.remove': 'info',
   'queue.hold': 'info',
   'queue.release': 'info',
   'queue.retry': 'info',

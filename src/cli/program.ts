@@ -16,6 +16,7 @@ import { addDomain } from './domain.ts';
 import { CliFault, EXIT, exitOf } from './exit.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
 import { configFile, dataPath, socketPath } from './locate.ts';
+import { addList } from './list.ts';
 import { addLimits } from './limits.ts';
 import { addMailq } from './mailq.ts';
 import { addPlugins } from './plugins.ts';
@@ -89,6 +90,7 @@ function build(program: Command, cli: Cli): void {
   addDomain(program, cli);
   addDestination(program, cli);
   addPlugins(program, cli);
+  addList(program, cli);
   addAlert(program, cli);
   addAccount(program, cli);
   addIdentity(program, cli);

@@ -14,6 +14,7 @@ import { addDestinationRoutes } from './destination-routes.ts';
 import { followEvents } from './event-stream.ts';
 import type { GatewayView } from './gateway-view.ts';
 import { NDJSON } from './ndjson.ts';
+import { addListRoutes } from './list-routes.ts';
 import { addOutgoingRoutes } from './outgoing-routes.ts';
 import { addQuarantineRoutes } from './quarantine-routes.ts';
 import { QueueActions } from './queue-actions.ts';
@@ -65,6 +66,7 @@ export function addApi(server: FastifyInstance, deps: ApiDeps): void {
   addQueueRoutes(server, deps);
   addOutgoingRoutes(server, deps);
   addQuarantineRoutes(server, deps);
+  addListRoutes(server, deps);
   addRecipientRoutes(server, deps);
   addTraceRoutes(server, deps);
 }

@@ -3,6 +3,8 @@
  * gateway hands this in; nothing in control/ knows how it is done. Reading methods are cheap and
  * never wait for the outside world, but for the store where they return promises.
  */
+import type { PluginView } from './plugin-view.ts';
+import type { ListsView } from './lists-view.ts';
 import type { Rates } from '../base/message-rates.ts';
 import type { Trace } from '../records/trace-book.ts';
 import type { Address } from '../mail/address.ts';
@@ -34,6 +36,7 @@ export interface GatewayView {
   readonly queue: QueueView;
   readonly quarantine: QuarantineView;
   /** Tells the filters what a person says of mail in quarantine: `learnt`, or why not. */
+  readonly lists: ListsView;
   readonly lessons: {
     teach(id: string, as: 'ham' | 'spam', who: string): Promise<string>;
   };
@@ -95,21 +98,6 @@ export interface LdapView {
   readonly domains: readonly string[];
   /** Since when it does not say who is there, and why; undefined: it does, or nobody asked yet. */
   readonly down: { readonly since: number; readonly text: string } | undefined;
-}
-
-export interface PluginView {
-  readonly name: string;
-  /** Comes with Sluice, or is the operator's own. */
-  readonly source: 'shipped' | 'own';
-  readonly file: string;
-  /** Domains without this service are not filtered by it. */
-  readonly service: 'spam' | 'virus' | undefined;
-  /** `loaded`: there is no daemon behind it that could be down. */
-  readonly state: 'loaded' | 'up' | 'down';
-  readonly hooks: readonly string[];
-  readonly onError: 'accept' | 'defer' | 'hold' | 'reject';
-  readonly timeoutMs: number;
-  readonly maxConcurrent: number;
 }
 
 export interface HealthCheck {

@@ -10,6 +10,7 @@ import type { Hold, SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts'
 import { isQuarantined } from '../mail/spool-entry.ts';
 import type { TracePage } from '../records/trace-book.ts';
 import type { Summary } from '../store/spool-store.ts';
+import type { PluginView } from './plugin-view.ts';
 import type { ExaminationStepView } from './examination-view.ts';
 import type {
   AlertView,
@@ -17,7 +18,6 @@ import type {
   DestinationView,
   DomainView,
   GatewayStatus,
-  PluginView,
   Outage,
   RecipientTrial,
   RecipientView,

@@ -29,6 +29,7 @@ import type { RecordWatch } from '../dkim/record-watch.ts';
 import type { LdapRecipients } from '../directory/ldap/recipients.ts';
 import type { Generation } from '../pipeline/generation.ts';
 import { homeLane } from '../mail/redirection.ts';
+import type { AddedEntries } from '../plugin-host/added-entries.ts';
 import type { RecipientMemory } from '../pipeline/recipient-memory.ts';
 import type { RecipientVerifier } from '../pipeline/recipients.ts';
 import type { Trace } from '../records/trace-book.ts';
@@ -45,6 +46,7 @@ import {
 import type { ExaminationsOptions } from './examinations.ts';
 import { Examinations } from './examinations.ts';
 import { pluginViews } from './plugin-view.ts';
+import { listsView } from './lists-view.ts';
 import { recipientsView } from './recipients-view.ts';
 
 export interface ViewedParts {
@@ -67,6 +69,7 @@ export interface ViewedParts {
   readonly quarantine: QuarantineView;
   readonly lessons: GatewayView['lessons'];
   readonly outgoing: GatewayView['outgoing'];
+  readonly added: AddedEntries;
   readonly spool: SpoolStore;
   readonly clock: Clock;
   readonly memory: RecipientMemory;
@@ -100,6 +103,7 @@ export function controlView(parts: ViewedParts): GatewayView {
     alerts: parts.alerts,
     quarantine: parts.quarantine,
     lessons: parts.lessons,
+    lists: listsView({ ...parts, configFile: () => parts.config().file }),
     outgoing: parts.outgoing,
     queue: {
       spool: parts.spool,

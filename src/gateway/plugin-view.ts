@@ -1,6 +1,7 @@
 /** The filters in force as the control port shows them: what they are, and whether they can work. */
 import { dirname } from 'node:path';
-import type { PluginView, ScannerView } from '../control/gateway-view.ts';
+import type { ScannerView } from '../control/gateway-view.ts';
+import type { PluginView } from '../control/plugin-view.ts';
 import type { LoadedPlugin } from '../plugin-host/loaded-plugin.ts';
 import { SHIPPED_PLUGINS } from '../plugin-host/plugin-file.ts';
 

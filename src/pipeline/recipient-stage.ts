@@ -121,7 +121,7 @@ async function byFilters(
   const { filters } = transaction.generation;
   if (!filters.has('rcpt')) return PASS;
   const { recipient, policy, evidence } = asked;
-  const view = { ...transaction.view, recipient };
+  const view = { ...transaction.view, recipient, domain: policy.name };
   return filters.rcpt(view, filterPolicy(policy, transaction.account), evidence, signal);
 }
 

@@ -5,10 +5,12 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Path } from '../config/problem.ts';
-import type { Dns, PluginHost as HostForPlugin } from '../plugin.ts';
+import type { Dns, EntryKind, Options, Plugin, PluginHost as HostForPlugin } from '../plugin.ts';
+import type { AddedEntry } from './added-entries.ts';
 import { AddressBook } from './address-book.ts';
 import { LoadedPlugin } from './loaded-plugin.ts';
 import type { RawOptions } from './options.ts';
+import { checkOptions } from './options.ts';
 import type { PluginBooks } from './plugin-books.ts';
 import { loadPluginFile, SHIPPED_PLUGINS } from './plugin-file.ts';
 import { PluginHost } from './run-hooks.ts';
@@ -60,7 +62,7 @@ export async function loadPlugins(
       tell([], found.problem);
       continue;
     }
-    const made = await LoadedPlugin.make(found, options, hostFor(name, environment), clock);
+    const made = await LoadedPlugin.make(found, options, hostFor(found.plugin, environment), clock);
     if (made instanceof LoadedPlugin) {
       plugins.push(made);
       log.emit('plugin.load', { plugin: name, file: found.file });
@@ -76,7 +78,7 @@ export async function loadPlugins(
 
 /** What a plugin is given of the program around it. */
 function hostFor(
-  plugin: string,
+  { name: plugin, entries }: Plugin,
   { hostname, dns, books, clock, log }: HostEnvironment,
 ): HostForPlugin {
   const addressBook = new AddressBook(clock);
@@ -87,5 +89,26 @@ function hostFor(
     log: (level, text) => log.emit('plugin.log', { plugin, msg: String(text) }, level),
     firstAnswer: (addresses, signal, ask) => addressBook.firstAnswer(addresses, signal, ask),
     book: books.of(plugin),
+    // Checked against the schema that the plugin itself names.
+    entries: entriesFor(entries, () => books.added.of(plugin)) as HostForPlugin['entries'],
+  };
+}
+
+/** Those that the plugin still understands: they may have been added to an older one. */
+function entriesFor(
+  kind: EntryKind | undefined,
+  added: () => readonly AddedEntry[],
+): () => readonly Options[] {
+  let given: readonly AddedEntry[] | undefined;
+  let checked: readonly Options[] = [];
+  return () => {
+    const now = added();
+    if (now === given) return checked;
+    given = now;
+    checked = now.flatMap(({ entry }) => {
+      const { options, problems } = checkOptions(kind?.schema ?? {}, entry);
+      return problems.length === 0 ? [options] : [];
+    });
+    return checked;
   };
 }

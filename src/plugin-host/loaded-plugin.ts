@@ -26,6 +26,7 @@ export class LoadedPlugin {
   /** The file it came from. */
   readonly file: string;
   readonly service: Plugin['service'];
+  readonly entries: Plugin['entries'];
   readonly parts: PluginParts;
   readonly slots: Slots;
   readonly options: PluginOptions;
@@ -43,6 +44,7 @@ export class LoadedPlugin {
     this.name = plugin.name;
     this.file = file;
     this.service = plugin.service;
+    this.entries = plugin.entries;
     this.parts = parts;
     this.#schema = fullSchema(plugin.options);
     this.#raw = raw;

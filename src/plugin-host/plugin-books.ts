@@ -8,6 +8,8 @@ import { CodedError } from '../base/errors.ts';
 import type { Book, BookBounds } from '../plugin.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
 
+import { AddedEntries } from './added-entries.ts';
+
 export type BookMap = Pick<TtlMap, 'get' | 'put' | 'putIfAbsent' | 'delete' | 'list'>;
 
 const NAMESPACE = 'plugin';
@@ -28,12 +30,15 @@ interface Count {
 }
 
 export class PluginBooks {
+  /** Beside the books, which plugins write: what people have added to them. */
+  readonly added: AddedEntries;
   readonly #map: BookMap;
   readonly #clock: Clock;
   readonly #counts = new Map<string, Promise<Count>>();
 
   constructor(map: BookMap, clock: Clock) {
     this.#map = map;
+    this.added = new AddedEntries(map, clock);
     this.#clock = clock;
   }
 

@@ -37,7 +37,7 @@ const EXTENSIONS = ['ts', 'mts', 'js', 'mjs'];
 /** Of the plugins that there are, so many are named. */
 const MAX_NAMED = 30;
 const PLUGIN_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;
-const MEMBERS: readonly string[] = ['name', 'service', 'options', 'hooks', 'setup'];
+const MEMBERS: readonly string[] = ['name', 'service', 'options', 'hooks', 'entries', 'setup'];
 const OPTION_TYPES: readonly string[] = [
   'string',
   'number',

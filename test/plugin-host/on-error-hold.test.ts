@@ -24,6 +24,7 @@ async function loaded(name: string, hooks: Hooks) {
     log: () => undefined,
     firstAnswer: () => Promise.reject(new Error('nobody is asked')),
     book: memoryBooks(systemClock).of(name),
+    entries: () => [],
   };
   const raw = { on_error: 'hold' };
   const made = await LoadedPlugin.make(

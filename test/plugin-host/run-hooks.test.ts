@@ -39,6 +39,7 @@ async function hostOf(...given: readonly Given[]): Promise<{ host: PluginHost; l
       log: () => undefined,
       firstAnswer: book.firstAnswer.bind(book),
       book: memoryBooks(systemClock).of('p'),
+      entries: () => [],
     };
     const made = await LoadedPlugin.make({ plugin: whole, file: '' }, raw ?? {}, api, systemClock);
     assert.ok(made instanceof LoadedPlugin, JSON.stringify(made));

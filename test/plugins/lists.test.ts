@@ -6,12 +6,13 @@ import type { RawOptions } from '../../src/plugin-host/options.ts';
 import lists from '../../plugins/lists.ts';
 import { known } from '../../plugins/lists/entries.ts';
 import type { Asked, Entry } from '../../plugins/lists/entries.ts';
-import { find, levelsOf } from '../../plugins/lists/levels.ts';
+import { find, levelsOf, levelsOfAdded } from '../../plugins/lists/levels.ts';
 
 const ASKED: Asked = {
   client: '192.0.2.7',
   sender: { local: 'Bob', domain: 'Mail.Sender.test' },
   recipient: { local: 'anna', domain: 'example.org' },
+  domain: 'example.org',
   now: Date.parse('2026-11-26T12:00:00Z'),
 };
 
@@ -58,7 +59,7 @@ test('mailbox before domain before operator, and a block before an allowance', (
     own: Partial<Record<'block' | 'allow', Entry[]>>,
   ) => {
     const none = { block: undefined, allow: undefined };
-    return find(levelsOf({ ...none, ...operator }, { ...none, ...operator, ...own }), ASKED)?.list;
+    return find(ASKED, levelsOf({ ...none, ...operator }, { ...none, ...operator, ...own }))?.list;
   };
   assert.equal(found({ block: [all] }, {}), 'block');
   assert.equal(found({ block: [all], allow: [all] }, {}), 'block');
@@ -69,6 +70,29 @@ test('mailbox before domain before operator, and a block before an allowance', (
   assert.equal(found({ block: [all, domain] }, { allow: [mine] }), 'allow');
   const others = entry('sender.test', { only_for: ['eva@example.org'] });
   assert.equal(found({ allow: [others] }, {}), undefined);
+});
+
+test('what was added by command stands on the level that it was added for', () => {
+  const bare = { unproven: false, until: undefined, note: undefined, who: 'sender.test' };
+  const none = { block: undefined, allow: undefined };
+  const found = (
+    list: 'block' | 'allow',
+    { domain, mailbox }: { domain?: string; mailbox?: string },
+    files: Partial<typeof none | Record<'block' | 'allow', Entry[]>>,
+  ) => {
+    const added = levelsOfAdded([{ ...bare, list, domain, only_for: mailbox }]);
+    return find(ASKED, levelsOf({ ...none, ...files }, { ...none, ...files }), added)?.list;
+  };
+  const all = entry('sender.test');
+  assert.equal(found('block', {}, {}), 'block');
+  assert.equal(found('allow', {}, { block: [all] }), 'block');
+  assert.equal(found('block', {}, { allow: [all] }), 'block');
+  assert.equal(found('allow', { domain: 'example.org' }, { block: [all] }), 'allow');
+  assert.equal(found('allow', { domain: 'other.test' }, { block: [all] }), 'block');
+  const mine = entry('sender.test', { only_for: ['anna@example.org'] });
+  assert.equal(found('block', { domain: 'example.org' }, { allow: [mine] }), 'allow');
+  assert.equal(found('allow', { mailbox: 'Anna@example.org' }, { block: [all] }), 'allow');
+  assert.equal(found('block', { mailbox: 'eva@example.org' }, {}), undefined);
 });
 
 const ODD: [string, RawOptions][] = [

@@ -1,6 +1,7 @@
 /** Who is blocked hears so at RCPT; who is allowed is not judged as spam, and no forger passes for him. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import { runCommand } from '../support/command.ts';
 import { Destination } from '../support/destination.ts';
 import { DnsServer } from '../support/dns-server.ts';
 import { domainFile } from '../support/domain-file.ts';
@@ -65,9 +66,12 @@ const send = (client: string, mail: Omit<ProxiedMail, 'client'> = {}) =>
 const SPAM = /^550 5\.7\.1 .*score 50\.0 \(spam\)/;
 
 test('a blocked sender or network is refused at RCPT, with its reason in reply, log and trace', async () => {
-  assert.equal(await send('192.0.2.66'), '550 5.7.1 Your network is blocked here (blocked)');
+  assert.equal(
+    await send('192.0.2.66'),
+    '550 5.7.1 Your network is blocked here: 192.0.2.66 (blocked)',
+  );
   const reply = await send('192.0.2.1', { from: 'x@news.bad.test' });
-  assert.equal(reply, '550 5.7.1 This sender is blocked here (blocked)');
+  assert.equal(reply, '550 5.7.1 This sender is blocked here: bad.test (blocked)');
   const line = await gateway.event('smtp.reject.rcpt');
   assert.equal(line['why'], 'blocked');
   const { stdout } = await gateway.cli('trace', String(line['id']));
@@ -112,4 +116,62 @@ test('who is allowed for one mailbox is judged for the others', async () => {
     assert.match(await talk.say(`RCPT TO:<${second}@example.org>`), /^452 4\.5\.3/);
     await talk.quit();
   }
+});
+
+test('entries by command: in force at once, over a kill too, and shown with those of the files', async () => {
+  const list = (...words: string[]) => gateway.cli('list', ...words);
+  const from = 'x@noisy.test';
+  assert.match(await send('192.0.2.1', { from }), /^250/);
+  const until = ['--until', '2999-12-31', '--note', 'asked twice'];
+  const added = await list('add', 'block', 'noisy.test', ...until);
+  assert.deepEqual([added.code, added.stdout], [0, 'noisy.test  added\n'], added.stderr);
+  const reply = await send('192.0.2.1', { from: 'x@very.noisy.test' });
+  assert.equal(reply, '550 5.7.1 This sender is blocked here: noisy.test (blocked)');
+  assert.equal((await list('add', 'allow', 'noisy.test', '--domain', 'open.test')).code, 0);
+  assert.equal((await list('add', 'allow', '203.0.113.0/24', '--for', 'eva@example.org')).code, 0);
+
+  await gateway.kill();
+  await gateway.start();
+  assert.match(await send('192.0.2.1', { from }), /^550 .*: noisy\.test \(blocked\)/);
+  assert.match(await send('192.0.2.1', { from, to: 'a@open.test' }), /^250/);
+  const shown = await list('show', '--json');
+  const rows = shown.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const brief = rows.map((row) => [row.list, row.who, row.domain, row.only_for].join(' ').trim());
+  assert.ok(brief.includes('block bad.test'), shown.stdout);
+  assert.ok(brief.includes('allow bad.test open.test'));
+  assert.ok(brief.includes('allow 203.0.113.0/24  eva@example.org'));
+  const mine = rows.find((row) => row.who === 'noisy.test' && row.list === 'block');
+  assert.deepEqual([mine.source, mine.until, mine.note], ['command', '2999-12-31', 'asked twice']);
+  assert.ok(rows.some((row) => String(row.source).endsWith('sluice.yaml')));
+  assert.ok(rows.some((row) => String(row.source).endsWith('open.test.yaml')));
+  assert.match((await list('show', 'noisy')).stdout, /^LIST +WHO.*\n(?:block|allow) /);
+
+  const input = '# from the old server\n198.51.100.0/24  # a note\n\nbulk.test\nnonsense\n';
+  const env = { SLUICE_CONFIG: gateway.configFile };
+  const read = await runCommand(['list', 'add', 'block', '-'], { env, input });
+  assert.deepEqual([read.code, read.out.match(/ {2}added$/gm)?.length], [2, 2], read.err);
+  await gateway.kill();
+  await gateway.start();
+  assert.match(await send('198.51.100.7'), /: 198\.51\.100\.0\/24 \(blocked\)/);
+
+  for (const words of [
+    ['bad'],
+    ['x.test', '--until', '2020-01-01'],
+    ['x.test', '--domain', 'no.test'],
+  ]) {
+    const wrong = await list('add', 'block', ...words);
+    assert.equal(wrong.code, 2, wrong.stdout);
+    assert.match(wrong.stdout, /  wrong: (who|until|no\.test)/);
+  }
+  assert.equal((await list('add', 'grey', 'x.test')).code, 64);
+  assert.equal((await list('remove', 'block', 'bad.test')).code, 1, 'a file is changed by hand');
+  const removed = await list('remove', 'block', 'NOISY.test');
+  assert.deepEqual([removed.code, removed.stdout], [0, 'NOISY.test  removed\n']);
+  assert.match(await send('192.0.2.1', { from }), /^250/);
+  await gateway.kill();
+  await gateway.start();
+  assert.match(await send('192.0.2.1', { from }), /^250/);
 });

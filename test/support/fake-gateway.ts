@@ -13,13 +13,13 @@ import type {
   DomainView,
   GatewayState,
   GatewayView,
-  PluginView,
   HealthCheck,
   Outage,
   RecipientView,
   ReloadResult,
 } from '../../src/control/gateway-view.ts';
 import type { QuarantinedMail, QuarantineView } from '../../src/control/quarantine-view.ts';
+import type { PluginView } from '../../src/control/plugin-view.ts';
 import { LiveFeed } from '../../src/control/live-feed.ts';
 import { formatAddress } from '../../src/mail/address.ts';
 import type { Address } from '../../src/mail/address.ts';
@@ -104,6 +104,12 @@ export class FakeGateway {
         lock: async () => 'no such account',
         unlock: async () => 'no such account',
         reset: async () => 'no such account',
+      },
+      lists: {
+        isInForce: () => false,
+        all: () => [],
+        add: async () => ({ kind: 'full' }),
+        remove: async () => ({ kind: 'not found' }),
       },
       lessons: { teach: (id) => this.onLesson(id) },
       recipients: this.#recipients(),
