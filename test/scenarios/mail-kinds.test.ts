@@ -40,7 +40,9 @@ describe('kinds of outgoing mail', () => {
     const send = async () => {
       const talk = await customers.talk(REFUSES);
       const text = `${REPLY.header}From: a@refuses.test\r\nSubject: away\r\n\r\nHello\r\n`;
-      return talk.send('', ['eve@away.test'], text).finally(() => talk.quit());
+      const reply = await talk.send('', ['eve@away.test'], text);
+      await talk.quit();
+      return reply;
     };
     assert.match(await send(), /^250/);
     assert.match(await send(), /^250/);
@@ -64,7 +66,9 @@ describe('kinds of outgoing mail', () => {
     const send = async () => {
       const talk = await customers.talk(LIMITS);
       const text = 'From: postmaster@limits.test\r\nSubject: Undelivered mail\r\n\r\nHello\r\n';
-      return talk.send('', ['eve@away.test'], text).finally(() => talk.quit());
+      const reply = await talk.send('', ['eve@away.test'], text);
+      await talk.quit();
+      return reply;
     };
     assert.match(await send(), /^250/);
     assert.equal(await send(), LIMIT);
