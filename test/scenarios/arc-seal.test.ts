@@ -125,7 +125,9 @@ describe('ARC seals of mail that goes on', () => {
     // Mail without a header gets one, and a seal over all of what it is.
     const bare = await passed('just text\r\n\r\nmore\r\n');
     assert.equal(bare.entry['sealed'], RECORD);
-    assert.deepEqual(chainsByOthers([bare.bytes], records), [PASSES]);
+    const lines = Array.from({ length: 40_000 }, (_, i) => `line ${i}  with  blanks \t\r\n`);
+    const large = await passed(MAIL + lines.join(''), 'six');
+    assert.deepEqual(chainsByOthers([bare.bytes, large.bytes], records), [PASSES, PASSES]);
   });
 
   test('a silent name server says nothing of a chain, and it is left alone', async () => {
