@@ -1,12 +1,12 @@
 /**
  * attachments: judges attachments by their names, their types, what they are and what documents hold.
  *
- * All names of a part count, in Content-Disposition and in Content-Type, however they are encoded,
- * and so do files in old uuencoded form; names are compared without folders, unseen characters and
+ * All names of a part count, in Content-Disposition and in Content-Type, however they are encoded, in
+ * every way that programs read a broken field, and so do files in old uuencoded form; names are compared without folders, unseen characters and
  * the dots and spaces that Windows drops. What a file is shows in its first bytes, whatever it is
  * called. A name is disguised when it turns the direction of writing, hides its end behind spaces, or
  * has a harmless extension before a dangerous one. Mails attached to mails are looked
- * into, also when they are encoded.
+ * into, by their type or a name with .eml, also when they are encoded.
  *
  * Documents of Word, Excel, PowerPoint, Outlook and OpenDocument are looked into, under any name, in
  * archives and within each other: VBA projects (with or without code in them), macro sheets of
@@ -29,7 +29,7 @@ import type { ContentView, OptionSchema, Plugin, PluginHost, Verdict } from 'slu
 import { DocumentExaminer } from './attachments/document-examiner.ts';
 import { documentKind, PROBE_BYTES } from './attachments/document-kind.ts';
 import { FILE_KINDS, fileKind } from './attachments/file-kind.ts';
-import { isDisguised, matches, realName } from './attachments/file-name.ts';
+import { isDisguised, matches, realNames } from './attachments/file-name.ts';
 import type { Finding, Found } from './attachments/finding.ts';
 import type { Part } from './attachments/mime-walk.ts';
 import { MimeWalk } from './attachments/mime-walk.ts';
@@ -211,9 +211,9 @@ function hitsOf(part: Part, options: View['options'], names: readonly string[]):
   const hits: Hit[] = [];
   const { names_action, types_action, kinds_action, disguise_action } = options;
   for (const name of part.names) {
-    const file = realName(name);
-    const pattern = names.find((one) => matches(one, file));
-    if (pattern !== undefined) {
+    for (const file of realNames(name)) {
+      const pattern = names.find((one) => matches(one, file));
+      if (pattern === undefined) continue;
       hits.push(hit('ATTACHMENT_NAME', names_action, 'named', pattern));
     }
     if (isDisguised(name)) hits.push(disguised(disguise_action));
@@ -233,7 +233,7 @@ function hitsOf(part: Part, options: View['options'], names: readonly string[]):
 
 /** All of them count; each is a line. */
 function namesIn(names: readonly string[]): string {
-  return names.map(realName).join('\n');
+  return names.flatMap(realNames).join('\n');
 }
 
 const MACROS = {

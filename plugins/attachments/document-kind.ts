@@ -34,6 +34,8 @@ const MAGIC: readonly (readonly [kind: DocumentKind, magic: string])[] = [
 /** Word, Excel and OpenDocument as one XML file, web pages and web archives that Office saves. */
 const OFFICE_MARKUP =
   /mso-application|<(?:[\w-]{1,40}:)?(?:worddocument|document-content)\b|<office:document\b|xmlpackage|urn:schemas-microsoft-com:office|^mime-version:|^content-type:\s*multipart\/related/m;
+/** Opened by its end, whatever it begins with. */
+const ZIP_NAME = /\.zip$/m;
 const TABLE_NAME = /\.(csv|tsv|iqy)$/m;
 
 /** `name`: lower case, where it is known; several are a line each. */
@@ -47,5 +49,6 @@ export function documentKind(head: Buffer, name: string): DocumentKind | undefin
   if (plain.startsWith('{\\rt')) return 'rtf';
   if (/^id;\w/.test(plain)) return 'slk';
   if (OFFICE_MARKUP.test(plain)) return 'markup';
+  if (ZIP_NAME.test(name)) return 'zip';
   return TABLE_NAME.test(name) ? 'table' : undefined;
 }

@@ -3,7 +3,7 @@
  * that files in it meet, and what is left.
  */
 import { fileKind } from './file-kind.ts';
-import { isDisguised, matches, realName } from './file-name.ts';
+import { isDisguised, matches, realNames } from './file-name.ts';
 
 export const FINDINGS = ['vba', 'xlm', 'basic', 'dde', 'encrypted', 'unexamined'] as const;
 
@@ -66,9 +66,10 @@ export class Examination {
 
   /** A file in an archive, by its name and how it begins. */
   member(name: string, head: Buffer): void {
-    const file = realName(name);
-    const pattern = this.#rules.names.find((one) => matches(one, file));
-    if (pattern !== undefined) this.#names.add(pattern);
+    for (const file of realNames(name)) {
+      const pattern = this.#rules.names.find((one) => matches(one, file));
+      if (pattern !== undefined) this.#names.add(pattern);
+    }
     this.#isDisguised ||= isDisguised(name);
     const kind = fileKind(head);
     if (kind !== undefined && this.#rules.kinds.includes(kind)) this.#kinds.add(kind);

@@ -5,6 +5,7 @@
  * whatever the bytes are. Where programs differ, the reading that shows more parts is taken: every
  * Content-Type counts, and a boundary stays one after it has been closed.
  */
+import { realName } from './file-name.ts';
 import type { FieldValue } from './parameters.ts';
 import { fieldsOf } from './parameters.ts';
 import type { KeepRule, KeptContent } from './part-content.ts';
@@ -43,6 +44,8 @@ const DASH = 0x2d;
 const UUENCODED = /^begin(-base64)? [0-7]{3,4} (\S.{0,300})/;
 const UU_ENDS = /^(?:end|====)\s*$/;
 const MESSAGE = /^message\/(rfc822|global|news)$/;
+/** Opened as a mail, whatever its type. */
+const MAIL_FILE = /\.eml$/;
 
 interface Container {
   readonly boundaries: readonly string[];
@@ -191,7 +194,8 @@ export class MimeWalk {
       this.#problem ??= 'a boundary is too long';
     }
     const isMessage = types.some((type) => MESSAGE.test(type));
-    if (boundaries.length === 0 && !isMessage) return;
+    const isMailFile = !isMessage && names.some((name) => MAIL_FILE.test(realName(name)));
+    if (boundaries.length === 0 && !isMessage && !isMailFile) return;
     if (this.#depth >= this.#limits.depth) {
       this.#problem ??= 'parts are nested too deeply';
       return;
@@ -203,7 +207,8 @@ export class MimeWalk {
       return;
     }
     const [encoding = 'identity', ...others] = known;
-    if (encoding !== 'identity' || others.length > 0) {
+    // Of a file the content itself is looked at as well.
+    if (isMailFile || encoding !== 'identity' || others.length > 0) {
       const encoded = (this.#limits.encoded ?? MAX_ENCODED) - 1;
       if (others.length > 0 || encoded < 0) {
         this.#problem ??= 'a message within the message is encoded more than once';
@@ -287,18 +292,20 @@ function partOf({ types, names, content }: Leaf): Part {
   return { types, names, ...content.end() };
 }
 
+/** A zero octet ends a name for some, and is nothing for others. */
 function namesOf({ parameters }: FieldValue): string[] {
-  return parameters
+  const values = parameters
     .filter(({ name }) => name === 'name' || name === 'filename')
-    .map(({ value }) => value)
-    .filter((value) => value !== '');
+    .flatMap(({ value }) => [value, value.split('\0', 1)[0] ?? '']);
+  return [...new Set(values)].filter((value) => value !== '');
 }
 
 function boundariesOf({ word, parameters }: FieldValue): string[] {
   if (!word.startsWith('multipart/')) return [];
-  return parameters
+  const values = parameters
     .filter(({ name, value }) => name === 'boundary' && value.trimEnd() !== '')
     .map(({ value }) => latin1(Buffer.from(value, 'utf8')).trimEnd());
+  return [...new Set(values)];
 }
 
 function latin1(bytes: Uint8Array): string {

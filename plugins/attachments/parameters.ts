@@ -1,8 +1,8 @@
 /**
  * What the header of a MIME part says: its fields, the parameters of a field (RFC 2045 5.1, RFC 2231)
  * and the words in them (RFC 2047). Everything that is there counts, the second field of a name and
- * the second parameter too, for programs differ in which one they take. Each step is linear in the
- * length of the header.
+ * the second parameter too, with comments and without, for programs differ in what they take. Each
+ * step is linear in the length of the header.
  */
 export interface FieldValue {
   /** What stands before the first semicolon, in lower case. */
@@ -20,15 +20,46 @@ export function fieldsOf(header: string, name: string): FieldValue[] {
   for (const line of header.replace(/\r?\n[ \t]/g, ' ').split(/\r?\n/)) {
     const colon = line.indexOf(':');
     if (colon < 0 || line.slice(0, colon).trim().toLowerCase() !== name) continue;
-    const [first = '', ...rest] = pieces(line.slice(colon + 1));
-    found.push({ word: first.trim().toLowerCase(), parameters: parametersOf(rest) });
+    const value = line.slice(colon + 1);
+    const plain = withoutComments(value);
+    const word = wordOf(pieces(plain).parts[0] ?? '');
+    found.push({ word, parameters: distinct([plain, value].flatMap(allParameters)) });
   }
   return found;
 }
 
+/** Longer than any type (RFC 6838 4.2), with blanks. */
+const MAX_WORD = 400;
+
+/** `text/plain`, whatever else stands around it. */
+function wordOf(text: string): string {
+  const tight = text
+    .trimStart()
+    .slice(0, MAX_WORD)
+    .replace(/\s*\/\s*/, '/')
+    .replaceAll('"', ' ')
+    .trim();
+  return (/^[^\s,]+/.exec(tight)?.[0] ?? '').toLowerCase();
+}
+
+function allParameters(value: string): Parameter[] {
+  const { parts, isBalanced } = pieces(value);
+  const rest = parametersOf(parts.slice(1));
+  // A quote that nobody closes hides what follows from one reader alone.
+  return isBalanced ? rest : [...rest, ...parametersOf(value.split(';').slice(1))];
+}
+
+function distinct(parameters: readonly Parameter[]): Parameter[] {
+  const seen = new Map(parameters.map((one) => [`${one.name}=${one.value}`, one]));
+  return [...seen.values()];
+}
+
 /** Splits at semicolons outside of quotes. */
-function pieces(value: string): string[] {
-  const found: string[] = [];
+function pieces(value: string): {
+  readonly parts: readonly string[];
+  readonly isBalanced: boolean;
+} {
+  const parts: string[] = [];
   let start = 0;
   let isQuoted = false;
   for (let at = 0; at < value.length; at++) {
@@ -36,42 +67,88 @@ function pieces(value: string): string[] {
     if (char === '\\' && isQuoted) at++;
     else if (char === '"') isQuoted = !isQuoted;
     else if (char === ';' && !isQuoted) {
-      found.push(value.slice(start, at));
+      parts.push(value.slice(start, at));
       start = at + 1;
     }
   }
-  found.push(value.slice(start));
-  return found;
+  parts.push(value.slice(start));
+  return { parts, isBalanced: !isQuoted };
+}
+
+/** RFC 5322 3.2.2: comments nest, and there are none in quotes. What does not end is none. */
+function withoutComments(value: string): string {
+  let out = '';
+  let depth = 0;
+  let isQuoted = false;
+  let begin = 0;
+  for (let at = 0; at < value.length; at++) {
+    const char = value.charAt(at);
+    if (char === '\\') {
+      if (depth === 0) out += value.slice(at, at + 2);
+      at++;
+    } else if (char === '(' && !isQuoted) {
+      if (depth === 0) begin = at;
+      depth++;
+    } else if (char === ')' && depth > 0) {
+      depth--;
+      if (depth === 0) out += ' ';
+    } else if (depth === 0) {
+      if (char === '"') isQuoted = !isQuoted;
+      out += char;
+    }
+  }
+  return depth > 0 ? out + value.slice(begin) : out;
 }
 
 function parametersOf(parts: readonly string[]): Parameter[] {
   const found: Parameter[] = [];
   /** Values in several pieces: `name*0`, `name*1*` (RFC 2231 3). */
-  const pieced = new Map<string, { readonly order: number; readonly text: string }[]>();
+  const pieced = new Map<string, Piece[]>();
   for (const part of parts) {
     const equals = part.indexOf('=');
     if (equals < 0) continue;
     const name = part.slice(0, equals).trim().toLowerCase();
-    const text = unquoted(part.slice(equals + 1).trim());
     const [, base = name, order, star] = /^([^*]*)\*(\d{1,4})?(\*)?$/.exec(name) ?? [];
-    if (order === undefined) {
-      found.push({ name: base, value: base === name ? decodeWords(text) : percentText(text) });
-      continue;
+    for (const text of textsOf(part.slice(equals + 1).trim())) {
+      if (order === undefined) {
+        found.push({ name: base, value: base === name ? decodeWords(text) : percentText(text) });
+        continue;
+      }
+      const list = pieced.get(base) ?? [];
+      list.push({ order: Number(order), text: star === undefined ? encodePercent(text) : text });
+      pieced.set(base, list);
     }
-    const list = pieced.get(base) ?? [];
-    list.push({ order: Number(order), text: star === undefined ? encodePercent(text) : text });
-    pieced.set(base, list);
   }
   for (const [name, list] of pieced) {
-    const text = list.toSorted((a, b) => a.order - b.order).map((one) => one.text);
-    found.push({ name, value: decodeWords(percentText(text.join(''))) });
+    for (const text of joined(list)) found.push({ name, value: decodeWords(percentText(text)) });
   }
   return found;
 }
 
-function unquoted(text: string): string {
-  if (!text.startsWith('"')) return text;
-  return text.slice(1).replace(/"\s*$/, '').replace(/\\(.)/g, '$1');
+interface Piece {
+  readonly order: number;
+  readonly text: string;
+}
+
+/** All of them in their order; and up to a gap, with the first or the last of those that are there twice. */
+function joined(list: readonly Piece[]): ReadonlySet<string> {
+  const sorted = list.toSorted((a, b) => a.order - b.order);
+  const readings = [sorted.map(({ text }) => text).join('')];
+  for (const ranked of [sorted.toReversed(), sorted]) {
+    const byOrder = new Map(ranked.map(({ order, text }) => [order, text]));
+    let value = '';
+    for (let order = 0; byOrder.has(order); order++) value += byOrder.get(order) ?? '';
+    if (value !== '') readings.push(value);
+  }
+  return new Set(readings);
+}
+
+/** A value with what stands behind its quotes, or behind its first word, and without. */
+function textsOf(text: string): ReadonlySet<string> {
+  if (!text.startsWith('"')) return new Set([text, /^[^\s(]*/.exec(text)?.[0] || text]);
+  const whole = text.slice(1).replace(/"\s*$/, '');
+  const quoted = /^(?:[^"\\]|\\.)*/.exec(text.slice(1))?.[0] ?? '';
+  return new Set([whole, quoted].map((one) => one.replace(/\\(.)/g, '$1')));
 }
 
 function encodePercent(text: string): string {

@@ -36,17 +36,49 @@ export function decoderOf(encoding: TransferEncoding): Decoder {
   }
 }
 
+/**
+ * Characters beyond the alphabet are left out (RFC 2045 6.8), those of base64url too. Padding ends a run
+ * of code and what follows begins anew, as for most who go on behind it.
+ */
 function base64(): Decoder {
   let carry = '';
   return {
     push(raw) {
-      const text = carry + raw.toString('latin1').replace(/[^\w+/-]+/g, '');
-      const whole = text.length - (text.length % 4);
+      const text = carry + raw.toString('latin1').replace(/[^A-Za-z0-9+/=]+/g, '');
+      const begin = text.lastIndexOf('=') + 1;
+      const whole = text.length - ((text.length - begin) % 4);
       carry = text.slice(whole);
-      return Buffer.from(text.slice(0, whole), 'base64');
+      const last = Buffer.from(text.slice(begin, whole), 'base64');
+      return begin === 0 ? last : Buffer.concat([padded(text.slice(0, begin)), last]);
     },
     end: () => Buffer.from(carry, 'base64'),
   };
+}
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const VALUES = Int8Array.from({ length: 128 }, (_, code) =>
+  ALPHABET.indexOf(String.fromCharCode(code)),
+);
+
+/** Code with padding anywhere, in one pass: there may be as many runs as characters. */
+function padded(code: string): Buffer {
+  const octets = Buffer.alloc(Math.ceil((code.length * 3) / 4));
+  let length = 0;
+  let bits = 0;
+  let count = 0;
+  for (let at = 0; at < code.length; at++) {
+    const value = VALUES[code.charCodeAt(at)] ?? -1;
+    if (value < 0) {
+      count = 0;
+      continue;
+    }
+    bits = ((bits << 6) | value) & 0xffff;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    octets[length++] = bits >> count;
+  }
+  return octets.subarray(0, length);
 }
 
 /** The longest that a soft line break is taken for one, and more than a code. */

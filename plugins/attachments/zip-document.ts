@@ -9,7 +9,7 @@ import type { Examination } from './finding.ts';
 import { textOf, withoutReferences, xmlFindings } from './office-text.ts';
 import type { Inner } from './ole-document.ts';
 import type { ZipMember } from './zip.ts';
-import { headOf, listZip, unpack } from './zip.ts';
+import { hasZip, headOf, listZip, unpack } from './zip.ts';
 
 const CONTENT_TYPES = '[content_types].xml';
 const NOTHING = Buffer.alloc(0);
@@ -22,14 +22,19 @@ const FIELD_PART = /wordprocessingml|schemas\.microsoft\.com\/office\/word|exter
 const OPEN_DOCUMENT_CONTENT = /^(?:content|styles)\.xml$/;
 
 export function examineZip(bytes: Buffer, examination: Examination, inner: Inner): void {
+  // Called so only.
+  if (!hasZip(bytes)) return;
   const { members, isWhole } = listZip(bytes);
   if (!isWhole) examination.note('unexamined');
   const names = new Set(members.map(({ name }) => name));
   const isOpenDocument = names.has(MANIFEST) || (names.has('mimetype') && names.has('content.xml'));
   for (const member of members) {
+    for (const name of [member.name, ...member.otherNames])
+      noteNamed(name, isOpenDocument, examination);
+    for (const name of member.otherNames) examination.member(name, NOTHING);
     if (member.name.endsWith('/') && member.size === 0) continue;
-    if (member.isEncrypted) {
-      examination.note('encrypted');
+    if (member.isEncrypted) examination.note('encrypted');
+    if (member.isLocked) {
       examination.member(member.name, NOTHING);
       continue;
     }
@@ -38,12 +43,16 @@ export function examineZip(bytes: Buffer, examination: Examination, inner: Inner
       examination.member(member.name, NOTHING);
       continue;
     }
-    if (/(?:^|\/)vbaproject\.bin$/.test(member.name)) examination.note('vba');
-    if (/^xl\/macrosheets\/[^/]+\.(?:xml|bin)$/.test(member.name)) examination.note('xlm');
-    if (isOpenDocument && (BASIC_MODULE.test(member.name) || OTHER_SCRIPT.test(member.name))) {
-      examination.note('basic');
-    }
     examineMember(member, isOpenDocument, examination, inner);
+  }
+}
+
+/** What a part of a document shows by its name alone. */
+function noteNamed(name: string, isOpenDocument: boolean, examination: Examination): void {
+  if (/(?:^|\/)vbaproject\.bin$/.test(name)) examination.note('vba');
+  if (/^xl\/macrosheets\/[^/]+\.(?:xml|bin)$/.test(name)) examination.note('xlm');
+  if (isOpenDocument && (BASIC_MODULE.test(name) || OTHER_SCRIPT.test(name))) {
+    examination.note('basic');
   }
 }
 

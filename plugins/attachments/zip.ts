@@ -1,14 +1,19 @@
 /**
- * Zip archives (APPNOTE 6.3.10): the members that the central directory names, or where there is none,
- * those whose own headers are found. Sizes are taken from the directory; what comes out of a member is
- * bounded by whoever asks for it.
+ * Zip archives (APPNOTE 6.3.10): the members that the central directory names, and those whose own
+ * headers are found beside them, for some programs read these alone. Sizes are taken from the directory;
+ * what comes out of a member is bounded by whoever asks for it.
  */
 import { constants, inflateRawSync } from 'node:zlib';
 
 export interface ZipMember {
   /** Lower case, with `/` between folders and none before the first. */
   readonly name: string;
+  /** What other readers call it: by its own header, by the extra field for Unicode (4.6.9). */
+  readonly otherNames: readonly string[];
+  /** One of its headers says so at least. */
   readonly isEncrypted: boolean;
+  /** All of them say that it needs a password. */
+  readonly isLocked: boolean;
   /** Whether its way of packing is known here. */
   readonly isReadable: boolean;
   readonly size: number;
@@ -39,9 +44,17 @@ const HEAD_MOST = HEAD_PACKED * 1032;
 
 export function listZip(bytes: Buffer): ZipListing {
   const listed = centralMembers(bytes);
-  if (listed !== undefined && listed.isWhole) return listed;
+  if (listed !== undefined && listed.isWhole) {
+    const beside = unlistedMembers(bytes, listed.members);
+    return { members: [...listed.members, ...beside], isWhole: true };
+  }
   const seen = localMembers(bytes);
-  return { members: [...(listed?.members ?? []), ...seen.members], isWhole: false };
+  return { members: [...(listed?.members ?? []), ...seen], isWhole: false };
+}
+
+/** Whether anything of an archive is in it, wherever it begins. */
+export function hasZip(bytes: Buffer): boolean {
+  return bytes.includes(LOCAL, 0, 'latin1') || bytes.includes(END, 0, 'latin1');
 }
 
 /** All of a member; undefined when it is longer than `limit` or damaged. */
@@ -77,10 +90,11 @@ function centralMembers(bytes: Buffer): ZipListing | undefined {
   if (start < 0 || shift < 0) return undefined;
   const members: ZipMember[] = [];
   let at = start;
-  for (let index = 0; index < count; index++) {
-    if (index >= MAX_MEMBERS) return { members, isWhole: false };
-    if (at + CENTRAL_BYTES > bytes.length || bytes.readUInt32LE(at) !== CENTRAL) {
-      return { members, isWhole: false };
+  // Few programs stop at the number that is told when there are more.
+  for (let index = 0; ; index++) {
+    if (index >= MAX_MEMBERS) return { members, isWhole: index === count };
+    if (at + CENTRAL_BYTES > before || bytes.readUInt32LE(at) !== CENTRAL) {
+      return { members, isWhole: index >= count };
     }
     const nameEnd = at + CENTRAL_BYTES + bytes.readUInt16LE(at + 28);
     const extraEnd = nameEnd + bytes.readUInt16LE(at + 30);
@@ -91,17 +105,30 @@ function centralMembers(bytes: Buffer): ZipListing | undefined {
     });
     const local = sizes.offset + shift;
     if (local + LOCAL_BYTES > bytes.length) return { members, isWhole: false };
-    const data =
-      local + LOCAL_BYTES + bytes.readUInt16LE(local + 26) + bytes.readUInt16LE(local + 28);
+    const own = packing(bytes.readUInt16LE(local + 6), bytes.readUInt16LE(local + 8));
+    const nameStart = local + LOCAL_BYTES;
+    const ownNameEnd = nameStart + bytes.readUInt16LE(local + 26);
+    const data = ownNameEnd + bytes.readUInt16LE(local + 28);
+    const name = plainName(bytes.subarray(at + CENTRAL_BYTES, nameEnd));
+    const packed = packing(bytes.readUInt16LE(at + 8), bytes.readUInt16LE(at + 10));
+    const others = [
+      plainName(bytes.subarray(nameStart, ownNameEnd)),
+      ...unicodeNames(bytes.subarray(nameEnd, extraEnd)),
+      ...unicodeNames(bytes.subarray(ownNameEnd, data)),
+    ];
     members.push({
-      name: plainName(bytes.subarray(at + CENTRAL_BYTES, nameEnd)),
-      ...packing(bytes.readUInt16LE(at + 8), bytes.readUInt16LE(at + 10)),
+      name,
+      otherNames: others.filter((one) => one !== name),
+      // Programs believe one header or the other.
+      isEncrypted: packed.isEncrypted || own.isEncrypted,
+      isLocked: packed.isLocked && own.isLocked,
+      isStored: packed.isStored,
+      isReadable: packed.isReadable && packed.isStored === own.isStored,
       size: sizes.size,
       packed: bytes.subarray(data, data + sizes.packedSize),
     });
     at = extraEnd + bytes.readUInt16LE(at + 32);
   }
-  return { members, isWhole: true };
 }
 
 /** From the end record, or from that of zip64 where the first has no room. */
@@ -145,8 +172,40 @@ function realSizes(extra: Buffer, sizes: Sizes): Sizes {
   return sizes;
 }
 
+/** What no listed member takes the room of: an archive before this one, a file left out of the list. */
+function unlistedMembers(bytes: Buffer, members: readonly ZipMember[]): ZipMember[] {
+  const found: ZipMember[] = [];
+  const taken = members
+    .map(({ packed }) => ({
+      start: packed.byteOffset - bytes.byteOffset,
+      end: endIn(bytes, packed),
+    }))
+    .toSorted((a, b) => a.start - b.start);
+  let at = 0;
+  for (const { start, end } of [...taken, { start: bytes.length, end: bytes.length }]) {
+    // Where the gap before a member holds one header, that is its own.
+    if (start > at) {
+      const [first, ...others] = localMembers(bytes.subarray(at, start)).toReversed();
+      if (first !== undefined && !isOwn(bytes, first, start)) found.push(first);
+      found.push(...others);
+    }
+    at = Math.max(at, end);
+    if (found.length >= MAX_MEMBERS) break;
+  }
+  return found;
+}
+
+function endIn(bytes: Buffer, packed: Buffer): number {
+  return packed.byteOffset - bytes.byteOffset + packed.length;
+}
+
+/** Whether the content of a member begins at `start`. */
+function isOwn(bytes: Buffer, { packed }: ZipMember, start: number): boolean {
+  return packed.byteOffset - bytes.byteOffset === start;
+}
+
 /** What can be had without a directory; Word repairs such files. */
-function localMembers(bytes: Buffer): ZipListing {
+function localMembers(bytes: Buffer): ZipMember[] {
   const members: ZipMember[] = [];
   let at = bytes.indexOf(LOCAL, 0, 'latin1');
   while (at >= 0 && at + LOCAL_BYTES <= bytes.length && members.length < MAX_MEMBERS) {
@@ -158,18 +217,31 @@ function localMembers(bytes: Buffer): ZipListing {
     const end = told > 0 ? data + told : next < 0 ? bytes.length : next;
     members.push({
       name: plainName(bytes.subarray(at + LOCAL_BYTES, nameEnd)),
+      otherNames: unicodeNames(bytes.subarray(nameEnd, data)),
       ...packing(bytes.readUInt16LE(at + 6), bytes.readUInt16LE(at + 8)),
       size: bytes.readUInt32LE(at + 22),
       packed: bytes.subarray(data, Math.max(data, end)),
     });
     at = next;
   }
-  return { members, isWhole: false };
+  return members;
+}
+
+/** Extra field 0x7075: a version, a checksum of the other name, the name in UTF-8. */
+function unicodeNames(extra: Buffer): string[] {
+  const names: string[] = [];
+  for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2)) {
+    const end = at + 4 + extra.readUInt16LE(at + 2);
+    if (extra.readUInt16LE(at) === 0x7075) names.push(plainName(extra.subarray(at + 9, end)));
+  }
+  return names;
 }
 
 function packing(flags: number, method: number) {
+  const isEncrypted = (flags & 1) !== 0;
   return {
-    isEncrypted: (flags & 1) !== 0,
+    isEncrypted,
+    isLocked: isEncrypted,
     isStored: method === 0,
     isReadable: method === 0 || method === 8,
   };
