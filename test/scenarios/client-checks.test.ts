@@ -1,62 +1,40 @@
 /** What a client says of itself and of the sender, held against the DNS by real packets. */
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
-import { Destination } from '../support/destination.ts';
-import { DnsServer } from '../support/dns-server.ts';
+import { test } from 'node:test';
 import { domainFile } from '../support/domain-file.ts';
-import { Gateway } from '../support/gateway.ts';
-import { PROXIED_LISTENER, proxiedMail } from '../support/proxied-client.ts';
+import { FilteredClients } from '../support/filtered-clients.ts';
 import type { ProxiedMail } from '../support/proxied-client.ts';
 
-const destination = new Destination();
-const dns = new DnsServer({
-  '1.2.0.192.in-addr.arpa': { ptr: ['mail.good.test'] },
-  'mail.good.test': { a: ['192.0.2.1'] },
-  'good.test': { mx: ['10 mail.good.test'] },
-  '2.2.0.192.in-addr.arpa': { ptr: ['mail.good.test'] },
-  'nomail.test': { mx: ['0 .'] },
-  'a-only.test': { a: ['192.0.2.7'] },
-  'mute.test': 'silence',
-  'example.org': { txt: ['v=spf1 ip4:192.0.2.1 -all'] },
-});
-let gateway: Gateway;
-before(async () => {
-  await destination.start();
-  await dns.start();
-  gateway = await Gateway.run({
-    node: `dns: { servers: ["${dns.address}"] }`,
-    listeners: PROXIED_LISTENER,
-    plugins: '[{ sender-auth: { dmarc: mark } }, { client-checks: { exempt: [192.0.2.9] } }]',
-    domains: {
-      'example.org': domainFile(destination.port),
-      'strict.test': domainFile(
-        destination.port,
-        { 'client-checks': '{ sender_hosted: reject, no_ptr: reject, null_mx: off }' },
-        'strict.test',
-      ),
-    },
-  });
-});
-after(async () => {
-  await gateway.remove();
-  await destination.stop();
-  await dns.stop();
-});
-beforeEach(() => {
-  destination.arrived.length = 0;
+const rig = FilteredClients.of({
+  dns: {
+    '1.2.0.192.in-addr.arpa': { ptr: ['mail.good.test'] },
+    'mail.good.test': { a: ['192.0.2.1'] },
+    'good.test': { mx: ['10 mail.good.test'] },
+    '2.2.0.192.in-addr.arpa': { ptr: ['mail.good.test'] },
+    'nomail.test': { mx: ['0 .'] },
+    'a-only.test': { a: ['192.0.2.7'] },
+    'mute.test': 'silence',
+    'example.org': { txt: ['v=spf1 ip4:192.0.2.1 -all'] },
+  },
+  plugins: '[{ sender-auth: { dmarc: mark } }, { client-checks: { exempt: [192.0.2.9] } }]',
+  domains: (port) => ({
+    'example.org': domainFile(port),
+    'strict.test': domainFile(
+      port,
+      { 'client-checks': '{ sender_hosted: reject, no_ptr: reject, null_mx: off }' },
+      'strict.test',
+    ),
+  }),
 });
 
 const send = (mail: Partial<ProxiedMail>) =>
-  proxiedMail(gateway.port(), {
+  rig.send({
     client: '192.0.2.1',
     helo: 'mail.good.test',
     from: 'a@good.test',
     ...mail,
   });
-const tests = () =>
-  /^X-Sluice-Tests: (.*)\r$/m.exec(
-    destination.arrived.at(-1)?.content.toString('latin1') ?? '',
-  )?.[1];
+const tests = () => rig.field('X-Sluice-Tests');
 
 const CASES: readonly [
   what: string,
@@ -117,7 +95,7 @@ for (const [what, mail, found] of CASES) {
     const reply = await send(mail);
     if (found instanceof RegExp && found.source.startsWith('^550')) {
       assert.match(reply, found);
-      assert.equal(destination.arrived.length, 0);
+      assert.equal(rig.destination.arrived.length, 0);
       return;
     }
     assert.match(reply, /^250 /);

@@ -1,11 +1,8 @@
 /** DNS lists are asked by real packets: they weigh, refuse or allow; one that does not work never counts. */
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
-import { Destination } from '../support/destination.ts';
-import { DnsServer } from '../support/dns-server.ts';
+import { test } from 'node:test';
 import { domainFile } from '../support/domain-file.ts';
-import { Gateway } from '../support/gateway.ts';
-import { PROXIED_LISTENER, proxiedMail } from '../support/proxied-client.ts';
+import { FilteredClients } from '../support/filtered-clients.ts';
 import type { ProxiedMail } from '../support/proxied-client.ts';
 import { SmtpTalk } from '../support/smtp-talk.ts';
 
@@ -25,74 +22,54 @@ const LISTS = `
 `;
 const OUTGOING = '{ enabled: true, accounts: [{ ip: 198.51.100.20/32 }] }';
 
-const destination = new Destination();
-const dns = new DnsServer({
-  '2.2.0.192.block.test': { a: ['127.0.0.2'] },
-  '3.2.0.192.block.test': { a: ['127.0.0.3'] },
-  [`${'1.0.0.0.'.padEnd(48, '0.')}8.b.d.0.1.0.0.2.block.test`]: { a: ['127.0.0.6'] },
-  '4.2.0.192.weigh.test': { a: ['127.0.0.3'] },
-  '5.2.0.192.block.test': { a: ['127.0.0.2'] },
-  '5.2.0.192.weigh.test': { a: ['127.0.0.1'] },
-  '5.2.0.192.good.test': { a: ['127.0.9.3'] },
-  '6.2.0.192.closed.test': { a: ['127.255.255.254'] },
-  '6.2.0.192.ended.test': { a: ['203.0.113.1'] },
-  '6.2.0.192.dead.test': 'silence',
-  '7.2.0.192.in-addr.arpa': { ptr: ['pool.bad.test'] },
-  'pool.bad.test.names.test': { a: ['127.0.0.2'] },
-  'bad.test.names.test': { a: ['127.0.0.2'] },
-  'bad.test.senders.test': { a: ['127.0.0.2'] },
-});
-let gateway: Gateway;
-before(async () => {
-  await destination.start();
-  await dns.start();
-  gateway = await Gateway.run({
-    node: `dns: { servers: ["${dns.address}"] }\ndelivery: { smarthost: "127.0.0.1:${destination.port}" }`,
-    listeners: PROXIED_LISTENER,
-    plugins: LISTS,
-    domains: {
-      'example.org': domainFile(destination.port, { outgoing: OUTGOING }),
-      'plain.test': domainFile(destination.port, { services: '[relay, fallback]' }, 'plain.test'),
-      'mild.test': domainFile(
-        destination.port,
-        { 'dns-lists': '{ clients: [{ zone: block.test, score: 1 }] }' },
-        'mild.test',
-      ),
-    },
-  });
-});
-after(async () => {
-  await gateway.remove();
-  await destination.stop();
-  await dns.stop();
-});
-beforeEach(() => {
-  destination.arrived.length = 0;
-  dns.asked.length = 0;
+const rig = FilteredClients.of({
+  dns: {
+    '2.2.0.192.block.test': { a: ['127.0.0.2'] },
+    '3.2.0.192.block.test': { a: ['127.0.0.3'] },
+    [`${'1.0.0.0.'.padEnd(48, '0.')}8.b.d.0.1.0.0.2.block.test`]: { a: ['127.0.0.6'] },
+    '4.2.0.192.weigh.test': { a: ['127.0.0.3'] },
+    '5.2.0.192.block.test': { a: ['127.0.0.2'] },
+    '5.2.0.192.weigh.test': { a: ['127.0.0.1'] },
+    '5.2.0.192.good.test': { a: ['127.0.9.3'] },
+    '6.2.0.192.closed.test': { a: ['127.255.255.254'] },
+    '6.2.0.192.ended.test': { a: ['203.0.113.1'] },
+    '6.2.0.192.dead.test': 'silence',
+    '7.2.0.192.in-addr.arpa': { ptr: ['pool.bad.test'] },
+    'pool.bad.test.names.test': { a: ['127.0.0.2'] },
+    'bad.test.names.test': { a: ['127.0.0.2'] },
+    'bad.test.senders.test': { a: ['127.0.0.2'] },
+  },
+  plugins: LISTS,
+  domains: (port) => ({
+    'example.org': domainFile(port, { outgoing: OUTGOING }),
+    'plain.test': domainFile(port, { services: '[relay, fallback]' }, 'plain.test'),
+    'mild.test': domainFile(
+      port,
+      { 'dns-lists': '{ clients: [{ zone: block.test, score: 1 }] }' },
+      'mild.test',
+    ),
+  }),
 });
 
 const send = (client: string, mail: Omit<ProxiedMail, 'client'> = {}) =>
-  proxiedMail(gateway.port(), { client, ...mail });
-const field = (name: string) =>
-  new RegExp(`^${name}: (.*)\r$`, 'm').exec(
-    destination.arrived.at(-1)?.content.toString('latin1') ?? '',
-  )?.[1];
+  rig.send({ client, ...mail });
+const field = (name: string) => rig.field(name);
 
 test('a listed client is refused at RCPT with the name of the list, in reply, log and trace', async () => {
   const reply = await send('192.0.2.2');
   assert.equal(reply, '550 5.7.1 192.0.2.2 is listed by block.test (rbl)');
-  const line = await gateway.event('smtp.reject.rcpt');
+  const line = await rig.gateway.event('smtp.reject.rcpt');
   assert.deepEqual([line['ip'], line['why']], ['192.0.2.2', 'rbl']);
-  const trace = await gateway.cli('trace', '192.0.2.2');
+  const trace = await rig.gateway.cli('trace', '192.0.2.2');
   assert.match(trace.stdout, /rejected rbl/);
-  const { stdout } = await gateway.cli('trace', String(line['id']));
+  const { stdout } = await rig.gateway.cli('trace', String(line['id']));
   assert.match(
     stdout,
     /dns-lists refuse RBL:block\.test \(rbl=block\.test\(192\.0\.2\.2\)=127\.0\.0\.2\)/,
   );
   assert.match(await send('2001:db8::1'), /^550 5\.7\.1 2001:db8::1 is listed by block\.test/);
   assert.match(await send('192.0.2.2', { to: 'Postmaster@example.org' }), /^250/);
-  assert.equal(destination.arrived.length, 1);
+  assert.equal(rig.destination.arrived.length, 1);
 });
 
 test('an answer that does not count is none; those that do add up', async () => {
@@ -101,7 +78,7 @@ test('an answer that does not count is none; those that do add up', async () => 
   assert.match(await send('192.0.2.4'), /^250/);
   assert.equal(field('X-Sluice-Score'), '6.0');
   assert.equal(field('X-Sluice-Tests'), 'RBL:weigh.test');
-  assert.equal(dns.asked.filter((one) => one === 'A 4.2.0.192.weigh.test').length, 1);
+  assert.equal(rig.dns.asked.filter((one) => one === 'A 4.2.0.192.weigh.test').length, 1);
 });
 
 test('a list of good clients takes back what others say', async () => {
@@ -115,7 +92,7 @@ test('a list that does not work never counts, and the log says so once', async (
     assert.match(await send('192.0.2.6'), /^250/);
     assert.ok(performance.now() - startedAt < 3000, 'nobody waits for a dead list');
   }
-  const told = gateway.events('plugin.log').map(({ msg }) => String(msg));
+  const told = rig.gateway.events('plugin.log').map(({ msg }) => String(msg));
   assert.equal(told.length, 2, told.join('\n'));
   assert.match(told.join('\n'), /list closed\.test does not count: it answered 127\.255\.255\.254/);
   assert.match(told.join('\n'), /list ended\.test does not count: it answered 203\.0\.113\.1/);
@@ -134,7 +111,7 @@ test('names are asked about at the lists that want them', async () => {
   assert.match(await send('192.0.2.8', { helo: '[192.0.2.8]', from: '' }), /^250/);
   assert.match(await send('192.0.2.8', { from: 'x@example.org' }), /^250/);
   assert.deepEqual(
-    dns.asked.filter((one) => /192\.0\.2\.8.*names|example\.org/.test(one)),
+    rig.dns.asked.filter((one) => /192\.0\.2\.8.*names|example\.org/.test(one)),
     [],
   );
 });
@@ -148,7 +125,7 @@ test('private clients, own accounts and domains without the service are not aske
   assert.match(own, /^250/);
   assert.match(await send('192.0.2.2', { to: 'a@plain.test' }), /^250/);
   assert.deepEqual(
-    dns.asked.filter((one) => /(block|weigh|names|senders)\.test$/.test(one)),
+    rig.dns.asked.filter((one) => /(block|weigh|names|senders)\.test$/.test(one)),
     [],
   );
 });
@@ -156,10 +133,10 @@ test('private clients, own accounts and domains without the service are not aske
 test('a domain has its own lists', async () => {
   assert.match(await send('192.0.2.2', { to: 'a@mild.test' }), /^250/);
   assert.equal(field('X-Sluice-Score'), '1.0');
-  await gateway.configure({
+  await rig.gateway.configure({
     plugins: '[{ dns-lists: { clients: [{ zone: "no zone" }, { codes: 127.0.0 }] } }]',
   });
-  const check = await gateway.cli('check');
+  const check = await rig.gateway.cli('check');
   assert.equal(check.code, 78);
   assert.match(check.stdout, /clients\[?\.?0.*expected the name of a zone/);
   assert.match(check.stdout, /expected answers such as/);
@@ -167,12 +144,12 @@ test('a domain has its own lists', async () => {
 });
 
 test('many recipients cost one question each list', async () => {
-  const talk = await SmtpTalk.open(gateway.port(), '127.0.0.2');
+  const talk = await SmtpTalk.open(rig.gateway.port(), '127.0.0.2');
   talk.write('PROXY TCP4 192.0.2.40 192.0.2.25 4711 25\r\n');
   await talk.reply();
   await talk.say('EHLO many.test');
   await talk.say('MAIL FROM:<a@many.test>');
   for (let i = 0; i < 20; i++) await talk.say(`RCPT TO:<r${i}@example.org>`);
   await talk.quit();
-  assert.equal(new Set(dns.asked).size, dns.asked.length);
+  assert.equal(new Set(rig.dns.asked).size, rig.dns.asked.length);
 });

@@ -1,11 +1,9 @@
 /** Strangers with something against them come again once; nobody who is known waits. */
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
-import { Destination } from '../support/destination.ts';
-import { DnsServer } from '../support/dns-server.ts';
+import { test } from 'node:test';
 import { domainFile } from '../support/domain-file.ts';
-import { Gateway } from '../support/gateway.ts';
-import { PROXIED_LISTENER, proxiedClient, proxiedMail } from '../support/proxied-client.ts';
+import { FilteredClients } from '../support/filtered-clients.ts';
+import { proxiedClient } from '../support/proxied-client.ts';
 import type { ProxiedMail } from '../support/proxied-client.ts';
 import { until } from '../support/until.ts';
 
@@ -17,44 +15,28 @@ const PLUGINS = `
 `;
 const NAMED = { ptr: ['mail.named.test'] };
 
-const destination = new Destination();
-const dns = new DnsServer({
-  'big.test': { txt: ['v=spf1 include:spf.big.test -all'] },
-  'spf.big.test': { txt: ['v=spf1 ip4:198.51.100.0/28 ip6:2001:db8:b16::/48 ~all'] },
-  'friend.test': { txt: ['v=spf1 ip4:203.0.113.90 -all'] },
-  '1.30.51.198.in-addr.arpa': NAMED,
-  '2.30.51.198.in-addr.arpa': NAMED,
-  '2.30.51.198.listed.test': { a: ['127.0.0.2'] },
-  '1.40.51.198.in-addr.arpa': 'servfail',
-});
-let gateway: Gateway;
-before(async () => {
-  await destination.start();
-  await dns.start();
-  const outgoing = `{ enabled: true, accounts: [{ ip: ${CUSTOMER} }] }`;
-  gateway = await Gateway.run({
-    node: `dns: { servers: ["${dns.address}"] }\ndelivery: { smarthost: "127.0.0.1:${destination.port}" }`,
-    listeners: PROXIED_LISTENER,
-    plugins: PLUGINS,
-    domains: {
-      'example.org': domainFile(destination.port, { outgoing }),
-      'quick.test': domainFile(destination.port, { greylist: '{ delay: 3s }' }, 'quick.test'),
-      'other.test': domainFile(destination.port, {}, 'other.test'),
-      'plain.test': domainFile(destination.port, { services: '[relay, fallback]' }, 'plain.test'),
-    },
-  });
-});
-after(async () => {
-  await gateway.remove();
-  await destination.stop();
-  await dns.stop();
-});
-beforeEach(() => {
-  destination.arrived.length = 0;
+const OUTGOING = `{ enabled: true, accounts: [{ ip: ${CUSTOMER} }] }`;
+const rig = FilteredClients.of({
+  dns: {
+    'big.test': { txt: ['v=spf1 include:spf.big.test -all'] },
+    'spf.big.test': { txt: ['v=spf1 ip4:198.51.100.0/28 ip6:2001:db8:b16::/48 ~all'] },
+    'friend.test': { txt: ['v=spf1 ip4:203.0.113.90 -all'] },
+    '1.30.51.198.in-addr.arpa': NAMED,
+    '2.30.51.198.in-addr.arpa': NAMED,
+    '2.30.51.198.listed.test': { a: ['127.0.0.2'] },
+    '1.40.51.198.in-addr.arpa': 'servfail',
+  },
+  plugins: PLUGINS,
+  domains: (port) => ({
+    'example.org': domainFile(port, { outgoing: OUTGOING }),
+    'quick.test': domainFile(port, { greylist: '{ delay: 3s }' }, 'quick.test'),
+    'other.test': domainFile(port, {}, 'other.test'),
+    'plain.test': domainFile(port, { services: '[relay, fallback]' }, 'plain.test'),
+  }),
 });
 
 const send = (client: string, mail: Omit<ProxiedMail, 'client'> = {}) =>
-  proxiedMail(gateway.port(), { client, ...mail });
+  rig.send({ client, ...mail });
 const LATER =
   /^451 4\.7\.1 You are not known here yet: please come again in (\d+) seconds \(greylist\)$/;
 const taken = (client: string, mail: Omit<ProxiedMail, 'client'> = {}) =>
@@ -67,19 +49,21 @@ const quick = { to: 'bob@quick.test' };
 test('a stranger comes again, from the same network and over a restart, and is known then', async () => {
   assert.equal(LATER.exec(await send('192.0.2.1'))?.[1], '3600');
   assert.equal(LATER.exec(await send('192.0.2.1', quick))?.[1], '3');
-  const line = await gateway.event('smtp.reject.rcpt', ({ to }) => String(to).includes(quick.to));
+  const line = await rig.gateway.event('smtp.reject.rcpt', ({ to }) =>
+    String(to).includes(quick.to),
+  );
   assert.equal(line['why'], 'greylist');
-  const { stdout } = await gateway.cli('trace', String(line['id']));
+  const { stdout } = await rig.gateway.cli('trace', String(line['id']));
   assert.match(stdout, /greylist defer GREYLISTED \(seconds=3\)/);
-  assert.equal(destination.arrived.length, 0);
-  await gateway.stop();
-  await gateway.start();
+  assert.equal(rig.destination.arrived.length, 0);
+  await rig.gateway.stop();
+  await rig.gateway.start();
   await taken('192.0.2.2', quick);
   assert.match(await send('192.0.2.3', quick), /^250/);
   assert.match(await send('192.0.2.3', { ...quick, from: 'a@another.test' }), LATER);
   assert.match(await send('192.0.2.3', { to: 'x@other.test' }), LATER);
-  await gateway.stop();
-  await gateway.start();
+  await rig.gateway.stop();
+  await rig.gateway.start();
   assert.match(await send('192.0.2.4', quick), /^250/);
 });
 
@@ -124,7 +108,7 @@ test('somebody to whom a customer has written does not wait, nor who is allowed'
 });
 
 test('postmaster takes mail from everybody, and questions about a recipient are answered', async () => {
-  const talk = await proxiedClient(gateway.port(), '203.0.115.1');
+  const talk = await proxiedClient(rig.gateway.port(), '203.0.115.1');
   await talk.reply();
   await talk.say('EHLO asking.test');
   await talk.say('MAIL FROM:<>');

@@ -1,12 +1,10 @@
 /** Who is blocked hears so at RCPT; who is allowed is not judged as spam, and no forger passes for him. */
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import { runCommand } from '../support/command.ts';
-import { Destination } from '../support/destination.ts';
-import { DnsServer } from '../support/dns-server.ts';
 import { domainFile } from '../support/domain-file.ts';
-import { Gateway } from '../support/gateway.ts';
-import { PROXIED_LISTENER, proxiedClient, proxiedMail } from '../support/proxied-client.ts';
+import { FilteredClients } from '../support/filtered-clients.ts';
+import { proxiedClient } from '../support/proxied-client.ts';
 import type { ProxiedMail } from '../support/proxied-client.ts';
 
 const PLUGINS = `
@@ -26,43 +24,26 @@ const PLUGINS = `
 `;
 
 const LISTED = { a: ['127.0.0.2'] };
-const destination = new Destination();
-const dns = new DnsServer({
-  '10.2.0.192.listed.test': LISTED,
-  '20.2.0.192.listed.test': LISTED,
-  '21.2.0.192.listed.test': LISTED,
-  'friend.test': { txt: [['v=spf1 ip4:192.0.2.20 -all']] },
-});
-let gateway: Gateway;
-before(async () => {
-  await destination.start();
-  await dns.start();
-  gateway = await Gateway.run({
-    node: `dns: { servers: ["${dns.address}"] }`,
-    listeners: PROXIED_LISTENER,
-    plugins: PLUGINS,
-    domains: {
-      'example.org': domainFile(destination.port),
-      'open.test': domainFile(
-        destination.port,
-        { lists: '{ allow: [{ who: bad.test, unproven: true }] }' },
-        'open.test',
-      ),
-    },
-  });
-});
-after(async () => {
-  await gateway.remove();
-  await destination.stop();
-  await dns.stop();
-});
-beforeEach(() => {
-  destination.arrived.length = 0;
-  dns.asked.length = 0;
+const rig = FilteredClients.of({
+  dns: {
+    '10.2.0.192.listed.test': LISTED,
+    '20.2.0.192.listed.test': LISTED,
+    '21.2.0.192.listed.test': LISTED,
+    'friend.test': { txt: [['v=spf1 ip4:192.0.2.20 -all']] },
+  },
+  plugins: PLUGINS,
+  domains: (port) => ({
+    'example.org': domainFile(port),
+    'open.test': domainFile(
+      port,
+      { lists: '{ allow: [{ who: bad.test, unproven: true }] }' },
+      'open.test',
+    ),
+  }),
 });
 
 const send = (client: string, mail: Omit<ProxiedMail, 'client'> = {}) =>
-  proxiedMail(gateway.port(), { client, ...mail });
+  rig.send({ client, ...mail });
 const SPAM = /^550 5\.7\.1 .*score 50\.0 \(spam\)/;
 
 test('a blocked sender or network is refused at RCPT, with its reason in reply, log and trace', async () => {
@@ -72,9 +53,9 @@ test('a blocked sender or network is refused at RCPT, with its reason in reply, 
   );
   const reply = await send('192.0.2.1', { from: 'x@news.bad.test' });
   assert.equal(reply, '550 5.7.1 This sender is blocked here: bad.test (blocked)');
-  const line = await gateway.event('smtp.reject.rcpt');
+  const line = await rig.gateway.event('smtp.reject.rcpt');
   assert.equal(line['why'], 'blocked');
-  const { stdout } = await gateway.cli('trace', String(line['id']));
+  const { stdout } = await rig.gateway.cli('trace', String(line['id']));
   assert.match(stdout, /lists refuse BLOCKED \(blocked=192\.0\.2\.66\)/);
 });
 
@@ -88,8 +69,8 @@ test('an entry is for its mailbox, until its last day, and a domain may take wha
 test('an allowed network is not judged as spam, and no list is asked about it', async () => {
   assert.match(await send('192.0.2.21'), SPAM);
   assert.match(await send('192.0.2.10'), /^250/);
-  assert.ok(!dns.asked.some((one) => one.includes('10.2.0.192.listed')));
-  assert.doesNotMatch(String(destination.arrived.at(-1)?.content), /X-Sluice-Score/);
+  assert.ok(!rig.dns.asked.some((one) => one.includes('10.2.0.192.listed')));
+  assert.doesNotMatch(String(rig.destination.arrived.at(-1)?.content), /X-Sluice-Score/);
 });
 
 test('an allowed sender counts when he is proven, and a forger does not', async () => {
@@ -108,7 +89,7 @@ test('who is allowed for one mailbox is judged for the others', async () => {
     ['anna', 'eva'],
     ['eva', 'anna'],
   ]) {
-    const talk = await proxiedClient(gateway.port(), '192.0.2.21');
+    const talk = await proxiedClient(rig.gateway.port(), '192.0.2.21');
     await talk.reply();
     await talk.say('EHLO client.test');
     await talk.say(`MAIL FROM:<${from}>`);
@@ -119,7 +100,7 @@ test('who is allowed for one mailbox is judged for the others', async () => {
 });
 
 test('entries by command: in force at once, over a kill too, and shown with those of the files', async () => {
-  const list = (...words: string[]) => gateway.cli('list', ...words);
+  const list = (...words: string[]) => rig.gateway.cli('list', ...words);
   const from = 'x@noisy.test';
   assert.match(await send('192.0.2.1', { from }), /^250/);
   const until = ['--until', '2999-12-31', '--note', 'asked twice'];
@@ -130,8 +111,8 @@ test('entries by command: in force at once, over a kill too, and shown with thos
   assert.equal((await list('add', 'allow', 'noisy.test', '--domain', 'open.test')).code, 0);
   assert.equal((await list('add', 'allow', '203.0.113.0/24', '--for', 'eva@example.org')).code, 0);
 
-  await gateway.kill();
-  await gateway.start();
+  await rig.gateway.kill();
+  await rig.gateway.start();
   assert.match(await send('192.0.2.1', { from }), /^550 .*: noisy\.test \(blocked\)/);
   assert.match(await send('192.0.2.1', { from, to: 'a@open.test' }), /^250/);
   const shown = await list('show', '--json');
@@ -150,11 +131,11 @@ test('entries by command: in force at once, over a kill too, and shown with thos
   assert.match((await list('show', 'noisy')).stdout, /^LIST +WHO.*\n(?:block|allow) /);
 
   const input = '# from the old server\n198.51.100.0/24  # a note\n\nbulk.test\nnonsense\n';
-  const env = { SLUICE_CONFIG: gateway.configFile };
+  const env = { SLUICE_CONFIG: rig.gateway.configFile };
   const read = await runCommand(['list', 'add', 'block', '-'], { env, input });
   assert.deepEqual([read.code, read.out.match(/ {2}added$/gm)?.length], [2, 2], read.err);
-  await gateway.kill();
-  await gateway.start();
+  await rig.gateway.kill();
+  await rig.gateway.start();
   assert.match(await send('198.51.100.7'), /: 198\.51\.100\.0\/24 \(blocked\)/);
 
   for (const words of [
@@ -171,7 +152,7 @@ test('entries by command: in force at once, over a kill too, and shown with thos
   const removed = await list('remove', 'block', 'NOISY.test');
   assert.deepEqual([removed.code, removed.stdout], [0, 'NOISY.test  removed\n']);
   assert.match(await send('192.0.2.1', { from }), /^250/);
-  await gateway.kill();
-  await gateway.start();
+  await rig.gateway.kill();
+  await rig.gateway.start();
   assert.match(await send('192.0.2.1', { from }), /^250/);
 });
