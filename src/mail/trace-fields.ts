@@ -120,18 +120,15 @@ function continues(rest: string): boolean {
 /** Whether any reader, however lenient, could take a value for one that `hostname` wrote. */
 function claims(value: string, hostname: string): boolean {
   const id = withoutComments(value)
-    .toLowerCase()
     .replace(/["\\]/g, '')
     // oxlint-disable-next-line no-control-regex -- control characters are what must go
     .replace(/[\x00-\x20\x7f]+/g, ' ')
-    .replace(/ ?\. ?/g, '.')
-    .trim();
-  if (!id.startsWith(hostname)) return false;
-  // What follows may be a version, a list or nothing, but not the rest of a longer name.
-  return !continues(id.slice(hostname.length));
+    .replace(/ ?\. ?/g, '.');
+  // What stands around it may be a version, a list or rubbish, but not the rest of a longer name.
+  return names(id.split(';', 1)[0] ?? '', hostname);
 }
 
-/** RFC 5322 3.2.2: comments nest. */
+/** RFC 5322 3.2.2: comments nest. A value with one that does not end is left as it is. */
 function withoutComments(value: string): string {
   let depth = 0;
   let out = '';
@@ -139,10 +136,12 @@ function withoutComments(value: string): string {
     const char = value.charAt(i);
     if (char === '\\' && depth > 0) i += 1;
     else if (char === '(') depth += 1;
-    else if (char === ')' && depth > 0) depth -= 1;
-    else if (depth === 0) out += char;
+    else if (char === ')' && depth > 0) {
+      depth -= 1;
+      if (depth === 0) out += ' ';
+    } else if (depth === 0) out += char;
   }
-  return out;
+  return depth > 0 ? value : out;
 }
 
 function clean(value: string): string {
