@@ -143,6 +143,7 @@ export class Gateway {
           directory: () => parts.generation.directory,
           isStoreUp: () => this.#state !== 'failed',
           folder,
+          outgoing: parts.outgoing,
           records: () => recorder.records.counts(),
         }),
       );
@@ -212,6 +213,7 @@ export class Gateway {
       begin: (session, signal) => new Stages(stages, session, signal),
     });
     const trace = recorder.records.trace(recorder.traces);
+    const shown = outgoingView({ ...store, ...outgoing, directory });
     const watches = new Watches({
       ...{ store, folder, ids, delivery, config, clock, log, version },
       generation: () => this.#current(),
@@ -235,7 +237,7 @@ export class Gateway {
       feed: recorder.feed,
       destinations: { ...delivery, ...store, directory },
       ...watches.views,
-      outgoing: outgoingView({ ...store, ...outgoing, directory }),
+      outgoing: shown,
       spool: store.spool,
       clock,
       memory,
@@ -256,6 +258,7 @@ export class Gateway {
       housekeeping: new Housekeeping({
         ...{ ...store, ...watches.views, ...outgoing, memory, clock, log },
       }),
+      outgoing: shown,
       controlAt: undefined,
     };
   }

@@ -22,6 +22,12 @@ export interface MetricSources {
     readonly up: boolean;
     readonly freeBytes?: number | undefined;
   };
+  /** Accounts of customers, one entry for each. */
+  accounts(): readonly { readonly kind: string; readonly state: string }[];
+  /** Of limits of outgoing mail, how much is used: 1 is all of it; the fullest first. */
+  limitUse(): Promise<
+    readonly { readonly account: string; readonly window: string; readonly ratio: number }[]
+  >;
   /** What the trace is searched in. */
   records(): {
     readonly isUp: boolean;
@@ -75,23 +81,25 @@ export function createMetrics(options: MetricsOptions): Metrics {
   };
 }
 
+type Levels = readonly (readonly [Record<string, string>, number])[];
+
 function declareLevels(registry: Registry, sources: () => MetricSources | undefined): void {
   const level = (
     name: string,
     help: string,
     labelNames: string[],
-    read: (from: MetricSources) => readonly (readonly [Record<string, string>, number])[],
+    read: (from: MetricSources) => Levels | Promise<Levels>,
   ) =>
     new Gauge({
       name: `sluice_${name}`,
       help,
       labelNames,
       registers: [registry],
-      collect() {
-        this.reset();
+      async collect() {
         const from = sources();
-        if (from === undefined) return;
-        for (const [labels, value] of read(from)) this.set(labels, value);
+        const levels = from === undefined ? [] : await read(from);
+        this.reset();
+        for (const [labels, value] of levels) this.set(labels, value);
       },
     });
   level('smtp_connections', 'Open SMTP connections.', ['listener'], (from) =>
@@ -111,6 +119,24 @@ function declareLevels(registry: Registry, sources: () => MetricSources | undefi
   level('quarantine_bytes', 'Bytes of it.', [], (from) => [[{}, from.kept().bytes]]);
   level('destination_up', 'The destination answers.', ['dest'], (from) =>
     from.destinations().map(({ dest, up }) => [{ dest: nameLabel(dest) }, up ? 1 : 0]),
+  );
+  level('accounts', 'Accounts of customers.', ['kind', 'state'], (from) => {
+    const counts = new Map<string, [Record<string, string>, number]>();
+    for (const { kind, state } of from.accounts()) {
+      const known = counts.get(`${kind} ${state}`);
+      if (known === undefined) counts.set(`${kind} ${state}`, [{ kind, state }, 1]);
+      else known[1] += 1;
+    }
+    return [...counts.values()];
+  });
+  level(
+    'account_limit_used_ratio',
+    'How much of a limit is used, of the fullest ones.',
+    ['account', 'window'],
+    async (from) =>
+      (await from.limitUse()).map(({ account, window, ratio }) => {
+        return [{ account: nameLabel(account), window }, ratio];
+      }),
   );
   level('store_up', 'The store takes writes.', ['engine'], (from) => {
     const { engine, up } = from.store();

@@ -34,6 +34,32 @@ export function addAccountLocks(account: Command, cli: Cli): void {
   }
 }
 
+/**
+ * The rows of the account list with what the running gateway knows of each: whether it is locked, and
+ * its recipients of today. Without a running gateway they are as they were.
+ */
+export async function* withLocks(cli: Cli, rows: AsyncIterable<Row>): AsyncGenerator<Row> {
+  const known = new Map<string, Row>();
+  try {
+    const client = await cli.client();
+    for await (const row of client.rows('/api/v1/accounts/locks')) {
+      known.set(textOf(row, 'account'), row);
+    }
+  } catch {
+    known.clear();
+  }
+  for await (const row of rows) {
+    const { lock, today } = known.get(textOf(row, 'name')) ?? {};
+    const state = lock === undefined ? row['state'] : 'locked';
+    yield {
+      ...row,
+      state,
+      ...(lock !== undefined && { lock }),
+      ...(today !== undefined && { today }),
+    };
+  }
+}
+
 export function addIdentity(program: Command, cli: Cli): void {
   const identity = program.command('identity').description('who is behind an account');
   withListingOptions(identity.command('list').description('those that sent today or are locked'))

@@ -8,7 +8,7 @@ import type { Row } from '../control/rows.ts';
 import { listedAccounts } from '../directory/account.ts';
 import { loadGatewayConfig } from '../directory/load.ts';
 import { addAccountAdd } from './account-add.ts';
-import { addAccountLocks } from './account-locks.ts';
+import { addAccountLocks, lockedText, withLocks } from './account-locks.ts';
 import { addAccountSteps } from './account-steps.ts';
 import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
@@ -18,7 +18,7 @@ import { hashed, madePassword } from './password.ts';
 import { textOf } from './row-reader.ts';
 import type { Column } from './table.ts';
 
-const COLUMNS: readonly Column[] = [
+const columnsAt = (now: number): readonly Column[] => [
   { name: 'ACCOUNT', value: (row) => textOf(row, 'name'), min: 16, isTelling: true },
   { name: 'BY', value: (row) => textOf(row, 'by') },
   { name: 'DOMAIN', value: (row) => textOf(row, 'domain'), min: 10 },
@@ -27,6 +27,8 @@ const COLUMNS: readonly Column[] = [
     value: (row) => textOf(row, 'state'),
     colour: (state) => (state === 'active' ? 'green' : 'yellow'),
   },
+  { name: 'LOCKED', value: (row) => lockedText(row, now), drop: 3 },
+  { name: 'TODAY', value: (row) => textOf(row, 'today'), align: 'right', drop: 2 },
   { name: 'FILE', value: (row) => textOf(row, 'file'), min: 10, drop: 1 },
 ];
 
@@ -35,7 +37,9 @@ export function addAccount(program: Command, cli: Cli): void {
   withListingOptions(account.command('list').description('all of them, as the files say'))
     .argument('[domain]', 'of this domain only')
     .action(async (name: string | undefined, options: ListingOptions) => {
-      await printListing(cli, COLUMNS, accountRows(cli, name), options, 'accounts');
+      const columns = columnsAt(cli.terminal.now());
+      const rows = withLocks(cli, accountRows(cli, name));
+      await printListing(cli, columns, rows, options, 'accounts');
     });
   account
     .command('hash')

@@ -32,8 +32,11 @@ export interface Whose {
 }
 
 export interface OutgoingView {
-  /** Of one domain, or of all that may send. Undefined: it is not served here. */
-  usage(domain: string | undefined): AsyncIterable<UsageView> | undefined;
+  /**
+   * Of one domain, or of all that may send; `limited`: only what has a limit. Undefined: it is not
+   * served here.
+   */
+  usage(domain: string | undefined, only?: 'limited'): AsyncIterable<UsageView> | undefined;
   /** Every account that is in force. */
   accounts(): AsyncIterable<LockedView>;
   /** Those of which something is known now. */

@@ -2,6 +2,8 @@
 import type { MetricSources } from '../base/metrics.ts';
 import type { HealthBook } from '../delivery/destination-health.ts';
 import type { Directory } from '../directory/domain.ts';
+import type { OutgoingView } from '../control/outgoing-view.ts';
+import { listedAccounts } from '../directory/account.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import { freeBytes } from './data-folder.ts';
 import type { Listeners } from './listeners.ts';
@@ -14,11 +16,12 @@ export interface MeasuredParts {
   readonly isStoreUp: () => boolean;
   /** The data folder. */
   readonly folder: string;
+  readonly outgoing: Pick<OutgoingView, 'usage'>;
   readonly records: MetricSources['records'];
 }
 
 export function metricSources(parts: MeasuredParts): MetricSources {
-  const { listeners, spool, health, directory, isStoreUp, folder, records } = parts;
+  const { listeners, spool, health, directory, isStoreUp, folder, outgoing, records } = parts;
   return {
     connections: () => listeners.connections(),
     queue: () => {
@@ -30,7 +33,35 @@ export function metricSources(parts: MeasuredParts): MetricSources {
       const keys = new Set(directory().routes.map(({ destination }) => destination.key));
       return [...keys].map((dest) => ({ dest, up: !health.isDown(dest) }));
     },
+    accounts: () =>
+      listedAccounts(directory().domains).map(({ by, state }) => {
+        return { kind: by, state: state.replaceAll(' ', '_') };
+      }),
+    limitUse: () => fullest(outgoing),
     records,
     store: () => ({ engine: 'leveldb', up: isStoreUp(), freeBytes: freeBytes(folder) }),
   };
+}
+
+/** Series of limits: more of them nobody looks at. */
+const FULLEST = 20;
+
+/** Of each account and window its fullest limit; the relay limit counts under the domain's name. */
+async function fullest({
+  usage,
+}: Pick<OutgoingView, 'usage'>): ReturnType<MetricSources['limitUse']> {
+  const found = new Map<string, { account: string; window: string; ratio: number }>();
+  try {
+    const all = usage(undefined, 'limited') ?? [];
+    for await (const { domain, account = domain, window, used, limit } of all) {
+      if (limit === undefined || used === 0) continue;
+      const ratio = used / limit;
+      const mark = `${account} ${window}`;
+      if ((found.get(mark)?.ratio ?? 0) < ratio) found.set(mark, { account, window, ratio });
+    }
+  } catch {
+    // `store_up` says that; the other metrics are there all the same.
+    return [];
+  }
+  return [...found.values()].toSorted((a, b) => b.ratio - a.ratio).slice(0, FULLEST);
 }

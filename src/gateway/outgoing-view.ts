@@ -34,10 +34,10 @@ export function outgoingView(parts: OutgoingViewParts): OutgoingView {
     return account === undefined ? 'no such account' : step(account, identity);
   };
   return {
-    usage(name) {
-      if (name === undefined) return usageOf(parts, directory().domains);
+    usage(name, only) {
+      if (name === undefined) return usageOf(parts, directory().domains, only);
       const domain = directory().find(name);
-      return domain && usageOf(parts, [domain]);
+      return domain && usageOf(parts, [domain], only);
     },
     accounts: () => accountsOf(parts),
     identities: () => identitiesOf(parts),
@@ -69,6 +69,7 @@ function accountNamed({ domains, accounts }: Directory, name: string): Account |
 async function* usageOf(
   { limits }: OutgoingViewParts,
   domains: readonly Domain[],
+  only: 'limited' | undefined,
 ): AsyncGenerator<UsageView> {
   for (const { name: domain, outgoing } of domains) {
     if (!outgoing.enabled) continue;
@@ -78,6 +79,8 @@ async function* usageOf(
       key: string,
       windows: WindowLimits,
     ) => {
+      const isLimited = Object.values(windows).some(Number.isFinite);
+      if (!isLimited && (only === 'limited' || Object.keys(windows).length === 0)) return [];
       const counts = await limits.counts(key);
       return LIMIT_WINDOWS.flatMap((window): UsageView[] => {
         const limit = windows[window];

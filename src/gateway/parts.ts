@@ -1,5 +1,6 @@
 /** What a running gateway consists of, and what of it is there before the rest. */
 import type { DurableIds } from '../base/ids.ts';
+import type { OutgoingView } from '../control/outgoing-view.ts';
 import type { ControlServer } from '../control/server.ts';
 import type { Generation } from '../pipeline/generation.ts';
 import type { StagingArea } from '../pipeline/staging.ts';
@@ -29,6 +30,8 @@ export interface Parts extends Pick<Foundation, 'store' | 'ids' | 'books' | 'sca
   readonly housekeeping: Housekeeping;
   readonly listeners: Listeners;
   readonly control: ControlServer;
+  /** What people and metrics see of outgoing mail. */
+  readonly outgoing: OutgoingView;
   /** Where the control port was bound, when there is one. */
   controlAt: { readonly host: string; readonly port: number } | undefined;
 }

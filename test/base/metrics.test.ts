@@ -143,6 +143,12 @@ test('levels are read when somebody asks, and gone when their source is', async 
       { dest: '192.0.2.10:25', up: true },
       { dest: '192.0.2.11:25', up: false },
     ],
+    accounts: () => [
+      { kind: 'user', state: 'active' },
+      { kind: 'user', state: 'active' },
+      { kind: 'address', state: 'off' },
+    ],
+    limitUse: async () => [{ account: 'example.org', window: 'day', ratio: 0.25 }],
     store: () => ({ engine: 'leveldb', up: true, freeBytes: 5e9 }),
     records: () => ({ isUp: true, waiting: 1, written: 40, lost: 2, bytes: 9000, days: 3 }),
   });
@@ -150,6 +156,9 @@ test('levels are read when somebody asks, and gone when their source is', async 
   assert.equal(valueOf(lines, 'sluice_queue_messages{state="deferred"}'), 17);
   assert.equal(valueOf(lines, 'sluice_queue_messages{state="hold"}'), 2);
   assert.equal(valueOf(lines, 'sluice_destination_up{dest="192.0.2.10:25"}'), 1);
+  assert.equal(valueOf(lines, 'sluice_accounts{kind="user",state="active"}'), 2);
+  const use = 'sluice_account_limit_used_ratio{account="example.org",window="day"}';
+  assert.equal(valueOf(lines, use), 0.25);
   assert.equal(valueOf(lines, 'sluice_records_written_total'), 40);
   assert.equal(valueOf(lines, 'sluice_records_bytes'), 9000);
   assert.equal(valueOf(lines, 'sluice_destination_up{dest="192.0.2.11:25"}'), 0);

@@ -158,7 +158,11 @@ describe('locks', () => {
       'odd',
     );
     assert.match(lock.stdout, /^42 locked until 20\d\d-/);
-    const reply = await open.send('a@header.test', ['eve@away.test'], `${header}From: a\r\n\r\nx`);
+    const reply = await open.send(
+      'a@header.test',
+      ['eve@away.test'],
+      `${header}From: a@header.test\r\n\r\nx`,
+    );
     assert.match(reply, LOCKED);
     await open.quit();
     assert.equal((await gateway.cli('identity', 'reset', HEADER, '42')).stdout, '42 reset\n');
@@ -180,6 +184,9 @@ describe('locks', () => {
     await gateway.cli('account', 'lock', SERVER);
     assert.match(await open.say('MAIL FROM:<a@whole.test>'), LOCKED);
     await open.quit();
+    const list = await gateway.cli('account', 'list', 'whole.test', '--json');
+    const row = JSON.parse(list.stdout);
+    assert.deepEqual([row.state, row.lock.text, row.today], ['locked', 'locked by hand', 2]);
     assert.equal((await gateway.cli('account', 'unlock', SERVER)).code, 0);
     assert.match(await customers.send(SERVER, 'a@whole.test'), /^250/);
     assert.equal((await gateway.cli('account', 'lock', 'nobody@whole.test')).code, 1);
