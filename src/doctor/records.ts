@@ -28,10 +28,11 @@ export async function* neededRecords(
   const ptrs = await Promise.all(identity.sending.map((address) => findPtr(address, resolver)));
   const { ownSigning, sealing } = installation.directory;
   const own = await Promise.all(
-    [...ownSigning.domains, ...sealing.domains].map((keys) => findDkim(keys, resolver)),
+    [...ownSigning.domains, ...sealing.domains].map(async (keys) =>
+      dkimStates(keys.domain, await findDkim(keys, resolver)),
+    ),
   );
-  const ofOwn = own.flatMap((keys) => dkimStates(hostname, keys));
-  yield { of: hostname, records: [...recordsOfGateway(identity, ptrs), ...ofOwn] };
+  yield { of: hostname, records: [...recordsOfGateway(identity, ptrs), ...own.flat()] };
   for (const domain of domains) {
     const sends = sendsFromHere(installation, domain);
     for (const name of [domain.name, ...domain.aliases]) {

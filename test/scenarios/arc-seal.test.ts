@@ -76,6 +76,8 @@ describe('ARC seals of mail that goes on', () => {
   test('nothing is sealed before the record is seen', async () => {
     const { bytes, entry } = await passed(MAIL, 'six');
     assert.deepEqual([setsIn(bytes), entry['unsealed']], [0, 'no_record']);
+    const { stdout } = await gateway.cli('doctor', '--records');
+    assert.match(stdout, /^s1\._domainkey\.sluice\.test\. \d+ IN TXT "v=DKIM1; .* ; missing$/m);
     dns.zones[RECORD] = { txt: [(records[RECORD] ?? '').match(/.{1,255}/g) ?? []] };
     await gateway.cli('reload');
     await gateway.event('dkim.seen');
