@@ -28,6 +28,7 @@ import type { InForce, ReloadWish } from './gateway/reloads.ts';
 import { Reloads } from './gateway/reloads.ts';
 import { ScannerWatch } from './gateway/scanner-watch.ts';
 import { Watches } from './gateway/watches.ts';
+import type { ArchivingDeps } from './pipeline/archiving.ts';
 import { Accept } from './pipeline/accept.ts';
 import type { Generation } from './pipeline/generation.ts';
 import { HarvestGuard } from './pipeline/harvest-guard.ts';
@@ -196,8 +197,10 @@ export class Gateway {
       drain,
       harvest: new HarvestGuard(clock),
       staging,
-      isClosed,
-      exchangers,
+      ...{ isClosed, exchangers },
+      archive: {
+        keep: (...mail) => watches.views.archive.keep(...mail),
+      } satisfies ArchivingDeps['archive'],
       ...outgoing,
       ...{ lessons: delivery.lessons, happened: delivery.happened, records: delivery.records },
       lacks: courier.lacks,

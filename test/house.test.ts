@@ -27,7 +27,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   delivery: ['smtp', 'dns', 'types:store', 'directory', 'mail', 'base'],
   outbound: ['types:store', 'directory', 'mail', 'base'],
   quarantine: ['types:store', 'mail', 'base'],
+  archive: ['types:store', 'mail', 'base'],
   pipeline: [
+    'types:archive',
     'plugin-host',
     'plugin.ts',
     'delivery',
@@ -74,6 +76,7 @@ const FACES: Record<string, { readonly what: RegExp; readonly to: readonly strin
       'outbound',
       'dkim',
       'quarantine',
+      'archive',
       'records',
       'alerts',
       'control',

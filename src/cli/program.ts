@@ -8,6 +8,7 @@ import { readVersion } from '../base/version.ts';
 import { ControlClient, ControlFault } from '../control/client.ts';
 import { addAccount } from './account.ts';
 import { addIdentity } from './account-locks.ts';
+import { addArchive } from './archive.ts';
 import type { Cli } from './cli.ts';
 import { addAlert } from './alert.ts';
 import { addDkim } from './dkim.ts';
@@ -95,6 +96,7 @@ function build(program: Command, cli: Cli): void {
   addAccount(program, cli);
   addIdentity(program, cli);
   addLimits(program, cli);
+  addArchive(program, cli);
   addDkim(program, cli);
   addRecipient(program, cli);
   addTestMessage(program, cli);

@@ -46,6 +46,7 @@ export interface Config {
   readonly reports: ReportTexts;
   readonly notices: NoticeTexts;
   readonly records: RecordsConfig;
+  readonly archive: { readonly keepMs: number };
   readonly delivery: {
     readonly cutThrough: boolean;
     readonly finalReplyTimeoutMs: number;
@@ -248,6 +249,7 @@ export function buildConfig(
       maxMessages: quarantine.max_messages,
       maxBytes: quarantine.max_bytes,
     },
+    archive: { keepMs: settings.archive.keep },
     records: {
       keepMs: records.keep,
       maxBytes: records.max_bytes,

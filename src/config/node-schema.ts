@@ -129,6 +129,7 @@ export const nodeSchema = z.strictObject({
       pseudonymise_after: duration('0s', '3650d').nullable().prefault(null),
     })
     .prefault({}),
+  archive: z.strictObject({ keep: duration('1d', '3650d').prefault('365d') }).prefault({}),
   delivery: z
     .strictObject({
       cut_through: z.boolean().prefault(true),

@@ -14,19 +14,11 @@ export interface Feature {
 }
 
 export const DOMAIN_FEATURES: readonly Feature[] = [
-  ...ofAccounts('archive'),
   {
     path: ['attachments'],
     text: 'not in effect: the plugin attachments is not among the plugins of sluice.yaml',
   },
 ];
-
-function ofAccounts(...keys: readonly string[]): Feature[] {
-  return keys.map((key) => ({
-    path: ['outgoing', 'accounts', '*', key],
-    text: 'not in effect in this version',
-  }));
-}
 
 export function notInEffect(
   features: readonly Feature[],

@@ -16,6 +16,7 @@ import type { GatewayView } from './gateway-view.ts';
 import { NDJSON } from './ndjson.ts';
 import { addListRoutes } from './list-routes.ts';
 import { addOutgoingRoutes } from './outgoing-routes.ts';
+import { addArchiveRoutes } from './archive-routes.ts';
 import { addQuarantineRoutes } from './quarantine-routes.ts';
 import { QueueActions } from './queue-actions.ts';
 import { filteredQueue, meansDamaged, readMessage } from './queue-filter.ts';
@@ -67,6 +68,7 @@ export function addApi(server: FastifyInstance, deps: ApiDeps): void {
   addOutgoingRoutes(server, deps);
   addQuarantineRoutes(server, deps);
   addListRoutes(server, deps);
+  addArchiveRoutes(server, deps);
   addRecipientRoutes(server, deps);
   addTraceRoutes(server, deps);
 }

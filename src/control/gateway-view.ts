@@ -13,6 +13,7 @@ import type { SpoolStore } from '../store/spool-store.ts';
 import type { ExaminationWish, StartedExamination } from './examination-view.ts';
 import type { LiveFeed } from './live-feed.ts';
 import type { OutgoingView } from './outgoing-view.ts';
+import type { ArchiveView } from './archive-view.ts';
 import type { QuarantineView } from './quarantine-view.ts';
 
 export interface GatewayView {
@@ -35,6 +36,7 @@ export interface GatewayView {
   readonly alerts: AlertsView;
   readonly queue: QueueView;
   readonly quarantine: QuarantineView;
+  readonly archive: ArchiveView;
   /** Tells the filters what a person says of mail in quarantine: `learnt`, or why not. */
   readonly lists: ListsView;
   readonly lessons: {

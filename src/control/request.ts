@@ -35,7 +35,7 @@ const STATES: readonly QueueState[] = ['active', 'deferred', 'hold', 'damaged', 
 type Members = ReadonlyMap<string, string>;
 
 /** The members of a query string or body object: known, single, bounded strings. */
-function members(source: unknown, known: readonly string[]): Members {
+export function members(source: unknown, known: readonly string[]): Members {
   if (typeof source !== 'object' || source === null) return new Map();
   const found = new Map<string, string>();
   for (const [name, value] of Object.entries(source)) {
@@ -267,7 +267,7 @@ function isTraceId(text: string): boolean {
   return parseMessageId(text.length === 10 ? `${text}.0` : text) !== undefined;
 }
 
-function record(body: unknown): Readonly<Record<string, unknown>> {
+export function record(body: unknown): Readonly<Record<string, unknown>> {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw fault('the body must be a JSON object');
   }
@@ -281,7 +281,7 @@ function sentence(why: unknown): string {
   return why.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, MAX_WHY);
 }
 
-function time(given: Members, name: string): number | undefined {
+export function time(given: Members, name: string): number | undefined {
   const text = given.get(name);
   if (text === undefined) return undefined;
   const at = Date.parse(text);
@@ -289,7 +289,7 @@ function time(given: Members, name: string): number | undefined {
   return at;
 }
 
-function whole(given: Members, name: string, min: number, max: number): number | undefined {
+export function whole(given: Members, name: string, min: number, max: number): number | undefined {
   const text = given.get(name);
   if (text === undefined) return undefined;
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
@@ -309,6 +309,6 @@ function oneOf<T extends string>(
   return value;
 }
 
-function fault(text: string): RequestFault {
+export function fault(text: string): RequestFault {
   return new RequestFault(400, text);
 }

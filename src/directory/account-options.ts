@@ -56,6 +56,8 @@ export interface AccountOptions {
   readonly otherDomains: 'any' | ReadonlySet<string>;
   /** Mail of other customers' domains comes from here too, and is their own accounts'. */
   readonly reauthenticates: boolean;
+  /** All its mail is kept in the archive. */
+  readonly isArchived: boolean;
   /** What the client hears of spam that is kept back. */
   readonly quarantineReply: 'reject' | 'accept';
 }
@@ -93,6 +95,7 @@ export function buildAccountOptions(settings: AccountSettings): AccountOptions {
     otherDomains:
       others === true ? 'any' : new Set(others === false ? [] : others.map(asciiDomain)),
     reauthenticates,
+    isArchived: settings.archive ?? false,
     quarantineReply,
   };
 }

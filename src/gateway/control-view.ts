@@ -2,6 +2,8 @@
  * The running gateway as the control port sees it: a face on the parts, which does nothing itself.
  */
 import type { Clock } from '../base/clock.ts';
+import type { Archive } from '../archive/archive.ts';
+import type { Resend } from '../archive/resend.ts';
 import type { Alerts } from '../alerts/alerts.ts';
 import type { Rates } from '../base/message-rates.ts';
 import type { Metrics } from '../base/metrics.ts';
@@ -67,6 +69,8 @@ export interface ViewedParts {
     Pick<ExaminationsOptions, 'habits' | 'resolver' | 'ttl'>;
   readonly alerts: Pick<Alerts, 'raised' | 'test'>;
   readonly quarantine: QuarantineView;
+  readonly archive: Archive;
+  readonly resend: Resend;
   readonly lessons: GatewayView['lessons'];
   readonly outgoing: GatewayView['outgoing'];
   readonly added: AddedEntries;
@@ -102,6 +106,12 @@ export function controlView(parts: ViewedParts): GatewayView {
     examine: (wish, signal) => examinations.begin(wish, signal),
     alerts: parts.alerts,
     quarantine: parts.quarantine,
+    archive: {
+      search: (query) => parts.archive.search(query),
+      find: (id) => parts.archive.find(id),
+      content: (id) => parts.archive.content(id),
+      resend: (id, to, by) => parts.resend.again(id, to, by),
+    },
     lessons: parts.lessons,
     lists: listsView({ ...parts, configFile: () => parts.config().file }),
     outgoing: parts.outgoing,

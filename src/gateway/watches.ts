@@ -3,9 +3,14 @@
  * recipients, holds of operators that end, held mail that may go when its destination is back or is
  * told of to its customer, what filters keep, and alerts.
  */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Alerts } from '../alerts/alerts.ts';
 import type { Present } from '../alerts/conditions.ts';
 import { SendingNotices } from '../alerts/sending-notices.ts';
+import { ArchiveFiles } from '../archive/archive-files.ts';
+import { Archive } from '../archive/archive.ts';
+import { Resend } from '../archive/resend.ts';
 import { CaughtMail } from '../alerts/caught-mail.ts';
 import { HeldMail } from '../alerts/held-mail.ts';
 import type { Target } from '../alerts/targets.ts';
@@ -19,13 +24,15 @@ import type { ScannerView } from '../control/gateway-view.ts';
 import { hindranceAdvice } from '../delivery/hindrance-words.ts';
 import { OwnMail } from '../delivery/own-mail.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
-import { destinationOf, laneName } from '../delivery/route.ts';
+import { destinationOf, laneName, remoteLane } from '../delivery/route.ts';
+import type { Address } from '../mail/address.ts';
 import { homeLane } from '../mail/redirection.ts';
 import type { Generation } from '../pipeline/generation.ts';
 import type { Locks } from '../outbound/locks.ts';
 import { OutageHolds } from '../pipeline/outage-holds.ts';
 import { UnjudgedWatch } from '../pipeline/unjudged-watch.ts';
 import { Quarantine } from '../quarantine/quarantine.ts';
+import { openLevelRecords } from '../store/leveldb/record-store.ts';
 import type { LevelStore } from '../store/leveldb/store.ts';
 import type { Trace } from '../records/trace-book.ts';
 import { busiestOf } from './busiest.ts';
@@ -63,6 +70,8 @@ export class Watches {
     readonly alerts: Alerts;
     readonly quarantine: Quarantine;
     readonly lessons: Lessons;
+    readonly archive: Archive;
+    readonly resend: Resend;
   };
 
   constructor(parts: WatchedParts) {
@@ -132,7 +141,12 @@ export class Watches {
       log,
     });
     const lessons = new Lessons({ quarantine, generation, clock, log });
-    this.views = { alerts, quarantine, lessons };
+    const archive = openArchive(parts);
+    const laneOf = ({ domain }: Address) => directory().find(domain)?.name ?? remoteLane(domain);
+    const resend = new Resend({
+      ...{ archive, store: store.spool, ids, laneOf, lifetimeMs, wake, clock, log },
+    });
+    this.views = { alerts, quarantine, lessons, archive, resend };
   }
 
   async start(): Promise<void> {
@@ -141,6 +155,7 @@ export class Watches {
     this.#outageHolds.start();
     this.#unjudged.start();
     this.#heldMail.start();
+    this.views.archive.start();
     await this.views.alerts.start();
   }
 
@@ -172,6 +187,7 @@ export class Watches {
       this.#heldMail.stop(),
       this.caught.stop(),
       this.sending.stop(),
+      this.views.archive.stop(),
       this.views.alerts.stop(),
     ]);
   }
@@ -218,4 +234,19 @@ export class Watches {
       listings: delivery.listings.listings,
     };
   }
+}
+
+function openArchive({ folder, config, clock, log }: WatchedParts): Archive {
+  const place = join(folder, 'archive');
+  return new Archive({
+    files: new ArchiveFiles(join(place, 'mail')),
+    openIndex: async () => {
+      const index = join(place, 'index');
+      await mkdir(index, { recursive: true, mode: 0o700 });
+      const onDamage = (day: string, text: string) => log.emit('archive.error', { day, err: text });
+      return openLevelRecords({ folder: index, clock, onDamage });
+    },
+    keepMs: () => config().archive.keepMs,
+    ...{ clock, log },
+  });
 }

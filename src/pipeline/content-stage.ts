@@ -8,18 +8,19 @@ import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Happening } from '../delivery/happening.ts';
 import type { Domain } from '../directory/domain.ts';
-import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
 import { fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, isPositive, replies } from '../mail/reply.ts';
-import { receivedField } from '../mail/trace-fields.ts';
 import type { Unjudged } from '../mail/unjudged.ts';
 import type { Verdict } from '../mail/verdict.ts';
 import { PASS } from '../mail/verdict.ts';
 import type { Findings } from '../plugin-host/run-hooks.ts';
 import type { ContentFault, ContentSink } from '../smtp/conversation.ts';
 import type { Accept, Acceptance, JudgedMessage } from './accept.ts';
+import type { Kept } from '../archive/archive.ts';
+import type { ArchivingDeps } from './archiving.ts';
+import { archived } from './archiving.ts';
 import { filterPolicy } from './filter-policy.ts';
 import type { Judgement } from './judge.ts';
 import { fieldsText, judge } from './judge.ts';
@@ -28,13 +29,14 @@ import { resultOf } from './ledger-result.ts';
 import type { SignatureDeps } from './outgoing-signature.ts';
 import { OutgoingSignature } from './outgoing-signature.ts';
 import { fieldText, quarantineFacts } from './quarantine-facts.ts';
+import { receivedOf } from './received.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
 import type { Way } from './relay-policy.ts';
 import type { Staging, StagingArea } from './staging.ts';
 import type { Transaction } from './transaction.ts';
 import { UNVERIFIED_HOLD, unjudgedHold, unjudgedOf } from './unjudged-mail.ts';
 
-export interface ContentDeps extends SignatureDeps {
+export interface ContentDeps extends SignatureDeps, ArchivingDeps {
   readonly accept: Accept;
   readonly lessons: Pick<RecipientLessons, 'sender'>;
   readonly happened?: (one: Happening) => void;
@@ -141,7 +143,7 @@ export class ContentStage implements ContentSink {
     const hops = fields.filter((field) => field.name === 'received').length;
     if (hops > settings.hops) return this.#refuse(replies.mailLoop());
 
-    const received = this.#received();
+    const received = receivedOf(transaction, clock.now());
     const policy = filterPolicy(this.#domain, transaction.account);
     let findings: Findings = { verdict: PASS, missing: [], said: [] };
     if (filters.has('content') || !transaction.evidence.isEmpty) {
@@ -179,7 +181,7 @@ export class ContentStage implements ContentSink {
     const isJudged = missing.length === 0 || judgement.kind === 'discard';
     const leaving = await leavingContent(this.#deps, transaction, {
       ...{ content, header: this.#header, fields, removed, verdict, judgement, isJudged },
-      received: hides ? this.#received(true) : received,
+      received: hides ? receivedOf(transaction, clock.now(), true) : received,
       signature: this.#signature,
     });
     const unjudged = isJudged
@@ -205,8 +207,12 @@ export class ContentStage implements ContentSink {
     const { accept } = this.#deps;
     const mailClass = results?.['class'];
     let acceptance: Acceptance;
+    let kept: Kept | undefined;
     if (judgement.kind === 'discard') acceptance = accept.discard(transaction.id, judgement.reason);
     else {
+      const found = await archived(this.#deps, transaction, this.#header.bytes, content);
+      if (found === 'failed') return this.#refuse(replies.storageTrouble());
+      kept = found;
       const { session, generation, envelope, direction } = transaction;
       const { directory } = generation;
       acceptance = await accept.accept(
@@ -229,6 +235,8 @@ export class ContentStage implements ContentSink {
       );
     }
     if (isPositive(acceptance.reply)) this.#learnSender();
+    const isLeft = acceptance.how === 'refused' || acceptance.how === 'deferred';
+    await (isLeft ? kept?.dropped() : kept?.taken());
     // What a filter keeps back or throws away is not accepted, whatever its sender hears.
     if (resultOf(acceptance) === 'accept') {
       const { id, direction, envelope } = transaction;
@@ -264,24 +272,6 @@ export class ContentStage implements ContentSink {
       };
     }
     return this.#transaction.holdsUnverified ? UNVERIFIED_HOLD : undefined;
-  }
-
-  #received(hidesClient = false): string {
-    const { session, id, recipients, parameters, generation } = this.#transaction;
-    const only = recipients.length === 1 ? recipients[0] : undefined;
-    return receivedField({
-      helloName: session.hello?.name ?? 'unknown',
-      verb: session.hello?.verb ?? 'HELO',
-      clientAddress: session.remote.address,
-      hostname: generation.settings.hostname,
-      id,
-      tls: session.tls,
-      hidesClient: hidesClient && session.login !== undefined,
-      isAuthenticated: session.login !== undefined,
-      smtpUtf8: parameters.smtpUtf8 ?? false,
-      recipient: only && formatAddress(only.address),
-      at: this.#deps.clock.now(),
-    });
   }
 
   #refuse(reply: Reply): Reply {

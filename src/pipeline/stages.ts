@@ -20,6 +20,7 @@ import type { ContentSink, Conversation, SessionSummary } from '../smtp/conversa
 import { GatheredEvidence } from '../plugin-host/gathered-evidence.ts';
 import type { QueueName } from '../smtp/commands.ts';
 import type { Credentials } from '../smtp/sasl.ts';
+import type { ArchivingDeps } from './archiving.ts';
 import type { Accept } from './accept.ts';
 import { connectionRefusal } from './connection-limit.ts';
 import { ContentStage } from './content-stage.ts';
@@ -40,7 +41,8 @@ import { Sending } from './sending.ts';
 import type { StagingArea } from './staging.ts';
 import { Transaction } from './transaction.ts';
 
-export interface StagesDeps extends RecipientDeps, QueueStartDeps, SignatureDeps, SendingDeps {
+export interface StagesDeps
+  extends RecipientDeps, QueueStartDeps, SignatureDeps, SendingDeps, ArchivingDeps {
   readonly store: RecipientDeps['store'] & QueueStartDeps['store'];
   /** The generation in force now. */
   readonly current: () => Generation;

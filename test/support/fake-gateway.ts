@@ -111,6 +111,12 @@ export class FakeGateway {
         add: async () => ({ kind: 'full' }),
         remove: async () => ({ kind: 'not found' }),
       },
+      archive: {
+        search: async function* () {},
+        find: async () => undefined,
+        content: async function* () {},
+        resend: async () => 'not found',
+      },
       lessons: { teach: (id) => this.onLesson(id) },
       recipients: this.#recipients(),
       trace: this.trace.book,

@@ -1,0 +1,152 @@
+/**
+ * Every message of the senders whose account wants it, kept whole with its envelope for a set time:
+ * found, looked at, sent once more. It is on the disk before its sender hears that it was taken; what
+ * is not taken after all goes again. The index is made from the files and can be made anew: what a
+ * crash kept out of it is put in at the next start.
+ */
+import type { Clock, Timer } from '../base/clock.ts';
+import { endOfDay } from '../base/days.ts';
+import { errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Content } from '../mail/content.ts';
+import type { RecordStore } from '../store/record-store.ts';
+import type { ArchiveFiles } from './archive-files.ts';
+import type { Archived, ArchiveQuery } from './archived.ts';
+import { conditionsOf, isMeant, termsOf } from './archived.ts';
+
+export interface ArchiveOptions {
+  readonly files: ArchiveFiles;
+  /** Opened when somebody needs it. */
+  readonly openIndex: () => Promise<RecordStore>;
+  readonly keepMs: () => number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A message that is on the disk and not taken yet. */
+export interface Kept {
+  taken(): Promise<void>;
+  dropped(): Promise<void>;
+}
+
+const ROUND_MS = 3_600_000;
+const FIRST_MS = 5000;
+/** Days whose files are held against the index at the start; a crash is never longer ago. */
+const LOOKED_AT = 2;
+
+export class Archive {
+  readonly #options: ArchiveOptions;
+  #index: Promise<RecordStore> | undefined;
+  #timer: Timer | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #isStopped = false;
+
+  constructor(options: ArchiveOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#in(FIRST_MS, () => this.#mend());
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#timer?.stop();
+    await this.#round;
+    await this.#index?.then((index) => index.close()).catch(() => undefined);
+  }
+
+  /** Rejects when it cannot be kept: then it must not be taken. */
+  async keep(mail: Archived, content: Content): Promise<Kept> {
+    const { files, log } = this.#options;
+    await files.write(mail, content);
+    const told = (work: Promise<void>) =>
+      work.catch((error: unknown) => {
+        log.emit('archive.error', { id: mail.id, err: errorText(error) });
+      });
+    return {
+      taken: () => told(this.#note(mail)),
+      dropped: () => told(files.remove(mail.id)),
+    };
+  }
+
+  /** Newest first. */
+  async *search(query: ArchiveQuery): AsyncGenerator<Archived> {
+    const index = await this.#opened();
+    const { since, until } = query;
+    const found = index.search({
+      conditions: () => conditionsOf(query),
+      ...(since !== undefined && { since }),
+      ...(until !== undefined && { until }),
+    });
+    for await (const { segments } of found) {
+      const mail = archivedIn(segments);
+      if (mail !== undefined && isMeant(mail, query)) yield mail;
+    }
+  }
+
+  find(id: string): Promise<Archived | undefined> {
+    return this.#options.files.envelope(id);
+  }
+
+  content(id: string): AsyncIterable<Uint8Array> {
+    return this.#options.files.content(id);
+  }
+
+  #in(ms: number, work: () => Promise<void>): void {
+    const { clock, log } = this.#options;
+    this.#timer = clock.timer(ms, () => {
+      this.#round = work()
+        .then(() => this.#expire())
+        .catch((error: unknown) => log.emit('archive.error', { err: errorText(error) }))
+        .then(() => {
+          if (!this.#isStopped) this.#in(ROUND_MS, async () => undefined);
+        });
+    });
+  }
+
+  /** What was taken right before a crash may not be in the index. */
+  async #mend(): Promise<void> {
+    const { files } = this.#options;
+    for (const day of (await files.days()).slice(-LOOKED_AT)) {
+      for (const id of await files.ids(day)) {
+        if (this.#isStopped) return;
+        const index = await this.#opened();
+        const known = await index.session(id.slice(0, id.indexOf('.')), 1000);
+        if (known.some((record) => record.id === id)) continue;
+        const mail = await files.envelope(id);
+        if (mail !== undefined) await this.#note(mail);
+      }
+    }
+  }
+
+  async #expire(): Promise<void> {
+    const { files, clock, keepMs, log } = this.#options;
+    for (const day of await files.days()) {
+      if (this.#isStopped || endOfDay(day) + keepMs() > clock.now()) return;
+      // The index first: what is found must be there.
+      await (await this.#opened()).drop(day);
+      await files.drop(day);
+      log.emit('archive.expire', { day });
+    }
+  }
+
+  async #note(mail: Archived): Promise<void> {
+    const index = await this.#opened();
+    const bytes = Buffer.from(JSON.stringify(mail));
+    const { id, at } = mail;
+    await index.append([{ id, at, place: 'whole', bytes, terms: termsOf(mail), revoked: [] }]);
+  }
+
+  #opened(): Promise<RecordStore> {
+    this.#index ??= this.#options.openIndex().catch((error: unknown) => {
+      this.#index = undefined; // the next one tries again
+      throw error;
+    });
+    return this.#index;
+  }
+}
+
+function archivedIn([bytes]: readonly Uint8Array[]): Archived | undefined {
+  return bytes && (JSON.parse(Buffer.from(bytes).toString()) as Archived); // our own
+}

@@ -1,0 +1,52 @@
+/** Keeps the messages of accounts that want it in the archive, before they are taken. */
+import type { Archived } from '../archive/archived.ts';
+import type { Kept } from '../archive/archive.ts';
+import { errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { formatAddress } from '../mail/address.ts';
+import type { Content } from '../mail/content.ts';
+import { fieldValue, headerFields } from '../mail/header.ts';
+import { fieldText } from './quarantine-facts.ts';
+import type { Transaction } from './transaction.ts';
+
+export interface ArchivingDeps {
+  readonly archive: { keep(mail: Archived, content: Content): Promise<Kept> };
+  readonly log: Log;
+}
+
+const MAX_MESSAGE_ID = 300;
+
+/** Undefined where nothing is to be kept; `failed`: it must not be taken now. */
+export async function archived(
+  { archive, log }: ArchivingDeps,
+  transaction: Transaction,
+  header: Buffer,
+  content: Content,
+): Promise<Kept | undefined | 'failed'> {
+  const { account, id, reversePath, recipients, parameters, session, openedAt } = transaction;
+  if (account?.isArchived !== true) return undefined;
+  const fields = headerFields(header);
+  const subject = fields.find(({ name }) => name === 'subject');
+  const messageId = fields.find(({ name }) => name === 'message-id');
+  const { body, smtpUtf8 } = parameters;
+  const mail: Archived = {
+    v: 1,
+    id,
+    at: openedAt,
+    account: account.name,
+    domain: account.domain,
+    from: reversePath === null ? '' : formatAddress(reversePath),
+    rcpts: recipients.map(({ address }) => formatAddress(address)),
+    parameters: { ...(body && { body }), ...(smtpUtf8 && { smtpUtf8 }) },
+    ...(subject && { subject: fieldText(header, subject) }),
+    ...(messageId && { msgid: fieldValue(header, messageId, MAX_MESSAGE_ID) }),
+    client: session.remote.address,
+    size: content.sizeBytes,
+  };
+  try {
+    return await archive.keep(mail, content);
+  } catch (error) {
+    log.emit('archive.error', { ...transaction.logFields, err: errorText(error) });
+    return 'failed';
+  }
+}

@@ -1,0 +1,70 @@
+/** Days that are over go as a whole, the index before the files. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { ArchiveFiles } from '../../src/archive/archive-files.ts';
+import { Archive } from '../../src/archive/archive.ts';
+import type { Archived } from '../../src/archive/archived.ts';
+import { dayOf } from '../../src/base/days.ts';
+import { createIds, messageId } from '../../src/base/ids.ts';
+import { memoryContent } from '../../src/mail/content.ts';
+import { openLevelRecords } from '../../src/store/leveldb/record-store.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { RecordedLog } from '../support/recorded-log.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { until } from '../support/until.ts';
+
+const DAY_MS = 86_400_000;
+
+test('days older than they are kept for go, with all that is known of them', async (t) => {
+  const folder = tempFolder(t);
+  const clock = new FakeClock();
+  const log = new RecordedLog();
+  const ids = createIds(clock);
+  const index = await openLevelRecords({
+    folder: join(folder, 'index'),
+    clock,
+    onDamage: () => assert.fail(),
+  });
+  const archive = new Archive({
+    files: new ArchiveFiles(join(folder, 'mail')),
+    openIndex: async () => index,
+    keepMs: () => 3 * DAY_MS,
+    ...{ clock, log },
+  });
+  const keep = async () => {
+    const content = memoryContent([Buffer.from('x\r\n')]);
+    const mail: Archived = {
+      v: 1,
+      id: messageId(ids.session(), 1),
+      at: clock.now(),
+      account: 'a@b.test',
+      domain: 'b.test',
+      from: 'a@b.test',
+      rcpts: ['c@d.test'],
+      parameters: {},
+      client: '192.0.2.1',
+      size: content.sizeBytes,
+    };
+    await (await archive.keep(mail, content)).taken();
+    return mail.id;
+  };
+  const all = async () => {
+    const found: string[] = [];
+    for await (const { id } of archive.search({ account: 'A@b.test' })) found.push(id);
+    return found;
+  };
+  const old = await keep();
+  await clock.advance(2 * DAY_MS);
+  const young = await keep();
+  archive.start();
+  await clock.advance(3_600_000);
+  assert.deepEqual(await all(), [young, old]);
+  await clock.advance(2 * DAY_MS);
+  await until('the old day is gone', async () => (await all()).length === 1);
+  assert.deepEqual(await all(), [young]);
+  assert.equal(await archive.find(old), undefined);
+  assert.equal(existsSync(join(folder, 'mail', dayOf(old))), false);
+  await archive.stop();
+});
