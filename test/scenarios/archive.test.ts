@@ -108,6 +108,7 @@ test('what is not taken is not kept; what waits or is held is', async () => {
   const id = idOf(await send(KEPT, 'later'));
   assert.deepEqual((await listed())[0], id);
   destination.behaviour = {};
+  await gateway.event('msg.done', (line) => line['id'] === id);
 });
 
 test('it is sent once more, to those who had it or to others', async () => {
