@@ -66,6 +66,8 @@ test('real clamd and spamd: taken while they are down, judged when they are back
     const large = await outside(LARGE);
     const byHand = await outside(mail('by hand', 'hand'));
     const own = await send(OWN, 'anna@in.test', 'boss@hold.test', CUSTOMER);
+    const fromBoss = mail(EICAR).replace('a@b.example', 'boss@hold.test');
+    const ownVirus = await send(fromBoss, 'anna@in.test', 'boss@hold.test', CUSTOMER);
 
     await gateway.kill();
     await gateway.start();
@@ -75,7 +77,7 @@ test('real clamd and spamd: taken while they are down, judged when they are back
       .map((line) => JSON.parse(line));
     assert.deepEqual(
       listed.map(({ id }) => id),
-      [first, virus, spam, large, byHand, own],
+      [first, virus, spam, large, byHand, own, ownVirus],
     );
     const { why, text, missing: left } = listed[0].hold;
     assert.deepEqual(
@@ -89,7 +91,7 @@ test('real clamd and spamd: taken while they are down, judged when they are back
     assert.deepEqual([asked.code, asked.stdout], [64, '']);
     assert.match(asked.stderr, /1 message unscanned \(not judged by clamav, spamassassin\)/);
     const all = await gateway.cli('queue', 'release', 'ALL', '--yes');
-    assert.deepEqual([all.code, all.stdout.match(/not judged yet/g)?.length], [2, 6]);
+    assert.deepEqual([all.code, all.stdout.match(/not judged yet/g)?.length], [2, 7]);
     assert.equal(destination.arrived.length, 0, 'nothing goes unscanned');
     const released = await gateway.cli('queue', 'release', byHand, '--yes');
     assert.equal(released.stdout, `${byHand}  released\n`);
@@ -105,7 +107,7 @@ test('real clamd and spamd: taken while they are down, judged when they are back
 
     await scanners.resume();
     await until('what is clean', () => destination.arrived.length === 4);
-    await until('the others', () => gateway.events('quar.add').length === 2);
+    await until('the others', () => gateway.events('quar.add').length === 3);
     const texts = destination.arrived.slice(1).map(({ content }) => content.toString());
     const [ham, sent] = ['a@b.example', 'boss@hold.test'].map((from) => {
       const mails = destination.arrived.slice(1).filter((one) => one.from === from);
@@ -132,6 +134,7 @@ test('real clamd and spamd: taken while they are down, judged when they are back
       [
         [virus, 'virus'],
         [spam, 'spam'],
+        [ownVirus, 'virus'],
       ],
     );
     assert.equal((await gateway.cli('queue', 'count')).stdout, '0\n');
