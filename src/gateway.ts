@@ -19,6 +19,7 @@ import { buildDelivery } from './gateway/delivery-parts.ts';
 import { tellFilters } from './gateway/happenings.ts';
 import { Housekeeping } from './gateway/housekeeping.ts';
 import { Listeners } from './gateway/listeners.ts';
+import { loginSecret } from './gateway/login-secret.ts';
 import { buildOutgoingParts } from './gateway/outgoing-parts.ts';
 import { outgoingView } from './gateway/outgoing-view.ts';
 import { metricSources } from './gateway/metric-sources.ts';
@@ -116,10 +117,9 @@ export class Gateway {
       const loaded = await this.#reloads.first(around);
       if (!loaded.ok) throw new CodedError('CONFIG_INVALID', loaded.problems[0]?.text ?? 'changed');
       const staging = await StagingArea.open(join(folder, 'staging'));
-      const parts = this.#build(
-        { folder, store, ids, books, scanners, staging },
-        loaded.generation,
-      );
+      const saltSecret = await loginSecret(folder);
+      const base = { folder, store, ids, books, scanners, staging, saltSecret };
+      const parts = this.#build(base, loaded.generation);
       this.#parts = parts;
       undo.push(() => parts.delivery.courier.stop());
       undo.push(() => parts.generation.filters.stop());
@@ -166,7 +166,7 @@ export class Gateway {
   }
 
   #build(
-    { folder, store, ids, books, scanners, staging }: Foundation,
+    { folder, store, ids, books, scanners, staging, saltSecret }: Foundation,
     generation: Generation,
   ): Parts {
     const { clock, recorder, version } = this.#options;
@@ -185,10 +185,8 @@ export class Gateway {
     const drain = (lane: string) => scheduler.drain(lane);
     const onUnjudged = () => this.#parts?.watches.unjudged();
     const accept = new Accept({ ...delivery, store: store.spool, wake, onUnjudged, clock, log });
-    const outgoing = buildOutgoingParts({
-      ...{ store, clock, log },
-      notices: () => this.#parts?.watches.sending,
-    });
+    const notices = () => this.#parts?.watches.sending;
+    const outgoing = buildOutgoingParts({ store, clock, log, saltSecret, notices });
     const stages = {
       current: () => this.#current(),
       verifier,

@@ -44,10 +44,11 @@ export function addAccount(program: Command, cli: Cli): void {
   account
     .command('hash')
     .description('the hash of a password, for a domain file; without input it makes a password')
-    .action(async () => {
+    .option('--scram', 'for SCRAM-SHA-256 too, as passwords that are made here are')
+    .action(async ({ scram = false }: { readonly scram?: boolean }) => {
       const given = await cli.terminal.input();
       const password = given ?? madePassword();
-      const hash = await hashed(password);
+      const hash = await hashed(password, scram || given === undefined);
       if (given === undefined) cli.terminal.err(`password (shown only now): ${password}\n`);
       await cli.terminal.out(`${hash}\n`);
     });

@@ -183,8 +183,9 @@ export const host = () => plain('a host name or an address', isHost);
 
 /** A password as it may stand in a file: hashed. */
 export const secret = () => {
-  const error = 'expected a hash that begins with "scrypt:", never the password itself';
-  return z.string({ error }).refine((value) => value.startsWith('scrypt:'), { error });
+  const error =
+    'expected a hash that begins with "scrypt:" or "scram-sha-256:", never the password itself';
+  return z.string({ error }).refine((value) => /^(scrypt|scram-sha-256):/.test(value), { error });
 };
 
 /** How much may wait in the queue, of the node or of one domain; null: as the disk has room for. */

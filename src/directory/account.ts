@@ -74,6 +74,8 @@ export const NO_OUTGOING: Outgoing = {
 /** The accounts in force. */
 export interface Accounts {
   byAddress(address: string): Account | undefined;
+  /** Some account can log in by SCRAM. */
+  readonly hasScramKeys: boolean;
   /** By the name that a client logs in with. */
   byLogin(user: string): Account | undefined;
 }
@@ -110,6 +112,9 @@ export function createAccounts(domains: readonly Domain[]): Accounts {
   }
   return {
     byAddress: (address) => networks.find(address),
+    hasScramKeys: [...logins.values()].some(
+      ({ by }) => by.kind !== 'address' && by.password?.kind === 'scram',
+    ),
     byLogin: (user) => logins.get(loginKey(user)),
   };
 }

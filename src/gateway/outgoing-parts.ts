@@ -13,6 +13,8 @@ export interface OutgoingOptions {
   readonly store: Pick<LevelStore, 'counters' | 'ttl'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** See `login-secret.ts`. */
+  readonly saltSecret: string;
   /** Undefined while the gateway starts. */
   readonly notices: () => SendingNotices | undefined;
 }
@@ -21,14 +23,20 @@ export interface OutgoingParts extends SendingDeps {
   readonly logins: Logins;
 }
 
-export function buildOutgoingParts({ store, clock, log, notices }: OutgoingOptions): OutgoingParts {
+export function buildOutgoingParts({
+  store,
+  clock,
+  log,
+  saltSecret,
+  notices,
+}: OutgoingOptions): OutgoingParts {
   const { counters } = store;
   return {
     limits: new Limits({
       ...{ counters, clock, log },
       onRelay: (news) => notices()?.limit(news),
     }),
-    logins: new Logins(clock),
+    logins: new Logins(clock, saltSecret),
     locks: new Locks({ counters, log, onLocked: (locked) => notices()?.locked(locked) }),
     acquaintances: new Acquaintances(store.ttl),
     log,

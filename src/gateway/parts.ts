@@ -20,6 +20,7 @@ export interface Foundation {
   readonly books: PluginBooks;
   readonly scanners: ScannerWatch;
   readonly staging: StagingArea;
+  readonly saltSecret: string;
 }
 
 /** Everything with a lifetime. */

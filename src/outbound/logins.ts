@@ -9,6 +9,14 @@ import type { Clock } from '../base/clock.ts';
 import { randomToken } from '../base/ids.ts';
 import { formatPasswordHash, isPassword, unmatchedHash } from '../base/password-hash.ts';
 import type { PasswordHash } from '../base/password-hash.ts';
+import type { ScramProof } from '../base/scram-keys.ts';
+import {
+  isProof,
+  ITERATIONS,
+  SALT_BYTES,
+  serverSignature,
+  unmatchedScramKeys,
+} from '../base/scram-keys.ts';
 import { Places } from '../base/places.ts';
 import type { Account, Accounts } from '../directory/account.ts';
 import { loginKey } from '../directory/account.ts';
@@ -17,13 +25,14 @@ import { LoginGuard } from './login-guard.ts';
 
 export interface Login {
   readonly user: string;
-  readonly password: Uint8Array;
+  /** The password itself, or the proof that the client knows it. */
+  readonly secret: Uint8Array | ScramProof;
   /** The client's. */
   readonly address: string;
 }
 
 export type LoginResult =
-  | { readonly kind: 'right'; readonly account: Account }
+  | { readonly kind: 'right'; readonly account: Account; readonly signature?: Buffer }
   | { readonly kind: 'wrong' }
   | { readonly kind: 'blocked'; readonly by: Block }
   /** Too many logins are being checked. */
@@ -41,37 +50,56 @@ export class Logins {
   readonly #guard: LoginGuard;
   readonly #places = new Places(AT_ONCE);
   readonly #nobody: PasswordHash = unmatchedHash();
+  readonly #noKeys = unmatchedScramKeys();
+  /** Makes salts for names that are no account, the same ones after a restart. */
+  readonly #saltSecret: string;
   /** Of no use to whoever reads our memory later: it is made anew at each start. */
   readonly #secret = randomToken(32);
   /** Until when, by a digest of login, password and hash. */
   readonly #known = new Map<string, number>();
   #waiting = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, saltSecret: string) {
     this.#clock = clock;
+    this.#saltSecret = saltSecret;
     this.#guard = new LoginGuard(clock);
+  }
+
+  /** What SCRAM says of a name. One without keys gets a salt that looks like all others. */
+  saltOf(accounts: Accounts, user: string): { readonly salt: Buffer; readonly iterations: number } {
+    const hash = hashOf(accounts.byLogin(user));
+    if (hash?.kind === 'scram') return hash;
+    const digest = createHmac('sha256', this.#saltSecret).update(loginKey(user)).digest();
+    return { salt: digest.subarray(0, SALT_BYTES), iterations: ITERATIONS };
   }
 
   /** A wrong one is answered late. Rejects with the signal's reason when the client goes. */
   async check(accounts: Accounts, login: Login, signal: AbortSignal): Promise<LoginResult> {
-    const { user, password, address } = login;
+    const { user, secret, address } = login;
+    const startedAt = this.#clock.mono();
     const key = loginKey(user);
     const by = this.#guard.blocked(address, key);
     if (by !== undefined) return { kind: 'blocked', by };
     const account = accounts.byLogin(user);
-    const stored = account === undefined || account.by.kind === 'address' ? undefined : account.by;
-    const hash = stored?.password ?? this.#nobody;
+    const stored = hashOf(account);
+    const keys = stored?.kind === 'scram' ? stored : this.#noKeys;
     const mayTry = () => this.#guard.blocked(address, key) === undefined;
-    const isRight = await this.#fits(key, password, hash, mayTry);
+    const isRight =
+      'proof' in secret
+        ? isProof(secret, keys)
+        : await this.#fits(key, secret, stored ?? this.#nobody, mayTry);
     // Others that were tried at the same time may have used up what there was.
     const meanwhile = this.#guard.blocked(address, key);
     if (meanwhile !== undefined) return { kind: 'blocked', by: meanwhile };
     if (isRight === undefined) return { kind: 'busy' };
-    if (isRight && account !== undefined && stored?.password !== undefined) {
+    if (isRight && account !== undefined && stored !== undefined) {
       this.#guard.succeeded(address, key);
-      return { kind: 'right', account };
+      if (!('proof' in secret)) return { kind: 'right', account };
+      return { kind: 'right', account, signature: serverSignature(secret.messages, keys) };
     }
-    await this.#clock.sleep(this.#guard.failed(address, key), signal);
+    // The time that the hash took tells of which kind it was, or that there is none.
+    const waitMs = this.#guard.failed(address, key) - (this.#clock.mono() - startedAt);
+    await this.#clock.sleep(Math.max(waitMs, 0), signal);
     return { kind: 'wrong' };
   }
 
@@ -107,4 +135,8 @@ export class Logins {
     }
     this.#known.set(digest, until);
   }
+}
+
+function hashOf(account: Account | undefined): PasswordHash | undefined {
+  return account === undefined || account.by.kind === 'address' ? undefined : account.by.password;
 }

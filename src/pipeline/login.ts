@@ -5,6 +5,7 @@ import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import type { Logins, LoginResult } from '../outbound/logins.ts';
+import type { LoginAnswer } from '../smtp/conversation.ts';
 import type { Credentials } from '../smtp/sasl.ts';
 import type { Locks } from '../outbound/locks.ts';
 import type { ConnectionLimitDeps } from './connection-limit.ts';
@@ -20,14 +21,16 @@ export async function logIn(
   deps: LoginDeps,
   generation: Pick<Generation, 'directory' | 'settings'>,
   session: SessionView,
-  { mechanism, user, password }: Credentials,
+  credentials: Credentials,
   signal: AbortSignal,
-): Promise<Reply> {
+): Promise<LoginAnswer> {
   const { logins, log } = deps;
+  const { mechanism, user } = credentials;
+  const secret = 'proven' in credentials ? credentials.proven : credentials.password;
   const { hostname } = generation.settings;
   const { accounts } = generation.directory;
   const { remote, sid, listener } = session;
-  const login = { user, password, address: remote.address };
+  const login = { user, secret, address: remote.address };
   const result = await logins.check(accounts, login, signal);
   const fields = { ip: remote.address, sid, listener, mech: mechanism, user };
   if (result.kind === 'right') {
@@ -37,17 +40,18 @@ export async function logIn(
       (await lockRefusal(deps, account)) ?? (await connectionRefusal(deps, generation, account));
     if (against === undefined) {
       log.emit('smtp.auth.ok', { ...fields, ...whose });
-      return replies.authenticated();
+      const { signature } = result;
+      return { reply: replies.authenticated(), ...(signature && { signature }) };
     }
     // No failed guess: nobody is to be blocked for it.
     const { reason: why, code } = against;
     log.emit('smtp.auth.fail', { ...fields, ...whose, why, code }, 'info');
-    return against;
+    return { reply: against };
   }
   const reply = refusal(result, hostname);
   const by = result.kind === 'blocked' ? result.by : undefined;
   log.emit('smtp.auth.fail', { ...fields, why: reply.reason, blocked: by, code: reply.code });
-  return reply;
+  return { reply };
 }
 
 async function lockRefusal(

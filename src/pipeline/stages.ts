@@ -16,10 +16,16 @@ import type { SessionView } from '../mail/session-view.ts';
 import type { Verdict } from '../mail/verdict.ts';
 import type { Logins } from '../outbound/logins.ts';
 import { accountOf, checkSender } from '../outbound/sender-policy.ts';
-import type { ContentSink, Conversation, SessionSummary } from '../smtp/conversation.ts';
+import type {
+  ContentSink,
+  Conversation,
+  LoginAnswer,
+  SessionSummary,
+} from '../smtp/conversation.ts';
 import { GatheredEvidence } from '../plugin-host/gathered-evidence.ts';
 import type { QueueName } from '../smtp/commands.ts';
 import type { Credentials } from '../smtp/sasl.ts';
+import type { ScramSalt } from '../smtp/scram.ts';
 import type { ArchivingDeps } from './archiving.ts';
 import type { Accept } from './accept.ts';
 import { connectionRefusal } from './connection-limit.ts';
@@ -98,8 +104,16 @@ export class Stages implements Conversation {
     return this.#refusedBy(verdict, 'smtp.reject.helo', { helo: name });
   }
 
-  async authenticate(credentials: Credentials): Promise<Reply> {
+  async authenticate(credentials: Credentials): Promise<LoginAnswer> {
     return logIn(this.#deps, this.#deps.current(), this.#session, credentials, this.#signal);
+  }
+
+  takesProofs(): boolean {
+    return this.#deps.current().directory.accounts.hasScramKeys;
+  }
+
+  saltOf(user: string): ScramSalt {
+    return this.#deps.logins.saltOf(this.#deps.current().directory.accounts, user);
   }
 
   mayEtrn(): boolean {

@@ -8,8 +8,8 @@ import type { SessionView } from '../mail/session-view.ts';
 import { faultReply } from './answer.ts';
 import type { Conversation } from './conversation.ts';
 import type { Line } from './line-reader.ts';
-import type { Credentials, SaslExchange, SaslStep } from './sasl.ts';
-import { beginExchange, isMechanism } from './sasl.ts';
+import type { Credentials, Mechanism, SaslExchange, SaslStep } from './sasl.ts';
+import { ask, beginExchange, isMechanism, MECHANISMS } from './sasl.ts';
 
 /** What is said to a line of a login; who fails has used up some patience. */
 export interface LoginStep {
@@ -17,15 +17,20 @@ export interface LoginStep {
   readonly isFailed: boolean;
 }
 
+type Logins = Pick<Conversation, 'authenticate' | 'saltOf' | 'takesProofs'>;
+type Login = NonNullable<SessionView['login']>;
+
 export class Auth {
-  readonly #conversation: Pick<Conversation, 'authenticate'>;
+  readonly #conversation: Logins;
   readonly #isOn: boolean;
   /** Handed out as read-only; here it learns who has logged in. */
   readonly #view: { -readonly [K in keyof SessionView]: SessionView[K] };
   #exchange: SaslExchange | undefined;
+  /** A login that was right: the client has our signature and must say that it goes on. */
+  #confirmable: { readonly reply: Reply; readonly login: Login } | undefined;
 
   /** `isOn`: the listener takes logins. */
-  constructor(conversation: Pick<Conversation, 'authenticate'>, isOn: boolean, view: SessionView) {
+  constructor(conversation: Logins, isOn: boolean, view: SessionView) {
     this.#conversation = conversation;
     this.#isOn = isOn;
     this.#view = view;
@@ -37,9 +42,16 @@ export class Auth {
     return this.#isOn && tls !== undefined && login === undefined;
   }
 
+  /** Some clients take what they like best and never try another one. */
+  get mechanisms(): readonly Mechanism[] {
+    if (!this.isOffered) return [];
+    const hasKeys = this.#conversation.takesProofs();
+    return MECHANISMS.filter((one) => hasKeys || one !== 'SCRAM-SHA-256');
+  }
+
   /** The next line is a response, not a command. */
   get isOpen(): boolean {
-    return this.#exchange !== undefined;
+    return this.#exchange !== undefined || this.#confirmable !== undefined;
   }
 
   async begin(mechanism: string, initial: string | undefined): Promise<LoginStep> {
@@ -48,6 +60,12 @@ export class Auth {
 
   /** Takes a line within a login, which may be none. */
   async respond(line: Line): Promise<LoginStep> {
+    const confirmable = this.#confirmable;
+    this.#confirmable = undefined;
+    if (confirmable !== undefined && line.kind === 'line' && line.text === '') {
+      this.#view.login = confirmable.login;
+      return { reply: confirmable.reply, isFailed: false };
+    }
     return this.#said(this.#responded(line));
   }
 
@@ -56,7 +74,9 @@ export class Auth {
     if (refusal !== undefined) return failed(refusal);
     if (mechanism === '') return failed(replies.badArgument('Syntax: AUTH mechanism'));
     if (!isMechanism(mechanism)) return failed(replies.unknownMechanism());
-    const { exchange, step } = beginExchange(mechanism, initial);
+    const { exchange, step } = beginExchange(mechanism, initial, (user) =>
+      this.#conversation.saltOf(user),
+    );
     return this.#keep(exchange, step);
   }
 
@@ -87,11 +107,18 @@ export class Auth {
   }
 
   async #checked(credentials: Credentials): Promise<LoginStep> {
-    const reply = await this.#conversation.authenticate(credentials);
-    const isFailed = !isPositive(reply);
+    const { reply, signature } = await this.#conversation.authenticate(credentials);
     const { user, mechanism } = credentials;
-    if (!isFailed) this.#view.login = { user, mechanism };
-    return { reply, isFailed };
+    if (!isPositive(reply)) return { reply, isFailed: true };
+    const login = { user, mechanism };
+    if (signature === undefined) {
+      this.#view.login = login;
+      return { reply, isFailed: false };
+    }
+    // RFC 4954 4: nothing goes with the final reply, so it is a challenge of its own.
+    this.#confirmable = { reply, login };
+    const final = ask(`v=${Buffer.from(signature).toString('base64')}`);
+    return { reply: final.reply, isFailed: false };
   }
 
   #keep(exchange: SaslExchange, step: SaslStep): SaslStep {

@@ -8,6 +8,7 @@ import type { Reply } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import type { QueueName } from './commands.ts';
 import type { Credentials } from './sasl.ts';
+import type { ScramSalt } from './scram.ts';
 
 /** Why content that was read to its end cannot be taken as it is. */
 export type ContentFault = 'bare-line-end' | 'too-large';
@@ -21,13 +22,23 @@ export interface ContentSink {
   abort(): void;
 }
 
+export interface LoginAnswer {
+  readonly reply: Reply;
+  /** Of SCRAM: what shows the client that we have its keys, before it is let in. */
+  readonly signature?: Uint8Array;
+}
+
 export interface Conversation {
   /** A refusal before the greeting, or undefined for the greeting. */
   connect(): Promise<Reply | undefined>;
   /** A refusal of HELO or EHLO, or undefined for the standard answer. */
   hello(verb: 'HELO' | 'EHLO', name: string): Promise<Reply | undefined>;
   /** Checks a login; a positive reply lets the client in. Only asked where AUTH is offered. */
-  authenticate(credentials: Credentials): Promise<Reply>;
+  authenticate(credentials: Credentials): Promise<LoginAnswer>;
+  /** Some account can log in by SCRAM. */
+  takesProofs(): boolean;
+  /** For SCRAM, whether there is such an account or not. */
+  saltOf(user: string): ScramSalt;
   /** This client may ask for the mail of some domain. */
   mayEtrn(): boolean;
   /** Is to try at once what waits for a domain, if this client may ask for that. */

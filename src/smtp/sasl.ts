@@ -1,18 +1,25 @@
 /**
- * The SASL mechanisms of AUTH (RFC 4954): PLAIN (RFC 4616) and LOGIN (draft-murchison-sasl-login),
- * each a dialogue of challenges and responses in base64 that ends with credentials or with a reply
+ * The SASL mechanisms of AUTH (RFC 4954): SCRAM-SHA-256 (scram.ts), PLAIN (RFC 4616) and LOGIN
+ * (draft-murchison-sasl-login), each a dialogue of challenges and responses in base64 that ends with credentials or with a reply
  * that says what is wrong. Checks the form only; whether the credentials are right is for others.
  * Secrets leave this file as part of the credentials and nowhere else.
  */
 import { isUtf8 } from 'node:buffer';
 import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
+import type { FirstMessage, LastMessage, ScramSalt } from './scram.ts';
+import { parseFirst, parseLast, serverFirst } from './scram.ts';
 
-export interface Credentials {
-  readonly mechanism: Mechanism;
-  readonly user: string;
-  readonly password: Buffer;
-}
+export type Credentials =
+  | { readonly mechanism: 'PLAIN' | 'LOGIN'; readonly user: string; readonly password: Buffer }
+  | {
+      readonly mechanism: 'SCRAM-SHA-256';
+      readonly user: string;
+      readonly proven: LastMessage;
+    };
+
+/** Also for names that are no account: what it says must not tell. */
+export type SaltOf = (user: string) => ScramSalt;
 
 export type SaslStep =
   /** The reply goes to the client, whose next line is the response. */
@@ -26,7 +33,7 @@ export interface SaslExchange {
 }
 
 /** In the order they are offered. */
-export const MECHANISMS = ['PLAIN', 'LOGIN'] as const;
+export const MECHANISMS = ['SCRAM-SHA-256', 'PLAIN', 'LOGIN'] as const;
 export type Mechanism = (typeof MECHANISMS)[number];
 
 const MAX_BYTES = 255; // RFC 4616 2, of each part
@@ -42,12 +49,13 @@ export function isMechanism(word: string): word is Mechanism {
 export function beginExchange(
   mechanism: Mechanism,
   initial: string | undefined,
+  saltOf: SaltOf,
 ): { readonly exchange: SaslExchange; readonly step: SaslStep } {
-  const exchange = mechanism === 'PLAIN' ? plain() : login();
+  const exchange = { PLAIN: plain, LOGIN: login, 'SCRAM-SHA-256': scram }[mechanism](saltOf);
   if (initial !== undefined) {
     return { exchange, step: exchange.respond(initial === '=' ? '' : initial) };
   }
-  const challenge = mechanism === 'PLAIN' ? '' : 'Username:';
+  const challenge = mechanism === 'LOGIN' ? 'Username:' : '';
   return { exchange, step: ask(challenge) };
 }
 
@@ -84,9 +92,35 @@ function login(): SaslExchange {
   };
 }
 
+function scram(saltOf: SaltOf): SaslExchange {
+  let opened: { first: FirstMessage; answer: ReturnType<typeof serverFirst> } | undefined;
+  return {
+    respond: (line) =>
+      decoded(line, (bytes) => {
+        if (!isUtf8(bytes)) return BAD;
+        const text = bytes.toString();
+        if (opened === undefined) {
+          const first = parseFirst(text);
+          const user = first && nameOf(Buffer.from(first.user));
+          if (first === undefined || user === undefined) return BAD;
+          if (first.authority !== '' && first.authority !== user) {
+            return { kind: 'failed', reply: replies.authFailed() };
+          }
+          opened = { first, answer: serverFirst(first, saltOf(user)) };
+          return ask(opened.answer.text);
+        }
+        const { first, answer } = opened;
+        const proven = parseLast(text, first, answer);
+        if (proven === undefined) return BAD;
+        const mechanism = 'SCRAM-SHA-256';
+        return { kind: 'credentials', credentials: { mechanism, user: first.user, proven } };
+      }),
+  };
+}
+
 const BAD: SaslStep = { kind: 'failed', reply: replies.badAuthResponse() };
 
-function ask(challenge: string): SaslStep {
+export function ask(challenge: string): SaslStep & { readonly kind: 'challenge' } {
   const reply = replies.authChallenge(Buffer.from(challenge).toString('base64'));
   return { kind: 'challenge', reply };
 }

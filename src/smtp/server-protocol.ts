@@ -193,9 +193,9 @@ export class ServerProtocol {
     const { messageSize } = this.#settings.limits;
     const isPossible = this.#tls === 'starttls';
     const tls = this.#view.tls !== undefined ? 'on' : isPossible ? 'possible' : 'off';
-    const auth = this.#auth.isOffered;
-    const etrn = auth || this.#conversation.mayEtrn();
-    return extensionsOf({ messageSize, tls, auth, etrn, xclient: this.#mayXclient });
+    const { mechanisms } = this.#auth;
+    const etrn = mechanisms.length > 0 || this.#conversation.mayEtrn();
+    return extensionsOf({ messageSize, tls, mechanisms, etrn, xclient: this.#mayXclient });
   }
 
   async #login(step: Promise<LoginStep>): Promise<Answer> {

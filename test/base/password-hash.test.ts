@@ -31,7 +31,7 @@ test('a known hash keeps its meaning: RFC 7914 section 12, third vector', async 
     '7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887';
   const hash = parsePasswordHash(
     formatPasswordHash({
-      ...{ ln: 14, r: 8, p: 1 },
+      ...{ kind: 'scrypt', ln: 14, r: 8, p: 1 },
       salt: Buffer.from('SodiumChloride'),
       key: Buffer.from(key, 'hex'),
     }),

@@ -18,6 +18,7 @@ const account: Account = {
 };
 const accounts: Accounts = {
   byAddress: () => undefined,
+  hasScramKeys: false,
   byLogin: (user) => (user.toLowerCase() === account.name ? account : undefined),
 };
 
@@ -25,7 +26,7 @@ describe('a login', () => {
   /** The result, and how long its answer took. */
   async function check(logins: Logins, clock: FakeClock, user: string, password: string) {
     let result: LoginResult | undefined;
-    const login = { user, password: Buffer.from(password), address: '192.0.2.1' };
+    const login = { user, secret: Buffer.from(password), address: '192.0.2.1' };
     const startedAt = clock.mono();
     const signal = new AbortController().signal;
     const done = logins.check(accounts, login, signal).then((found) => (result = found));
@@ -39,16 +40,21 @@ describe('a login', () => {
 
   test('that is right names its account, in any letter case', async () => {
     const clock = new FakeClock();
-    const logins = new Logins(clock);
+    const logins = new Logins(clock, 'a secret');
     assert.equal((await check(logins, clock, 'anna@example.org', 'secret')).kind, 'right');
     assert.equal((await check(logins, clock, 'ANNA@Example.ORG', 'secret')).kind, 'right');
   });
 
   test('of an account that does not exist is answered as a wrong password is', async () => {
     const clock = new FakeClock();
-    const logins = new Logins(clock);
+    const logins = new Logins(clock, 'a secret');
     const wrong = await check(logins, clock, 'anna@example.org', 'Secret');
-    const unknown = await check(new Logins(clock), clock, 'nobody@example.org', 'secret');
+    const unknown = await check(
+      new Logins(clock, 'a secret'),
+      clock,
+      'nobody@example.org',
+      'secret',
+    );
     assert.equal(wrong.kind, 'wrong');
     assert.equal(unknown.kind, 'wrong');
     assert.ok(wrong.ms >= 1000 && unknown.ms >= 1000);
@@ -57,19 +63,19 @@ describe('a login', () => {
 
 test('guesses that come all at once are no more than those that come one by one', async () => {
   const clock = new FakeClock();
-  const logins = new Logins(clock);
+  const logins = new Logins(clock, 'a secret');
   const results: LoginResult['kind'][] = [];
   const guess = async (at: number) => {
     const login = {
       user: account.name,
-      password: Buffer.from(`guess ${at}`),
+      secret: Buffer.from(`guess ${at}`),
       address: `192.0.2.${at}`,
     };
     results.push((await logins.check(accounts, login, new AbortController().signal)).kind);
   };
   const all = Promise.all(Array.from({ length: 40 }, (_, at) => guess(at)));
   // The right one among many guesses is no luck either.
-  const login = { user: account.name, password: Buffer.from('secret'), address: '192.0.2.99' };
+  const login = { user: account.name, secret: Buffer.from('secret'), address: '192.0.2.99' };
   const last = logins.check(accounts, login, new AbortController().signal);
   await until('all to be answered', () => {
     void clock.advance(100);

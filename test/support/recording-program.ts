@@ -47,11 +47,15 @@ export class RecordingProgram {
         await Promise.resolve();
         return name === 'refused.test' ? replies.refused('5.7.1', 'Not you', 'policy') : undefined;
       },
-      authenticate: async ({ mechanism, user, password }) => {
+      takesProofs: () => false,
+      saltOf: () => ({ salt: Buffer.from('salt'), iterations: 4096 }),
+      authenticate: async (credentials) => {
+        const { mechanism, user } = credentials;
         note(`login ${mechanism} ${user}`);
         await turns(user === 'slow' ? 5 : 0);
-        if (user === 'blocked') return replies.authBlocked('mx.test');
-        return password.toString() === 'secret' ? replies.authenticated() : replies.authFailed();
+        if (user === 'blocked') return { reply: replies.authBlocked('mx.test') };
+        const isRight = 'password' in credentials && credentials.password.toString() === 'secret';
+        return { reply: isRight ? replies.authenticated() : replies.authFailed() };
       },
       mayEtrn: () => false,
       etrn: async ({ name, subdomains }) => {
