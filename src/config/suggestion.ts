@@ -1,7 +1,8 @@
 /**
  * "Did you mean": the known word nearest to one that is not known, or nothing when none is near.
  * Near is at most one slip (a letter wrong, missing, too many, or two swapped) for each three
- * letters; the beginning of a word is near it too. Case and the kind of dash do not count.
+ * letters; the beginning of a word is near it too, and so is a word with more behind a dash
+ * (`data_dir`). Case and the kind of dash do not count.
  */
 const MAX_LENGTH = 40; // the work grows with the square of it, and no key of ours is longer
 const MIN_BEGINNING = 3;
@@ -14,7 +15,8 @@ export function suggestion(word: string, known: readonly string[]): string | und
   for (const candidate of known) {
     const other = plain(candidate);
     const begins = wanted.length >= MIN_BEGINNING && other.startsWith(wanted);
-    const slips = begins ? 1 : distance(wanted, other);
+    const goesOn = other.length >= MIN_BEGINNING && wanted.startsWith(`${other}_`);
+    const slips = begins || goesOn ? 1 : distance(wanted, other);
     if (slips < least) {
       best = candidate;
       least = slips;
