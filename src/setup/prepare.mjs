@@ -30,6 +30,8 @@ const DAEMONS = {
   // Verifiers of DKIM signatures that are not ours.
   dkimpy: { program: 'dkimverify', packages: ['python3-dkim', 'python3-nacl'] },
   mailDkim: { program: 'dkimproxy-verify', packages: ['libmail-dkim-perl'] },
+  // A client that logs in with SCRAM.
+  gsasl: { program: 'gsasl', packages: ['gsasl'] },
 };
 const NEEDED = {
   check: [],

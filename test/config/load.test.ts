@@ -92,6 +92,7 @@ test("the contract's example is read as it is meant", async () => {
     tls: { certFile: join(folder, 'tls/cert.pem'), keyFile: join(folder, 'tls/key.pem') },
     dkimKeys: join(folder, 'dkim'),
     arcSeal: undefined,
+    archive: { keepMs: 365 * 86_400_000 },
     dnsServers: [{ host: '127.0.0.1', port: 53 }],
     scanners: { managed: false },
     limits: {

@@ -115,7 +115,7 @@ const BAD: readonly [raw: Record<string, unknown>, path: readonly unknown[], tex
   [{ address: 'host:99999' }, ['address'], /port/],
   [{ address: `/${'x'.repeat(200)}` }, ['address'], /at most 107 bytes/],
   [{ timeout: '1ms' }, ['timeout'], /at least 10ms/],
-  [{ on_error: 'ignore' }, ['on_error'], /^expected defer, accept, reject/],
+  [{ on_error: 'ignore' }, ['on_error'], /^expected defer, accept, hold, reject/],
 ];
 
 for (const [raw, path, text] of BAD) {
