@@ -13,7 +13,10 @@ export async function soundConfig(cli: Cli): Promise<Extract<GatewayConfigResult
   if (loaded.ok) return loaded;
   const first = loaded.problems.find(({ severity }) => severity === 'error');
   const place = first === undefined ? '' : ` (${formatProblem(first, process.cwd())})`;
-  throw new CliFault(EXIT.config, `the configuration has errors, see "sluice check"${place}`);
+  throw new CliFault(
+    EXIT.config,
+    `the configuration has errors: correct them or move a broken domain file away, "sluice check" has all of them${place}`,
+  );
 }
 
 /** The same without a word on standard output, where JSON is all there is to read. */

@@ -100,5 +100,8 @@ test('without a gateway the file is for its next start; a broken configuration i
   writeFileSync(join(folder, 'domains', 'bad.yaml'), 'domain: bad.test\n');
   const refused = await sluice('domain add seven.test 192.0.2.1');
   assert.equal(refused.code, 78);
-  assert.match(refused.err, /has errors, see "sluice check" \(.*bad\.yaml:1:1 error/);
+  assert.match(
+    refused.err,
+    /has errors: correct them or move a broken domain file away, "sluice check" has all of them \(.*bad\.yaml:1:1 error/,
+  );
 });
