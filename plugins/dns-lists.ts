@@ -31,11 +31,7 @@ import { ListQuestions } from './shared/list-questions.ts';
 import { namesOf } from './dns-lists/names.ts';
 import { isPublic, reversed } from './shared/public-address.ts';
 import { CODES } from './shared/return-codes.ts';
-
-const ZONE = {
-  pattern: /^(?=.{1,200}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}$/i,
-  hint: 'the name of a zone, such as zen.example.org',
-};
+import { ZONE } from './shared/zone.ts';
 
 const LIST = {
   zone: { type: 'string', required: true, form: ZONE, doc: 'Below which name the list is asked.' },

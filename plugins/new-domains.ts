@@ -20,11 +20,7 @@ import { authorDomains, namesToAsk } from './new-domains/names.ts';
 import { readHeader } from './shared/header.ts';
 import { ListQuestions } from './shared/list-questions.ts';
 import { CODES } from './shared/return-codes.ts';
-
-const ZONE = {
-  pattern: /^(?=.{1,200}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}$/i,
-  hint: 'the name of a zone, such as fresh.example.net',
-};
+import { ZONE } from './shared/zone.ts';
 
 const OPTIONS = {
   lists: {

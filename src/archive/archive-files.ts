@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { dayOf } from '../base/days.ts';
 import { writeAll } from '../base/write-all.ts';
 import type { Content } from '../mail/content.ts';
-import type { Archived } from './archived.ts';
+import type { Archived } from '../mail/archived-mail.ts';
 
 const ENVELOPE = /^([0-9A-HJKMNP-TV-Z]{10}\.\d{1,9}(?:-\d{1,9})?)\.json$/;
 const DAY = /^\d{4}-\d\d-\d\d$/;

@@ -8,11 +8,11 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { endOfDay } from '../base/days.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { Archived, ArchiveQuery } from '../mail/archived-mail.ts';
 import type { Content } from '../mail/content.ts';
 import type { RecordStore } from '../store/record-store.ts';
 import type { ArchiveFiles } from './archive-files.ts';
-import type { Archived, ArchiveQuery } from './archived.ts';
-import { conditionsOf, isMeant, termsOf } from './archived.ts';
+import { conditionsOf, isMeant, termsOf } from './terms.ts';
 
 export interface ArchiveOptions {
   readonly files: ArchiveFiles;

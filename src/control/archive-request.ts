@@ -1,6 +1,6 @@
 /** What is asked of the archive, read strictly and within bounds. */
 import type { Address } from '../mail/address.ts';
-import type { ArchiveQuery } from './archive-view.ts';
+import type { ArchiveQuery } from '../mail/archived-mail.ts';
 import { fault, mailbox, MAX_IDS, members, record, time, whole } from './request.ts';
 
 const ARCHIVE_TEXTS = ['from', 'to', 'account', 'domain', 'subject', 'msgid'] as const;

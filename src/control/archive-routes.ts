@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { ApiDeps } from './api.ts';
-import type { ArchivedMail, ArchiveQuery } from './archive-view.ts';
+import type { Archived, ArchiveQuery } from '../mail/archived-mail.ts';
 import { archiveQuery, resendRequest } from './archive-request.ts';
 import { messageId, RequestFault, requester } from './request.ts';
 import type { Row } from './rows.ts';
@@ -47,7 +47,7 @@ export function addArchiveRoutes(server: FastifyInstance, { gateway, log }: ApiD
   });
 }
 
-function archivedRow(mail: ArchivedMail): Row {
+function archivedRow(mail: Archived): Row {
   const { id, at, account, domain, from, rcpts, subject, msgid, client, size } = mail;
   const what = { id, ts: iso(at), account, domain, from, rcpts, subject, msgid, size };
   return { v: 1, kind: 'archived', ...what, client: { ip: client } };

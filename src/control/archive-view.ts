@@ -1,34 +1,11 @@
 /** The archive, as everybody sees it who lets people look: the API of the command line now, a panel later. */
 import type { Address } from '../mail/address.ts';
-
-export interface ArchivedMail {
-  readonly id: string;
-  readonly at: number;
-  readonly account: string;
-  readonly domain: string;
-  readonly from: string;
-  readonly rcpts: readonly string[];
-  readonly subject?: string;
-  readonly msgid?: string;
-  readonly client: string;
-  readonly size: number;
-}
-
-export interface ArchiveQuery {
-  readonly from?: string;
-  readonly to?: string;
-  readonly account?: string;
-  readonly domain?: string;
-  readonly subject?: string;
-  readonly msgid?: string;
-  readonly since?: number;
-  readonly until?: number;
-}
+import type { Archived, ArchiveQuery } from '../mail/archived-mail.ts';
 
 export interface ArchiveView {
   /** Newest first. */
-  search(query: ArchiveQuery): AsyncIterable<ArchivedMail>;
-  find(id: string): Promise<ArchivedMail | undefined>;
+  search(query: ArchiveQuery): AsyncIterable<Archived>;
+  find(id: string): Promise<Archived | undefined>;
   /** Bytes as they went out. */
   content(id: string): AsyncIterable<Uint8Array>;
   /** To its recipients, or to these: the ids of the new messages, or why there are none. */

@@ -1,5 +1,5 @@
 /** Keeps the messages of accounts that want it in the archive, before they are taken. */
-import type { Archived } from '../archive/archived.ts';
+import type { Archived } from '../mail/archived-mail.ts';
 import type { Kept } from '../archive/archive.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';

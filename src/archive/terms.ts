@@ -1,37 +1,6 @@
-/** What the archive knows of a message beside its content, and the terms that it is found by. */
+/** The terms that a message of the archive is found by. */
+import type { Archived, ArchiveQuery } from '../mail/archived-mail.ts';
 import type { Condition } from '../store/record-store.ts';
-import type { MailParameters } from '../mail/envelope.ts';
-
-export interface Archived {
-  readonly v: 1;
-  readonly id: string;
-  /** When it was taken, milliseconds since the epoch. */
-  readonly at: number;
-  readonly account: string;
-  /** The hosted domain that answers for the account. */
-  readonly domain: string;
-  /** Empty for the null reverse-path. */
-  readonly from: string;
-  readonly rcpts: readonly string[];
-  readonly parameters: Pick<MailParameters, 'body' | 'smtpUtf8'>;
-  readonly subject?: string;
-  readonly msgid?: string;
-  readonly client: string;
-  readonly size: number;
-}
-
-export interface ArchiveQuery {
-  /** Addresses, or `@domain`. */
-  readonly from?: string;
-  readonly to?: string;
-  readonly account?: string;
-  readonly domain?: string;
-  /** All of its words are in the subject. */
-  readonly subject?: string;
-  readonly msgid?: string;
-  readonly since?: number;
-  readonly until?: number;
-}
 
 /** Of one message; more words and recipients are kept and not found. */
 const MAX_WORDS = 30;
