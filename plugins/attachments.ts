@@ -31,9 +31,9 @@ import { documentKind, PROBE_BYTES } from './attachments/document-kind.ts';
 import { FILE_KINDS, fileKind } from './attachments/file-kind.ts';
 import { isDisguised, matches, realNames } from './attachments/file-name.ts';
 import type { Finding, Found } from './attachments/finding.ts';
-import type { Part } from './attachments/mime-walk.ts';
-import { MimeWalk } from './attachments/mime-walk.ts';
-import type { KeepRule, KeptContent } from './attachments/part-content.ts';
+import type { Part } from './shared/mime-walk.ts';
+import { MimeWalk } from './shared/mime-walk.ts';
+import type { KeepRule, KeptContent } from './shared/part-content.ts';
 import type { Hit } from './attachments/rule-hit.ts';
 import { ACTIONS, hit, verdictOf } from './attachments/rule-hit.ts';
 
