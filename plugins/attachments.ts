@@ -29,7 +29,7 @@ import type { ContentView, OptionSchema, Plugin, PluginHost, Verdict } from 'slu
 import { DocumentExaminer } from './attachments/document-examiner.ts';
 import { documentKind, PROBE_BYTES } from './attachments/document-kind.ts';
 import { FILE_KINDS, fileKind } from './attachments/file-kind.ts';
-import { isDisguised, matches, realNames } from './attachments/file-name.ts';
+import { isDisguised, matches, realNames } from './shared/file-name.ts';
 import type { Finding, Found } from './attachments/finding.ts';
 import type { Part } from './shared/mime-walk.ts';
 import { MimeWalk } from './shared/mime-walk.ts';
@@ -202,7 +202,7 @@ function keepRule(options: View['options']): KeepRule | undefined {
     return undefined;
   }
   return {
-    isWanted: (head, names) => documentKind(head, namesIn(names)) !== undefined,
+    isWanted: (head, { names }) => documentKind(head, namesIn(names)) !== undefined,
     ...{ probe: PROBE_BYTES, limit: options.max_document },
   };
 }

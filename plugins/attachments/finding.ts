@@ -3,7 +3,7 @@
  * that files in it meet, and what is left.
  */
 import { fileKind } from './file-kind.ts';
-import { isDisguised, matches, realNames } from './file-name.ts';
+import { isDisguised, matches, realNames } from '../shared/file-name.ts';
 
 export const FINDINGS = ['vba', 'xlm', 'basic', 'dde', 'encrypted', 'unexamined'] as const;
 

@@ -8,15 +8,13 @@
 import { realName } from './file-name.ts';
 import type { FieldValue } from './parameters.ts';
 import { fieldsOf } from './parameters.ts';
-import type { KeepRule, KeptContent } from './part-content.ts';
+import type { Declared, KeepRule, KeptContent } from './part-content.ts';
 import { PartContent } from './part-content.ts';
 import type { Decoder } from './transfer-encoding.ts';
 import { decoderOf, encodingOf } from './transfer-encoding.ts';
 
-export interface Part {
-  /** Declared types, lower case; several when the header contradicts itself. */
-  readonly types: readonly string[];
-  readonly names: readonly string[];
+export interface Part extends Declared {
+  readonly charsets: readonly string[];
   /** How the content begins, for each transfer encoding that the header names. */
   readonly heads: readonly Uint8Array[];
   /** The whole content, as often as it begins like something that is kept. */
@@ -53,9 +51,8 @@ interface Container {
   readonly depth: number;
 }
 
-interface Leaf {
-  readonly types: readonly string[];
-  readonly names: readonly string[];
+interface Leaf extends Declared {
+  readonly charsets: readonly string[];
   readonly content: PartContent;
 }
 
@@ -186,7 +183,9 @@ export class MimeWalk {
     const known = new Set(
       encodings.length === 0 ? ['identity' as const] : encodings.map(encodingOf),
     );
-    this.#leaf = { types, names, content: new PartContent(known, names, this.#keep) };
+    const charsets = contentTypes.flatMap((field) => valuesOf(field, 'charset'));
+    const content = new PartContent(known, { types, names }, this.#keep);
+    this.#leaf = { types, names, charsets, content };
     const declared = contentTypes.flatMap(boundariesOf);
     const boundaries = declared.slice(0, MAX_BOUNDARIES);
     if (declared.length > MAX_BOUNDARIES) this.#problem ??= 'a part has too many boundaries';
@@ -248,8 +247,8 @@ export class MimeWalk {
     }
     const encoding = base64 === undefined ? 'uuencode' : 'base64';
     const names = [name.trim()];
-    const content = new PartContent(new Set([encoding]), names, this.#keep);
-    this.#uuencoded = { types: [], names, content };
+    const content = new PartContent(new Set([encoding]), { types: [], names }, this.#keep);
+    this.#uuencoded = { types: [], names, charsets: [], content };
   }
 
   #uuEnds(): void {
@@ -288,16 +287,21 @@ export class MimeWalk {
   }
 }
 
-function partOf({ types, names, content }: Leaf): Part {
-  return { types, names, ...content.end() };
+function partOf({ content, ...declared }: Leaf): Part {
+  return { ...declared, ...content.end() };
 }
 
 /** A zero octet ends a name for some, and is nothing for others. */
-function namesOf({ parameters }: FieldValue): string[] {
-  const values = parameters
-    .filter(({ name }) => name === 'name' || name === 'filename')
-    .flatMap(({ value }) => [value, value.split('\0', 1)[0] ?? '']);
+function namesOf(field: FieldValue): string[] {
+  const values = valuesOf(field, 'name', 'filename').flatMap((value) => [
+    value,
+    value.split('\0', 1)[0] ?? '',
+  ]);
   return [...new Set(values)].filter((value) => value !== '');
+}
+
+function valuesOf({ parameters }: FieldValue, ...wanted: readonly string[]): string[] {
+  return parameters.filter(({ name }) => wanted.includes(name)).map(({ value }) => value);
 }
 
 function boundariesOf({ word, parameters }: FieldValue): string[] {

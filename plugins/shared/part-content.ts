@@ -6,9 +6,16 @@
 import type { Decoder, TransferEncoding } from './transfer-encoding.ts';
 import { decoderOf } from './transfer-encoding.ts';
 
+/** What the header of a part says of it. */
+export interface Declared {
+  /** Declared types, lower case; several when the header contradicts itself. */
+  readonly types: readonly string[];
+  readonly names: readonly string[];
+}
+
 export interface KeepRule {
   /** Whether a part that begins so is kept as a whole. */
-  readonly isWanted: (head: Buffer, names: readonly string[]) => boolean;
+  readonly isWanted: (head: Buffer, declared: Declared) => boolean;
   /** Octets of `head` that are enough to tell. */
   readonly probe: number;
   /** Decoded octets of one part. */
@@ -35,10 +42,10 @@ export class PartContent {
 
   constructor(
     encodings: ReadonlySet<TransferEncoding>,
-    names: readonly string[],
+    declared: Declared,
     keep: KeepRule | undefined,
   ) {
-    this.#readings = [...encodings].map((encoding) => new Reading(encoding, names, keep));
+    this.#readings = [...encodings].map((encoding) => new Reading(encoding, declared, keep));
   }
 
   push(line: Uint8Array): void {
@@ -70,7 +77,7 @@ export class PartContent {
 /** The content as one of its encodings has it. */
 class Reading {
   readonly #decoder: Decoder;
-  readonly #names: readonly string[];
+  readonly #declared: Declared;
   readonly #keep: KeepRule | undefined;
   #pieces: Buffer[] = [];
   #bytes = 0;
@@ -79,9 +86,9 @@ class Reading {
   #isWanted: boolean | undefined;
   #isWhole = true;
 
-  constructor(encoding: TransferEncoding, names: readonly string[], keep: KeepRule | undefined) {
+  constructor(encoding: TransferEncoding, declared: Declared, keep: KeepRule | undefined) {
     this.#decoder = decoderOf(encoding);
-    this.#names = names;
+    this.#declared = declared;
     this.#keep = keep;
     if (keep === undefined) this.#isWanted = false;
   }
@@ -118,7 +125,7 @@ class Reading {
   }
 
   #decide(): void {
-    this.#isWanted = this.#keep?.isWanted(this.#begun(this.#keep.probe), this.#names) ?? false;
+    this.#isWanted = this.#keep?.isWanted(this.#begun(this.#keep.probe), this.#declared) ?? false;
   }
 
   #begun(most: number): Buffer {

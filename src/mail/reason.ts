@@ -15,6 +15,7 @@ export const REASONS = [
   'spam',
   'virus',
   'attachment', // a file that is not let through
+  'uri', // what the mail leads to
   'bulk', // a newsletter, a list or an automatic reply where none are wanted
   'policy',
   'new_domain', // registered a short time ago

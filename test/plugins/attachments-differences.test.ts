@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { foundIn } from '../../plugins/attachments/office.ts';
-import { fieldsOf } from '../../plugins/attachments/parameters.ts';
-import { decoderOf } from '../../plugins/attachments/transfer-encoding.ts';
+import { fieldsOf } from '../../plugins/shared/parameters.ts';
+import { decoderOf } from '../../plugins/shared/transfer-encoding.ts';
 import { filterOf } from '../support/filter-host.ts';
 import { storedZip } from '../support/stored-zip.ts';
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { fileKind } from '../../plugins/attachments/file-kind.ts';
-import { isDisguised, matches, realName } from '../../plugins/attachments/file-name.ts';
+import { isDisguised, matches, realName } from '../../plugins/shared/file-name.ts';
 import type { Part } from '../../plugins/shared/mime-walk.ts';
 import { MimeWalk } from '../../plugins/shared/mime-walk.ts';
 import { CORPUS, corpusFiles, corpusMail, hasCorpus, sample } from '../support/corpus.ts';

@@ -6,7 +6,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { documentKind, PROBE_BYTES } from '../../plugins/attachments/document-kind.ts';
-import { MimeWalk } from '../../plugins/attachments/mime-walk.ts';
+import { MimeWalk } from '../../plugins/shared/mime-walk.ts';
 
 export interface WalkCost {
   readonly ms: number;
@@ -50,7 +50,7 @@ function walked(mail: Buffer, collect: () => void): WalkCost {
     collect();
     most = Math.max(most, held() - before);
   };
-  const isWanted = (head: Buffer, names: readonly string[]) =>
+  const isWanted = (head: Buffer, { names }: { readonly names: readonly string[] }) =>
     documentKind(head, names[0] ?? '') !== undefined;
   const keep = { isWanted, probe: PROBE_BYTES, limit: MAX_DOCUMENT };
   const walk = new MimeWalk(LIMITS, () => (parts += 1), keep);
