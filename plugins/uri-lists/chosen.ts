@@ -62,8 +62,8 @@ function kindsOf(mentions: readonly Mention[]): { turns: number; ones: readonly 
 }
 
 function askedOf({ place }: Mention, isKnown: (name: string) => boolean): Asked | undefined {
-  const { host, domain, address } = place;
-  if (address !== 'none') {
+  const { host, domain, isAddress } = place;
+  if (isAddress) {
     if (!isPublic(host)) return undefined;
     return { host: plainAddress(host), domain: undefined, label: reversed(host) };
   }

@@ -14,8 +14,6 @@ import { SEEN, visibilityOf } from './visibility.ts';
 
 export interface HtmlLinks {
   readonly mention: (mention: RawMention) => void;
-  /** A link that runs a script or holds a page of its own. */
-  readonly script: (uri: string) => void;
 }
 
 type Open = Extract<HtmlToken, { kind: 'open' }>;
@@ -162,12 +160,10 @@ class LinkReader {
   #within(uri: string, scheme: string): void {
     const text = decoded(uri.slice(0, MAX_DATA));
     if (scheme !== 'data:') {
-      if (/https?:|location|window\.open/i.test(text)) this.#found.script(scheme);
       this.#written(text, 'image');
       return;
     }
     if (/^\s*data:\s*image\/(?!svg)/i.test(uri)) return;
-    this.#found.script(scheme);
     if (this.#isNested) return;
     const page = new LinkReader(this.#found, true);
     for (const token of htmlTokens(text)) page.take(token);

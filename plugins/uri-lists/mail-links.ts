@@ -18,10 +18,6 @@ import { Turn } from './turn.ts';
 
 export interface MailLinks {
   readonly mentions: readonly Mention[];
-  /** Schemes of links that run a script or hold a page. */
-  readonly scripts: readonly string[];
-  /** There was more text or there were more parts than is looked at. */
-  readonly isCut: boolean;
 }
 
 /** What lies beyond is not looked at. */
@@ -29,7 +25,6 @@ const LIMITS = { parts: 2000, depth: 30, encoded: 2 };
 /** Of one part, in octets. */
 const MAX_PART = 1024 * 1024;
 const MAX_MENTIONS = 2000;
-const MAX_SCRIPTS = 10;
 const HTML_TYPE = /html|svg/;
 const HTML_NAME = /\.(?:x?html?|shtml|xht|svg)\s*$/i;
 
@@ -40,10 +35,8 @@ export async function linksOf(
   signal: AbortSignal,
 ): Promise<MailLinks> {
   const found = new Ends<RawMention>(MAX_MENTIONS);
-  const scripts = new Set<string>();
   const known = new Set<string>();
   let left = maxText;
-  let isCut = false;
   const mention = (one: RawMention) => {
     // The same again says nothing new, unless it is shown in another way.
     const key = `${one.kind} ${one.isHidden === true} ${one.shown ?? ''} ${one.uri}`;
@@ -51,19 +44,15 @@ export async function linksOf(
     if (known.size < MAX_MENTIONS) known.add(key);
     found.add(one);
   };
-  const script = (scheme: string) => {
-    if (scripts.size < MAX_SCRIPTS) scripts.add(scheme);
-  };
   const turn = new Turn(signal);
   const waiting: Part[] = [];
   const readParts = async () => {
     for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
-      for (const { pieces, isWhole } of part.kept) {
+      for (const { pieces } of part.kept) {
         const bytes = Buffer.concat(pieces).subarray(0, Math.min(MAX_PART, Math.max(0, left)));
-        if (!isWhole || bytes.length >= left) isCut = true;
         left -= bytes.length;
         const text = textOf(bytes, part.charsets);
-        if (isHtml(part, text)) await linksInHtml(text, { mention, script }, turn);
+        if (isHtml(part, text)) await linksInHtml(text, { mention }, turn);
         else {
           for (const one of urisInText(text)) {
             mention(one);
@@ -90,21 +79,19 @@ export async function linksOf(
   if (bytes !== content.sizeBytes) throw new Error('content is not whole');
   walk.end();
   await readParts();
-  isCut ||= walk.problem !== undefined;
   const mentions: Mention[] = [];
   for (const one of found.all()) {
     mentions.push(...mentionsOf(one));
     if (turn.isOver) await turn.next();
   }
-  return { mentions, scripts: [...scripts], isCut };
+  return { mentions };
 }
 
 function mentionsOf({ uri, base, ...raw }: RawMention): Mention[] {
   const place = placeOf(uri, base);
   if (place === undefined) return [];
-  const nested = nestedPlaces(place);
-  const within = nested.map((one): Mention => ({ kind: 'nested', place: one }));
-  return [{ ...raw, place, ...(nested.length === 0 ? {} : { nested }) }, ...within];
+  const within = nestedPlaces(place).map((one): Mention => ({ kind: 'nested', place: one }));
+  return [{ ...raw, place }, ...within];
 }
 
 /** A type that is none is text for most programs. */

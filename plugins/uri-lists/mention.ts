@@ -10,8 +10,6 @@ export type MentionKind = 'link' | 'text' | 'bare' | 'image' | 'nested';
 export interface Mention {
   readonly kind: MentionKind;
   readonly place: Place;
-  /** What its URI has within it. */
-  readonly nested?: readonly Place[];
   /** What is shown as the link, cut. */
   readonly shown?: string;
   /** A reader does not see it. */

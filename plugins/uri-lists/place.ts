@@ -12,10 +12,7 @@ export interface Place {
   readonly host: string;
   /** Registered domain; undefined for an address, and for a name that nobody can register. */
   readonly domain: string | undefined;
-  /** `odd`: an IPv4 address that is not written as four decimal numbers. */
-  readonly address: 'none' | 'plain' | 'odd';
-  /** There is a name or password before the host. */
-  readonly hasUserinfo: boolean;
+  readonly isAddress: boolean;
   /** All of it, in one way of writing. */
   readonly url: URL;
 }
@@ -37,14 +34,12 @@ export function placeOf(text: string, base?: URL): Place | undefined {
       : URL.parse(reference, base.href);
   if (url === null || !SCHEMES.includes(url.protocol)) return undefined;
   const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
-  const hasUserinfo = url.username !== '' || url.password !== '';
   if (isIPv4(host) || host.includes(':')) {
-    const isOdd = isIPv4(host) && !writtenHost(reference).includes(host);
-    return { host, domain: undefined, address: isOdd ? 'odd' : 'plain', hasUserinfo, url };
+    return { host, domain: undefined, isAddress: true, url };
   }
   const name = dnsName(host);
   if (name === undefined) return undefined;
-  return { host: name, domain: registeredDomain(name), address: 'none', hasUserinfo, url };
+  return { host: name, domain: registeredDomain(name), isAddress: false, url };
 }
 
 /** Whose name a host is below; domains of hosters count as theirs who use them. */
@@ -58,11 +53,6 @@ export function hasKnownEnding(name: string): boolean {
   return isIcann === true && domain !== null;
 }
 
-/** The label that its owner has chosen: `bank` of `bank.co.uk`. */
-export function ownLabel(domain: string): string {
-  return parse(domain, PUBLIC_SUFFIXES).domainWithoutSuffix ?? '';
-}
-
 const PUBLIC_SUFFIXES = { allowPrivateDomains: true, extractHostname: false } as const;
 
 /** What a browser leaves out before it looks: spaces around, tabs and line ends anywhere. */
@@ -70,9 +60,4 @@ function withoutTricks(text: string): string {
   const given = text.slice(0, MAX_URI).replace(/[\t\r\n]+/g, '');
   // oxlint-disable-next-line no-control-regex -- these are the characters in question
   return given.replace(/^[\x00-\x20]+/, '');
-}
-
-function writtenHost(reference: string): string {
-  const authority = /^[a-z]+:[/\\]*([^/\\?#]*)/i.exec(reference)?.[1] ?? '';
-  return authority.slice(authority.lastIndexOf('@') + 1);
 }

@@ -13,10 +13,6 @@ const MAX_NAME = 260;
 /** RFC 3986 3.2.2 */
 const LITERAL = /^\[[\da-f:.]{2,45}\](?::\d{1,5})?/i;
 const WWW = /^www\d{0,3}\./i;
-/** Endings that files have too. */
-const FILE_ENDINGS =
-  /\.(?:zip|md|py|sh|pl|pm|rs|so|ps|ai|app|mov|cc|cab|java|ml|st|bar|lib|mk|info|name|to|is|it)$/i;
-
 export function* urisInText(text: string): Generator<RawMention> {
   for (const match of text.matchAll(CANDIDATE)) {
     const [all, authority, rest = ''] = match;
@@ -35,18 +31,6 @@ export function* urisInText(text: string): Generator<RawMention> {
     if (WWW.test(name)) yield { kind: 'text', uri: `http://${name}` };
     else if (isBareName(name)) yield { kind: 'bare', uri: `http://${name}` };
   }
-}
-
-/** The name that a text shows as where it leads to, if it does. */
-export function shownUri(text: string): string | undefined {
-  const trimmed = text.trim();
-  for (const { kind, uri } of urisInText(trimmed)) {
-    if (kind === 'text') return uri;
-    // A word with a dot in a sentence says nothing; alone it says where the link leads.
-    const isAlone = trimmed.replace(/\/\S*$/, '').length === uri.length - 'http://'.length;
-    return isAlone && !FILE_ENDINGS.test(uri) ? uri : undefined;
-  }
-  return undefined;
 }
 
 function isBareName(name: string): boolean {

@@ -59,7 +59,13 @@ export class Archive {
   /** Rejects when it cannot be kept: then it must not be taken. */
   async keep(mail: Archived, content: Content): Promise<Kept> {
     const { files, log } = this.#options;
-    await files.write(mail, content);
+    try {
+      await files.write(mail, content);
+    } catch (error) {
+      // A disk that is full shall not be kept full by what was not taken.
+      await files.remove(mail.id).catch(() => undefined);
+      throw error;
+    }
     const told = (work: Promise<void>) =>
       work.catch((error: unknown) => {
         log.emit('archive.error', { id: mail.id, err: errorText(error) });
