@@ -33,10 +33,8 @@ for mail in asked["mails"]:
 print(json.dumps(out))
 `;
 
-const BY_MAIL_DKIM = `
-use strict; use JSON::PP; use MIME::Base64; use Mail::DKIM::Verifier; use Net::DNS;
-local $/; my $asked = decode_json(<STDIN>);
-package Table;
+/** A resolver of Net::DNS that knows the records it was given in `$asked`. */
+const RECORDS_IN_PERL = `package Table;
 sub send {
   my ($self, $name, $type) = @_;
   my $reply = Net::DNS::Packet->new($name, $type || 'TXT');
@@ -47,7 +45,12 @@ sub send {
 sub errorstring { return 'NXDOMAIN' }
 package main;
 $Mail::DKIM::DNS::RESOLVER = bless {}, 'Table';
-my @out;
+`;
+
+const BY_MAIL_DKIM = `
+use strict; use JSON::PP; use MIME::Base64; use Mail::DKIM::Verifier; use Net::DNS;
+local $/; my $asked = decode_json(<STDIN>);
+${RECORDS_IN_PERL}my @out;
 for my $mail (@{$asked->{mails}}) {
   my $dkim = Mail::DKIM::Verifier->new();
   $dkim->PRINT(decode_base64($mail));
@@ -74,18 +77,7 @@ print(json.dumps(out))
 const ARC_BY_MAIL_DKIM = `
 use strict; use JSON::PP; use MIME::Base64; use Mail::DKIM::ARC::Verifier; use Net::DNS;
 local $/; my $asked = decode_json(<STDIN>);
-package Table;
-sub send {
-  my ($self, $name, $type) = @_;
-  my $reply = Net::DNS::Packet->new($name, $type || 'TXT');
-  my $text = $asked->{records}{$name};
-  $reply->push(answer => Net::DNS::RR->new(name => $name, type => 'TXT', txtdata => [unpack('(A255)*', $text)])) if defined $text;
-  return $reply;
-}
-sub errorstring { return 'NXDOMAIN' }
-package main;
-$Mail::DKIM::DNS::RESOLVER = bless {}, 'Table';
-my @out;
+${RECORDS_IN_PERL}my @out;
 for my $mail (@{$asked->{mails}}) {
   my $arc = Mail::DKIM::ARC::Verifier->new();
   $arc->PRINT(decode_base64($mail));
