@@ -41,6 +41,10 @@ export function isPermanent(reply: Pick<Reply, 'code'>): boolean {
 export function isIntermediate(reply: Reply): boolean {
   return reply.code >= 300 && reply.code < 400;
 }
+/** Speaks of the connection, a greeting or a goodbye, and of no mail (RFC 5321 4.2.1). */
+export function isOfConnection(reply: Reply): boolean {
+  return reply.code >= 220 && reply.code < 230;
+}
 /** The peer hangs up after this, whatever it was asked (RFC 5321 3.8). */
 export function isClosing(reply: Reply): boolean {
   return reply.code === 421;

@@ -13,7 +13,7 @@ import { CodedError, errorText } from '../base/errors.ts';
 import { MovingDeadline } from '../base/moving-deadline.ts';
 import { replyText } from '../mail/outcome.ts';
 import type { Reply } from '../mail/reply.ts';
-import { isClosing, isIntermediate, isPositive } from '../mail/reply.ts';
+import { isClosing, isIntermediate, isOfConnection, isPositive } from '../mail/reply.ts';
 import type { ClientDeadlines } from './client-deadlines.ts';
 import { ReplyReader } from './reply-reader.ts';
 import { socketFaultText } from './socket-fault.ts';
@@ -28,8 +28,11 @@ export interface ConnectionOptions {
   readonly localAddress?: string | undefined;
 }
 
-/** What a call waits for; `refusal` is content that goes on: nothing but a refusal may come. */
-export type Expected = 'completion' | 'intermediate' | 'handshake' | 'refusal';
+/**
+ * What a call waits for, besides a refusal. `mail`: that mail or a recipient is taken; `refusal`: the
+ * content goes on, and nothing else may come.
+ */
+export type Expected = 'completion' | 'mail' | 'intermediate' | 'handshake' | 'refusal';
 
 interface Waiter {
   readonly resolve: (reply: Reply) => void;
@@ -102,7 +105,7 @@ export class ClientConnection {
     const waiter = this.#waiters[0];
     if (waiter !== undefined) {
       waiter.what = 'final reply';
-      waiter.expects = 'completion';
+      waiter.expects = 'mail';
     }
     this.#deadline.set(ms);
   }
@@ -221,13 +224,9 @@ export class ClientConnection {
       return false;
     }
     const { expects } = waiter;
-    if (isPositive(reply)) {
-      if (expects === 'refusal' || isIntermediate(reply) !== (expects === 'intermediate')) {
-        this.close(
-          new CodedError('PEER_PROTOCOL', this.#said(`out of order: ${replyText(reply)}`)),
-        );
-        return false;
-      }
+    if (isPositive(reply) && !isExpected(reply, expects)) {
+      this.close(new CodedError('PEER_PROTOCOL', this.#said(`out of order: ${replyText(reply)}`)));
+      return false;
     }
     this.#waiters.shift();
     const next = this.#waiters[0];
@@ -261,5 +260,22 @@ export class ClientConnection {
   #said(text: string): string {
     const what = this.#stage === 'connecting' ? undefined : this.#waiters[0]?.what;
     return what === undefined ? text : `${what}: ${text}`;
+  }
+}
+
+/** Whether a reply that is no refusal says what is waited for. */
+function isExpected(reply: Reply, expects: Expected): boolean {
+  switch (expects) {
+    case 'intermediate':
+      return isIntermediate(reply);
+    case 'mail':
+      return !isIntermediate(reply) && !isOfConnection(reply);
+    case 'completion':
+    case 'handshake':
+      return !isIntermediate(reply);
+    case 'refusal':
+      return false;
+    default:
+      return expects satisfies never;
   }
 }

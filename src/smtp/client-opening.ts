@@ -1,8 +1,9 @@
 /**
  * Opens an SMTP connection up to where a transaction may begin: connect, greeting, EHLO (HELO for
  * old servers), STARTTLS by policy, EHLO again, login. A refusal and a failure are values; it never
- * rejects. Opportunistic TLS takes any certificate, and when the handshake fails the connection is
- * made once more in plaintext: anybody on the way could have had that without our help.
+ * rejects. Opportunistic TLS takes any certificate, and when it fails, from STARTTLS to the end of the
+ * handshake, the connection is made once more in plaintext: anybody on the way could have had that
+ * without our help.
  */
 import { CodedError } from '../base/errors.ts';
 import type { Reply } from '../mail/reply.ts';
@@ -71,11 +72,23 @@ async function introduce(
   const refusal = await hello(client, hostname);
   if (refusal !== undefined || tls === 'off') return refusal;
   if (client.offers.startTls) {
-    const reply = await client.startTls();
+    const reply = await startTls(client);
     if (isPositive(reply)) return hello(client, hostname);
   }
   if (tls === 'required') throw new CodedError('TLS_FAILED', 'TLS is required and not offered');
   return undefined;
+}
+
+/** A connection that STARTTLS has cost is a failure of TLS, whatever the server said or did. */
+async function startTls(client: SmtpClient): Promise<Reply> {
+  try {
+    const reply = await client.startTls();
+    if (client.lost === undefined) return reply;
+    throw client.lost;
+  } catch (error) {
+    if (!(error instanceof CodedError) || error.code === 'STOPPING') throw error;
+    throw new CodedError('TLS_FAILED', error.message, { cause: error });
+  }
 }
 
 async function hello(client: SmtpClient, hostname: string): Promise<Reply | undefined> {

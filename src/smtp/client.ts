@@ -109,12 +109,12 @@ export class SmtpClient {
     this.inTransaction = true;
     this.contentSent = 'nothing';
     const command = mailCommand(reversePath, parameters, sizeBytes, this.offers);
-    return this.#command(command, this.#deadlines.mailMs);
+    return this.#command(command, this.#deadlines.mailMs, 'mail');
   }
 
   async rcpt(recipient: Recipient): Promise<Reply> {
     const command = rcptCommand(recipient, this.offers);
-    const reply = await this.#command(command, this.#deadlines.rcptMs);
+    const reply = await this.#command(command, this.#deadlines.rcptMs, 'mail');
     if (!isPositive(reply)) this.refusals += 1;
     return reply;
   }
@@ -208,7 +208,7 @@ export class SmtpClient {
     finalReplyMs: number,
     mayFinish: () => boolean,
   ): Promise<Reply> {
-    const reply = this.#connection.expect('final reply', finalReplyMs);
+    const reply = this.#connection.expect('final reply', finalReplyMs, 'mail');
     try {
       const stuffer = new DotStuffer();
       const pieces = chunks.map((chunk) => stuffer.stuff(chunk));

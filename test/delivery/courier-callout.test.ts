@@ -31,6 +31,7 @@ const CASES: readonly [name: string, script: string[], answer: string, seen: str
   ['sender refused', ['S: 550 5.1.8 x', 'S: 503 x'], 'unsure 550', 'answered'],
   ['sender put off', ['S: 451 x', 'S: 503 x'], 'unsure 451', 'temporary'],
   ['421 to RCPT', ['S: 250 x', 'S: 421 x'], 'unsure 421', 'temporary'],
+  ['a goodbye to RCPT', ['S: 250 x', 'S: 221 x'], 'unsure', 'temporary'],
   ['closed after MAIL', ['S: 250 x', 'close'], 'unsure', 'temporary'],
   ['closed', ['close'], 'unsure unreachable', 'unreachable'],
   ['silence', ['hang'], 'unsure unreachable', 'unreachable'],

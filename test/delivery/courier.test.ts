@@ -187,6 +187,26 @@ const CASES: readonly Case[] = [
     seen: 'temporary',
   },
   {
+    name: 'a goodbye in place of the final reply',
+    script: [
+      ...SENT,
+      'S: 250 x',
+      'S: 250 x',
+      'S: 250 x',
+      'S: 354 x',
+      'C* content',
+      'S: 221 4.4.2 x',
+    ],
+    outcomes: ['deferred maybe', 'deferred maybe'],
+    seen: 'temporary',
+  },
+  {
+    name: 'a goodbye in place of a recipient that is taken',
+    script: [...SENT, 'S: 250 x', 'S: 250 x', 'S: 221 x', 'close'],
+    outcomes: ['deferred', 'deferred'],
+    seen: 'temporary',
+  },
+  {
     name: 'silence after the dot',
     script: [...SENT, 'S: 250 x', 'S: 250 x', 'S: 250 x', 'S: 354 x', 'C* content', 'hang'],
     outcomes: ['deferred maybe', 'deferred maybe'],

@@ -101,6 +101,33 @@ const CASES: readonly {
     end: 'open - pipelining',
   },
   {
+    name: 'STARTTLS answered with 421: once more in plaintext',
+    tls: 'opportunistic',
+    scripts: [[...TLS_HELLO, 'S: 421 4.3.2 busy'], ['HELLO']],
+    end: 'open - pipelining',
+    connections: 2,
+  },
+  {
+    name: 'STARTTLS answered with rubbish: once more in plaintext',
+    tls: 'opportunistic',
+    scripts: [[...TLS_HELLO, 'S: what?'], ['HELLO']],
+    end: 'open - pipelining',
+    connections: 2,
+  },
+  {
+    name: 'STARTTLS hangs up: once more in plaintext',
+    tls: 'opportunistic',
+    scripts: [[...TLS_HELLO, 'close'], ['HELLO']],
+    end: 'open - pipelining',
+    connections: 2,
+  },
+  {
+    name: 'TLS required, STARTTLS answered with 421',
+    tls: 'required',
+    scripts: [[...TLS_HELLO, 'S: 421 4.3.2 busy']],
+    end: 'failed TLS_FAILED',
+  },
+  {
     name: 'TLS required and there',
     tls: 'required',
     scripts: [[...TLS_HELLO, 'S: 220 go', 'TLS', 'C: EHLO', 'S: 250 peer']],

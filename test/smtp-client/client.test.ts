@@ -290,6 +290,7 @@ for (const [name, step, code] of UNASKED) {
 
 const OUT_OF_ORDER: readonly [name: string, script: string[]][] = [
   ['354 to MAIL', ['C: MAIL', 'S: 354 go']],
+  ['a goodbye to MAIL', ['C: MAIL', 'S: 221 2.0.0 bye']],
   ['a reply too many', ['C: MAIL', 'S: 250 ok', 'S: 250 ok', 'S: 250 ok']],
   ['mixed codes', ['C: MAIL', 'S: 250-ok', 'S: 251 ok']],
   ['an endless reply', ['C: MAIL', ...new Array<string>(200).fill('S: 250-more')]],
