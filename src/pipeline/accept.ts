@@ -32,6 +32,7 @@ import type { Hold, SpoolEntry } from '../mail/spool-entry.ts';
 import { domainOfLane, isOneOfSplit } from '../mail/split-lane.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import { overQuarantine, overQuota } from './quota.ts';
+import { RelayTime } from './relay-time.ts';
 import { heard, mayHaveTaken, NO_OUTCOME, whyOf, withAnswer } from './session-outcomes.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
 import type { Way } from './relay-policy.ts';
@@ -76,7 +77,7 @@ export interface DeliverySettings {
 
 export interface Acceptance {
   readonly reply: Reply;
-  readonly how: 'delivered' | 'queued' | 'held' | 'discarded' | 'refused' | 'deferred';
+  readonly how: 'delivered' | 'queued' | 'held' | 'discarded' | 'refused' | 'deferred' | 'left';
   /** Why it is here and not at its destination, for the ledger. */
   readonly why?: Hold['reason'];
 }
@@ -111,7 +112,12 @@ export class Accept {
     return this.#deps.isClosed(lane, destination);
   }
 
-  async accept(message: JudgedMessage, settings: DeliverySettings): Promise<Acceptance> {
+  /** `client` aborts when the client has left. */
+  async accept(
+    message: JudgedMessage,
+    settings: DeliverySettings,
+    client: AbortSignal,
+  ): Promise<Acceptance> {
     const { way } = message;
     if (message.hold !== undefined)
       return this.#spool(message, message.envelope.recipients, settings);
@@ -127,7 +133,7 @@ export class Accept {
     const isOne = way.destination.isParted !== true;
     if (!settings.cutThrough || !isOne)
       return this.#spool(message, message.envelope.recipients, settings);
-    return this.#relay(message, settings);
+    return this.#relay(message, settings, client);
   }
 
   /** A message that a filter makes vanish: the sender hears that it was taken. */
@@ -142,14 +148,23 @@ export class Accept {
     return { reply: replies.discarded(id), how: 'discarded' };
   }
 
-  async #relay(message: JudgedMessage, settings: DeliverySettings): Promise<Acceptance> {
+  async #relay(
+    message: JudgedMessage,
+    settings: DeliverySettings,
+    waiting: AbortSignal,
+  ): Promise<Acceptance> {
     const { envelope, way } = message;
     const name = laneName(way.lane);
     const { id, content, client, mailClass } = message;
     const { finalReplyTimeoutMs } = settings;
     const { destination } = way;
-    const job = { id, destination, envelope, content, client, mailClass, finalReplyTimeoutMs };
-    const report = await this.#deps.courier.deliver(job);
+    const time = new RelayTime(this.#deps.clock, waiting);
+    const { mayFinish } = time;
+    const mail = { id, destination, envelope, content, client, mailClass };
+    const job = { ...mail, finalReplyTimeoutMs, mayFinish };
+    const report = await this.#deps.courier.deliver(job, time.signal);
+    time.stop();
+    if (time.isLeft) return { reply: replies.fault(), how: 'left' };
     const outcomes = envelope.recipients.map((_, index) => report.outcomes[index] ?? NO_OUTCOME);
     this.#record(message, report, outcomes);
     await this.#reportRelayed(message, report);

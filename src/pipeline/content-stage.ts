@@ -47,6 +47,8 @@ export interface ContentDeps extends SignatureDeps, ArchivingDeps {
   readonly log: Log;
 }
 
+/** It is ours, or at its destination. */
+const TAKEN: ReadonlySet<Acceptance['how']> = new Set(['delivered', 'queued', 'held', 'discarded']);
 /** Tests that the ledger line names; the lines of the filters have all. */
 const NAMED_TESTS = 30;
 
@@ -232,11 +234,11 @@ export class ContentStage implements ContentSink {
           hold: unjudged === undefined ? this.#hold(judgement, score) : unjudgedHold(unjudged),
         },
         generation.settings.delivery,
+        this.#signal,
       );
     }
     if (isPositive(acceptance.reply)) this.#learnSender();
-    const isLeft = acceptance.how === 'refused' || acceptance.how === 'deferred';
-    await (isLeft ? kept?.dropped() : kept?.taken());
+    await (TAKEN.has(acceptance.how) ? kept?.taken() : kept?.dropped());
     // What a filter keeps back or throws away is not accepted, whatever its sender hears.
     if (resultOf(acceptance) === 'accept') {
       const { id, direction, envelope } = transaction;
@@ -245,8 +247,9 @@ export class ContentStage implements ContentSink {
     }
     const { id, account } = transaction;
     if (account !== undefined && resultOf(acceptance) === 'quarantine') this.#deps.caught?.(id);
-    transaction.note({ how: acceptance.how, why: acceptance.why });
-    transaction.end(resultOf(acceptance), acceptance.reply);
+    const result = resultOf(acceptance);
+    if (result !== 'abort') transaction.note({ how: acceptance.how, why: acceptance.why });
+    transaction.end(result, result === 'abort' ? undefined : acceptance.reply);
     return acceptance.reply;
   }
 

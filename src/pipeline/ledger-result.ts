@@ -16,5 +16,7 @@ export function resultOf({ how, why }: Acceptance): TransactionResult {
       return 'reject';
     case 'deferred':
       return 'tempfail';
+    case 'left':
+      return 'abort';
   }
 }

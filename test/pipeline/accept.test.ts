@@ -32,6 +32,7 @@ const PUT_OFF: Outcome = {
   text: '451 later',
   reply: { code: 451, lines: ['later'] },
 };
+const BROKEN_OFF: Outcome = { kind: 'deferred', text: 'broken off' };
 /** A greeting with a permanent code says nothing about the message. */
 const TURNED_AWAY: Outcome = {
   kind: 'deferred',
@@ -74,6 +75,10 @@ interface Door {
   /** What filters keep already. */
   readonly quarantined?: QuarantineTotals;
   readonly hold?: JudgedMessage['hold'];
+  /** How long the destination takes until it wants the final dot. */
+  readonly takesMs?: number;
+  /** When the client leaves. */
+  readonly leavesMs?: number;
 }
 
 async function through({
@@ -86,8 +91,11 @@ async function through({
   waiting = { own: NOTHING, all: NOTHING },
   quarantined = { messages: 0, bytes: 0 },
   hold,
+  takesMs = 0,
+  leavesMs = Infinity,
 }: Door) {
   const clock = new FakeClock();
+  const client = new AbortController();
   const log = new RecordedLog();
   const stored: SpoolEntry[] = [];
   const report: DeliveryReport = {
@@ -104,8 +112,13 @@ async function through({
       totals: (dest) => (dest === undefined ? waiting.all : waiting.own),
       quarantined: () => quarantined,
     },
-    // oxlint-disable-next-line require-await -- the courier's shape
-    courier: { deliver: async () => report },
+    courier: {
+      async deliver({ mayFinish }, signal) {
+        await clock.sleep(takesMs, signal).catch(() => undefined);
+        if (mayFinish?.() === true) return report;
+        return { ...report, outcomes: outcomes.map(() => BROKEN_OFF) };
+      },
+    },
     // oxlint-disable-next-line require-await -- the reports' shape
     reports: { relayed: relayed ?? (async () => false) },
     isClosed: () => isDown,
@@ -135,7 +148,11 @@ async function through({
     senderProven: true,
     hold,
   };
-  const { reply, how } = await accept.accept(message, SETTINGS);
+  if (leavesMs < Infinity) clock.timer(leavesMs, () => client.abort());
+  const accepting = accept.accept(message, SETTINGS, client.signal);
+  await clock.advance(Math.max(takesMs, 0));
+  const { reply, how } = await accepting;
+  assert.equal(clock.waiting, leavesMs > takesMs && leavesMs < Infinity ? 1 : 0);
   return { reply: formatReply(reply).trimEnd(), how, entry: stored[0], log };
 }
 
@@ -172,6 +189,21 @@ test('a permanent-looking code on a temporary outcome is not kept as a refusal',
       [451, '451 later'],
     ],
   );
+});
+
+test('a destination that is too slow for the client that waits gets the mail from the queue', async () => {
+  assert.equal((await through({ takesMs: 4 * 60_000 })).how, 'delivered');
+  const { reply, how, entry } = await through({ takesMs: 6 * 60_000 });
+  assert.match(reply, /^250 .* queued$/);
+  assert.equal(how, 'queued');
+  assert.deepEqual([entry?.attempts, entry?.maybeDelivered], [1, false]);
+});
+
+test('of a client that has left nothing is kept, unless the destination has it', async () => {
+  const { reply, how, entry } = await through({ takesMs: 60_000, leavesMs: 59_000 });
+  assert.match(reply, /^451 /);
+  assert.deepEqual([how, entry], ['left', undefined]);
+  assert.equal((await through({ takesMs: 60_000, leavesMs: 61_000 })).how, 'delivered');
 });
 
 test('without the fallback service a temporary failure is the client’s', async () => {

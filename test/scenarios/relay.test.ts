@@ -221,6 +221,41 @@ describe('with the destination up', () => {
     assert.equal(destination.arrived.length, 0);
   });
 
+  test('a client that leaves before the destination has its mail comes again: nobody gets it', async () => {
+    const asked = Promise.withResolvers<void>();
+    destination.behaviour = { data: () => (asked.resolve(), 'hang') };
+    const talk = await SmtpTalk.greeted(gateway.port());
+    const left = talk.send('a@client.example', ['anna@example.org'], MAIL);
+    await asked.promise;
+    const before = gateway.lines.length;
+    talk.socket.resetAndDestroy();
+    assert.equal(await left, '');
+    await until('an abort', () =>
+      gateway.lines.slice(before).some((one) => one['res'] === 'abort'),
+    );
+    await until('the destination to be left', () => destination.connected === 0);
+    assert.deepEqual(destination.arrived, []);
+    assert.deepEqual(gateway.events('rcpt.defer').slice(before), []);
+  });
+
+  test('what the destination has is not taken back, whenever the client leaves', async () => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<string>();
+    destination.behaviour = { final: () => (asked.resolve(), answer.promise) };
+    const talk = await SmtpTalk.greeted(gateway.port());
+    const left = talk.send('a@client.example', ['anna@example.org'], MAIL);
+    await asked.promise;
+    const before = gateway.lines.length;
+    talk.socket.resetAndDestroy();
+    assert.equal(await left, '');
+    answer.resolve('250 2.0.0 Ok');
+    await until('a delivery', () =>
+      gateway.lines.slice(before).some((one) => one.evt === 'rcpt.sent'),
+    );
+    assert.equal(destination.arrived.length, 1);
+    await until('a line', () => gateway.lines.slice(before).some((one) => one['res'] === 'accept'));
+  });
+
   test('the first recipient refused by the destination, the second taken: one 250, the other kept', async () => {
     destination.behaviour = {
       rcpt: (address) => (address.startsWith('gone') ? '550 5.1.1 no such user' : '250 2.1.5 Ok'),
