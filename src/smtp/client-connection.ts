@@ -41,6 +41,8 @@ interface Waiter {
   /** The command or phase, for texts. */
   what: string;
   expects: Expected;
+  /** What was sent and the answer must not repeat. */
+  readonly secrets: readonly string[];
 }
 
 type Stage = 'connecting' | 'open' | 'handshake' | 'leaving' | 'lost';
@@ -92,11 +94,16 @@ export class ClientConnection {
   }
 
   /** The next reply that no other call waits for. */
-  expect(what: string, ms: number, expects: Expected = 'completion'): Promise<Reply> {
+  expect(
+    what: string,
+    ms: number,
+    expects: Expected = 'completion',
+    secrets: readonly string[] = [],
+  ): Promise<Reply> {
     if (this.lost !== undefined) return Promise.reject(this.lost);
     if (this.#waiters.length === 0) this.#deadline.set(ms);
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ what, ms, expects, resolve, reject });
+      this.#waiters.push({ what, ms, expects, secrets, resolve, reject });
     });
   }
 
@@ -216,8 +223,9 @@ export class ClientConnection {
   }
 
   /** Gives a reply to the call that waits for it; says whether more may be read. */
-  #take(reply: Reply): boolean {
+  #take(said: Reply): boolean {
     const waiter = this.#waiters[0];
+    const reply = hushed(said, waiter?.secrets ?? []);
     if (waiter === undefined) {
       const code = isClosing(reply) ? 'PEER_CLOSED' : 'PEER_PROTOCOL';
       this.close(new CodedError(code, `unasked: ${replyText(reply)}`));
@@ -261,6 +269,17 @@ export class ClientConnection {
     const what = this.#stage === 'connecting' ? undefined : this.#waiters[0]?.what;
     return what === undefined ? text : `${what}: ${text}`;
   }
+}
+
+/** Servers repeat what they do not understand, whole or in part: in place of a secret stands `...`. */
+function hushed(reply: Reply, secrets: readonly string[]): Reply {
+  if (secrets.length === 0) return reply;
+  const isSecret = (word: string) =>
+    secrets.some((secret) => secret.includes(word) || word.includes(secret));
+  const lines = reply.lines.map((line) =>
+    line.replace(/[^\s"'`<>()[\]{},;:]{4,}/g, (word) => (isSecret(word) ? '...' : word)),
+  );
+  return { ...reply, lines };
 }
 
 /** Whether a reply that is no refusal says what is waited for. */

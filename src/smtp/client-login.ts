@@ -28,23 +28,29 @@ export async function logIn(client: SmtpClient, login: ClientLogin): Promise<Rep
     throw new CodedError('AUTH_FAILED', text);
   }
   const { auth: mechanisms } = client.offers;
-  if (mechanisms.includes('PLAIN')) return plain(client, `\0${user}\0${password}`);
+  const response = base64(`\0${user}\0${password}`);
+  const secrets = [password, base64(password), response];
+  if (mechanisms.includes('PLAIN')) return steps(client, plain(response), secrets);
   if (mechanisms.includes('LOGIN')) {
-    return steps(client, ['AUTH LOGIN', base64(user), base64(password)]);
+    return steps(client, ['AUTH LOGIN', base64(user), base64(password)], secrets);
   }
   throw new CodedError('AUTH_FAILED', 'neither AUTH PLAIN nor AUTH LOGIN is offered');
 }
 
-function plain(client: SmtpClient, response: string): Promise<Reply | undefined> {
-  const line = `AUTH PLAIN ${base64(response)}`;
-  return steps(client, line.length <= MAX_LINE ? [line] : ['AUTH PLAIN', base64(response)]);
+function plain(response: string): readonly string[] {
+  const line = `AUTH PLAIN ${response}`;
+  return line.length <= MAX_LINE ? [line] : ['AUTH PLAIN', response];
 }
 
 /** Each line but the last is answered with 334. */
-async function steps(client: SmtpClient, lines: readonly string[]): Promise<Reply | undefined> {
+async function steps(
+  client: SmtpClient,
+  lines: readonly string[],
+  secrets: readonly string[],
+): Promise<Reply | undefined> {
   for (const [index, line] of lines.entries()) {
     const isLast = index === lines.length - 1;
-    const reply = await client.sasl(line, isLast ? 'completion' : 'intermediate');
+    const reply = await client.sasl(line, isLast ? 'completion' : 'intermediate', secrets);
     if (!isPositive(reply)) return reply;
   }
   return undefined;

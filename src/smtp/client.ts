@@ -168,9 +168,9 @@ export class SmtpClient {
     return reply;
   }
 
-  /** One line of a login, which no text repeats. */
-  sasl(line: string, expects: Expected): Promise<Reply> {
-    const reply = this.#connection.expect('AUTH', this.#deadlines.helloMs, expects);
+  /** One line of a login; no text repeats the secrets, not even one of the server. */
+  sasl(line: string, expects: Expected, secrets: readonly string[]): Promise<Reply> {
+    const reply = this.#connection.expect('AUTH', this.#deadlines.helloMs, expects, secrets);
     this.#connection.send(line);
     return reply;
   }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
+import { replyText } from '../../src/mail/outcome.ts';
 import { CLIENT_DEADLINES } from '../../src/smtp/client-deadlines.ts';
 import type { ClientLogin } from '../../src/smtp/client-login.ts';
 import { openClient } from '../../src/smtp/client-opening.ts';
@@ -79,6 +80,50 @@ const CASES: readonly {
     end: 'failed PEER_PROTOCOL',
   },
 ];
+
+const PLAIN_LINE = base64('\0anna\0secret word');
+const ECHOES: readonly [name: string, script: readonly string[], said: string][] = [
+  [
+    'a command that it does not know',
+    [...hello('AUTH PLAIN'), 'C: AUTH PLAIN', `S: 500 5.5.1 Unknown: "AUTH PLAIN ${PLAIN_LINE}"`],
+    '500 5.5.1 Unknown: "AUTH PLAIN ..."',
+  ],
+  [
+    'the beginning of a line that is too long for it',
+    [...hello('AUTH PLAIN'), 'C: AUTH PLAIN', `S: 500 Too long: PLAIN ${PLAIN_LINE.slice(0, 14)}`],
+    '500 Too long: PLAIN ...',
+  ],
+  [
+    'a password where it expects a command, and what it reads in it',
+    [
+      ...hello('AUTH LOGIN'),
+      ...['C: AUTH LOGIN', 'S: 334 VXNlcm5hbWU6', 'C: ', 'S: 334 UGFzc3dvcmQ6', 'C: '],
+      `S: 535-No such command ${base64('secret word')}`,
+      'S: 535 nor (secret word), anna',
+    ],
+    '535 No such command ... nor (... ...), anna',
+  ],
+  [
+    'it as a challenge',
+    [...hello('AUTH PLAIN'), 'C: AUTH PLAIN', `S: 334 ${PLAIN_LINE}`],
+    'AUTH: out of order: 334 ...',
+  ],
+];
+for (const [name, script, said] of ECHOES) {
+  test(`a server that repeats ${name} does not get a password into our texts`, async (t) => {
+    const peer = await ScriptedPeer.start([[...script]]);
+    t.after(() => peer.stop());
+    const opening = await openClient({
+      ...{ host: '127.0.0.1', port: peer.port, clock: systemClock, deadlines: CLIENT_DEADLINES },
+      ...{ hostname: 'mx.test', tls: 'off' },
+      login: { user: 'anna', password: 'secret word', over: 'plaintext' },
+    });
+    assert.notEqual(opening.kind, 'open');
+    if (opening.kind === 'open') return;
+    const text = opening.kind === 'refused' ? replyText(opening.reply) : opening.error.message;
+    assert.equal(text, said);
+  });
+}
 
 for (const { name, script, login, end } of CASES) {
   test(`login: ${name}`, async (t) => {
