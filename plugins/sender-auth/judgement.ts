@@ -7,6 +7,7 @@
  */
 import type { ARCResult, AuthenticateResult, DKIMResult } from 'mailauth';
 import type { Evidence, ReversePath, Verdict } from 'sluice-mx/plugin';
+import { mayHideAuthor } from './hidden-author.ts';
 
 export interface Rules {
   readonly dmarc: 'enforce' | 'quarantine' | 'mark';
@@ -34,6 +35,11 @@ const PASS: Verdict = { kind: 'pass' };
 const NO_ANSWER: Verdict = {
   ...{ kind: 'defer', reason: 'dmarc', detail: '7.0' },
   text: 'The DNS of the sender does not answer just now',
+};
+/** No policy can be found for it, and a reader sees the author whom the forger wants. */
+const NO_ONE_AUTHOR: Verdict = {
+  ...{ kind: 'quarantine', reason: 'dmarc' },
+  text: 'The mail names no one author: several, or one that cannot be read',
 };
 
 export function judgement(
@@ -65,6 +71,7 @@ function chainResult({ status }: ARCResult, { exhausted, keyUnanswered }: Circum
 function decide(found: AuthenticateResult, rules: Rules, circumstances: Circumstances): Verdict {
   const { spf, dmarc, dkim } = found;
   if (circumstances.isException || isVouchedFor(found, rules.trusted_sealers ?? [])) return PASS;
+  if (rules.dmarc !== 'mark' && mayHideAuthor(found)) return NO_ONE_AUTHOR;
   if (dmarc !== false && dmarc.status.result === 'pass') return PASS;
   if (rules.dmarc !== 'mark') {
     const verdict = byDmarc(found, rules.dmarc, circumstances.exhausted);
@@ -84,15 +91,10 @@ function byDmarc(
   rule: 'enforce' | 'quarantine',
   exhausted: boolean,
 ): Verdict | undefined {
-  const { dmarc, dmarcSkipReason } = found;
-  if (dmarc === false) {
-    // RFC 9989 11.5: no policy can be found for it, and a reader sees the one that the forger wants.
-    return dmarcSkipReason === 'multiple-author-domains' ||
-      dmarcSkipReason === 'multiple-from-fields'
-      ? { kind: 'quarantine', reason: 'dmarc', text: 'The mail names authors of several domains' }
-      : undefined;
+  const { dmarc } = found;
+  if (dmarc === false || dmarc.status.result !== 'fail' || dmarc.policy === 'none') {
+    return undefined;
   }
-  if (dmarc.status.result !== 'fail' || dmarc.policy === 'none') return undefined;
   // Unsure, and only because the mail asks for so much.
   if (exhausted) return NO_ANSWER;
   if (isInDoubt(found, dmarc.domain)) return undefined;

@@ -32,6 +32,7 @@ export function authorDomains(
   } catch {
     return undefined; // no name in the DNS is written so
   }
+  if (CONTROL.test(value)) return undefined;
   const domains = new Set<string>();
   for (const address of addressTexts(value) ?? []) {
     const domain = domainOf(address);
@@ -41,12 +42,18 @@ export function authorDomains(
   return domains.size === 0 ? undefined : [...domains];
 }
 
+/** Some readers see the end of a text in one, or nothing where it stands. Folds and tabs are blanks. */
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+/** One word, or one in quotes: in more of them somebody may see another address. */
+const LOCAL_PART = /^(?:[^@"]+|"(?:[^"\\]|\\.)*")$/s;
+
 /** Undefined for what is no address. */
 function domainOf(address: string): string | undefined {
   const at = address.lastIndexOf('@');
   const domain = address.slice(at + 1);
-  if (at <= 0 || domain.startsWith('[') || !isDomain(domain)) return undefined;
-  return domainKey(domain);
+  if (!LOCAL_PART.test(address.slice(0, Math.max(at, 0)))) return undefined;
+  return domain.startsWith('[') || !isDomain(domain) ? undefined : domainKey(domain);
 }
 
 /** The texts of the addresses without names, comments and blanks; undefined when it is no list of them. */

@@ -63,6 +63,13 @@ test('what could be another author is nobody', () => {
     'From: @example.org',
     'From: <@evil.test:anna@example.org>',
     'From: anna@[192.0.2.1]',
+    'From: eve@evil.test@example.org',
+    'From: Anna <eve@evil.test@example.org>',
+    'From: eve@evil.test anna@example.org',
+    'From: "eve@evil.test" anna@example.org',
+    'From: <"eve@evil.test"anna@example.org>',
+    'From: eve@evil.test\0 <anna@example.org>',
+    'From: Anna\x1b <anna@example.org>',
     'From: anna@example.org, nobody',
     `From: ${'x'.repeat(9000)} <anna@example.org>`,
   ]) {

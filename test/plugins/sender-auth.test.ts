@@ -99,6 +99,36 @@ test('each policy is obeyed, unless only marks are wanted or the sender is an ex
   assert.ok(refused.kind === 'refuse' && refused.reason === 'spf');
 });
 
+test('an author whom a reader may see and DMARC cannot be asked about is no way around it', async () => {
+  const judge = await senderAuth(tableDns({ zones: zonesWith('reject') }));
+  const marks = await senderAuth(tableDns({ zones: zonesWith('reject') }), { dmarc: 'mark' });
+  const client = { from: 'x@evil.example', ip: '198.51.100.1' };
+  const mail = (from: string) => Buffer.from(mailFrom(from));
+  for (const from of [
+    'a@bank.example, x@evil.example',
+    'a@bank.example\r\nFrom: x@evil.example',
+    'Bank <a@bank.example@evil.example>',
+    '<a@bank.example>, x@',
+    'a@bank.example:;',
+    'a@bank.example\0 <x@evil.example>',
+    'a@bank.ex\u00adample',
+    'a@bank.example\u200b',
+    'a@ba\u200dnk.example',
+  ]) {
+    const verdict = await judge(mail(from), client);
+    assert.ok(verdict.kind === 'quarantine' && verdict.reason === 'dmarc', from);
+    assert.equal((await marks(mail(from), client)).kind, 'pass', from);
+  }
+  for (const from of [
+    'x@evil.example',
+    'Nobody:;',
+    'root',
+    'x@\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.example',
+  ]) {
+    assert.equal((await judge(mail(from), client)).kind, 'pass', from);
+  }
+});
+
 test('the seal of a trusted list stands for what the list has seen, not for more', async () => {
   const client = { ip: '198.51.100.1', from: 'bounce@list.example' };
   const zones = {
