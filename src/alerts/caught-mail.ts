@@ -2,7 +2,7 @@
  * Mail of a customer that a filter keeps back: a report with the message to whoever answers for the
  * customer's people, so that he can find out who sent it and ask for its release, which is the
  * operator's alone. One report for each, up to a bound in an hour; the quarantine has the rest. Of a
- * virus the report has the header alone.
+ * virus, and of what must not go in the clear, the report has the header alone.
  */
 import type { Clock } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
@@ -12,6 +12,7 @@ import type { Log } from '../base/log.ts';
 import type { OwnMail } from '../delivery/own-mail.ts';
 import { MAX_RETURNED_BYTES, readBack } from '../delivery/reports.ts';
 import type { Domain } from '../directory/domain.ts';
+import type { AbuseFacts } from '../mail/abuse-report.ts';
 import { buildAbuseReport } from '../mail/abuse-report.ts';
 import { formatAddress, parseAddress, pathText } from '../mail/address.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
@@ -77,10 +78,12 @@ export class CaughtMail {
     this.#told.add(domain.name, PER_HOUR, PER_HOUR);
     const isVirus = entry.hold?.reason === 'virus';
     const read = () => store.readContent(id);
-    const returned = await readBack({ read }, !isVirus && entry.sizeBytes <= MAX_RETURNED_BYTES);
+    const { requireTls = false } = entry.parameters;
+    const mayHaveAll = !isVirus && !requireTls; // RFC 8689 5
+    const returned = await readBack({ read }, mayHaveAll && entry.sizeBytes <= MAX_RETURNED_BYTES);
     if (returned === undefined) throw new CodedError('STORE_DAMAGED', 'its content is damaged');
     const subject = `${isVirus ? 'Virus' : 'Spam'} from ${account} was not sent`;
-    await own.post(to.value, subject, (facts) =>
+    const build = (facts: Pick<AbuseFacts, 'hostname' | 'id' | 'at'>) =>
       buildAbuseReport({
         ...facts,
         version,
@@ -95,8 +98,8 @@ export class CaughtMail {
         recipients: entry.recipients.map(({ address }) => address),
         domain: entry.reversePath?.domain ?? domain.name,
         returned,
-      }),
-    );
+      });
+    await own.post(to.value, subject, build, requireTls);
   }
 
   #text({ id, hold, reversePath, recipients, client }: SpoolEntry, account: string): string[] {

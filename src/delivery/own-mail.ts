@@ -53,6 +53,7 @@ export class OwnMail {
     to: Address,
     subject: string,
     build: (facts: Pick<NoticeFacts, 'hostname' | 'id' | 'at'>) => Notice,
+    requireTls = false,
   ): Promise<boolean> {
     const { ids, clock, log, hosted, wake } = this.#options;
     const hostname = this.#options.hostname();
@@ -61,7 +62,7 @@ export class OwnMail {
     const id = messageId(ids.session(), 1);
     const notice = build({ hostname, id, at: now });
     const lifetimeMs = this.#options.lifetimeMs(dest);
-    const message = { ...notice, id, dest, to, hostname, at: now, lifetimeMs };
+    const message = { ...notice, id, dest, to, hostname, at: now, lifetimeMs, requireTls };
     if (!(await storeOwn(this.#options, message))) return false;
     log.emit('notice.out', { id, sid: id.slice(0, id.indexOf('.')), to: pathText(to), subject });
     wake(dest);

@@ -12,7 +12,7 @@ export interface Archived {
   /** Empty for the null reverse-path. */
   readonly from: string;
   readonly rcpts: readonly string[];
-  readonly parameters: Pick<MailParameters, 'body' | 'smtpUtf8'>;
+  readonly parameters: Pick<MailParameters, 'body' | 'smtpUtf8' | 'requireTls'>;
   readonly subject?: string;
   readonly msgid?: string;
   readonly client: string;

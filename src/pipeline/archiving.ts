@@ -5,6 +5,7 @@ import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
+import type { MailParameters } from '../mail/envelope.ts';
 import { fieldValue, headerFields } from '../mail/header.ts';
 import { fieldText } from './quarantine-facts.ts';
 import type { Transaction } from './transaction.ts';
@@ -15,6 +16,15 @@ export interface ArchivingDeps {
 }
 
 const MAX_MESSAGE_ID = 300;
+
+/** What a message needs on its way whenever it is sent. */
+function keptOf({ body, smtpUtf8, requireTls }: MailParameters): Archived['parameters'] {
+  return {
+    ...(body && { body }),
+    ...(smtpUtf8 && { smtpUtf8 }),
+    ...(requireTls && { requireTls }),
+  };
+}
 
 /** Undefined where nothing is to be kept; `failed`: it must not be taken now. */
 export async function archived(
@@ -28,7 +38,6 @@ export async function archived(
   const fields = headerFields(header);
   const subject = fields.find(({ name }) => name === 'subject');
   const messageId = fields.find(({ name }) => name === 'message-id');
-  const { body, smtpUtf8 } = parameters;
   const mail: Archived = {
     v: 1,
     id,
@@ -37,7 +46,7 @@ export async function archived(
     domain: account.domain,
     from: reversePath === null ? '' : formatAddress(reversePath),
     rcpts: recipients.map(({ address }) => formatAddress(address)),
-    parameters: { ...(body && { body }), ...(smtpUtf8 && { smtpUtf8 }) },
+    parameters: keptOf(parameters),
     ...(subject && { subject: fieldText(header, subject) }),
     ...(messageId && { msgid: fieldValue(header, messageId, MAX_MESSAGE_ID) }),
     client: session.remote.address,

@@ -4,7 +4,7 @@
  * held, for a stranger's word proves no sender.
  */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { after, before, test } from 'node:test';
@@ -16,6 +16,11 @@ import { SmtpTalk, stuffed } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
 
 const DAY = 86_400_000;
+const CUSTOMER = '127.0.6.1';
+const SMELL = `export default { name: 'smell', service: 'spam', hooks: { async content(view) {
+  for await (const bytes of view.content.read())
+    if (String(Buffer.from(bytes)).includes('SPAM')) return { kind: 'pass', score: 12 };
+} } };`;
 const tls = makeCertificate({
   hostname: 'localhost',
   notBefore: Date.now() - DAY,
@@ -48,12 +53,24 @@ before(async () => {
         hosts(`localhost:${lacking.port}`, `127.0.0.1:${deadPort}`),
       ),
       'late.example': to('late.example', `localhost:${late.port}`),
+      'firm.example': domainFile(
+        0,
+        {
+          destination: `localhost:${full.port}`,
+          contact: 'it@full.example',
+          outgoing: `{ enabled: true, accounts: [{ ip: ${CUSTOMER}, archive: true }] }`,
+        },
+        'firm.example',
+      ),
     },
+    plugins: '[smell]',
     listeners: '[{ name: mx, address: "127.0.0.1:0", tls: implicit }]',
   });
   const trusted = join(gateway.folder, 'trusted.pem');
   await writeFile(trusted, tls.cert);
   await gateway.configure({ env: { NODE_EXTRA_CA_CERTS: trusted } });
+  await mkdir(join(gateway.folder, 'plugins'));
+  await writeFile(join(gateway.folder, 'plugins', 'smell.mjs'), SMELL);
   await late.stop();
   await gateway.start();
 });
@@ -63,8 +80,13 @@ after(async () => {
 });
 
 /** The reply that decided. */
-async function sent(domain: string, sender = 'a@client.example'): Promise<string> {
-  const socket = connectTls({ port: gateway.port(), rejectUnauthorized: false });
+async function sent(
+  domain: string,
+  sender = 'a@client.example',
+  { from = '127.0.0.1', content = 'Subject: x\r\n\r\nHello\r\n' } = {},
+): Promise<string> {
+  const port = gateway.port();
+  const socket = connectTls({ port, localAddress: from, rejectUnauthorized: false } as object);
   const talk = SmtpTalk.on(socket);
   await talk.reply();
   assert.match(await talk.say('EHLO client.example'), /^250.REQUIRETLS$/m);
@@ -73,7 +95,7 @@ async function sent(domain: string, sender = 'a@client.example'): Promise<string
     const rcpt = await talk.say(`RCPT TO:<anna@${domain}>`);
     if (!rcpt.startsWith('250')) return `RCPT ${rcpt}`;
     await talk.say('DATA');
-    talk.write(stuffed('Subject: x\r\n\r\nHello\r\n'));
+    talk.write(stuffed(content));
     return await talk.reply();
   } finally {
     socket.destroy();
@@ -122,4 +144,37 @@ test('keeps its demand in the queue, and is held when it cannot be met', async (
   await full.start();
   await until('delivery', () => full.arrived.length >= 3);
   assert.match(full.arrived.at(-1)?.mailLine ?? '', / REQUIRETLS$/);
+});
+
+const customers = (body: string) => ({
+  from: CUSTOMER,
+  content: `From: anna@firm.example\r\nSubject: x\r\n\r\n${body}\r\n`,
+});
+
+test('what the archive sends once more goes on the same way or not at all', async () => {
+  full.arrived.length = 0;
+  const reply = await sent('full.example', 'anna@firm.example', customers('Hello'));
+  const id = /^250 \S+ Ok: (\S+) delivered/.exec(reply)?.[1] ?? '';
+  const again = async (to: string) => {
+    const { stdout } = await gateway.cli('archive', 'resend', id, '--json', '--to', to);
+    const made = /"ids":\["([^"]+)"\]/.exec(stdout)?.[1];
+    return gateway.event('msg.done', (line) => line['id'] === made);
+  };
+  assert.equal((await again('bob@full.example'))['res'], 'delivered');
+  assert.match(full.arrived[1]?.mailLine ?? '', / REQUIRETLS/);
+  const before = lacking.arrived.length;
+  assert.equal((await again('bob@lacking.example'))['res'], 'failed');
+  assert.equal(lacking.arrived.length, before);
+});
+
+test('a report of mail that was kept back has its header alone', async () => {
+  full.arrived.length = 0;
+  assert.match(
+    await sent('full.example', 'anna@firm.example', customers('SPAM')),
+    /^250 .* queued/,
+  );
+  const report = await until('a report', () => full.arrived[0]);
+  assert.match(report.mailLine, / REQUIRETLS/);
+  assert.match(String(report.content), /^Content-Type: text\/rfc822-headers\r$/m);
+  assert.ok(!String(report.content).includes('SPAM'));
 });
