@@ -26,6 +26,7 @@
  *
  * At most `max_names` names and addresses of a mail are asked about: links first and most often, but
  * every kind in its turn, the first and the last ones. Of a domain the first host stands for all.
+ * When there was more text, or more in it, than is looked at, log and trace say `uri_cut=true`.
  * Domains served here, those of `exempt` and private addresses are never asked about.
  */
 import type { ContentView, OptionSchema, Plugin, Verdict } from 'sluice-mx/plugin';
@@ -34,7 +35,8 @@ import { CODES } from './shared/return-codes.ts';
 import { ZONE } from './shared/zone.ts';
 import { answersOf, judgedByLists } from './uri-lists/answers.ts';
 import { chosen } from './uri-lists/chosen.ts';
-import { linksOf } from './uri-lists/mail-links.ts';
+import { toldWhenCut } from './shared/uris/cut.ts';
+import { linksOf } from './shared/uris/mail-links.ts';
 
 const OPTIONS = {
   lists: {
@@ -114,10 +116,11 @@ export default {
     const questions = new ListQuestions(host);
     const content = async (view: View, signal: AbortSignal): Promise<Verdict | undefined> => {
       const { options } = view;
-      const { mentions } = await linksOf(view.content, options.max_text, signal);
+      const { mentions, isCut } = await linksOf(view.content, options.max_text, signal);
       const isKnown = (name: string) => isBelow(name, options.exempt) || isOwn(view, name);
       const { asked } = chosen(mentions, options.max_names, isKnown);
-      return judgedByLists(await answersOf(options.lists ?? [], asked, questions, signal));
+      const answers = await answersOf(options.lists ?? [], asked, questions, signal);
+      return toldWhenCut(judgedByLists(answers), isCut);
     };
     return { hooks: { content } };
   },

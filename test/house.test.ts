@@ -97,7 +97,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   commander: ['src/cli/'],
   'smtp-server': ['src/cli/sink.ts'],
   ldapts: ['src/directory/ldap/'],
-  tldts: ['plugins/uri-lists/place.ts'],
+  tldts: ['plugins/shared/uris/place.ts'],
   mailauth: ['plugins/sender-auth', 'plugins/greylist', 'src/doctor/facts/spf.ts'],
 };
 

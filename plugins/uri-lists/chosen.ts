@@ -4,7 +4,7 @@
  * before what is hidden, and of each kind the first and the last alternate.
  */
 import { isPublic, plainAddress, reversed } from '../shared/public-address.ts';
-import type { Mention } from './mention.ts';
+import type { Mention } from '../shared/uris/mention.ts';
 
 export interface Asked {
   /** The host as it stands in the mail, for lists of hosts; for an address itself. */

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { memoryContent } from '../../src/mail/content.ts';
 import { chosen } from '../../plugins/uri-lists/chosen.ts';
-import { Ends } from '../../plugins/uri-lists/ends.ts';
-import type { MailLinks } from '../../plugins/uri-lists/mail-links.ts';
-import { linksOf } from '../../plugins/uri-lists/mail-links.ts';
+import { Ends } from '../../plugins/shared/uris/ends.ts';
+import type { MailLinks } from '../../plugins/shared/uris/mail-links.ts';
+import { linksOf } from '../../plugins/shared/uris/mail-links.ts';
 import { corpusFiles, corpusMail, hasCorpus, sample } from '../support/corpus.ts';
 import { NEVER } from '../support/filter-view.ts';
 import { missing } from '../support/real-component.ts';
@@ -193,6 +193,28 @@ test('who fills a mail with names cannot choose which ones lists are asked about
   const names = chosen(other.mentions, 20, () => false).asked.map(({ domain }) => domain);
   for (const name of ['first.com', 'last.com', 'text.com', 'picture.com', 'hidden.com']) {
     assert.ok(names.includes(name), name);
+  }
+});
+
+test('it is told when not all of a mail was looked at', async () => {
+  const isCut = async (mail: Buffer, maxText = MAX_TEXT) =>
+    (await linksOf(memoryContent([mail]), maxText, NEVER)).isCut;
+  const text = 'x'.repeat(1024);
+  const two = part('multipart/mixed; boundary=b', `--b\r\n\r\n${text}\r\n--b\r\n\r\nmore`);
+  const many = Array.from({ length: 2001 }, (_, i) => `http://n${i}.com`);
+  const deep = Array.from({ length: 40 }, (_, i) => `--${i}\r\n${multipart(i + 1)}`);
+  assert.equal(await isCut(part('text/plain', text.repeat(1024))), true, 'a part, by its line end');
+  assert.equal(await isCut(part('text/plain', text.repeat(1023))), false);
+  assert.equal(await isCut(part('application/pdf', text.repeat(3000))), false, 'it is no text');
+  assert.equal(await isCut(two, 1024 + 2), true, 'no room for the second');
+  assert.equal(await isCut(two, 1024), true, 'nor for the end of the first');
+  assert.equal(await isCut(two), false);
+  assert.equal(await isCut(part('text/plain', many.join(' '))), true, 'many URIs');
+  assert.equal(await isCut(part('text/plain', many.slice(1).join(' '))), false);
+  assert.equal(await isCut(Buffer.from(multipart(0) + deep.join(''))), true, 'nested deeply');
+
+  function multipart(level: number): string {
+    return `Content-Type: multipart/mixed; boundary="${level}"\r\n\r\n`;
   }
 });
 

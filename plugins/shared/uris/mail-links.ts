@@ -4,9 +4,9 @@
  * content cannot be read whole.
  */
 import type { Content } from 'sluice-mx/plugin';
-import type { Part } from '../shared/mime-walk.ts';
-import { MimeWalk } from '../shared/mime-walk.ts';
-import type { Declared } from '../shared/part-content.ts';
+import type { Part } from '../mime-walk.ts';
+import { MimeWalk } from '../mime-walk.ts';
+import type { Declared } from '../part-content.ts';
 import { Ends } from './ends.ts';
 import { linksInHtml } from './html-links.ts';
 import type { Mention, RawMention } from './mention.ts';
@@ -18,6 +18,8 @@ import { Turn } from './turn.ts';
 
 export interface MailLinks {
   readonly mentions: readonly Mention[];
+  /** Not all of it was looked at: too much text, too many parts or URIs, nested too deeply. */
+  readonly isCut: boolean;
 }
 
 /** What lies beyond is not looked at. */
@@ -37,6 +39,7 @@ export async function linksOf(
   const found = new Ends<RawMention>(MAX_MENTIONS);
   const known = new Set<string>();
   let left = maxText;
+  let isCut = false;
   const mention = (one: RawMention) => {
     // The same again says nothing new, unless it is shown in another way.
     const key = `${one.kind} ${one.isHidden === true} ${one.shown ?? ''} ${one.uri}`;
@@ -48,8 +51,10 @@ export async function linksOf(
   const waiting: Part[] = [];
   const readParts = async () => {
     for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
-      for (const { pieces } of part.kept) {
-        const bytes = Buffer.concat(pieces).subarray(0, Math.min(MAX_PART, Math.max(0, left)));
+      for (const { pieces, isWhole } of part.kept) {
+        const all = Buffer.concat(pieces);
+        const bytes = all.subarray(0, Math.min(MAX_PART, left));
+        isCut ||= !isWhole || bytes.length < all.length;
         left -= bytes.length;
         const text = textOf(bytes, part.charsets);
         if (isHtml(part, text)) await linksInHtml(text, { mention }, turn);
@@ -63,7 +68,11 @@ export async function linksOf(
       }
     }
   };
-  const isWanted = (_head: Buffer, declared: Declared) => left > 0 && isText(declared);
+  const isWanted = (_head: Buffer, declared: Declared) => {
+    if (!isText(declared)) return false;
+    isCut ||= left === 0;
+    return left > 0;
+  };
   const onPart = (part: Part) => {
     if (part.kept.length > 0) waiting.push(part);
   };
@@ -84,7 +93,7 @@ export async function linksOf(
     mentions.push(...mentionsOf(one));
     if (turn.isOver) await turn.next();
   }
-  return { mentions };
+  return { mentions, isCut: isCut || walk.problem !== undefined || found.count > MAX_MENTIONS };
 }
 
 function mentionsOf({ uri, base, ...raw }: RawMention): Mention[] {

@@ -5,7 +5,7 @@
  */
 import { isIPv4 } from 'node:net';
 import { getDomain, parse } from 'tldts';
-import { dnsName } from '../shared/dns-name.ts';
+import { dnsName } from '../dns-name.ts';
 
 export interface Place {
   /** In the form of the DNS, lower case, or an address (IPv6 without brackets). */
