@@ -111,10 +111,7 @@ export class Limits {
   /** The same for what is counted beside the limits of the account. */
   reserveKind(sender: Sender, demands: readonly KindDemand[]): Promise<Reservation> {
     const { timeZone } = sender.outgoing;
-    const wanted = demands.map(({ key, limits, by }) => ({
-      demand: { key, timeZone, limits },
-      by,
-    }));
+    const wanted = demands.map(({ by, ...demand }) => ({ demand: { ...demand, timeZone }, by }));
     return this.#reserve(sender, wanted);
   }
 
@@ -209,7 +206,8 @@ interface Wanted {
 
 function identityDemand({ account, outgoing }: Sender, identity: string, by: number): Wanted {
   const key = identityKey(account.name, identity);
-  return { demand: { key, timeZone: outgoing.timeZone, limits: { day: Infinity } }, by };
+  const { timeZone } = outgoing;
+  return { demand: { key, timeZone, limits: { day: Infinity }, isOpen: true }, by };
 }
 
 /** What must be had together. */

@@ -79,7 +79,7 @@ export class Locks {
     const { name, lock: policy } = account;
     if (identity !== undefined && policy.identities) {
       const key = identityKey(name, identity);
-      const struck = await this.#strike(key, account, why).catch(unlessFull);
+      const struck = await this.#strike(key, account, why, true).catch(unlessFull);
       if (struck !== undefined && struck.kind !== 'counted') {
         if (struck.kind === 'locked') this.#locked({ account, identity, lock: struck.lock }, why);
         // The culprit is found: the rest of the account has done nothing.
@@ -93,7 +93,7 @@ export class Locks {
     this.#locked({ account, identity: undefined, lock: struck.lock }, why);
   }
 
-  #strike(key: string, { lock }: Account, why: string): Promise<Strike> {
+  #strike(key: string, { lock }: Account, why: string, isOpen = false): Promise<Strike> {
     const { moreThan, withinMs, lockMs, maxAutoUnlocks } = lock;
     const minutes = Math.max(1, Math.round(withinMs / 60_000));
     const policy: StrikePolicy = {
@@ -103,6 +103,7 @@ export class Locks {
       maxAutoUnlocks,
       by: BY,
       text: `more than ${moreThan} ${why} messages within ${minutes} min`,
+      isOpen,
     };
     return this.#options.counters.strike(key, policy);
   }

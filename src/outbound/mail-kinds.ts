@@ -8,13 +8,11 @@ import type { Address, ReversePath } from '../mail/address.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { HeaderField } from '../mail/header.ts';
 import { fieldValue } from '../mail/header.ts';
-import type { CounterWindow } from '../store/calendar.ts';
+import type { Demand } from '../store/counter-store.ts';
 
 export type MailKind = 'reply' | 'bulk' | 'bounce';
 
-export interface KindDemand {
-  readonly key: string;
-  readonly limits: Readonly<Partial<Record<CounterWindow, number>>>;
+export interface KindDemand extends Omit<Demand, 'timeZone'> {
   readonly by: number;
 }
 
@@ -67,7 +65,8 @@ export function demandsOfKind(
       return recipients.map((recipient) => {
         const pair = `${domain}\n${author}\n${formatAddress(recipient).toLowerCase()}`;
         const digest = createHash('sha256').update(pair).digest('base64url');
-        return { key: `replies\t${digest}`, limits: { week: repliesPerWeek }, by: 1 };
+        const key = `replies\t${digest}`;
+        return { key, limits: { week: repliesPerWeek }, isOpen: true, by: 1 };
       });
     default:
       return kind satisfies never;

@@ -9,8 +9,9 @@
  * 3. Windows begin at the local minute, hour, midnight, Monday and first of the month of a time
  *    zone, also on days that have 23 or 25 hours. A clock that is set back begins no window anew.
  * 4. `strike` counts and sets the lock in the same step.
- * 5. The number of keys is bounded: beyond `MAX_KEYS` a new one is refused with LIMIT, and whoever
- *    asked must not go on. What is over is swept.
+ * 5. The number of keys is bounded: beyond `KEY_BOUNDS` a new one is refused with LIMIT, and whoever
+ *    asked must not go on. Open keys, which others choose, leave room for those that the
+ *    configuration names. What is over is swept.
  * 6. Storage trouble rejects: STORE_FAILED, or STORE_DAMAGED for one key until it is reset.
  */
 import type { CounterWindow } from './calendar.ts';
@@ -21,6 +22,8 @@ export interface Demand {
   readonly timeZone: string;
   /** A window that is not named is not counted; with `Infinity` it is counted without a limit. */
   readonly limits: Readonly<Partial<Record<CounterWindow, number>>>;
+  /** Whoever sends mail decides how many such keys there are. */
+  readonly isOpen?: boolean;
 }
 
 export interface Granted {
@@ -69,6 +72,8 @@ export interface StrikePolicy {
   /** For the lock: who and why. */
   readonly by: string;
   readonly text: string;
+  /** As of a demand. */
+  readonly isOpen?: boolean;
 }
 
 export type Strike =
@@ -83,8 +88,14 @@ export interface CounterView {
   readonly lock?: Lock;
 }
 
+export interface KeyBounds {
+  /** With more keys than this there is no new one, */
+  readonly all: number;
+  /** and with more than this no new open one. */
+  readonly open: number;
+}
 /** Room for some hundred thousand identities; at half a kilobyte each, a bound for the disk. */
-export const MAX_KEYS = 500_000;
+export const KEY_BOUNDS: KeyBounds = { all: 500_000, open: 400_000 };
 export const MAX_KEY_BYTES = 512;
 /** Strikes are kept one by one. */
 export const MAX_STRIKES = 1000;

@@ -12,6 +12,7 @@ import type { Account } from '../../src/directory/account.ts';
 import { domainKey } from '../../src/outbound/counter-keys.ts';
 import { Limits } from '../../src/outbound/limits.ts';
 import type { Sender } from '../../src/outbound/limits.ts';
+import type { KeyBounds } from '../../src/store/counter-store.ts';
 import { openLevelStore } from '../../src/store/leveldb/store.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -23,10 +24,11 @@ describe('limits', () => {
   let stores = 0;
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  async function open(clock: FakeClock, name = `store-${(stores += 1)}`) {
+  async function open(clock: FakeClock, name = `store-${(stores += 1)}`, keyBounds?: KeyBounds) {
     const store = await openLevelStore({
       ...{ folder: join(folder, name), minFreeBytes: 0, clock, log: new RecordedLog() },
       onFailure: (error) => assert.fail(error),
+      keyBounds,
     });
     const told: string[] = [];
     const limits = new Limits({
@@ -144,6 +146,22 @@ describe('limits', () => {
     assert.ok(rest <= 600 && rest >= 580, `${rest}`);
     await second.limits.stop();
     await second.store.close();
+  });
+
+  test('however many identities and replies one customer has, the mail of others is counted', async () => {
+    const { store, limits } = await open(new FakeClock(), undefined, { all: 12, open: 8 });
+    const whose = sender(1000);
+    for (let i = 0; i < 10; i++) {
+      const { refused } = await limits.reserve(whose, { ...need(1), identity: `made-up-${i}` });
+      assert.equal(refused, undefined);
+    }
+    const reply = { key: 'replies\tx', limits: { week: 2 }, isOpen: true, by: 1 };
+    await assert.rejects(limits.reserveKind(whose, [reply]), { code: 'LIMIT' });
+    const account: Account = { ...whose.account, name: 'other.test', domain: 'other.test' };
+    const other = { ...whose, account };
+    assert.equal(await taken(limits, other, 3), 3);
+    assert.equal((await limits.counts(domainKey('other.test'))).day?.count, 3);
+    await store.close();
   });
 
   test('a limit that is lowered counts at once', async () => {

@@ -5,7 +5,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { FORGET_LOCKS_MS } from '../../src/store/counter-store.ts';
-import type { CounterStore, Demand, StrikePolicy } from '../../src/store/counter-store.ts';
+import type {
+  CounterStore,
+  Demand,
+  KeyBounds,
+  StrikePolicy,
+} from '../../src/store/counter-store.ts';
 import { StillClock } from './still-clock.ts';
 
 export interface CountersUnderTest {
@@ -34,15 +39,16 @@ const POLICY: StrikePolicy = {
 
 export function counterContract(
   name: string,
-  make: (clock: StillClock) => Promise<CountersUnderTest>,
+  make: (clock: StillClock, bounds?: KeyBounds) => Promise<CountersUnderTest>,
 ) {
   const it = (
     what: string,
     run: (store: CounterStore, clock: StillClock, under: CountersUnderTest) => Promise<void>,
+    bounds?: KeyBounds,
   ) => {
     test(what, async (t) => {
       const clock = new StillClock(NOON);
-      const under = await make(clock);
+      const under = await make(clock, bounds);
       t.after(() => under.close());
       await run(under.counters, clock, under);
     });
@@ -76,6 +82,25 @@ export function counterContract(
       clock.move(40 * MINUTE);
       assert.equal((await store.take(both, 1)).kind, 'granted');
     });
+
+    it(
+      'keys that others choose leave room for those that the configuration names',
+      async (store, clock) => {
+        const open = (key: string) => store.take([{ ...demand({ day: 9 }, key), isOpen: true }], 1);
+        const isFull = { code: 'LIMIT' };
+        for (const key of ['o:1', 'o:2', 'o:3']) assert.equal((await open(key)).kind, 'granted');
+        await assert.rejects(open('o:4'), isFull);
+        await assert.rejects(store.strike('o:5', { ...POLICY, isOpen: true }), isFull);
+        assert.equal((await open('o:1')).kind, 'granted', 'it is known');
+        assert.equal((await store.take([demand({ day: 9 }, 'dom:a')], 1)).kind, 'granted');
+        assert.equal((await store.strike('acct:1', POLICY)).kind, 'counted');
+        await assert.rejects(store.take([demand({ day: 9 }, 'dom:b')], 1), isFull);
+        clock.move(DAY);
+        await store.sweep(100);
+        assert.equal((await open('o:4')).kind, 'granted');
+      },
+      { all: 5, open: 3 },
+    );
 
     it('one key in two demands counts twice', async (store) => {
       const twice = [demand({ day: 3 }), demand({ day: 3 })];

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../src/base/clock.ts';
 import type { CodedError } from '../../src/base/errors.ts';
+import type { KeyBounds } from '../../src/store/counter-store.ts';
 import { DISK } from '../../src/store/leveldb/content-files.ts';
 import type { FileAccess } from '../../src/store/leveldb/content-files.ts';
 import { openDatabase } from '../../src/store/leveldb/database.ts';
@@ -69,6 +70,7 @@ export async function levelFixture(
     wrap?: (database: Database) => Database;
     minFreeBytes?: number;
     access?: FileAccess;
+    keyBounds?: KeyBounds | undefined;
   } = {},
 ): Promise<Fixture> {
   const { clock = new StillClock(), before = () => undefined, minFreeBytes = 0 } = options;
@@ -84,6 +86,7 @@ export async function levelFixture(
       log,
       onFailure: (error) => failures.push(error),
       access,
+      keyBounds: options.keyBounds,
       open: async (place) => wrap(await observed(place, before)),
     });
   const fixture: Fixture = {

@@ -22,8 +22,8 @@ ttlContract('leveldb', async (clock) => {
   };
 });
 
-counterContract('leveldb', async (clock) => {
-  const fixture = await levelFixture({ clock });
+counterContract('leveldb', async (clock, keyBounds) => {
+  const fixture = await levelFixture({ clock, keyBounds });
   return {
     counters: fixture.store.counters,
     restart: async () => (await fixture.reopen()).counters,

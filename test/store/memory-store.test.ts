@@ -24,8 +24,8 @@ ttlContract('memory', async (clock) => ({
   async close() {},
 }));
 
-counterContract('memory', async (clock) => {
+counterContract('memory', async (clock, bounds) => {
   const disk = new Map<string, unknown>();
-  const make = () => new MemoryCounterStore({ clock, disk });
+  const make = () => new MemoryCounterStore({ clock, disk, bounds });
   return { counters: make(), restart: async () => make(), close: async () => undefined };
 });

@@ -8,13 +8,14 @@ import type { Clock } from '../../base/clock.ts';
 import { CodedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { Calendar, WINDOWS } from '../calendar.ts';
-import { MAX_KEY_BYTES, MAX_KEYS, MAX_STRIKES } from '../counter-store.ts';
+import { KEY_BOUNDS, MAX_KEY_BYTES, MAX_STRIKES } from '../counter-store.ts';
 import type {
   Counts,
   CounterStore,
   CounterView,
   Demand,
   Granted,
+  KeyBounds,
   Lock,
   Refused,
   Strike,
@@ -48,13 +49,17 @@ export class LevelCounterStore implements CounterStore {
   readonly #cache = new Map<string, Cached>();
   readonly #loading = new Map<string, Promise<void>>();
   readonly #left = new WeakMap<Granted, number>();
+  readonly #bounds: KeyBounds;
   #keys = 0;
 
   constructor(options: {
     readonly database: GuardedDatabase;
     readonly clock: Clock;
     readonly log: Log;
+    /** A seam for tests. */
+    readonly bounds?: KeyBounds | undefined;
   }) {
+    this.#bounds = options.bounds ?? KEY_BOUNDS;
     this.#database = options.database;
     this.#clock = options.clock;
     this.#log = options.log;
@@ -89,7 +94,8 @@ export class LevelCounterStore implements CounterStore {
         const { count, end: endsAt } = bucket;
         return { kind: 'refused', key, window, limit, count, endsAt };
       }
-      this.#admit(keys);
+      const isOpen = demands.some((demand) => demand.isOpen === true);
+      this.#admit(keys, isOpen);
       for (const { bucket } of wanted) bucket.count += by;
       const taken = wanted.map(({ key, window, bucket: { start } }) => ({ key, window, start }));
       await this.#write(keys);
@@ -121,7 +127,7 @@ export class LevelCounterStore implements CounterStore {
   strike(key: string, policy: StrikePolicy): Promise<Strike> {
     if (policy.max > MAX_STRIKES) throw new RangeError(`more than ${MAX_STRIKES} strikes`);
     return this.#one(key, async (state) => {
-      this.#admit([key]);
+      this.#admit([key], policy.isOpen);
       const strike = state.strike(policy, this.#clock.now());
       if (strike.kind !== 'already-locked') await this.#write([key]);
       return strike;
@@ -270,10 +276,11 @@ export class LevelCounterStore implements CounterStore {
   }
 
   /** Says LIMIT when these are new keys and there are too many. */
-  #admit(keys: readonly string[]): void {
+  #admit(keys: readonly string[], isOpen = false): void {
+    const bound = isOpen ? this.#bounds.open : this.#bounds.all;
     const added = keys.filter((key) => this.#cache.get(key)?.stored === false).length;
-    if (added > 0 && this.#keys + added > MAX_KEYS)
-      throw new CodedError('LIMIT', `there are ${MAX_KEYS} counters already`);
+    if (added > 0 && this.#keys + added > bound)
+      throw new CodedError('LIMIT', `there are ${bound} counters already`);
   }
 
   #write(keys: readonly string[]): Promise<void> {

@@ -5,7 +5,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { CodedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import type { CounterStore } from '../counter-store.ts';
+import type { CounterStore, KeyBounds } from '../counter-store.ts';
 import type { SpoolStore } from '../spool-store.ts';
 import type { TtlMap } from '../ttl-map.ts';
 import type { FileAccess } from './content-files.ts';
@@ -28,6 +28,7 @@ export interface LevelStoreOptions {
   /** Seams for tests. */
   readonly open?: (folder: string) => Promise<Database>;
   readonly access?: FileAccess;
+  readonly keyBounds?: KeyBounds | undefined;
 }
 
 export interface LevelStore {
@@ -51,7 +52,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
   const watermark = new DiskWatermark(options);
   const spool = new LevelSpool({ ...options, database, watermark });
   const ttl = new LevelTtlMap({ database, clock });
-  const counters = new LevelCounterStore({ database, clock, log });
+  const counters = new LevelCounterStore({ database, clock, log, bounds: options.keyBounds });
   try {
     await spool.start();
     await counters.start();

@@ -7,13 +7,14 @@ import type { Clock } from '../../base/clock.ts';
 import { CodedError } from '../../base/errors.ts';
 import { Calendar, WINDOWS } from '../calendar.ts';
 import type { CounterWindow, Span } from '../calendar.ts';
-import { FORGET_LOCKS_MS, MAX_KEYS } from '../counter-store.ts';
+import { FORGET_LOCKS_MS, KEY_BOUNDS } from '../counter-store.ts';
 import type {
   Counts,
   CounterStore,
   CounterView,
   Demand,
   Granted,
+  KeyBounds,
   Lock,
   Refused,
   Strike,
@@ -37,13 +38,20 @@ export class MemoryCounterStore implements CounterStore {
   readonly #keys: Map<string, Key>;
   readonly #calendar = new Calendar();
   readonly #left = new WeakMap<Granted, number>();
+  readonly #bounds: KeyBounds;
 
-  constructor(options: { readonly clock: Clock; readonly disk?: Map<string, unknown> }) {
+  constructor(options: {
+    readonly clock: Clock;
+    readonly disk?: Map<string, unknown>;
+    readonly bounds?: KeyBounds | undefined;
+  }) {
+    this.#bounds = options.bounds ?? KEY_BOUNDS;
     this.#clock = options.clock;
     this.#keys = (options.disk ?? new Map()) as Map<string, Key>; // made by one of us, or empty
   }
 
   async take(demands: readonly Demand[], by: number): Promise<Granted | Refused> {
+    for (const { key, isOpen } of demands) this.#of(key, isOpen);
     const wanted = demands.flatMap(({ key, timeZone, limits }) =>
       WINDOWS.flatMap((window) => {
         const limit = limits[window];
@@ -81,7 +89,7 @@ export class MemoryCounterStore implements CounterStore {
     const now = this.#clock.now();
     const on = this.#lockOn(key);
     if (on !== undefined) return { kind: 'already-locked', lock: on };
-    const found = this.#of(key);
+    const found = this.#of(key, policy.isOpen);
     this.#forget(found);
     found.strikes = [...found.strikes.filter((at) => at > now - policy.windowMs), now];
     found.strikesUntil = now + policy.windowMs;
@@ -148,10 +156,12 @@ export class MemoryCounterStore implements CounterStore {
     return swept;
   }
 
-  #of(key: string): Key {
+  #of(key: string, isOpen = false): Key {
     const known = this.#keys.get(key);
     if (known !== undefined) return known;
-    if (this.#keys.size >= MAX_KEYS) throw new CodedError('LIMIT', 'too many counters');
+    const { all, open } = this.#bounds;
+    if (this.#keys.size >= (isOpen ? open : all))
+      throw new CodedError('LIMIT', 'too many counters');
     const found = new Key();
     this.#keys.set(key, found);
     return found;
