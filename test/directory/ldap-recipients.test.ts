@@ -230,8 +230,8 @@ test('a server that sends without end is cut off', async (t) => {
   }
 });
 
-/** Inappropriate matching, time limit, administrative limit, unwilling to perform. */
-for (const code of [18, 3, 11, 53]) {
+/** Inappropriate matching, time limit, administrative limit, busy, unwilling to perform. */
+for (const code of [18, 3, 11, 51, 53]) {
   test(`an address that a server has trouble with (${code}) stops nobody else; our own question does`, async (t) => {
     let isGone = false;
     /** The third request is the odd one; later there is no such base. */

@@ -22,11 +22,11 @@ const RETURN_MS = 5 * 60_000;
 const IDLE_MS = 60_000;
 /**
  * Answers that speak of the question, not of the server: no such object, inappropriate matching,
- * insufficient rights, a limit on time or effort, unwilling to perform, and the like (RFC 4511 4.1.9).
+ * insufficient rights, a limit on time or effort, busy, unwilling to perform, and the like (RFC 4511 4.1.9).
  * Whoever may choose the question must not close a connection by it that others ask over.
  */
 const OF_THE_QUESTION: ReadonlySet<number> = new Set([
-  ...[3, 4, 11, 16, 17, 18, 21, 32, 33, 34, 36, 50, 53],
+  ...[3, 4, 11, 16, 17, 18, 21, 32, 33, 34, 36, 50, 51, 53],
 ]);
 
 export class LdapLink {
