@@ -4,7 +4,7 @@
  * a line in the log; targets do not wait for each other. What was told of survives a restart.
  */
 import type { Clock, Timer } from '../base/clock.ts';
-import { errorText } from '../base/errors.ts';
+import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
 import type { Alert, AlertTimes, Standing } from './alert-book.ts';
@@ -39,12 +39,16 @@ const LOOK_MS = 5000;
 const RETRY_MS: readonly number[] = [10_000, 60_000];
 /** On their way to one target; more are given up. */
 const MAX_ON_THE_WAY = 50;
+/** Then the gateway stops without those that are on their way: all else waits for it. */
+const STOP_MS = 3000;
 const LOGGED = { raised: 'alert.raise', reminder: 'alert.remind', cleared: 'alert.clear' } as const;
 
 export class Alerts {
   readonly #options: AlertsOptions;
   readonly #book = new AlertBook();
   readonly #stopped = new AbortController();
+  /** Whoever has not heard by now does not. */
+  readonly #cut = new AbortController();
   readonly #work = new Set<Promise<void>>();
   readonly #onTheWay = new Map<Target['name'], number>();
   #timer: Timer | undefined;
@@ -62,7 +66,11 @@ export class Alerts {
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.#timer?.stop();
+    const cut = this.#options.clock.timer(STOP_MS, () =>
+      this.#cut.abort(new CodedError('STOPPING', 'the gateway is going down')),
+    );
     await Promise.allSettled(this.#work);
+    cut.stop();
   }
 
   /** What people have been told of and is not over. */
@@ -125,11 +133,12 @@ export class Alerts {
     let problem: string | undefined = 'too many alerts are on their way';
     if (ahead < MAX_ON_THE_WAY) {
       this.#onTheWay.set(name, ahead + 1);
-      problem = await target.send(message);
+      problem = await target.send(message, this.#cut.signal);
       for (const waitMs of RETRY_MS) {
-        if (problem === undefined || this.#stopped.signal.aborted) break;
+        if (problem === undefined) break;
         await clock.sleep(waitMs, this.#stopped.signal).catch(() => undefined);
-        problem = await target.send(message);
+        if (this.#stopped.signal.aborted) break;
+        problem = await target.send(message, this.#cut.signal);
       }
       this.#onTheWay.set(name, (this.#onTheWay.get(name) ?? 1) - 1);
     }

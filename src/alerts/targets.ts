@@ -33,7 +33,7 @@ export type Sent = string | undefined;
 
 export interface Target {
   readonly name: 'webhook' | 'command' | 'mail';
-  send(message: Message): Promise<Sent>;
+  send(message: Message, signal?: AbortSignal): Promise<Sent>;
 }
 
 const WEBHOOK_MS = 10_000;
@@ -60,7 +60,7 @@ export function webhook(url: string, clock: Clock): Target {
     });
   return {
     name: 'webhook',
-    send: (message) => attempt(clock, WEBHOOK_MS, (signal) => send(message, signal)),
+    send: (message, outer) => attempt(clock, WEBHOOK_MS, (signal) => send(message, signal), outer),
   };
 }
 
@@ -86,7 +86,7 @@ export function command(argv: readonly string[], clock: Clock): Target {
     });
   return {
     name: 'command',
-    send: (message) => attempt(clock, COMMAND_MS, (signal) => send(message, signal)),
+    send: (message, outer) => attempt(clock, COMMAND_MS, (signal) => send(message, signal), outer),
   };
 }
 
@@ -130,9 +130,10 @@ async function attempt(
   clock: Clock,
   ms: number,
   work: (signal: AbortSignal) => Promise<Sent>,
+  outer: AbortSignal | undefined,
 ): Promise<Sent> {
   try {
-    return await withDeadline(clock, ms, 'alert', work);
+    return await withDeadline(clock, ms, 'alert', work, outer);
   } catch (error) {
     return errorText(error);
   }
