@@ -66,6 +66,6 @@ test('the client tells what happened, and at which step once it is connected', a
   const silent = await peer(t, ['hang']);
   assert.equal(await failureOf(silent, hurriedClock(1000)), 'greeting: no answer in time');
   const noTls = ['S: 220 peer', 'C: EHLO', 'S: 250-peer', 'S: 250 STARTTLS', 'C: STARTTLS'];
-  const garbage = await peer(t, [...noTls, 'S: 220 go', 'S: 250 this is no handshake', 'hang']);
-  assert.match(await failureOf(garbage), /^TLS handshake: (?!.*(error:|\.c\b)).+$/);
+  const garbage = await peer(t, [...noTls, 'S: 220 go', 'C< 100', 'S: 250 no handshake', 'hang']);
+  assert.equal(await failureOf(garbage), 'TLS handshake: wrong version number');
 });
