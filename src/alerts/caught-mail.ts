@@ -35,6 +35,8 @@ const MAX_CUSTOMERS = 10_000;
 /** A new message waits for the report of the one before; beyond so many it goes without. */
 const MAX_WAITING = 1000;
 const DAY_MS = 86_400_000;
+const NAMED_RECIPIENTS = 10;
+const NO_WORD = ' '.repeat('recipients:'.length);
 
 export class CaughtMail {
   readonly #options: CaughtMailOptions;
@@ -103,14 +105,16 @@ export class CaughtMail {
   }
 
   #text({ id, hold, reversePath, recipients, client }: SpoolEntry, account: string): string[] {
-    const to = recipients.slice(0, 10).map(({ address }) => formatAddress(address));
-    const more = recipients.length > to.length ? ` and ${recipients.length - to.length} more` : '';
+    const to = recipients.slice(0, NAMED_RECIPIENTS).map(({ address }) => formatAddress(address));
+    const more = recipients.length - to.length;
     const days = Math.round(this.#options.keepMs() / DAY_MS);
     const facts = (words: readonly string[]) => [
       `  ${words[0]} ${account}`,
       `  ${words[1]} ${client.address}`,
       `  ${words[2]} ${pathText(reversePath)}`,
-      `  ${words[3]} ${to.join(', ')}${more}`,
+      // A line each: together they may be longer than a line can be (RFC 5322 2.1.1).
+      ...to.map((one, index) => `  ${index === 0 ? words[3] : NO_WORD} ${one}`),
+      ...(more > 0 ? [`  ${NO_WORD} + ${more}`] : []),
       `  ${words[4]} ${hold?.text ?? ''}`,
     ];
     return [

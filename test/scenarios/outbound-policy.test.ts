@@ -58,7 +58,11 @@ before(async () => {
         { contact: 'it@away.test' },
       ),
       ...customer('none.test', `services: [], ${account(NONE)}`),
-      'away.test': domainFile(destination.port, {}, 'away.test'),
+      'away.test': domainFile(
+        destination.port,
+        { aliases: `['${'y'.repeat(60)}.away.test']` },
+        'away.test',
+      ),
     },
   });
   mkdirSync(join(gateway.folder, 'plugins'));
@@ -77,11 +81,16 @@ after(async () => {
   await destination.stop();
 });
 
-async function send(address: string, from: string, body: string): Promise<string> {
+async function send(
+  address: string,
+  from: string,
+  body: string,
+  to = ['eve@away.test'],
+): Promise<string> {
   const talk = await SmtpTalk.greeted(gateway.port(), 'client.test', address);
   try {
     const content = `From: ${from}\r\nTo: eve@away.test\r\nSubject: offer\r\n\r\n${body}\r\n`;
-    return await talk.send(from, ['eve@away.test'], content);
+    return await talk.send(from, to, content);
   } finally {
     await talk.quit().catch(() => undefined);
   }
@@ -117,6 +126,21 @@ test('J5 I51: spam of a customer is kept back without a word to the client', asy
   assert.match(text, /^Source-IP: 127\.0\.2\.1\r$/m);
   assert.match(text, /\r\nContent-Type: message\/rfc822\r\n\r\nReceived: [^]*\r\n\r\nSPAM\r\n/);
   assert.match(text, new RegExp(`ask the operator of this gateway to release ${id}`));
+});
+
+test('a report has no line that a server may refuse, however many recipients there are', async () => {
+  const to = Array.from(
+    { length: 12 },
+    (_, i) => `${'x'.repeat(60)}${i}@${'y'.repeat(60)}.away.test`,
+  );
+  await send(QUIET, 'anna@quiet.test', 'SPAM', to);
+  await until('one arrival', () => destination.arrived.length === 1);
+  const text = String(destination.arrived[0]?.content);
+  assert.ok(text.split('\r\n').every((line) => line.length <= 998));
+  assert.match(
+    text,
+    /^ {2}recipients: x+0@y+\.away\.test\r\n {14}x+1@[^]*\r\n {14}\+ 2\r\n {2}filter: /m,
+  );
 });
 
 test('I51: an account may want its people to hear of it; the operator can still release it', async () => {
