@@ -16,7 +16,8 @@
  * `refuse_new_domains: true` of an account refuses its mail from new domains whatever `action` is.
  */
 import type { ContentView, OptionSchema, Plugin, Verdict } from 'sluice-mx/plugin';
-import { authorDomains, namesToAsk } from './new-domains/names.ts';
+import { namesToAsk } from './new-domains/names.ts';
+import { authorDomains } from './shared/author-domains.ts';
 import { readHeader } from './shared/header.ts';
 import { ListQuestions } from './shared/list-questions.ts';
 import { CODES } from './shared/return-codes.ts';

@@ -36,6 +36,7 @@ import { ZONE } from './shared/zone.ts';
 import { answersOf, judgedByLists } from './uri-lists/answers.ts';
 import { chosen } from './uri-lists/chosen.ts';
 import { toldWhenCut } from './shared/uris/cut.ts';
+import { isBelow, isOwn } from './shared/uris/known-names.ts';
 import { linksOf } from './shared/uris/mail-links.ts';
 
 const OPTIONS = {
@@ -117,7 +118,8 @@ export default {
     const content = async (view: View, signal: AbortSignal): Promise<Verdict | undefined> => {
       const { options } = view;
       const { mentions, isCut } = await linksOf(view.content, options.max_text, signal);
-      const isKnown = (name: string) => isBelow(name, options.exempt) || isOwn(view, name);
+      const isKnown = (name: string) =>
+        isBelow(name, options.exempt) || isOwn(name, (domain) => view.isHosted(domain));
       const { asked } = chosen(mentions, options.max_names, isKnown);
       const answers = await answersOf(options.lists ?? [], asked, questions, signal);
       return toldWhenCut(judgedByLists(answers), isCut);
@@ -125,16 +127,3 @@ export default {
     return { hooks: { content } };
   },
 } satisfies Plugin<typeof OPTIONS>;
-
-/** A host in a domain that is served here. */
-function isOwn(view: View, name: string): boolean {
-  const labels = name.split('.');
-  return labels.some((_, at) => view.isHosted(labels.slice(at).join('.')));
-}
-
-function isBelow(name: string, domains: readonly string[]): boolean {
-  return domains.some((given) => {
-    const domain = given.toLowerCase();
-    return name === domain || name.endsWith(`.${domain}`);
-  });
-}

@@ -3,7 +3,8 @@
  * questions to the DNS are asked side by side. One without an answer finds nothing.
  */
 import { isIP } from 'node:net';
-import type { Dns, MailView, PluginHost, Reason } from 'sluice-mx/plugin';
+import type { Dns, MailView, PluginHost } from 'sluice-mx/plugin';
+import type { RuleFinding } from '../shared/by-actions.ts';
 import { dnsName } from '../shared/dns-name.ts';
 import { isPublic, plainAddress } from '../shared/public-address.ts';
 
@@ -19,12 +20,7 @@ export type Rule =
   | 'null_mx'
   | 'sender_hosted';
 
-export interface Finding {
-  readonly rule: Rule;
-  readonly reason: Reason;
-  /** RFC 3463 and 7372, without the class. */
-  readonly detail: string;
-  readonly text: string;
+export interface Finding extends RuleFinding<Rule> {
   /** A proof of the sender takes it back. */
   readonly unlessProven?: true;
 }

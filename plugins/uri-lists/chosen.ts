@@ -16,7 +16,7 @@ export interface Asked {
 }
 
 /** So many of each in one round. */
-const TURNS = { link: 3, nested: 1, text: 2, image: 1, bare: 1 } as const;
+const TURNS = { link: 3, form: 1, nested: 1, text: 2, image: 1, bare: 1 } as const;
 
 /** At most `most`; `isKnown`: nobody needs to be asked about this name. */
 export function chosen(
@@ -62,8 +62,8 @@ function kindsOf(mentions: readonly Mention[]): { turns: number; ones: readonly 
 }
 
 function askedOf({ place }: Mention, isKnown: (name: string) => boolean): Asked | undefined {
-  const { host, domain, isAddress } = place;
-  if (isAddress) {
+  const { host, domain, address } = place;
+  if (address !== 'none') {
     if (!isPublic(host)) return undefined;
     return { host: plainAddress(host), domain: undefined, label: reversed(host) };
   }

@@ -126,7 +126,7 @@ const PAGES: Cases = {
 };
 
 function both(): string[] {
-  return ['link evil.com', 'link b.com'];
+  return ['form evil.com', 'form b.com'];
 }
 
 for (const [cases, type] of [

@@ -10,10 +10,24 @@ import { placeOf } from './place.ts';
 import { urisInText } from './plain-text.ts';
 import type { Turn } from './turn.ts';
 import type { Visibility } from './visibility.ts';
-import { SEEN, visibilityOf } from './visibility.ts';
+import { isDot, isTextSeen, SEEN, visibilityOf } from './visibility.ts';
 
 export interface HtmlLinks {
   readonly mention: (mention: RawMention) => void;
+  /** A link that runs a script or holds a page of its own, by its scheme. */
+  readonly script: (scheme: LinkScript) => void;
+}
+
+export type LinkScript = 'javascript' | 'vbscript' | 'data';
+
+/** A link that is open, and what has come of it so far. */
+interface OpenLink {
+  readonly uris: readonly string[];
+  readonly isGone: boolean;
+  text: string;
+  /** Of its text what a reader sees. */
+  shown: string;
+  content: 'none' | 'hidden' | 'seen';
 }
 
 type Open = Extract<HtmlToken, { kind: 'open' }>;
@@ -21,12 +35,17 @@ type Open = Extract<HtmlToken, { kind: 'open' }>;
 const VOID: ReadonlySet<string> = new Set(
   'area base br col embed hr img input link meta source track wbr'.split(' '),
 );
-const CLICKED = ['href', 'action', 'formaction', 'xlink:href', 'ping'] as const;
+const ENDING_EACH_OTHER: ReadonlySet<string> = new Set('p li dt dd tr td th option'.split(' '));
+const CLOSED: ReadonlySet<string> = new Set('table ul ol dl div blockquote'.split(' '));
+const CLICKED = ['href', 'xlink:href', 'ping'] as const;
+const POSTED = ['action', 'formaction'] as const;
 const FETCHED = ['src', 'background', 'poster', 'data', 'lowsrc', 'dynsrc', 'longdesc'] as const;
 const STYLE_URL = /url\(\s*["']?([^"')\s]{1,2000})|@import\s+["']([^"']{1,2000})/gi;
 const REFRESH = /^\s*[\d.]*\s*[;,]?\s*(?:url\s*=\s*)?["']?([^"']+)/i;
 const MAX_STACK = 100;
 const MAX_SHOWN = 300;
+/** Of scripts; others open a window or print the page. */
+const LEADS_AWAY = /https?:|location|\bopen\b|document\.write|\batob\b|\beval\b/i;
 /** Of a page within a link; pages within that one are not looked at. */
 const MAX_DATA = 64 * 1024;
 
@@ -45,8 +64,8 @@ class LinkReader {
   readonly #isNested: boolean;
   readonly #stack: { readonly name: string; readonly seen: Visibility }[] = [];
   #base: URL | undefined;
-  /** The links that are open, and what has been shown of them; a new one ends the last. */
-  #link: { uris: readonly string[]; shown: string; isHidden: boolean } | undefined;
+  /** A new one ends the last. */
+  #link: OpenLink | undefined;
   #text = '';
 
   constructor(found: HtmlLinks, isNested = false) {
@@ -82,22 +101,32 @@ class LinkReader {
   }
 
   #open({ name, attributes }: Open): void {
-    const seen = visibilityOf(attributes, this.#seen);
+    this.#impliedClose(name);
+    const seen = visibilityOf(name, attributes, this.#seen);
     if (name === 'base') this.#base ??= placeOf(attributes.get('href') ?? '')?.url;
     if (name === 'a') this.#linkEnds();
     if (!INLINE.test(name)) this.#textEnds();
     const clicked = name === 'link' || name === 'base' ? [] : this.#uris(attributes, CLICKED);
     if (name === 'a' && clicked.length > 0) {
-      this.#link = { uris: clicked, shown: '', isHidden: seen.isHidden };
-    } else for (const uri of clicked) this.#clicks(uri, undefined, seen.isHidden);
+      this.#link = { uris: clicked, isGone: seen.isGone, text: '', shown: '', content: 'none' };
+    } else for (const uri of clicked) this.#clicks('link', uri, undefined, seen.isGone);
+    for (const uri of this.#uris(attributes, POSTED)) this.#clicks('form', uri);
+    if (name === 'img') this.#fills(!seen.isGone && !isDot(attributes));
     if (name === 'meta' && /refresh/i.test(attributes.get('http-equiv') ?? '')) {
-      this.#clicks(REFRESH.exec(attributes.get('content') ?? '')?.[1] ?? '', undefined, false);
+      this.#clicks('link', REFRESH.exec(attributes.get('content') ?? '')?.[1] ?? '');
     }
     const fetched = this.#uris(attributes, name === 'link' ? ['href', ...FETCHED] : FETCHED);
     const sets = (attributes.get('srcset') ?? '').split(',').map((one) => one.trim().split(' ')[0]);
     for (const uri of [...fetched, ...sets.slice(0, 10)]) this.#mention('image', uri ?? '');
     this.#styled(attributes.get('style') ?? '');
     if (!VOID.has(name) && this.#stack.length < MAX_STACK) this.#stack.push({ name, seen });
+  }
+
+  /** `<td>` ends a `<td>` that is open, unless it stands in a table of its own (HTML 13.1.2.4). */
+  #impliedClose(name: string): void {
+    if (!ENDING_EACH_OTHER.has(name)) return;
+    const level = this.#stack.findLastIndex((one) => one.name === name || CLOSED.has(one.name));
+    if (this.#stack[level]?.name === name) this.#stack.length = level;
   }
 
   #close(name: string): void {
@@ -108,19 +137,30 @@ class LinkReader {
   }
 
   #texts(text: string): void {
-    if (this.#link !== undefined && this.#link.shown.length < MAX_SHOWN) {
-      this.#link.shown += text.slice(0, MAX_SHOWN);
+    if (this.#link !== undefined && this.#link.text.length < MAX_SHOWN) {
+      const isSeen = isTextSeen(this.#seen);
+      if (/\S/.test(text)) this.#fills(isSeen);
+      this.#link.text += text.slice(0, MAX_SHOWN);
+      if (isSeen) this.#link.shown += text.slice(0, MAX_SHOWN);
       // What is shown as a link is no mention of its own.
       return;
     }
     this.#text += text;
   }
 
+  /** Something stands in the link. */
+  #fills(isSeen: boolean): void {
+    if (this.#link === undefined || this.#link.content === 'seen') return;
+    this.#link.content = isSeen ? 'seen' : 'hidden';
+  }
+
   #linkEnds(): void {
     const link = this.#link;
     this.#link = undefined;
-    for (const uri of link?.uris ?? []) this.#clicks(uri, link?.shown, link?.isHidden ?? false);
-    if (link !== undefined) this.#written(link.shown, 'text');
+    if (link === undefined) return;
+    const isHidden = link.isGone || link.content === 'hidden';
+    for (const uri of link.uris) this.#clicks('link', uri, link.shown, isHidden);
+    this.#written(link.text, 'text');
   }
 
   #textEnds(): void {
@@ -143,27 +183,29 @@ class LinkReader {
     return names.flatMap((name) => attributes.get(name) ?? []);
   }
 
-  #clicks(uri: string, shown: string | undefined, isHidden: boolean): void {
+  #clicks(kind: 'link' | 'form', uri: string, shown?: string, isHidden = false): void {
     // oxlint-disable-next-line no-control-regex -- browsers leave them out
-    const scheme = /^[a-z]+:/i.exec(uri.slice(0, 100).replace(/[\x00-\x20]+/g, ''))?.[0];
+    const scheme = /^([a-z]+):/i.exec(uri.slice(0, 100).replace(/[\x00-\x20]+/g, ''))?.[1];
     const lower = scheme?.toLowerCase();
-    if (lower === 'javascript:' || lower === 'vbscript:' || lower === 'data:') {
+    if (lower === 'javascript' || lower === 'vbscript' || lower === 'data') {
       this.#within(uri, lower);
       return;
     }
-    this.#mention('link', uri, {
+    this.#mention(kind, uri, {
       ...(shown === undefined ? {} : { shown: shown.replace(/\s+/g, ' ').trim() }),
       ...(isHidden ? { isHidden: true as const } : {}),
     });
   }
 
-  #within(uri: string, scheme: string): void {
+  #within(uri: string, scheme: LinkScript): void {
     const text = decoded(uri.slice(0, MAX_DATA));
-    if (scheme !== 'data:') {
+    if (scheme !== 'data') {
+      if (LEADS_AWAY.test(text)) this.#found.script(scheme);
       this.#written(text, 'image');
       return;
     }
     if (/^\s*data:\s*image\/(?!svg)/i.test(uri)) return;
+    this.#found.script(scheme);
     if (this.#isNested) return;
     const page = new LinkReader(this.#found, true);
     for (const token of htmlTokens(text)) page.take(token);

@@ -8,6 +8,7 @@ import type { Part } from '../mime-walk.ts';
 import { MimeWalk } from '../mime-walk.ts';
 import type { Declared } from '../part-content.ts';
 import { Ends } from './ends.ts';
+import type { LinkScript } from './html-links.ts';
 import { linksInHtml } from './html-links.ts';
 import type { Mention, RawMention } from './mention.ts';
 import { nestedPlaces } from './nested.ts';
@@ -18,6 +19,8 @@ import { Turn } from './turn.ts';
 
 export interface MailLinks {
   readonly mentions: readonly Mention[];
+  /** Schemes of links that run a script or hold a page. */
+  readonly scripts: readonly LinkScript[];
   /** Not all of it was looked at: too much text, too many parts or URIs, nested too deeply. */
   readonly isCut: boolean;
 }
@@ -38,6 +41,7 @@ export async function linksOf(
 ): Promise<MailLinks> {
   const found = new Ends<RawMention>(MAX_MENTIONS);
   const known = new Set<string>();
+  const scripts = new Set<LinkScript>();
   let left = maxText;
   let isCut = false;
   const mention = (one: RawMention) => {
@@ -47,6 +51,7 @@ export async function linksOf(
     if (known.size < MAX_MENTIONS) known.add(key);
     found.add(one);
   };
+  const reader = { mention, script: (scheme: LinkScript) => void scripts.add(scheme) };
   const turn = new Turn(signal);
   const waiting: Part[] = [];
   const readParts = async () => {
@@ -57,7 +62,7 @@ export async function linksOf(
         isCut ||= !isWhole || bytes.length < all.length;
         left -= bytes.length;
         const text = textOf(bytes, part.charsets);
-        if (isHtml(part, text)) await linksInHtml(text, { mention }, turn);
+        if (isHtml(part, text)) await linksInHtml(text, reader, turn);
         else {
           for (const one of urisInText(text)) {
             mention(one);
@@ -93,7 +98,8 @@ export async function linksOf(
     mentions.push(...mentionsOf(one));
     if (turn.isOver) await turn.next();
   }
-  return { mentions, isCut: isCut || walk.problem !== undefined || found.count > MAX_MENTIONS };
+  isCut ||= walk.problem !== undefined || found.count > MAX_MENTIONS;
+  return { mentions, scripts: [...scripts], isCut };
 }
 
 function mentionsOf({ uri, base, ...raw }: RawMention): Mention[] {

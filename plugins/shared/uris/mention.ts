@@ -2,10 +2,10 @@
 import type { Place } from './place.ts';
 
 /**
- * `link`: somebody gets there by a click; `text`: written out, with `http://` or `www.`; `bare`: a name
+ * `link`: somebody gets there by a click; `form`: what is filled in goes there; `text`: written out, with `http://` or `www.`; `bare`: a name
  * in text that may be one; `image`: fetched or used without a click; `nested`: within another URI.
  */
-export type MentionKind = 'link' | 'text' | 'bare' | 'image' | 'nested';
+export type MentionKind = 'link' | 'form' | 'text' | 'bare' | 'image' | 'nested';
 
 export interface Mention {
   readonly kind: MentionKind;

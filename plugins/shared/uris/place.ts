@@ -12,7 +12,8 @@ export interface Place {
   readonly host: string;
   /** Registered domain; undefined for an address, and for a name that nobody can register. */
   readonly domain: string | undefined;
-  readonly isAddress: boolean;
+  /** `odd`: an IPv4 address that is not written as four decimal numbers. */
+  readonly address: 'none' | 'plain' | 'odd';
   /** All of it, in one way of writing. */
   readonly url: URL;
 }
@@ -35,16 +36,22 @@ export function placeOf(text: string, base?: URL): Place | undefined {
   if (url === null || !SCHEMES.includes(url.protocol)) return undefined;
   const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
   if (isIPv4(host) || host.includes(':')) {
-    return { host, domain: undefined, isAddress: true, url };
+    const isOdd = isIPv4(host) && SCHEME.test(reference) && writtenHost(reference) !== host;
+    return { host, domain: undefined, address: isOdd ? 'odd' : 'plain', url };
   }
   const name = dnsName(host);
   if (name === undefined) return undefined;
-  return { host: name, domain: registeredDomain(name), isAddress: false, url };
+  return { host: name, domain: registeredDomain(name), address: 'none', url };
 }
 
 /** Whose name a host is below; domains of hosters count as theirs who use them. */
 export function registeredDomain(name: string): string | undefined {
   return getDomain(name, PUBLIC_SUFFIXES) ?? undefined;
+}
+
+/** The label that its owner has chosen: `bank` of `bank.co.uk`. */
+export function ownLabel(domain: string): string {
+  return parse(domain, PUBLIC_SUFFIXES).domainWithoutSuffix ?? '';
 }
 
 /** Ends like names on the net do. */
@@ -60,4 +67,10 @@ function withoutTricks(text: string): string {
   const given = text.slice(0, MAX_URI).replace(/[\t\r\n]+/g, '');
   // oxlint-disable-next-line no-control-regex -- these are the characters in question
   return given.replace(/^[\x00-\x20]+/, '');
+}
+
+/** Without a name, password or port. */
+function writtenHost(reference: string): string {
+  const authority = /^[a-z]+:[/\\]*([^/\\?#]*)/i.exec(reference)?.[1] ?? '';
+  return authority.slice(authority.lastIndexOf('@') + 1).replace(/\.?(?::\d*)?$/, '');
 }

@@ -1,34 +1,54 @@
 /**
  * Whether a reader sees what stands in an element, as far as its own attributes say. What style sheets
- * say of classes is not known: an element that may get colours or its size from there is taken as seen.
+ * say of classes is not known: an element that may get its display, colours or size from there is taken
+ * as seen.
  */
 type Attributes = ReadonlyMap<string, string>;
 
 export interface Visibility {
-  readonly isHidden: boolean;
+  /** Nothing in it is seen, whatever it says of itself. */
+  readonly isGone: boolean;
+  /** Text in it is, until something in it has a size or a colour of its own. */
+  readonly isTiny: boolean;
+  readonly isWhite: boolean;
   /** White text is seen on it. */
   readonly mayBeDark: boolean;
 }
 
-export const SEEN: Visibility = { isHidden: false, mayBeDark: false };
+export const SEEN: Visibility = { isGone: false, isTiny: false, isWhite: false, mayBeDark: false };
 
-/** What is seen in an element within one that is seen as `around` says. */
-export function visibilityOf(attributes: Attributes, around: Visibility): Visibility {
-  const style = (attributes.get('style') ?? '').toLowerCase().replace(/\/\*[^*]*\*\/|\s+/g, '');
-  const hasBackground =
-    style.includes('background') || attributes.has('bgcolor') || attributes.has('background');
-  const mayBeDark =
-    around.mayBeDark || attributes.has('class') || attributes.has('id') || hasBackground;
-  const isHidden =
-    around.isHidden ||
-    attributes.has('hidden') ||
-    HIDING.test(style) ||
-    (CLIPPED.test(style) && style.includes('overflow:hidden')) ||
-    (!mayBeDark && (WHITE.test(style) || WHITE.test(`color:${attributes.get('color') ?? ''}`)));
-  return { isHidden, mayBeDark };
+export function isTextSeen({ isGone, isTiny, isWhite, mayBeDark }: Visibility): boolean {
+  return !isGone && !isTiny && (!isWhite || mayBeDark);
 }
 
-const HIDING =
-  /(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|font-size:(?:[01](?:\.\d+)?(?:px|pt)?|0[a-z%]*)(?:!|;|$)|opacity:0(?:\.0\d*)?(?:!|;|$))/;
+/** What is seen in the element `name` within one that is seen as `around` says. */
+export function visibilityOf(name: string, attributes: Attributes, around: Visibility): Visibility {
+  const style = (attributes.get('style') ?? '').toLowerCase().replace(/\/\*[^*]*\*\/|\s+/g, '');
+  const isStyled = attributes.has('class') || attributes.has('id');
+  const hasBackground =
+    style.includes('background') || attributes.has('bgcolor') || attributes.has('background');
+  const isGone = GONE.test(style) || (CLIPPED.test(style) && style.includes('overflow:hidden'));
+  const color = COLOR.exec(style)?.[1] ?? attributes.get('color')?.trim().toLowerCase();
+  const size = SIZE.exec(style)?.[1];
+  return {
+    isGone: around.isGone || (!isStyled && (attributes.has('hidden') || isGone)),
+    isTiny: size === undefined ? around.isTiny && !isStyled : TINY.test(size),
+    // A link is blue unless it says otherwise itself.
+    isWhite: color === undefined ? around.isWhite && name !== 'a' : WHITE.test(color),
+    mayBeDark: around.mayBeDark || isStyled || hasBackground,
+  };
+}
+
+/** Nobody sees a picture of that size: such ones count who opens the mail. */
+export function isDot(attributes: Attributes): boolean {
+  return ['width', 'height'].some((name) =>
+    /^\s*[01](?:px)?\s*$/i.test(attributes.get(name) ?? ''),
+  );
+}
+
+const GONE = /(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|opacity:0(?:\.0\d*)?)(?:!|;|$)/;
 const CLIPPED = /(?:^|;)(?:max-)?(?:height|width):[01](?:px|pt)?(?:!|;|$)/;
-const WHITE = /(?:^|;)color:(?:white|#fff(?:fff)?|#fefefe|rgba?\(255,255,255(?:,1)?\))(?:!|;|$)/;
+const SIZE = /(?:^|;)font-size:([^!;]{0,20})/;
+const TINY = /^(?:[01](?:\.\d+)?(?:px|pt)?|0[a-z%]*)$/;
+const COLOR = /(?:^|;)color:([^!;]{0,40})/;
+const WHITE = /^(?:white|#fff(?:fff)?|#fefefe|rgba?\(255,255,255(?:,1)?\))$/;
