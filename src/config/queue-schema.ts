@@ -18,7 +18,7 @@ export const nodeQueue = {
   retry: retry().prefault(['1m', '5m', '10m', '20m', '40m', '1h']),
   lifetime: lifetime().prefault('5d'),
   delay_warning: delayWarning().prefault('4h'),
-  probe: probe().prefault('30s'),
+  probe: probe().prefault('500ms'),
   ...quotaKeys(),
 };
 

@@ -114,12 +114,18 @@ const MAX_TEXT = 300;
 export class HealthBook {
   readonly #clock: Clock;
   readonly #onChange: (change: HealthChange) => void;
+  readonly #onDoubt: (key: string) => void;
   readonly #destinations = new Map<string, Known>();
 
-  /** `onChange` hears of each change of state, at once. */
-  constructor(clock: Clock, onChange: (change: HealthChange) => void) {
+  /** Both hear at once: `onChange` of each change of state, `onDoubt` whenever it was out of reach. */
+  constructor(
+    clock: Clock,
+    onChange: (change: HealthChange) => void,
+    onDoubt: (key: string) => void = () => undefined,
+  ) {
     this.#clock = clock;
     this.#onChange = onChange;
+    this.#onDoubt = onDoubt;
   }
 
   /** As it was when the gateway stopped: an outage goes on, and nobody is told of it again. */
@@ -149,6 +155,7 @@ export class HealthBook {
       answers: [...answers, { at, observation: seen }].slice(-MAX_ANSWERS),
     });
     if (isChange) this.#onChange({ key, before, now });
+    if (seen.kind === 'unreachable') this.#onDoubt(key);
   }
 
   view(key: string): Health | undefined {

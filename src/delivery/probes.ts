@@ -1,20 +1,24 @@
 /**
- * Probes of destinations that are down: one at a time for each, at a steady interval, whether or not
- * mail waits for it, for callouts wait too. What a probe finds goes to the destination's health;
- * here nothing is concluded from it.
+ * Probes of destinations that are down, or may be: one at a time for each, at a steady interval,
+ * whether or not mail waits for it, for callouts wait too; less often while so many are down that it
+ * would be work. What a probe finds goes to the destination's health; here nothing is concluded from
+ * it.
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Destination } from '../directory/domain.ts';
 import type { Courier } from './courier.ts';
+import type { HealthBook } from './destination-health.ts';
 
 export interface ProbesOptions {
   readonly courier: Pick<Courier, 'probe'>;
   readonly clock: Clock;
+  readonly health: Pick<HealthBook, 'isDown'>;
+  /** Both as configured now: all destinations, and where the mail that waits goes. */
+  readonly destinations: () => readonly Destination[];
+  readonly awaited: () => readonly (Destination | undefined)[];
   /** Read anew at each use. */
   readonly everyMs: (key: string) => number;
   readonly signal: AbortSignal;
-  /** A probe has ended; whoever still wants the destination watched says so again. */
-  readonly onProbed: () => void;
   /** Takes a promise that nobody else waits for. */
   readonly supervise: (work: Promise<void>) => void;
 }
@@ -26,6 +30,9 @@ interface Watch {
   readonly at: number;
 }
 
+/** At most a hundred probes in a second, all destinations together. */
+const APART_MS = 10;
+
 export class Probes {
   readonly #options: ProbesOptions;
   readonly #watches = new Map<string, Watch>();
@@ -36,12 +43,26 @@ export class Probes {
 
   /** Sees to it that the destination is probed once, an interval from now at the latest. */
   watch(destination: Destination): void {
-    if (this.#watches.has(destination.key)) return;
-    const { clock, everyMs } = this.#options;
-    const ms = everyMs(destination.key);
+    const { clock, everyMs, signal } = this.#options;
+    if (this.#watches.has(destination.key) || signal.aborted) return;
+    const ms = Math.max(everyMs(destination.key), this.#watches.size * APART_MS);
     const watch: Watch = { timer: undefined, at: clock.now() + ms };
     watch.timer = clock.timer(ms, () => this.#probe(destination, watch));
     this.#watches.set(destination.key, watch);
+  }
+
+  /** All configured ones that are down. */
+  watchAll(): void {
+    for (const destination of this.#down()) this.watch(destination);
+  }
+
+  /** It could not be reached, and nothing more is known. */
+  doubted(key: string): void {
+    if (this.#watches.has(key)) return;
+    const { destinations, awaited } = this.#options;
+    const isMeant = (one: Destination | undefined) => one?.key === key;
+    const destination = destinations().find(isMeant) ?? awaited().find(isMeant);
+    if (destination !== undefined) this.watch(destination);
   }
 
   /** Somebody wants to know at once. */
@@ -49,6 +70,11 @@ export class Probes {
     this.watch(destination);
     const watch = this.#watches.get(destination.key);
     if (watch?.timer !== undefined) this.#probe(destination, watch);
+  }
+
+  /** The same of all configured ones that are down. */
+  nowAll(): void {
+    for (const destination of this.#down()) this.now(destination);
   }
 
   /** When the next one begins; in the past while it is under way, undefined when none is planned. */
@@ -66,13 +92,19 @@ export class Probes {
     for (const key of this.#watches.keys()) this.forget(key);
   }
 
+  #down(): readonly Destination[] {
+    const { destinations, health } = this.#options;
+    return destinations().filter(({ key }) => health.isDown(key));
+  }
+
   #probe(destination: Destination, watch: Watch): void {
-    const { courier, signal, supervise, onProbed } = this.#options;
+    const { courier, health, signal, supervise } = this.#options;
+    const { key } = destination;
     watch.timer?.stop();
     watch.timer = undefined;
     const probed = courier.probe(destination, signal).finally(() => {
-      if (this.#watches.get(destination.key) === watch) this.#watches.delete(destination.key);
-      onProbed();
+      if (this.#watches.get(key) === watch) this.#watches.delete(key);
+      if (health.isDown(key)) this.doubted(key);
     });
     supervise(probed.then(() => undefined));
   }

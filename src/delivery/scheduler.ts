@@ -50,8 +50,8 @@ export interface SchedulerOptions extends Pick<AttemptDeps, 'learn' | 'happened'
   readonly destinations?: () => readonly Destination[];
   /** For the mail of a domain. Read anew at each use, for a reload changes it. */
   readonly policy: (dest: string) => SchedulerPolicy;
-  /** How often a destination that is down is asked; without a key, how often one looks for such. */
-  readonly probeMs: (key?: string) => number;
+  /** How often a destination that is down is asked. */
+  readonly probeMs: (key: string) => number;
   /** Without it there is no bound to the rate of messages. */
   readonly rates?: RateLimits;
   /** Without it nobody is told and everything undeliverable is held. */
@@ -61,6 +61,8 @@ export interface SchedulerOptions extends Pick<AttemptDeps, 'learn' | 'happened'
   readonly onStoreFailure: () => void;
 }
 
+/** Nobody says when a pause is over. */
+const LOOK_MS = 1000;
 /** Lanes that end together are looked after together. */
 const SOON_MS = 20;
 /** After a surprise, so that it cannot spin. */
@@ -99,11 +101,11 @@ export class Scheduler {
       this.#supervise(work),
     );
     this.#probes = new Probes({
-      courier: options.courier,
-      clock: options.clock,
+      ...options,
+      destinations: () => options.destinations?.() ?? [],
+      awaited: () => options.store.backlog().map(({ dest }) => options.route(dest)),
       everyMs: (key) => options.probeMs(key),
       signal: this.#stopped.signal,
-      onProbed: () => this.#look(),
       supervise: (work) => this.#supervise(work),
     });
   }
@@ -120,9 +122,7 @@ export class Scheduler {
   start(): void {
     this.#overdue.start();
     // Those that were down when the gateway stopped may be back for long: ask at once.
-    for (const destination of this.#options.destinations?.() ?? []) {
-      if (this.#options.health.isDown(destination.key)) this.#probes.now(destination);
-    }
+    this.#probes.nowAll();
     this.#look();
   }
 
@@ -131,7 +131,7 @@ export class Scheduler {
     if (dest === undefined) return this.#look();
     const destination = this.#downNow(dest);
     if (destination === undefined) this.#run(dest);
-    else if (!this.#isStopped) this.#probes.watch(destination);
+    else this.#probes.watch(destination);
   }
 
   /** Somebody wants it now: a destination that is down is asked at once. */
@@ -139,6 +139,11 @@ export class Scheduler {
     const destination = this.#downNow(dest);
     if (destination === undefined) this.#run(dest);
     else if (!this.#isStopped) this.#probes.now(destination);
+  }
+
+  /** A destination was out of reach: a probe is to say whether it is down. */
+  doubted(key: string): void {
+    this.#probes.doubted(key);
   }
 
   /** A destination answers again: all that waits for it is tried now. */
@@ -176,9 +181,7 @@ export class Scheduler {
       if (this.#options.route(dest)?.key !== before(dest)?.key) this.resumed(dest);
     }
     // Other settings may be what a destination that is down needed.
-    for (const destination of this.#options.destinations?.() ?? []) {
-      if (this.#options.health.isDown(destination.key)) this.#probes.now(destination);
-    }
+    this.#probes.nowAll();
     this.#look();
   }
 
@@ -205,13 +208,12 @@ export class Scheduler {
   /** Starts what is due and sees to it that somebody looks again when the next thing is. */
   #look(): void {
     if (this.#isStopped) return;
-    const { store, clock, probeMs, health, destinations } = this.#options;
+    const { store, clock } = this.#options;
     const now = clock.now();
     this.#lookAt = Infinity;
     const restMs = this.#restUntil - clock.mono();
     if (restMs > 0) return this.#lookIn(restMs);
-    // A destination that nobody has mail for goes down unseen: look now and then.
-    let next = now + probeMs();
+    let next = now + LOOK_MS;
     for (const { dest, nextDueAt } of store.backlog()) {
       const down = this.#downNow(dest);
       if (down !== undefined) this.#probes.watch(down);
@@ -219,9 +221,7 @@ export class Scheduler {
       else if (nextDueAt <= now || this.#lanes.get(dest)?.isDraining === true) this.#run(dest);
       else next = Math.min(next, nextDueAt);
     }
-    for (const destination of destinations?.() ?? []) {
-      if (health.isDown(destination.key)) this.#probes.watch(destination);
-    }
+    this.#probes.watchAll();
     this.#lookIn(next - now);
   }
 

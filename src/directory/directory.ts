@@ -31,9 +31,11 @@ export function createDirectory(
   }
   const routes = domains.flatMap((domain) => domain.split ?? [domain]);
   const byLane = new Map(routes.map((route) => [route.lane, route]));
+  const byDestination = Map.groupBy(routes, ({ destination }) => destination.key);
   return {
     domains,
     routes,
+    servedBy: (destination) => byDestination.get(destination) ?? [],
     ...beyond,
     accounts: createAccounts(domains),
     find(name) {

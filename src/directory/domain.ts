@@ -121,6 +121,8 @@ export interface Directory {
   readonly domains: readonly Domain[];
   /** The same with one of each server where a domain is split. */
   readonly routes: readonly Domain[];
+  /** Those of `routes` that a destination serves, by its key. */
+  servedBy(destination: string): readonly Domain[];
   readonly accounts: Accounts;
   /** Where mail for everybody else goes; undefined: to the hosts that the DNS names. */
   readonly smarthost: Destination | undefined;

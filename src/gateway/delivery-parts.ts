@@ -138,19 +138,21 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     const isAsked = domain?.recipients.kind === 'callout' && !health.isDown(domain.destination.key);
     await outages.holds(name, isAsked && holds.of(name) !== undefined);
   };
-  const health: HealthBook = new HealthBook(clock, (change) => {
-    logHealth(log, clock, change, domainsOf(directory(), change.key));
-    const { key, before, now } = change;
-    remembered(change).catch((error: unknown) =>
-      log.emit('store.error', { dest: key, err: errorText(error) }),
-    );
-    if (before?.state === 'down') {
-      scheduler.recovered(key);
-      onBack();
-    }
-    // Its probes begin now, not when somebody happens to look.
-    if (now.state === 'down') scheduler.wake();
-  });
+  const health: HealthBook = new HealthBook(
+    clock,
+    (change) => {
+      logHealth(log, clock, change, domainsOf(directory(), change.key));
+      const { key, before } = change;
+      remembered(change).catch((error: unknown) =>
+        log.emit('store.error', { dest: key, err: errorText(error) }),
+      );
+      if (before?.state === 'down') {
+        scheduler.recovered(key);
+        onBack();
+      }
+    },
+    (key) => scheduler.doubted(key),
+  );
   const hindrances = new Hindrances({
     map: store.ttl,
     clock,
@@ -207,9 +209,8 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
       finalReplyTimeoutMs: config().delivery.finalReplyTimeoutMs,
     }),
     probeMs: (key) => {
-      const own = directory().routes.filter(({ destination }) => destination.key === key);
-      const times = key !== undefined && isRemote(key) ? REMOTE_PROBES : 1;
-      return probeMsOf(config().queue, own) * times;
+      const ms = probeMsOf(config().queue, directory().servedBy(key));
+      return isRemote(key) ? ms * REMOTE_PROBES : ms;
     },
     rates,
     isHeld: (lane) => holds.of(domainOfLane(lane)) !== undefined || isPaused(lane),
@@ -294,6 +295,6 @@ function logHealth(
   }
 }
 
-function domainsOf({ routes }: Directory, key: string): string[] {
-  return routes.filter(({ destination }) => destination.key === key).map(({ name }) => name);
+function domainsOf(directory: Directory, key: string): string[] {
+  return directory.servedBy(key).map(({ name }) => name);
 }

@@ -49,7 +49,7 @@ export function destinationDetail(
   const found = domain?.split?.[0] ?? domain;
   if (found === undefined) return undefined;
   const { key, maxConnections } = found.destination;
-  const domains = directory.routes.filter(({ destination }) => destination.key === key);
+  const domains = directory.servedBy(key);
   const waiting = new Map(parts.spool.backlog().map(({ dest, messages }) => [dest, messages]));
   const note = parts.health.note(key);
   return {

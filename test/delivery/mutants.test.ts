@@ -97,7 +97,7 @@ const MUTANTS: readonly Mutant[] = [
   },
 ];
 
-const SEEDS = process.env['SEEDS'] ?? '40';
+const SEEDS = process.env['SEEDS'] ?? '60';
 
 for (const { what, file, from, to, engine } of MUTANTS) {
   test(`the simulation finds: ${what}`, async () => {

@@ -101,6 +101,37 @@ test('a destination that is down is not tried, only probed, at the configured in
   );
 });
 
+test('out of reach once, though it answered a moment ago: a probe says whether it is down', async () => {
+  const rig = new SchedulerRig();
+  rig.probeMs = 500;
+  rig.scheduler.start();
+  rig.health.observe('A', { kind: 'answered', ms: 3 });
+  rig.courier.says = () => 'unreachable';
+  await rig.mail(['anna@a.test']);
+  await settle();
+  assert.equal(rig.health.isDown('A'), false);
+  await rig.clock.advance(500);
+  assert.equal(rig.health.isDown('A'), true);
+  rig.courier.says = () => '250';
+  await rig.clock.advance(500);
+  assert.equal(rig.courier.taken.length, 1, 'long before its next try');
+});
+
+test('many destinations that are down: each is probed, in all not more often than a machine notices', async () => {
+  const many = Array.from({ length: 1000 }, (_, n) => destination(`D${n}`, 20));
+  const rig = new SchedulerRig({
+    scheduler: { destinations: () => many.filter((one) => one !== undefined) },
+  });
+  rig.probeMs = 500;
+  rig.courier.says = () => 'unreachable';
+  rig.scheduler.start();
+  for (const one of many) rig.health.observe(one?.key ?? '', { kind: 'unreachable', text: 'gone' });
+  await rig.clock.advance(30_000);
+  const { probes } = rig.courier;
+  assert.equal(new Set(probes.map(({ key }) => key)).size, many.length);
+  assert.ok(probes.length <= 31 * 100, `${probes.length} probes in 30 s`);
+});
+
 test('a destination that is down is probed even when no mail waits for it', async () => {
   const rig = new SchedulerRig({
     scheduler: { destinations: () => [destination('A', 20)].filter((one) => one !== undefined) },

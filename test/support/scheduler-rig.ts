@@ -70,9 +70,13 @@ export class SchedulerRig {
         disk,
         ...(options.fault !== undefined && { fault: options.fault }),
       });
-    this.health = new HealthBook(clock, ({ key, before, now }) => {
-      if (before?.state === 'down' && now.state !== 'down') this.scheduler.recovered(key);
-    });
+    this.health = new HealthBook(
+      clock,
+      ({ key, before, now }) => {
+        if (before?.state === 'down' && now.state !== 'down') this.scheduler.recovered(key);
+      },
+      (key) => this.scheduler.doubted(key),
+    );
     this.courier = new FakeCourier(clock, this.health);
     const maxConnections = options.maxConnections ?? 20;
     this.scheduler = new Scheduler({
