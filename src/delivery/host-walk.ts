@@ -90,6 +90,7 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
 
   return (destination) => {
     let left: DestinationHost[] | undefined;
+    let count = 0;
     let why = NO_HOST_LEFT;
     return {
       async next(signal) {
@@ -97,6 +98,7 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
           const found = await hostsOf(destination, options.exchangers, options.remotePort);
           if (found.kind !== 'hosts') return { client: undefined, why: noHostsOf(found) };
           left = [...inOrder(found.hosts)];
+          count = left.length;
         }
         for (let host = left.shift(); host !== undefined; host = left.shift()) {
           const source =
@@ -123,7 +125,8 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
             client.source = source?.address;
             const { smtpUtf8 } = client.offers;
             const requireTls = givesRequireTls(client);
-            options.offers.observe(destination.key, { smtpUtf8, requireTls });
+            const place = { name: placeOf(host), of: count };
+            options.offers.observe(destination.key, place, { smtpUtf8, requireTls });
             return { client };
           }
           const stoppedByUs = opening.kind === 'failed' && opening.error.code === 'STOPPING';

@@ -4,9 +4,8 @@
  * without the peer's word, and what happened after the final dot without one is marked as doubt.
  */
 import type { CodedError } from '../base/errors.ts';
-import { needsSmtpUtf8 } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
-import type { Envelope, Recipient } from '../mail/envelope.ts';
+import type { Envelope } from '../mail/envelope.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { outcomeOf, replyText } from '../mail/outcome.ts';
 import type { Reply } from '../mail/reply.ts';
@@ -14,6 +13,7 @@ import { isClosing, isPositive, isTemporary, isTooManyRecipients, replies } from
 import type { SmtpClient } from '../smtp/client.ts';
 import { exchangeEnvelope } from './envelope-exchange.ts';
 import type { Answers } from './envelope-exchange.ts';
+import { askable, NO_UTF8 } from './smtp-utf8.ts';
 
 export interface Transaction {
   /** One per recipient, in order. */
@@ -40,17 +40,17 @@ export interface Message {
 
 export async function runTransaction(client: SmtpClient, message: Message): Promise<Transaction> {
   const { envelope, content } = message;
-  const refused = beyondOffers(client, envelope);
-  const recipients = envelope.recipients.filter((recipient) => !refused.has(recipient));
+  const recipients = askable(client.offers, envelope);
+  const isAsked = new Set(recipients);
   const merge = (outcomes: readonly Outcome[]): Outcome[] => {
     const left = outcomes.values();
-    return envelope.recipients.map(
-      (recipient) => refused.get(recipient) ?? left.next().value ?? LOST,
+    return envelope.recipients.map((recipient) =>
+      isAsked.has(recipient) ? (left.next().value ?? LOST) : NO_UTF8,
     );
   };
-  if (recipients.length === 0) return { outcomes: merge([]), reached: 'mail' };
+  if (recipients.length === 0) return { outcomes: merge([]), reached: 'nothing' };
 
-  const asked = refused.size === 0 ? envelope : { ...envelope, recipients };
+  const asked = { ...envelope, recipients };
   const answers = await exchangeEnvelope(client, {
     envelope: asked,
     contentBytes: content.sizeBytes,
@@ -71,22 +71,6 @@ export async function runTransaction(client: SmtpClient, message: Message): Prom
 
 /** Stands in where an answer is missing for reasons that cannot be. */
 const LOST: Outcome = { kind: 'deferred', text: 'no answer' };
-
-/**
- * Recipients that this peer cannot be asked about: an address beyond ASCII means nothing to a server
- * without SMTPUTF8 (RFC 6531 3.2). Content with 8 bits goes on as it is whatever the peer offers:
- * every server takes it, and writing it anew would break its signatures.
- */
-function beyondOffers(client: SmtpClient, envelope: Envelope): ReadonlyMap<Recipient, Outcome> {
-  const refused = new Map<Recipient, Outcome>();
-  if (client.offers.smtpUtf8) return refused;
-  const all = needsSmtpUtf8(envelope.reversePath);
-  for (const recipient of envelope.recipients) {
-    if (!all && !needsSmtpUtf8(recipient.address)) continue;
-    refused.set(recipient, { kind: 'failed', reply: replies.smtpUtf8NotRelayable() });
-  }
-  return refused;
-}
 
 /** What the answers to the envelope mean; `mayGoOn` when content can follow. */
 function judge(

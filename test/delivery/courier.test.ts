@@ -592,6 +592,29 @@ test('an address beyond ASCII fails where SMTPUTF8 is not offered, the others ar
   assert.equal(peer.lines.at(-3), 'MAIL FROM:<sender@example.com>');
 });
 
+test('another host is asked when one has no SMTPUTF8, and counts when it cannot be reached', async (t) => {
+  const utf8 = [
+    'S: 220 x',
+    'C: EHLO',
+    'S: 250-x',
+    'S: 250-SMTPUTF8',
+    'S: 250 PIPELINING',
+    'MESSAGE',
+  ];
+  const lacking = await peerOn(t, ['HELLO', 'MESSAGE']);
+  const other = await peerOn(t, utf8);
+  const { courier } = courierOn(t);
+  const deliver = async (ports: readonly number[]) => {
+    const report = await courier.deliver(jobFor(destinationAt(ports), ['gréte@example.org']));
+    return report.outcomes.map(outcomeText);
+  };
+  assert.deepEqual(await deliver([lacking.port, other.port]), ['delivered 250']);
+  assert.equal(lacking.contents.length, 0);
+  await other.stop();
+  assert.deepEqual(await deliver([lacking.port, other.port]), ['deferred']);
+  assert.deepEqual(await deliver([lacking.port]), ['failed 550']);
+});
+
 test('probe: true when a host speaks SMTP, and its connection is kept', async (t) => {
   const dead = await ScriptedPeer.start([]);
   await dead.stop();

@@ -48,6 +48,10 @@ before(async () => {
         'two.example',
         hosts(`localhost:${lacking.port}`, `localhost:${full.port}`),
       ),
+      'pair.example': to(
+        'pair.example',
+        `{ hosts: [{ host: 127.0.0.1, port: ${lacking.port}, priority: 1 }, { host: localhost, port: ${full.port}, priority: 2 }] }`,
+      ),
       'half-down.example': to(
         'half-down.example',
         hosts(`localhost:${lacking.port}`, `127.0.0.1:${deadPort}`),
@@ -123,6 +127,24 @@ test('is refused where the certificate does not bear the host as it is configure
 test('takes the next host when the first one lacks it', async () => {
   assert.match(await sent('two.example'), /^250 2\.0\.0 Ok: \S+ delivered/);
   assert.equal(lacking.arrived.length, 0);
+});
+
+test('is not refused for a host that ordinary mail does not go to', async () => {
+  const port = gateway.port();
+  const talk = SmtpTalk.on(connectTls({ port, rejectUnauthorized: false }));
+  await talk.reply();
+  await talk.say('EHLO client.example');
+  const plain = await talk.send(
+    'a@client.example',
+    ['anna@pair.example'],
+    'Subject: x\r\n\r\nHi\r\n',
+  );
+  assert.match(plain, /^250 .* delivered/);
+  await talk.quit();
+  assert.equal(lacking.arrived.length, 1);
+  lacking.arrived.length = 0;
+  assert.match(await sent('pair.example'), /^250 2\.0\.0 Ok: \S+ delivered/);
+  assert.match(full.arrived.pop()?.mailLine ?? '', / REQUIRETLS$/);
 });
 
 test('waits when a host that may have it cannot be reached', async () => {
