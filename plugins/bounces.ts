@@ -39,7 +39,8 @@ type Address = View['envelope']['recipients'][number]['address'];
 
 const DAY_MS = 86_400_000;
 const SENDERS = { ttl: 60 * DAY_MS, max: 500_000 };
-const BEGINNING = { ttl: 400 * DAY_MS, max: 1 };
+/** Since when it looks on, and when a sender had no room last. */
+const BEGINNING = { ttl: 400 * DAY_MS, max: 2 };
 /** Written anew when it is so old, long before it would be forgotten. */
 const RENEWED_MS = 100 * DAY_MS;
 
@@ -49,8 +50,6 @@ export default {
   setup(host) {
     const senders = host.book('senders', SENDERS);
     const beginning = host.book('beginning', BEGINNING);
-    /** A sender had no room: the book does not know all, and nobody is refused by it. */
-    let lacksSome = false;
     let renewedAt = 0;
 
     const learn = async (sender: Address): Promise<void> => {
@@ -58,7 +57,13 @@ export default {
       const now = host.now();
       const at = await senders.get(key);
       if (at !== undefined && now - Number(at) < DAY_MS) return;
-      if (!(await senders.put(key, String(now)))) lacksSome = true;
+      if (!(await senders.put(key, String(now)))) await beginning.put('full', String(now));
+    };
+
+    /** A sender had no room: the book does not know all, and nobody is refused by it. */
+    const lacksSome = async (): Promise<boolean> => {
+      const at = await beginning.get('full');
+      return at !== undefined && host.now() - Number(at) < SENDERS.ttl;
     };
 
     /** Since when it has looked on, in ms. */
@@ -77,7 +82,7 @@ export default {
       const looked = envelope.recipients.map(({ address }) => address);
       if (looked.some(({ local }) => always.includes(local.toLowerCase()))) return undefined;
       const isYoung = (await age()) < learning;
-      if (unsent === 'off' || isYoung || lacksSome) return undefined;
+      if (unsent === 'off' || isYoung || (await lacksSome())) return undefined;
       for (const address of looked) {
         if ((await senders.get(keyOf(address))) !== undefined) return undefined;
       }
