@@ -74,7 +74,6 @@ export async function leavingContent(
 
 /** No place of a message is cut out twice. */
 function without<T extends { readonly start: number }>(all: readonly T[], others: readonly Cut[]) {
-  return others.length === 0
-    ? all
-    : all.filter(({ start }) => others.every((other) => other.start !== start));
+  const starts = new Set(others.map(({ start }) => start));
+  return starts.size === 0 ? all : all.filter(({ start }) => !starts.has(start));
 }
