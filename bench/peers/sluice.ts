@@ -57,7 +57,7 @@ domains: ./domains
 listeners: [{ name: mx, address: "127.0.0.1:${port}", tls: off }]
 control: { address: "127.0.0.1:${await freePort()}" }
 limits: { message_size: 60MiB, connections: 20000, connections_per_client: 20000, unknown_recipients: 10000, unknown_recipients_per_hour: 1000000 }
-log: { level: info, file: ./sluice.log }
+log: { level: info, file: ./log/sluice.log }
 plugins:${plugins.length === 0 ? ' []' : ''}
 ${plugins.map((line) => `  - ${line}\n`).join('')}${node}\n`,
   );

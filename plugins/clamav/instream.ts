@@ -15,8 +15,8 @@ export type Scan =
 
 const COMMAND = Buffer.from('zINSTREAM\0');
 const END = Buffer.alloc(4);
-/** Written at once; a small message leaves whole, in one system call. */
-const BATCH_BYTES = 64 * 1024;
+/** Each is written at once; a small message is one, and leaves whole in one system call. */
+const CHUNK_BYTES = 64 * 1024;
 const MAX_NAME = 100;
 
 const FOUND = /^stream: ([\x20-\x7e]{1,400}) FOUND$/;
@@ -31,26 +31,23 @@ export async function instream(
   signal: AbortSignal,
 ): Promise<Scan> {
   const { text, isEarly } = await sessions.ask(endpoint, signal, async (write) => {
-    let batch: Uint8Array[] = [COMMAND];
-    let batchBytes = 0;
+    let begin = [COMMAND];
+    let pieces = [received];
+    let bytes = received.length;
     let contentBytes = 0;
-    const add = (chunk: Uint8Array) => {
-      if (chunk.length === 0) return; // a length of zero would end the stream
-      batch.push(lengthOf(chunk), chunk);
-      batchBytes += chunk.length;
-    };
-    add(received);
-    for await (const chunk of content.read()) {
-      add(chunk);
-      contentBytes += chunk.length;
-      if (batchBytes < BATCH_BYTES) continue;
-      if (!(await write(batch))) return false;
-      batch = [];
-      batchBytes = 0;
+    const chunk = () => (bytes === 0 ? [] : [lengthOf(bytes), ...pieces]); // a length of zero ends the stream
+    for await (const piece of content.read()) {
+      pieces.push(piece);
+      bytes += piece.length;
+      contentBytes += piece.length;
+      if (bytes < CHUNK_BYTES) continue;
+      if (!(await write([...begin, ...chunk()]))) return false;
+      begin = [];
+      pieces = [];
+      bytes = 0;
     }
     if (contentBytes !== content.sizeBytes) throw new Error('content is not whole');
-    batch.push(END);
-    return write(batch);
+    return write([...begin, ...chunk(), END]);
   });
   if (/size limit exceeded/i.test(text)) return { kind: 'too-large' };
   if (isEarly) throw new Error(`clamd answered before it had all: ${printable(text)}`);
@@ -61,8 +58,8 @@ export async function instream(
   return { kind: 'found', name: fit.slice(0, MAX_NAME) };
 }
 
-function lengthOf(chunk: Uint8Array): Uint8Array {
-  const bytes = Buffer.allocUnsafe(4);
-  bytes.writeUInt32BE(chunk.length);
-  return bytes;
+function lengthOf(chunkBytes: number): Uint8Array {
+  const length = Buffer.allocUnsafe(4);
+  length.writeUInt32BE(chunkBytes);
+  return length;
 }

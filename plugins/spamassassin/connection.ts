@@ -35,7 +35,9 @@ export async function ask(
       });
       socket.on('end', () => resolve(Buffer.concat(chunks)));
       socket.on('error', (error) => reject(new Error(error.message || error.name)));
-      socket.on('close', () => reject(new Error('connection lost')));
+      socket.on('close', () => {
+        if (!socket.readableEnded) reject(new Error('connection lost'));
+      });
       // Corked writes leave as one system call, without copying the parts together.
       socket.cork();
       for (const part of request) socket.write(part);

@@ -25,7 +25,7 @@ export class AddressBook {
     signal: AbortSignal,
     ask: (endpoint: Endpoint) => Promise<T>,
   ): Promise<T> {
-    let last: unknown = new Error('no address to ask');
+    let last: unknown;
     for (const endpoint of this.#inOrder(endpoints)) {
       try {
         const answer = await ask(endpoint);
@@ -37,7 +37,8 @@ export class AddressBook {
         if (signal.aborted) break;
       }
     }
-    throw last;
+    // Made only here: an error with its stack costs as much as asking.
+    throw last ?? new Error('no address to ask');
   }
 
   #remember(name: string): void {
