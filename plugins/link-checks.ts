@@ -3,6 +3,8 @@
  *
  * Links are found and read as for `uri-lists`. Each rule gives points, refuses (`reject`) or is `off`,
  * and counts once in a mail. As shipped nothing refuses by itself: points add to the score of the mail.
+ * Tests are named after the rules (`LINK_LOOKALIKE`); log and trace say what was found
+ * (`link=lookalike(paypal.com>paypa1.com)`).
  *
  * `brands` and the domains of the recipients are what others want to pass for: in letters that look
  * alike (`paypa1.com`, `rnicrosoft.com`, `аррӏе.com` in Cyrillic), with one letter off (names of seven
@@ -11,7 +13,8 @@
  * your users know.
  *
  * A link that shows one place and leads to another is fine when it leads there by a redirector that
- * names it (`example.net/?to=https://bank.example`), or by one of `redirectors`. Links to domains served
+ * names it (`example.net/?to=https://shop.example`; what shows a brand counts as `shown_elsewhere`
+ * then), by one of `redirectors`, or to the same name under another ending. Links to domains served
  * here, to `brands`, to `exempt` and to private addresses are never looked at. A link is hidden when
  * its element, one around it or all its text says so: not displayed, without size, or white on
  * nothing dark; what has a class is taken as seen, for a style sheet may show it.
@@ -30,7 +33,7 @@ import type { Header } from './shared/header.ts';
 import { readHeader } from './shared/header.ts';
 import { toldWhenCut } from './shared/uris/cut.ts';
 import { isBelow, isOwn } from './shared/uris/known-names.ts';
-import { linksOf } from './shared/uris/mail-links.ts';
+import { linksOf, MAX_TEXT } from './shared/uris/mail-links.ts';
 import { registeredDomain } from './shared/uris/place.ts';
 import { Turn } from './shared/uris/turn.ts';
 
@@ -55,9 +58,9 @@ const OPTIONS = {
   userinfo: {
     type: 'action',
     default: 3,
-    doc: 'The name of another host before an @: `http://bank.example@example.net`.',
+    doc: 'What looks like another place before an @: `http://bank.example@example.net`.',
   },
-  address: { type: 'action', default: 1, doc: 'An IP address in place of a name.' },
+  address: { type: 'action', default: 1.5, doc: 'An IP address in place of a name.' },
   odd_address: {
     type: 'action',
     default: 3,
@@ -71,9 +74,10 @@ const OPTIONS = {
   },
   form: {
     type: 'action',
-    default: 1,
+    default: 0.5,
     doc: 'A form in the mail that goes to another domain than that of its sender or author.',
   },
+  password: { type: 'action', default: 2, doc: 'A field to fill in a password.' },
   shortener: { type: 'action', default: 0.5, doc: 'A link to one of `shorteners`.' },
   brands: {
     type: 'strings',
@@ -115,11 +119,7 @@ const OPTIONS = {
     doc: 'Domains whose links do not say where they lead.',
   },
   exempt: { type: 'strings', doc: 'Domains, with all below them, that are never looked at.' },
-  max_text: {
-    type: 'size',
-    default: '2MiB',
-    doc: 'Text of one mail that is looked at, 1 MiB of each part.',
-  },
+  max_text: MAX_TEXT,
   on_error: {
     type: 'string',
     oneOf: ['defer', 'accept', 'reject'],
@@ -145,7 +145,7 @@ export default {
     const content = async (view: View, signal: AbortSignal): Promise<Verdict | undefined> => {
       const { options } = view;
       const links = await linksOf(view.content, options.max_text, signal);
-      if (links.mentions.length + links.scripts.length === 0) {
+      if (links.mentions.length + links.signs.length === 0) {
         return toldWhenCut(undefined, links.isCut);
       }
       const around = surroundings(view, await readHeader(view.content), modelsFor(options.brands));

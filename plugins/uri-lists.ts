@@ -37,7 +37,7 @@ import { answersOf, judgedByLists } from './uri-lists/answers.ts';
 import { chosen } from './uri-lists/chosen.ts';
 import { toldWhenCut } from './shared/uris/cut.ts';
 import { isBelow, isOwn } from './shared/uris/known-names.ts';
-import { linksOf } from './shared/uris/mail-links.ts';
+import { linksOf, MAX_TEXT } from './shared/uris/mail-links.ts';
 
 const OPTIONS = {
   lists: {
@@ -94,11 +94,7 @@ const OPTIONS = {
     default: 20,
     doc: 'Domains and addresses of one mail that each list is asked about.',
   },
-  max_text: {
-    type: 'size',
-    default: '2MiB',
-    doc: 'Text of one mail that is looked at, 1 MiB of each part.',
-  },
+  max_text: MAX_TEXT,
   on_error: {
     type: 'string',
     oneOf: ['defer', 'accept', 'reject'],

@@ -5,12 +5,13 @@
 import { domainToUnicode } from 'node:url';
 import type { RuleFinding } from '../shared/by-actions.ts';
 import { isPublic } from '../shared/public-address.ts';
+import type { PageSign } from '../shared/uris/html-links.ts';
 import { isBelow } from '../shared/uris/known-names.ts';
 import type { MailLinks } from '../shared/uris/mail-links.ts';
 import type { Mention } from '../shared/uris/mention.ts';
 import { nestedPlaces } from '../shared/uris/nested.ts';
 import type { Place } from '../shared/uris/place.ts';
-import { hasKnownEnding } from '../shared/uris/place.ts';
+import { ownLabel } from '../shared/uris/place.ts';
 import type { Turn } from '../shared/uris/turn.ts';
 import type { Model } from './lookalike.ts';
 import { likenessOf } from './lookalike.ts';
@@ -29,6 +30,7 @@ export type Rule =
   | 'hidden'
   | 'script'
   | 'form'
+  | 'password'
   | 'shortener';
 
 export interface Finding extends RuleFinding<Rule> {
@@ -50,7 +52,7 @@ export interface Surroundings {
 }
 
 export async function findings(
-  { mentions, scripts }: MailLinks,
+  { mentions, signs }: MailLinks,
   around: Surroundings,
   turn: Turn,
 ): Promise<readonly Finding[]> {
@@ -59,10 +61,7 @@ export async function findings(
     search.look(mention);
     if (turn.isOver) await turn.next();
   }
-  for (const scheme of scripts) {
-    const what = scheme === 'data' ? 'holds a page' : 'runs a script';
-    search.note('script', scheme, `A link of the mail ${what}`);
-  }
+  for (const sign of signs) search.sign(sign);
   return search.found;
 }
 
@@ -81,9 +80,15 @@ class Search {
     return [...this.#found.values()];
   }
 
-  note(rule: Rule, about: string, text: string): void {
+  #note(rule: Rule, about: string, text: string): void {
     if (this.#found.has(rule)) return;
     this.#found.set(rule, { rule, reason: 'uri', detail: '7.1', about, text });
+  }
+
+  sign(sign: PageSign): void {
+    if (sign === 'password') this.#note('password', 'field', 'The mail asks for a password');
+    else if (sign === 'data') this.#note('script', sign, 'A link of the mail holds a page');
+    else this.#note('script', sign, 'A link of the mail runs a script');
   }
 
   look({ kind, place, shown, isHidden }: Mention): void {
@@ -96,35 +101,37 @@ class Search {
       this.#named.add(host);
       this.#isNamed(place);
     }
-    if (beginsWithHost(place.url)) {
-      this.note('userinfo', host, `A link to ${host} begins with the name of another place`);
+    if (beginsAsAnother(place.url)) {
+      this.#note('userinfo', host, `A link to ${host} begins like one to another place`);
     }
     if (place.address !== 'none' && kind !== 'nested') {
-      this.note('address', host, `A link leads to ${host}, which has no name`);
+      this.#note('address', host, `A link leads to ${host}, which has no name`);
     }
     if (place.address === 'odd') {
-      this.note('odd_address', host, `A link leads to ${host} and hides it in other numbers`);
+      this.#note('odd_address', host, `A link leads to ${host} and hides it in other numbers`);
     }
-    if (isHidden === true) this.note('hidden', host, `A link to ${host} is hidden`);
+    if (isHidden === true) this.#note('hidden', host, `A link to ${host} is hidden`);
     if (kind === 'form' && !this.#around.senders.has(place.domain ?? host)) {
-      this.note('form', host, `A form of the mail sends what is filled in to ${host}`);
+      this.#note('form', host, `A form of the mail sends what is filled in to ${host}`);
     }
   }
 
   #shows(place: Place, text: string): void {
-    const { redirectors, isModel } = this.#around;
-    const shown = shownPlaces(text).filter(({ host }) => host !== place.host);
+    const shown = shownPlaces(text);
     const [first] = shown;
-    if (first === undefined) return;
+    if (first === undefined || shown.some((one) => isOneParty(one, place))) return;
     const within = nestedPlaces(place);
-    const places = [place, ...within];
-    if (shown.some(({ domain }) => places.some((one) => one.domain === domain))) return;
-    if (places.every((one) => this.#isHarmless(one))) return;
-    if (within.length === 0 && isBelow(place.host, redirectors)) return;
-    const model = shown.find(({ host }) => isModel(host));
-    const rule = model === undefined ? 'shown_elsewhere' : 'shown_brand';
+    if ([place, ...within].every((one) => this.#isHarmless(one))) return;
+    const end = within.at(-1);
+    const isRedirector = isBelow(place.host, this.#around.redirectors);
+    const isNamed = end !== undefined && shown.some((one) => isOneParty(one, end));
+    if (isRedirector && (end === undefined || isNamed)) return;
+    const model = shown.find(({ host }) => this.#around.isModel(host));
+    // Whoever wants to can write the name of a bank behind a question mark.
+    if (model === undefined && (isNamed || shown.some((one) => isOneLabel(one, place)))) return;
+    const rule = model === undefined || isNamed ? 'shown_elsewhere' : 'shown_brand';
     const name = (model ?? first).host;
-    this.note(rule, `${name}>${place.host}`, `A link shows ${name} and leads to ${place.host}`);
+    this.#note(rule, `${name}>${place.host}`, `A link shows ${name} and leads to ${place.host}`);
   }
 
   /** What its name says. */
@@ -133,14 +140,14 @@ class Search {
     const likeness = likenessOf(place, this.#around.models);
     if (likeness !== undefined) {
       const { rule, of } = likeness;
-      this.note(rule, `${of}>${host}`, `A link leads to ${host}, which looks like ${of}`);
+      this.#note(rule, `${of}>${host}`, `A link leads to ${host}, which looks like ${of}`);
     }
     const labels = host.includes('xn--') ? domainToUnicode(host).split('.') : [];
     if (!labels.every((label) => isOneWriting(label))) {
-      this.note('mixed_scripts', host, `A link leads to ${host}, a name in several alphabets`);
+      this.#note('mixed_scripts', host, `A link leads to ${host}, a name in several alphabets`);
     }
     if (isBelow(host, this.#around.shorteners)) {
-      this.note('shortener', host, `A link to ${host} does not say where it leads`);
+      this.#note('shortener', host, `A link to ${host} does not say where it leads`);
     }
   }
 
@@ -152,8 +159,16 @@ class Search {
   }
 }
 
-/** `http://www.bank.example%2Flogin@evil.test/`; accounts for FTP are often called so. */
-function beginsWithHost({ protocol, username }: URL): boolean {
-  const name = /^[^%:]*/.exec(username)?.[0].toLowerCase() ?? '';
-  return protocol !== 'ftp:' && name.includes('.') && hasKnownEnding(name);
+function isOneParty(one: Place, other: Place): boolean {
+  return one.host === other.host || (one.domain !== undefined && one.domain === other.domain);
+}
+
+/** `shop.com` and `shop.de`: mostly of one owner. */
+function isOneLabel(one: Place, other: Place): boolean {
+  return other.domain !== undefined && ownLabel(one.domain ?? '') === ownLabel(other.domain);
+}
+
+/** Accounts at web servers have plain names; what has dots or is in code stands there to deceive. */
+function beginsAsAnother({ protocol, username }: URL): boolean {
+  return protocol !== 'ftp:' && /[.%]/.test(username);
 }

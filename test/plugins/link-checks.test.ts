@@ -73,6 +73,31 @@ const SHOWN: Cases = {
   'the same by a redirector': [
     link('http://r.com/?to=https%3A%2F%2Fwww.good.com%2F', 'www.good.com'),
   ],
+  'the same at the end of two redirectors': [
+    link(
+      'http://r.com/?to=http%3A%2F%2Fs.com%2F%3Fv%3Dhttp%253A%252F%252Fgood.com',
+      'www.good.com',
+    ),
+  ],
+  'another at the end of two redirectors': [
+    link(
+      'http://r.com/?to=http%3A%2F%2Fgood.com%2F%3Fv%3Dhttp%253A%252F%252Fs.com',
+      'www.good.com',
+    ),
+    'shown_elsewhere(www.good.com>r.com)',
+  ],
+  'a brand by a redirector that nobody knows': [
+    link('http://r.com/?to=http://www.bank.com/', 'www.bank.com'),
+    'shown_elsewhere(www.bank.com>r.com)',
+  ],
+  'a brand by a known redirector': [
+    link('http://x.click.net/?to=http://www.bank.com/', 'www.bank.com'),
+  ],
+  'the same name under another ending': [link('http://good.de/', 'www.good.com')],
+  'a brand under another ending': [
+    link('http://bank.info/', 'www.bank.com'),
+    'shown_brand(www.bank.com>bank.info)',
+  ],
   'another by a redirector of a brand': [
     link('http://bank.com/?to=http://evil.com', 'www.bank.com/x'),
   ],
@@ -145,11 +170,8 @@ const WAYS: Cases = {
     link('http://www.bank.com%2Flogin@evil.com/'),
     'userinfo(evil.com)',
   ],
-  'a user before an @': [
-    link('http://anna:pass@evil.com/') +
-      link('http://v1.2@evil.com/') +
-      link('ftp://shop.com@host.com/'),
-  ],
+  'what is in code before an @': [link('http://%62%61nk@evil.com/'), 'userinfo(evil.com)'],
+  'a user before an @': [link('http://anna:pass@evil.com/') + link('ftp://shop.com@host.com/')],
   'an address': [link('http://203.0.113.9/'), 'address(203.0.113.9)'],
   'an IPv6 address': [link('http://[2001:db8::9]/'), 'address(2001:db8::9)'],
   'an address in one number': [
@@ -174,6 +196,7 @@ const WAYS: Cases = {
     link('data:image/png;base64,iVBORw0KGgo=') + link('javascript:void(0)'),
   ],
   'a form': ['<form action="http://evil.com/"><input name=x></form>', 'form(evil.com)'],
+  'a field for a password': ['<INPUT Type=PassWord>', 'password(field)'],
   'a form of the author': ['<form action="https://www.author.com/"></form>'],
   'a short address': [link('https://bit.ly/x'), 'shortener(bit.ly)'],
 };
@@ -231,7 +254,7 @@ test('plain text counts as far as it leads somewhere', async () => {
 test('each rule counts once, by its weight, and refuses only where it is told to', async () => {
   const html = `${link('http://paypa1.com/')}${link('http://paypai.com/')}${link('http://203.0.113.9/')}`;
   const { kind, score, tests } = await judge(mail(html));
-  assert.deepEqual([kind, score, tests], ['pass', 4, ['LINK_LOOKALIKE', 'LINK_ADDRESS']]);
+  assert.deepEqual([kind, score, tests], ['pass', 4.5, ['LINK_LOOKALIKE', 'LINK_ADDRESS']]);
   const strict = await filterOf('link-checks', { lookalike: 'reject', address: 'off' });
   assert.deepEqual(await strict.judge(mail(html)), {
     ...{ kind: 'refuse', reason: 'uri', detail: '7.1', tests: ['LINK_LOOKALIKE'] },

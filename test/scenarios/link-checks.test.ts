@@ -44,11 +44,11 @@ const traceOf = async (dest: string) => {
 
 test('what hides where it leads adds to the score, and one thing alone changes nothing', async () => {
   assert.match(await send('<a href="http://203.0.113.9/">https://mail.example.org</a>'), /^250/);
-  assert.equal(field('X-Sluice-Score'), '4.0');
+  assert.equal(field('X-Sluice-Score'), '4.5');
   assert.equal(field('X-Sluice-Tests'), 'LINK_SHOWN_BRAND, LINK_ADDRESS');
   assert.match(
     await traceOf('example.org'),
-    /link-checks pass 4 LINK_SHOWN_BRAND,LINK_ADDRESS \(link=shown_brand\(mail\.example\.org>203\.0\.113\.9\) address/,
+    /link-checks pass 4\.5 LINK_SHOWN_BRAND,LINK_ADDRESS \(link=shown_brand\(mail\.example\.org>203\.0\.113\.9\) address/,
   );
 });
 

@@ -14,11 +14,12 @@ import { isDot, isTextSeen, SEEN, visibilityOf } from './visibility.ts';
 
 export interface HtmlLinks {
   readonly mention: (mention: RawMention) => void;
-  /** A link that runs a script or holds a page of its own, by its scheme. */
-  readonly script: (scheme: LinkScript) => void;
+  readonly sign: (sign: PageSign) => void;
 }
 
-export type LinkScript = 'javascript' | 'vbscript' | 'data';
+/** Schemes of links that run a script or hold a page of their own; `password`: a field to fill one in. */
+export type PageSign = LinkScheme | 'password';
+type LinkScheme = 'javascript' | 'vbscript' | 'data';
 
 /** A link that is open, and what has come of it so far. */
 interface OpenLink {
@@ -111,6 +112,9 @@ class LinkReader {
       this.#link = { uris: clicked, isGone: seen.isGone, text: '', shown: '', content: 'none' };
     } else for (const uri of clicked) this.#clicks('link', uri, undefined, seen.isGone);
     for (const uri of this.#uris(attributes, POSTED)) this.#clicks('form', uri);
+    if (name === 'input' && /^\s*password\s*$/i.test(attributes.get('type') ?? '')) {
+      this.#found.sign('password');
+    }
     if (name === 'img') this.#fills(!seen.isGone && !isDot(attributes));
     if (name === 'meta' && /refresh/i.test(attributes.get('http-equiv') ?? '')) {
       this.#clicks('link', REFRESH.exec(attributes.get('content') ?? '')?.[1] ?? '');
@@ -197,15 +201,15 @@ class LinkReader {
     });
   }
 
-  #within(uri: string, scheme: LinkScript): void {
+  #within(uri: string, scheme: LinkScheme): void {
     const text = decoded(uri.slice(0, MAX_DATA));
     if (scheme !== 'data') {
-      if (LEADS_AWAY.test(text)) this.#found.script(scheme);
+      if (LEADS_AWAY.test(text)) this.#found.sign(scheme);
       this.#written(text, 'image');
       return;
     }
     if (/^\s*data:\s*image\/(?!svg)/i.test(uri)) return;
-    this.#found.script(scheme);
+    this.#found.sign(scheme);
     if (this.#isNested) return;
     const page = new LinkReader(this.#found, true);
     for (const token of htmlTokens(text)) page.take(token);

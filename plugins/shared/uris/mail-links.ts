@@ -8,7 +8,7 @@ import type { Part } from '../mime-walk.ts';
 import { MimeWalk } from '../mime-walk.ts';
 import type { Declared } from '../part-content.ts';
 import { Ends } from './ends.ts';
-import type { LinkScript } from './html-links.ts';
+import type { PageSign } from './html-links.ts';
 import { linksInHtml } from './html-links.ts';
 import type { Mention, RawMention } from './mention.ts';
 import { nestedPlaces } from './nested.ts';
@@ -19,11 +19,17 @@ import { Turn } from './turn.ts';
 
 export interface MailLinks {
   readonly mentions: readonly Mention[];
-  /** Schemes of links that run a script or hold a page. */
-  readonly scripts: readonly LinkScript[];
+  readonly signs: readonly PageSign[];
   /** Not all of it was looked at: too much text, too many parts or URIs, nested too deeply. */
   readonly isCut: boolean;
 }
+
+/** An option of those who look at URIs. */
+export const MAX_TEXT = {
+  type: 'size',
+  default: '2MiB',
+  doc: 'Text of one mail that is looked at, 1 MiB of each part.',
+} as const;
 
 /** What lies beyond is not looked at. */
 const LIMITS = { parts: 2000, depth: 30, encoded: 2 };
@@ -41,7 +47,7 @@ export async function linksOf(
 ): Promise<MailLinks> {
   const found = new Ends<RawMention>(MAX_MENTIONS);
   const known = new Set<string>();
-  const scripts = new Set<LinkScript>();
+  const signs = new Set<PageSign>();
   let left = maxText;
   let isCut = false;
   const mention = (one: RawMention) => {
@@ -51,7 +57,7 @@ export async function linksOf(
     if (known.size < MAX_MENTIONS) known.add(key);
     found.add(one);
   };
-  const reader = { mention, script: (scheme: LinkScript) => void scripts.add(scheme) };
+  const reader = { mention, sign: (one: PageSign) => void signs.add(one) };
   const turn = new Turn(signal);
   const waiting: Part[] = [];
   const readParts = async () => {
@@ -99,7 +105,7 @@ export async function linksOf(
     if (turn.isOver) await turn.next();
   }
   isCut ||= walk.problem !== undefined || found.count > MAX_MENTIONS;
-  return { mentions, scripts: [...scripts], isCut };
+  return { mentions, signs: [...signs], isCut };
 }
 
 function mentionsOf({ uri, base, ...raw }: RawMention): Mention[] {
