@@ -186,7 +186,8 @@ export class Gateway {
     const onUnjudged = () => this.#parts?.watches.unjudged();
     const accept = new Accept({ ...delivery, store: store.spool, wake, onUnjudged, clock, log });
     const notices = () => this.#parts?.watches.sending;
-    const outgoing = buildOutgoingParts({ store, clock, log, saltSecret, notices });
+    const trace = recorder.records.trace(recorder.traces);
+    const outgoing = buildOutgoingParts({ store, clock, log, saltSecret, notices, trace });
     const stages = {
       current: () => this.#current(),
       verifier,
@@ -213,7 +214,6 @@ export class Gateway {
       log,
       begin: (session, signal) => new Stages(stages, session, signal),
     });
-    const trace = recorder.records.trace(recorder.traces);
     const shown = outgoingView({ ...store, ...outgoing, directory });
     const watches = new Watches({
       ...{ store, folder, ids, delivery, config, clock, log, version },

@@ -103,6 +103,8 @@ export function createMeter(registry: Registry): Meter {
     'kind',
     'cause',
   );
+  const complaints = counter('complaints_total', 'Complaints about mail of customers.', 'known');
+  const returned = counter('bounces_returned_total', 'Bounces that came back for customers.');
   const storeErrors = counter('store_errors_total', 'Writes or reads that failed.');
   const storeFull = counter('store_full_total', 'Messages put off for lack of disk space.');
   const reloaded = gauge('config_last_reload_successful', 'The last (re)load was taken.');
@@ -170,6 +172,8 @@ export function createMeter(registry: Registry): Meter {
     'dest.down': (fields) => changes.inc({ ...dest(fields), state: 'down' }),
     'acct.lock': (fields) => locks.inc({ kind: 'account', cause: word(fields['cause']) }),
     'ident.lock': (fields) => locks.inc({ kind: 'identity', cause: word(fields['cause']) }),
+    'acct.complaint': ({ acct }) => complaints.inc({ known: acct === undefined ? 'no' : 'yes' }),
+    'acct.bounce': () => returned.inc(),
     'alert.raise': (fields) => alerts.inc({ alert: word(fields['alert']), state: 'raised' }),
     'alert.clear': (fields) => alerts.inc({ alert: word(fields['alert']), state: 'cleared' }),
     'alert.fail': (fields) => untold.inc({ target: word(fields['target']) }),

@@ -67,6 +67,8 @@ export const LEVEL_OF = {
   'acct.near': 'warn',
   'acct.lock': 'warn',
   'acct.unlock': 'warn',
+  'acct.complaint': 'warn',
+  'acct.bounce': 'info',
   'ident.lock': 'warn',
   'ident.unlock': 'warn',
   'acct.reset': 'info',

@@ -43,6 +43,7 @@ export interface Config {
   readonly quarantine: QuarantineConfig;
   readonly alerts: AlertsConfig;
   /** Templates in place of ours. */
+  readonly complaints: { readonly addresses: readonly string[] };
   readonly reports: ReportTexts;
   readonly notices: NoticeTexts;
   readonly records: RecordsConfig;
@@ -222,6 +223,7 @@ export function buildConfig(
       harvestExempt: limits.harvest_exempt,
       minFreeSpaceBytes: limits.min_free_space,
     },
+    complaints: settings.complaints,
     reports: settings.reports,
     notices: settings.notices,
     alerts: {

@@ -32,6 +32,7 @@ const CHECKS: readonly (readonly [Names, Check])[] = [
   [['data'], dataProblems],
   [['log'], logProblems],
   [['alerts'], alertProblems],
+  [['complaints'], complaintProblems],
 ];
 
 /** `isSound` says whether settings are free of faults. */
@@ -190,13 +191,31 @@ async function logProblems({ log }: Config, source: YamlSource): Promise<Problem
 
 /** The alarm about a server must not wait for that server. */
 function alertProblems({ alerts, domainFiles }: Config, source: YamlSource): Problem[] {
-  const domain = alerts.mail?.slice(alerts.mail.lastIndexOf('@') + 1).toLowerCase();
+  const domain = hostedDomain(alerts.mail, domainFiles);
+  if (domain === undefined) return [];
+  const text = `while the server of ${domain} is down this mail waits for it, just then when it is needed: name an address elsewhere`;
+  return [source.problemAt(['alerts', 'mail'], text, 'warning')];
+}
+
+/** What is not for a domain of ours never comes by. */
+function complaintProblems({ complaints, domainFiles }: Config, source: YamlSource): Problem[] {
+  return complaints.addresses.flatMap((address, index) => {
+    if (hostedDomain(address, domainFiles) !== undefined) return [];
+    const text = `${address} is of no domain that is served here: complaints to it will not be seen`;
+    return [source.problemAt(['complaints', 'addresses', index], text, 'warning')];
+  });
+}
+
+/** The domain of an address, when it is hosted here. */
+function hostedDomain(
+  address: string | undefined,
+  domainFiles: Config['domainFiles'],
+): string | undefined {
+  const domain = address?.slice(address.lastIndexOf('@') + 1).toLowerCase();
   const isHosted = domainFiles.some(({ settings }) =>
     [settings.domain, ...settings.aliases].some((name) => name.toLowerCase() === domain),
   );
-  if (domain === undefined || !isHosted) return [];
-  const text = `while the server of ${domain} is down this mail waits for it, just then when it is needed: name an address elsewhere`;
-  return [source.problemAt(['alerts', 'mail'], text, 'warning')];
+  return isHosted ? domain : undefined;
 }
 
 async function kindOf(path: string): Promise<'folder' | 'file' | 'nothing'> {

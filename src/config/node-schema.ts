@@ -14,6 +14,7 @@ import { sourceAddresses } from './sources-schema.ts';
 import { nodeQueue } from './queue-schema.ts';
 import {
   duration,
+  mailAddress,
   hostName,
   listenAddress,
   name,
@@ -119,6 +120,14 @@ export const nodeSchema = z.strictObject({
     })
     .prefault({}),
   alerts: alertsSchema,
+  complaints: z
+    .strictObject({
+      addresses: z
+        .array(mailAddress(), { error: 'expected a list of addresses such as [abuse@example.net]' })
+        .max(100, { error: 'expected at most 100 addresses' })
+        .prefault([]),
+    })
+    .prefault({}),
   reports: reportsSchema,
   notices: noticesSchema,
   records: z

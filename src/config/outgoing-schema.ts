@@ -89,6 +89,18 @@ const account = z
         within: duration('1s', '7d').optional(),
       })
       .optional(),
+    lock_after_complaints: z
+      .union(
+        [
+          z.literal(false),
+          z.strictObject({
+            messages: whole(1, 900).optional(),
+            within: duration('1s', '30d').optional(),
+          }),
+        ],
+        { error: 'expected { messages: 5, within: 1d } or false' },
+      )
+      .optional(),
     dkim_selector: selector().optional(),
     quarantine_reply: z.enum(['reject', 'accept']).optional(),
     archive: z.boolean().optional(),

@@ -5,7 +5,14 @@ export interface UsageView {
   readonly domain: string;
   /** Undefined: of the whole domain. */
   readonly account: string | undefined;
-  readonly what: 'relay' | 'connections' | 'messages' | 'recipients' | 'new-recipients';
+  readonly what:
+    | 'relay'
+    | 'connections'
+    | 'messages'
+    | 'recipients'
+    | 'new-recipients'
+    | 'complaints'
+    | 'bounced';
   readonly window: string;
   readonly used: number;
   /** Undefined: it is only counted. */

@@ -43,6 +43,8 @@ export interface LockPolicy {
   readonly lockMs: number;
   /** So many locks end by themselves; the next one waits for a person. */
   readonly maxAutoUnlocks: number;
+  /** More than so many complaints within this time lock until a person unlocks; undefined: none do. */
+  readonly complaints: { readonly moreThan: number; readonly withinMs: number } | undefined;
 }
 
 export interface AccountOptions {
@@ -67,9 +69,11 @@ const LOCK_MINUTES = 60;
 const AUTO_UNLOCKS = 3;
 const MORE_THAN = 5;
 const WITHIN_MS = 10 * MINUTE_MS;
+const COMPLAINTS_WITHIN_MS = 24 * 60 * MINUTE_MS;
 
 export function buildAccountOptions(settings: AccountSettings): AccountOptions {
   const { smarthost: isSmarthost = false, limits = {}, lock_after: after } = settings;
+  const { lock_after_complaints: complaints = {} } = settings;
   const { quarantine_reply: quarantineReply = 'accept' } = settings;
   const { other_domains: others = false, reauthentication: reauthenticates = false } = settings;
   const identity = identityOf(settings, isSmarthost);
@@ -90,6 +94,13 @@ export function buildAccountOptions(settings: AccountSettings): AccountOptions {
       withinMs: after?.within ?? WITHIN_MS,
       lockMs: (settings.lock_minutes ?? LOCK_MINUTES) * MINUTE_MS,
       maxAutoUnlocks: settings.max_auto_unlocks ?? AUTO_UNLOCKS,
+      complaints:
+        complaints === false
+          ? undefined
+          : {
+              moreThan: complaints.messages ?? MORE_THAN,
+              withinMs: complaints.within ?? COMPLAINTS_WITHIN_MS,
+            },
     },
     isSmarthost,
     otherDomains:

@@ -78,6 +78,8 @@ export interface Accounts {
   readonly hasScramKeys: boolean;
   /** By the name that a client logs in with. */
   byLogin(user: string): Account | undefined;
+  /** As it stands in logs and records. */
+  byName(name: string): Account | undefined;
 }
 
 /** As it is listed for people. */
@@ -103,8 +105,10 @@ export function listedAccounts(domains: readonly Domain[]): ListedAccount[] {
 export function createAccounts(domains: readonly Domain[]): Accounts {
   const networks = new NetworkMap<Account>();
   const logins = new Map<string, Account>();
+  const names = new Map<string, Account>();
   for (const domain of domains.filter(({ outgoing }) => outgoing.enabled)) {
     for (const account of domain.outgoing.accounts) {
+      names.set(account.name, account);
       if (account.by.kind === 'address') networks.set(account.by.network, account);
       else if (account.by.kind === 'user') logins.set(loginKey(account.name), account);
       else for (const name of [domain.name, ...domain.aliases]) logins.set(name, account);
@@ -116,6 +120,7 @@ export function createAccounts(domains: readonly Domain[]): Accounts {
       ({ by }) => by.kind !== 'address' && by.password?.kind === 'scram',
     ),
     byLogin: (user) => logins.get(loginKey(user)),
+    byName: (name) => names.get(name),
   };
 }
 

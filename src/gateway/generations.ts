@@ -142,6 +142,7 @@ function settingsOf(config: Config): Settings {
       quarantine: { messages: quarantine.maxMessages, bytes: quarantine.maxBytes },
     },
     sealed: config.arcSeal?.when ?? 'changed',
+    complaintAddresses: new Set(config.complaints.addresses.map((one) => one.toLowerCase())),
     recordsSubject: config.records.subject,
     authenticatedListeners: new Set(
       config.listeners.filter(({ auth }) => auth === 'required').map(({ name }) => name),

@@ -3,11 +3,15 @@ import type { SendingNotices } from '../alerts/sending-notices.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { Acquaintances } from '../outbound/acquaintances.ts';
+import { Feedback } from '../outbound/feedback.ts';
 import { Limits } from '../outbound/limits.ts';
 import { Locks } from '../outbound/locks.ts';
 import { Logins } from '../outbound/logins.ts';
+import type { ReturnedDeps } from '../pipeline/returned.ts';
+import type { Trace } from '../records/trace-book.ts';
 import type { SendingDeps } from '../pipeline/sending.ts';
 import type { LevelStore } from '../store/leveldb/store.ts';
+import { findSent } from './sent-mail.ts';
 
 export interface OutgoingOptions {
   readonly store: Pick<LevelStore, 'counters' | 'ttl'>;
@@ -17,9 +21,10 @@ export interface OutgoingOptions {
   readonly saltSecret: string;
   /** Undefined while the gateway starts. */
   readonly notices: () => SendingNotices | undefined;
+  readonly trace: Pick<Trace, 'search'>;
 }
 
-export interface OutgoingParts extends SendingDeps {
+export interface OutgoingParts extends SendingDeps, ReturnedDeps {
   readonly logins: Logins;
 }
 
@@ -29,16 +34,22 @@ export function buildOutgoingParts({
   log,
   saltSecret,
   notices,
+  trace,
 }: OutgoingOptions): OutgoingParts {
-  const { counters } = store;
+  const { counters, ttl } = store;
+  const locks = new Locks({ counters, log, onLocked: (locked) => notices()?.locked(locked) });
   return {
     limits: new Limits({
       ...{ counters, clock, log },
       onRelay: (news) => notices()?.limit(news),
     }),
     logins: new Logins(clock, saltSecret),
-    locks: new Locks({ counters, log, onLocked: (locked) => notices()?.locked(locked) }),
-    acquaintances: new Acquaintances(store.ttl),
+    locks,
+    feedback: new Feedback({
+      ...{ counters, ttl, locks, log },
+      findSent: (says) => findSent(trace, says),
+    }),
+    acquaintances: new Acquaintances(ttl),
     log,
   };
 }

@@ -17,6 +17,9 @@ import type { Limits } from '../outbound/limits.ts';
 import type { Locks } from '../outbound/locks.ts';
 import type { CounterStore } from '../store/counter-store.ts';
 
+/** Only counted, and only shown where there was something. */
+const CAME_BACK: WindowLimits = { day: Infinity, month: Infinity };
+
 export interface OutgoingViewParts {
   readonly counters: Pick<CounterStore, 'list'>;
   readonly limits: Pick<Limits, 'counts'>;
@@ -101,6 +104,10 @@ async function* usageOf(
         ['new-recipients', own.newRecipients],
       ] as const) {
         yield* await rows({ account, what }, countKey(what, account), windows);
+      }
+      for (const what of ['complaints', 'bounced'] as const) {
+        const found = await rows({ account, what }, countKey(what, account), CAME_BACK);
+        yield* found.filter(({ used }) => used > 0);
       }
     }
   }

@@ -13,11 +13,17 @@ export const identityKey = (account: string, identity: string) =>
   `${identityPrefix(account)}${identity}`;
 /** Recipients of the mail of a domain. */
 export const domainKey = (domain: string) => `relay${TAB}${domain}`;
-/** What an account did. */
+/** What an account did, or what came back of it. */
 export const countKey = (
-  what: 'connections' | 'messages' | 'recipients' | 'new-recipients',
+  what: 'connections' | 'messages' | 'recipients' | 'new-recipients' | 'complaints' | 'bounced',
   account: string,
 ) => `${what}${TAB}${account}`;
+
+/** Complaints about an account, or about one identity behind it. */
+export const complaintsKey = (account: string, identity: string | undefined) =>
+  identity === undefined
+    ? countKey('complaints', account)
+    : `${countKey('complaints', account)}${TAB}${identity}`;
 
 /** Account and identity of a key that `identityKey` made. */
 export function partsOfIdentity(key: string): { account: string; identity: string } | undefined {

@@ -9,7 +9,7 @@ import { CodedError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Account } from '../directory/account.ts';
 import type { CounterStore, Lock, Strike, StrikePolicy } from '../store/counter-store.ts';
-import { accountKey, identityKey } from './counter-keys.ts';
+import { accountKey, complaintsKey, identityKey } from './counter-keys.ts';
 
 export interface Locked {
   readonly account: Account;
@@ -93,16 +93,39 @@ export class Locks {
     this.#locked({ account, identity: undefined, lock: struck.lock }, why);
   }
 
+  /**
+   * Counts a complaint of somebody who got mail. Too many lock until a person has looked: the account,
+   * of a smarthost the identity. Rejects on storage trouble.
+   */
+  async complained(account: Account, identity: string | undefined): Promise<void> {
+    const { counters } = this.#options;
+    const { complaints } = account.lock;
+    const culprit = account.isSmarthost ? identity : undefined;
+    if (complaints === undefined || (account.isSmarthost && culprit === undefined)) return;
+    const { moreThan, withinMs } = complaints;
+    const key = complaintsKey(account.name, culprit);
+    const text = `more than ${moreThan} complaints within ${timeText(withinMs)}`;
+    const struck = await counters.strike(key, {
+      ...{ max: moreThan, windowMs: withinMs, lockMs: withinMs, maxAutoUnlocks: 0, by: BY, text },
+      isOpen: culprit !== undefined,
+    });
+    if (struck.kind === 'counted') return;
+    const { at, by } = struck.lock;
+    await counters.lock(keyOf(account, culprit), { at, by, text });
+    // They have done their work: whoever unlocks begins with none.
+    await counters.unlock(key);
+    this.#locked({ account, identity: culprit, lock: { at, by, text } }, 'complaints');
+  }
+
   #strike(key: string, { lock }: Account, why: string, isOpen = false): Promise<Strike> {
     const { moreThan, withinMs, lockMs, maxAutoUnlocks } = lock;
-    const minutes = Math.max(1, Math.round(withinMs / 60_000));
     const policy: StrikePolicy = {
       max: moreThan,
       windowMs: withinMs,
       lockMs,
       maxAutoUnlocks,
       by: BY,
-      text: `more than ${moreThan} ${why} messages within ${minutes} min`,
+      text: `more than ${moreThan} ${why} messages within ${timeText(withinMs)}`,
       isOpen,
     };
     return this.#options.counters.strike(key, policy);
@@ -128,6 +151,11 @@ function keyOf({ name }: Account, identity: string | undefined): string {
 
 function whose({ name, domain }: Account, identity: string | undefined) {
   return { acct: name, dom: domain, ident: identity };
+}
+
+function timeText(ms: number): string {
+  const minutes = Math.max(1, Math.round(ms / 60_000));
+  return minutes % 60 === 0 ? `${minutes / 60} h` : `${minutes} min`;
 }
 
 /** With no room for one more identity its strikes are the account's. */

@@ -30,13 +30,15 @@ import type { SignatureDeps } from './outgoing-signature.ts';
 import { OutgoingSignature } from './outgoing-signature.ts';
 import { fieldText, quarantineFacts } from './quarantine-facts.ts';
 import { receivedOf } from './received.ts';
+import type { ReturnedDeps } from './returned.ts';
+import { readIfReturned } from './returned.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
 import type { Way } from './relay-policy.ts';
 import type { Staging, StagingArea } from './staging.ts';
 import type { Transaction } from './transaction.ts';
 import { UNVERIFIED_HOLD, unjudgedHold, unjudgedOf } from './unjudged-mail.ts';
 
-export interface ContentDeps extends SignatureDeps, ArchivingDeps {
+export interface ContentDeps extends SignatureDeps, ArchivingDeps, ReturnedDeps {
   readonly accept: Accept;
   readonly lessons: Pick<RecipientLessons, 'sender'>;
   readonly happened?: (one: Happening) => void;
@@ -144,6 +146,8 @@ export class ContentStage implements ContentSink {
     const removed = sending?.removed(fields) ?? [];
     const hops = fields.filter((field) => field.name === 'received').length;
     if (hops > settings.hops) return this.#refuse(replies.mailLoop());
+
+    await readIfReturned(this.#deps, transaction, content);
 
     const received = receivedOf(transaction, clock.now());
     const policy = filterPolicy(this.#domain, transaction.account);

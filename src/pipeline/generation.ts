@@ -18,6 +18,8 @@ export interface Settings {
   readonly delivery: DeliverySettings;
   /** Which inbound mail gets an ARC set of ours, where there is a key for it. */
   readonly sealed: 'changed' | 'always';
+  /** Who takes complaints about mail of customers, in lower case. */
+  readonly complaintAddresses: ReadonlySet<string>;
   /** Subjects go into the records. */
   readonly recordsSubject: boolean;
   /** Listeners on which mail is taken only from those who have proven who they are. */

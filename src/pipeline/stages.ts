@@ -39,6 +39,7 @@ import { logIn } from './login.ts';
 import type { SignatureDeps } from './outgoing-signature.ts';
 import type { QueueStartDeps } from './queue-start.ts';
 import { mayStartQueues, startQueue } from './queue-start.ts';
+import type { ReturnedDeps } from './returned.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
 import type { RecipientDeps } from './recipient-stage.ts';
 import { judgeRecipient } from './recipient-stage.ts';
@@ -48,7 +49,7 @@ import type { StagingArea } from './staging.ts';
 import { Transaction } from './transaction.ts';
 
 export interface StagesDeps
-  extends RecipientDeps, QueueStartDeps, SignatureDeps, SendingDeps, ArchivingDeps {
+  extends RecipientDeps, QueueStartDeps, SignatureDeps, SendingDeps, ArchivingDeps, ReturnedDeps {
   readonly store: RecipientDeps['store'] & QueueStartDeps['store'];
   /** The generation in force now. */
   readonly current: () => Generation;

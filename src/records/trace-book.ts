@@ -28,6 +28,7 @@ export interface FoundRow extends TraceRow {
   readonly msgid?: string;
   readonly subject?: string;
   readonly account?: string;
+  readonly identity?: string;
   /** Under which the destination has it. */
   readonly remoteId?: string;
 }
@@ -173,6 +174,7 @@ function rowOf(id: string, events: readonly TraceEvent[], own: readonly TraceEve
     ...text('msgid', first('msgid')),
     ...text('subject', first('subject')),
     ...text('account', first('acct')),
+    ...text('identity', first('ident')),
     ...text('remoteId', remote),
   };
 }

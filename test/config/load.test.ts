@@ -88,6 +88,7 @@ test("the contract's example is read as it is meant", async () => {
       listener('submission', 587, 'starttls', 'required'),
       listener('submissions', 465, 'implicit', 'required'),
     ],
+    complaints: { addresses: [] },
     control: { address: '127.0.0.1', port: 8625 },
     tls: { certFile: join(folder, 'tls/cert.pem'), keyFile: join(folder, 'tls/key.pem') },
     dkimKeys: join(folder, 'dkim'),

@@ -19,6 +19,7 @@ const account: Account = {
 const accounts: Accounts = {
   byAddress: () => undefined,
   hasScramKeys: false,
+  byName: () => undefined,
   byLogin: (user) => (user.toLowerCase() === account.name ? account : undefined),
 };
 

@@ -1,0 +1,123 @@
+/**
+ * What others say of mail that customers have sent: complaints of those who got it, and bounces. Anybody
+ * can write such a report, so it counts only for a message that was really sent, whose Message-ID is known
+ * to those alone who had it; and once, however often it comes. Neither is ever answered.
+ */
+import type { Log } from '../base/log.ts';
+import type { Account } from '../directory/account.ts';
+import type { Directory } from '../directory/domain.ts';
+import type { ReturnedMail } from '../mail/returned-mail.ts';
+import type { CounterStore } from '../store/counter-store.ts';
+import type { TtlMap } from '../store/ttl-map.ts';
+import { countKey } from './counter-keys.ts';
+import type { Locks } from './locks.ts';
+
+/** A message of an account that was accepted. */
+export interface SentMail {
+  readonly id: string;
+  readonly account: string;
+  readonly identity: string | undefined;
+  /** In lower case. */
+  readonly recipients: readonly string[];
+}
+
+/** One message that speaks of another. */
+export interface Report {
+  readonly id: string;
+  /** Empty for the null reverse-path. */
+  readonly from: string;
+  readonly kind: 'complaint' | 'bounce';
+  readonly says: ReturnedMail;
+}
+
+export interface FeedbackOptions {
+  readonly counters: Pick<CounterStore, 'take'>;
+  readonly ttl: Pick<TtlMap, 'putIfAbsent'>;
+  readonly locks: Pick<Locks, 'complained'>;
+  readonly findSent: (says: ReturnedMail) => Promise<SentMail | undefined>;
+  readonly log: Log;
+}
+
+const NAMESPACE = 'feedback';
+/** As long as a message may be known at all, and longer than any window that is counted. */
+const KEEP_MS = 60 * 86_400_000;
+/** Feedback that is no complaint (RFC 5965 7.3, RFC 6591 3.1). */
+const NO_COMPLAINT: ReadonlySet<string> = new Set(['not-spam', 'auth-failure', 'dmarc']);
+const FAILED = /^5\./;
+
+export class Feedback {
+  readonly #options: FeedbackOptions;
+
+  constructor(options: FeedbackOptions) {
+    this.#options = options;
+  }
+
+  /** Counts it, if it is to be counted. Rejects when records or counters cannot be asked. */
+  async take(report: Report, directory: Directory): Promise<void> {
+    const { log, locks, findSent } = this.#options;
+    const { says, kind, from: by } = report;
+    const { feedbackType: type, status, action } = says;
+    if (kind === 'complaint' ? type !== undefined && NO_COMPLAINT.has(type) : !isFailure(says)) {
+      return;
+    }
+    const sent = await findSent(says);
+    const account = sent && directory.accounts.byName(sent.account);
+    if (sent === undefined || account === undefined) {
+      // Bounces of mail that others have forged come every day; a complaint is for a person to read.
+      if (kind === 'complaint')
+        log.emit('acct.complaint', { id: report.id, by, type, why: 'unknown' });
+      return;
+    }
+    const facts = { id: sent.id, acct: account.name, dom: account.domain, ident: sent.identity };
+    if (kind === 'complaint') {
+      if (!(await this.#isNew(`complaint ${sent.id}`, report))) return;
+      await this.#count('complaints', account, directory, 1);
+      log.emit('acct.complaint', { ...facts, report: report.id, by, type });
+      await locks.complained(account, sent.identity);
+      return;
+    }
+    const failed = recipientsOf(sent, says);
+    for (const to of failed) {
+      if (!(await this.#isNew(`bounce ${sent.id} ${to}`, report))) continue;
+      await this.#count('bounced', account, directory, 1);
+      log.emit('acct.bounce', { ...facts, report: report.id, to, status, action });
+    }
+  }
+
+  /** The first report of it, or that one once more. */
+  async #isNew(what: string, { id }: Report): Promise<boolean> {
+    const { value } = await this.#options.ttl.putIfAbsent(
+      NAMESPACE,
+      what,
+      Buffer.from(id),
+      KEEP_MS,
+    );
+    return Buffer.from(value).toString() === id;
+  }
+
+  async #count(
+    what: 'complaints' | 'bounced',
+    account: Account,
+    directory: Directory,
+    by: number,
+  ): Promise<void> {
+    const { timeZone = 'UTC' } = directory.find(account.domain)?.outgoing ?? {};
+    const limits = { day: Infinity, month: Infinity };
+    await this.#options.counters.take(
+      [{ key: countKey(what, account.name), timeZone, limits }],
+      by,
+    );
+  }
+}
+
+/** Delays are none, nor is what was delivered. */
+function isFailure({ action, status }: ReturnedMail): boolean {
+  return action === undefined ? status !== undefined && FAILED.test(status) : action === 'failed';
+}
+
+/** Of those it was sent to; when the report names others (they were redirected) or nobody, one. */
+function recipientsOf({ recipients }: SentMail, says: ReturnedMail): readonly string[] {
+  const named = says.recipients.filter((address) => recipients.includes(address));
+  if (named.length > 0) return named;
+  return recipients.length === 1 ? recipients : ['?'];
+}

@@ -1,0 +1,51 @@
+/**
+ * Mail that may speak of what customers have sent: to an address that takes complaints, or from the null
+ * reverse-path. It is read on its way, whatever the filters make of it (a complaint holds the spam that it
+ * is about), and goes on like any other mail. Trouble here is nobody's who sends mail.
+ */
+import { errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { formatAddress } from '../mail/address.ts';
+import type { Content } from '../mail/content.ts';
+import { MAX_RETURNED_READ, readReturned } from '../mail/returned-mail.ts';
+import type { Feedback } from '../outbound/feedback.ts';
+import type { Transaction } from './transaction.ts';
+
+export interface ReturnedDeps {
+  readonly feedback: Pick<Feedback, 'take'>;
+  readonly log: Log;
+}
+
+export async function readIfReturned(
+  { feedback, log }: ReturnedDeps,
+  { id, generation, recipients, reversePath, account, logFields }: Transaction,
+  content: Content,
+): Promise<void> {
+  const { directory, settings } = generation;
+  const isComplaint = recipients.some(({ address }) =>
+    settings.complaintAddresses.has(formatAddress(address).toLowerCase()),
+  );
+  if (!isComplaint && (reversePath !== null || account !== undefined)) return;
+  const from = reversePath === null ? '' : formatAddress(reversePath);
+  try {
+    const says = readReturned(await beginningOf(content));
+    // Mail from the address that takes complaints may bounce as well.
+    const isBounce = reversePath === null && says.feedbackType === undefined;
+    const kind = isComplaint && !isBounce ? 'complaint' : 'bounce';
+    if (says.messageIds.length === 0 && kind === 'bounce') return;
+    await feedback.take({ id, from, kind, says }, directory);
+  } catch (error) {
+    log.emit('store.error', { ...logFields, msg: 'feedback not counted', err: errorText(error) });
+  }
+}
+
+async function beginningOf(content: Content): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of content.read()) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length >= MAX_RETURNED_READ) break;
+  }
+  return Buffer.concat(chunks);
+}

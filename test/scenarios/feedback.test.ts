@@ -1,0 +1,146 @@
+/** Complaints and bounces about mail of customers, through the running program. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Customers } from '../support/customers.ts';
+import { SmtpTalk } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
+
+const SERVER = '127.0.3.1';
+const SMARTHOST = '127.0.3.2';
+const CALM = '127.0.3.3';
+const STRANGER = '127.0.3.9';
+const ABUSE = 'abuse@away.test';
+const LOCKED = /^550 5\.7\.1 .*\(locked\)$/;
+
+describe('feedback', () => {
+  let customers: Customers;
+  let sent = 0;
+
+  before(async () => {
+    const few = 'lock_after_complaints: { messages: 2 }';
+    customers = await Customers.start(
+      [
+        {
+          domain: 'whole.test',
+          account: `{ ip: ${SERVER}, ${few} }`,
+          more: { contact: 'boss@whole.test' },
+        },
+        { domain: 'smart.test', account: `{ ip: ${SMARTHOST}, smarthost: true, ${few} }` },
+        { domain: 'calm.test', account: `{ ip: ${CALM}, lock_after_complaints: false }` },
+      ],
+      { node: `complaints: { addresses: [Abuse@away.test] }` },
+    );
+  });
+  after(() => customers.stop());
+
+  /** A message of a customer; its Message-ID. */
+  async function send(address: string, from: string): Promise<string> {
+    sent += 1;
+    const messageId = `<${sent}.secret@mail.customer.test>`;
+    const reply = await customers.send(address, from, { header: `Message-ID: ${messageId}\r\n` });
+    assert.match(reply, /^250/);
+    return messageId;
+  }
+
+  async function stranger(from: string, to: string, content: string): Promise<string> {
+    const talk = await SmtpTalk.greeted(customers.gateway.port(), 'mx.big.test', STRANGER);
+    const reply = await talk.send(from, [to], content);
+    await talk.quit();
+    return reply;
+  }
+
+  function complain(messageId: string, type = 'abuse', body = 'buy'): Promise<string> {
+    return stranger(
+      'fbl@big.test',
+      ABUSE,
+      `From: fbl@big.test\r\nMessage-ID: <r@big.test>\r\nMIME-Version: 1.0\r\n` +
+        `Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n` +
+        `--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: ${type}\r\n\r\n` +
+        `--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: ${messageId}\r\n\r\n${body}\r\n--b--\r\n`,
+    );
+  }
+
+  const complaints = () => customers.gateway.events('acct.complaint');
+
+  async function used(what: string, account: string): Promise<unknown> {
+    const { stdout } = await customers.gateway.cli('limits', '--json');
+    const rows = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    return rows.find((row) => row['what'] === what && row['account'] === account)?.['used'];
+  }
+
+  test('I50: complaints are counted for the account that sent the mail, and switch its relay off', async () => {
+    const ids = [];
+    for (let i = 0; i < 3; i++) ids.push(await send(SERVER, 'a@whole.test'));
+    const [first = '', second = '', third = ''] = ids;
+    assert.match(await complain(first), /^250/);
+    // The same once more, what is none, and what was never sent from here change nothing.
+    assert.match(await complain(first), /^250/);
+    assert.match(await complain(second, 'not-spam'), /^250/);
+    assert.match(await complain('<forged@mail.customer.test>'), /^250/);
+    assert.match(await complain(second), /^250/);
+    assert.match(await customers.send(SERVER, 'a@whole.test'), /^250/);
+    // A report holds the spam that it is about: it counts even if a filter refuses it.
+    assert.match(await complain(third, 'abuse', 'SPAM'), /^550/);
+
+    assert.match(await customers.send(SERVER, 'b@whole.test'), LOCKED);
+    const lock = await customers.gateway.event('acct.lock');
+    assert.equal(lock['acct'], SERVER);
+    assert.equal(lock['cause'], 'complaints');
+    assert.equal(lock['until'], undefined);
+    assert.equal(lock['text'], 'more than 2 complaints within 24 h');
+    const counted = complaints().filter(({ acct }) => acct === SERVER);
+    assert.equal(counted.length, 3);
+    assert.equal(counted[0]?.['type'], 'abuse');
+    assert.equal(counted[0]?.['by'], 'fbl@big.test');
+    assert.equal(complaints().filter(({ why }) => why === 'unknown').length, 1);
+    assert.equal(await used('complaints', SERVER), 3);
+    const notice = await until('the contact to be told', () =>
+      customers.destination.arrived.find(({ to }) => to.includes('boss@whole.test')),
+    );
+    assert.match(String(notice.content), /more than 2 complaints within 24 h/);
+  });
+
+  test('I50: the complaint stands in the trace of the message; the lock survives a restart and is ended by hand', async () => {
+    const id = complaints()[0]?.['id'];
+    const traced = await customers.gateway.cli('trace', String(id));
+    assert.match(traced.stdout, /acct\.complaint/);
+    await customers.gateway.kill();
+    await customers.gateway.start();
+    assert.match(await customers.send(SERVER, 'a@whole.test'), LOCKED);
+    assert.equal((await customers.gateway.cli('account', 'unlock', SERVER)).code, 0);
+    assert.match(await complain(await send(SERVER, 'a@whole.test')), /^250/);
+    assert.match(await customers.send(SERVER, 'a@whole.test'), /^250/);
+    assert.equal(await used('complaints', SERVER), 4);
+  });
+
+  test('I27 I50: of a smarthost the sender is locked, and an account may be exempt', async () => {
+    for (let i = 0; i < 3; i++) await complain(await send(SMARTHOST, 'bad@smart.test'));
+    assert.match(await customers.send(SMARTHOST, 'bad@smart.test'), LOCKED);
+    assert.match(await customers.send(SMARTHOST, 'good@smart.test'), /^250/);
+    for (let i = 0; i < 3; i++) await complain(await send(CALM, 'a@calm.test'));
+    assert.match(await customers.send(CALM, 'a@calm.test'), /^250/);
+  });
+
+  test('H12: bounces that come back are counted for the account, once for each recipient', async () => {
+    const messageId = await send(CALM, 'a@calm.test');
+    const bounce = (action: string, about = messageId) =>
+      stranger(
+        '',
+        'a@calm.test',
+        `From: MAILER-DAEMON@big.test\r\n\r\n--b\r\n\r\nFinal-Recipient: rfc822; eve@away.test\r\n` +
+          `Action: ${action}\r\nStatus: 5.1.1\r\n\r\n--b\r\n\r\nMessage-ID: ${about}\r\n\r\n--b--\r\n`,
+      );
+    for (const action of ['delayed', 'failed', 'failed'])
+      assert.match(await bounce(action), /^250/);
+    assert.match(await bounce('failed', '<forged@mail.customer.test>'), /^250/);
+    const lines = customers.gateway.events('acct.bounce');
+    assert.equal(lines.length, 1);
+    assert.equal(lines[0]?.['acct'], CALM);
+    assert.equal(lines[0]?.['to'], 'eve@away.test');
+    assert.equal(lines[0]?.['status'], '5.1.1');
+    assert.equal(await used('bounced', CALM), 1);
+  });
+});
