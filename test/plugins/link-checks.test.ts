@@ -73,6 +73,9 @@ const SHOWN: Cases = {
   'the same by a redirector': [
     link('http://r.com/?to=https%3A%2F%2Fwww.good.com%2F', 'www.good.com'),
   ],
+  'what a filter has rewritten': [
+    link('https://urldefense.com/v3/__https://www.good.com/a?b__;!!A', 'https://www.good.com/a'),
+  ],
   'the same at the end of two redirectors': [
     link(
       'http://r.com/?to=http%3A%2F%2Fs.com%2F%3Fv%3Dhttp%253A%252F%252Fgood.com',

@@ -77,6 +77,20 @@ const TEXTS: Cases = {
     'text urldefense.proofpoint.com',
     'nested evil.com',
   ],
+  'what an older one has rewritten': [
+    'https://urldefense.proofpoint.com/v1/url?u=http://evil-site.com&k=1',
+    ...['text urldefense.proofpoint.com', 'nested evil-site.com'],
+  ],
+  'what a newer one has rewritten': [
+    'https://urldefense.com/v3/__http://evil.com__;!!AbC!xyz$ and https://urldefense.us/v3/__https:/b.com/?q=www.c.com__;!!A',
+    ...['text urldefense.com', 'nested evil.com'],
+    ...['text urldefense.us', 'nested b.com', 'nested www.c.com'],
+  ],
+  'what others have rewritten': [
+    'https://url.avanan.click/v2/___http://evil.com___.YXA6 https://protect-eu.mimecast.com/s/AbC?domain=evil.com',
+    ...['text url.avanan.click', 'nested evil.com'],
+    ...['text protect-eu.mimecast.com', 'nested evil.com'],
+  ],
 };
 
 const PAGES: Cases = {
