@@ -137,9 +137,9 @@ async function spooledContent(
   if (sizeBytes > READ_WHOLE_BYTES) return { sizeBytes, read, isDamaged };
   const chunks: Uint8Array[] = [];
   try {
-    for await (const chunk of read()) chunks.push(chunk);
+    for await (const chunk of store.readContent(id)) chunks.push(chunk);
   } catch (error) {
-    if (damaged) return 'damaged';
+    if (isDamage(error)) return 'damaged';
     throw error;
   }
   return { sizeBytes, chunks, read, isDamaged };

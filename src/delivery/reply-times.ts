@@ -9,6 +9,7 @@ const LOOKED_AT = 20;
 const NEEDED = 8;
 /** Below this nobody minds. */
 const NOTICED_MS = 2000;
+const QUICK_MS = NOTICED_MS / 2;
 /** So much longer than usual is no accident. */
 const FACTOR = 8;
 /** Slow whatever was usual. */
@@ -32,16 +33,19 @@ export class ReplyTimes {
   }
 
   /** One more; what it makes of the last ones, or undefined while nothing can be said. */
-  add(ms: number): ({ readonly verdict: 'slow' | 'quick' } & Pondered) | undefined {
+  add(
+    ms: number,
+  ): { readonly verdict: 'quick' } | ({ readonly verdict: 'slow' } & Pondered) | undefined {
     this.#last.push(ms);
     if (this.#last.length > LOOKED_AT) this.#last.shift();
     const usualMs = this.#usualMs;
     if (ms < NOTICED_MS) this.#usualMs = usualMs === undefined ? ms : mean(usualMs, ms);
     if (this.#last.length < NEEDED) return undefined;
+    if (this.#last.filter((one) => one < QUICK_MS).length > this.#last.length / 2)
+      return { verdict: 'quick' };
     const medianMs = this.#last.toSorted((a, b) => a - b)[this.#last.length >> 1] ?? 0;
     const bound = usualMs === undefined ? TARPIT_MS : Math.min(TARPIT_MS, usualMs * FACTOR);
     if (medianMs >= Math.max(NOTICED_MS, bound)) return { verdict: 'slow', medianMs, usualMs };
-    if (medianMs < NOTICED_MS / 2) return { verdict: 'quick', medianMs, usualMs };
     return undefined;
   }
 }

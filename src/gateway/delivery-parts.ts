@@ -141,7 +141,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
   const health: HealthBook = new HealthBook(
     clock,
     (change) => {
-      logHealth(log, clock, change, domainsOf(directory(), change.key));
+      logHealth(log, clock, change, namedDomainsOf(directory(), change.key));
       const { key, before } = change;
       remembered(change).catch((error: unknown) =>
         log.emit('store.error', { dest: key, err: errorText(error) }),
@@ -157,7 +157,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     map: store.ttl,
     clock,
     log,
-    domains: (key) => domainsOf(directory(), key).slice(0, NAMED_DOMAINS),
+    domains: (key) => namedDomainsOf(directory(), key),
   });
   const courier = createCourier({
     hostname,
@@ -286,13 +286,21 @@ function logHealth(
 ): void {
   // Servers of others that are gone are the business of others.
   const level = isRemote(key) ? 'debug' : undefined;
-  const whose = { dest: key, domains: domains.slice(0, NAMED_DOMAINS) };
+  const whose = { dest: key, domains };
   if (now.state === 'down') {
     log.emit('dest.down', { ...whose, fails: now.fails, text: now.lastText }, level);
   } else if (before?.state === 'down') {
     const downSeconds = Math.round((clock.now() - before.since) / 1000);
     log.emit('dest.up', { ...whose, down: downSeconds }, level);
   }
+}
+
+/** What an event names of the domains that a destination serves. */
+function namedDomainsOf(directory: Directory, key: string): string[] {
+  return directory
+    .servedBy(key)
+    .slice(0, NAMED_DOMAINS)
+    .map(({ name }) => name);
 }
 
 function domainsOf(directory: Directory, key: string): string[] {

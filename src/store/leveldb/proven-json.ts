@@ -15,16 +15,16 @@ export function encodeProven(value: object): Buffer {
 /** What `shape` makes of the object; undefined when it is damaged or `shape` throws. */
 export function decodeProven<T>(stored: Uint8Array, shape: (json: read.Json) => T): T | undefined {
   const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
-  const text = bytes.toString('utf8', CRC_DIGITS + 1);
+  const text = bytes.subarray(CRC_DIGITS + 1);
   if (bytes.toString('latin1', 0, CRC_DIGITS + 1) !== `${checksum(text)} `) return undefined;
   try {
-    return shape(read.object(JSON.parse(text)));
+    return shape(read.object(JSON.parse(text.toString())));
   } catch {
     // JSON that is none, or of another shape, though its checksum is right: not written by us.
     return undefined;
   }
 }
 
-function checksum(text: string): string {
+function checksum(text: string | Uint8Array): string {
   return crc32(text).toString(16).padStart(CRC_DIGITS, '0');
 }

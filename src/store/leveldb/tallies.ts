@@ -82,10 +82,7 @@ export class Tallies {
   }
 
   set(dest: string, tally: Tally): WriteOp {
-    const before = this.of(dest);
-    for (const name of MEMBERS) this.#all[name] += tally[name] - before[name];
-    if (areSame(tally, noTally())) this.#byDest.delete(dest);
-    else this.#byDest.set(dest, tally);
+    this.#keep(dest, tally);
     return this.#op(dest);
   }
 
@@ -113,7 +110,14 @@ export class Tallies {
     const tally = { ...this.of(dest) };
     const kind = dueAt !== undefined ? 'queued' : isQuarantined ? 'quarantined' : 'held';
     countOne(tally, kind, bytes, sign);
-    this.set(dest, tally);
+    this.#keep(dest, tally);
+  }
+
+  #keep(dest: string, tally: Tally): void {
+    const before = this.of(dest);
+    for (const name of MEMBERS) this.#all[name] += tally[name] - before[name];
+    if (areSame(tally, noTally())) this.#byDest.delete(dest);
+    else this.#byDest.set(dest, tally);
   }
 
   #op(dest: string): WriteOp {
