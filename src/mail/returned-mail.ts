@@ -22,7 +22,8 @@ export interface ReturnedMail {
 
 /** What is read of a message: reports put the header of what they mean early. */
 export const MAX_RETURNED_READ = 256 * 1024;
-const MAX_FOUND = 10;
+const MAX_MESSAGES = 5;
+const MAX_RECIPIENTS = 50;
 
 /** `>` and blanks in front: how people quote. */
 const QUOTED_ID = /^[> \t]{0,20}Message-ID:[ \t]*(?:\r?\n[ \t]+)?(<[^<>\s]{1,298}>)/gim;
@@ -44,20 +45,20 @@ export function readReturned(content: Buffer): ReturnedMail {
   // Elsewhere it would be the word of the message that the report is about.
   const isFeedback = IS_FEEDBACK.test(text.slice(0, headerEnd));
   return {
-    messageIds: all(body, QUOTED_ID),
-    ids: all(body, RECEIVED_ID),
+    messageIds: all(body, QUOTED_ID, MAX_MESSAGES),
+    ids: all(body, RECEIVED_ID, MAX_MESSAGES),
     feedbackType: isFeedback ? FEEDBACK.exec(body)?.[1]?.toLowerCase() : undefined,
     action: ACTION.exec(body)?.[1]?.toLowerCase(),
     status: STATUS.exec(body)?.[1] ?? toldStatus(body),
-    recipients: all(body, FAILED).map((address) => address.toLowerCase()),
+    recipients: all(body, FAILED, MAX_RECIPIENTS).map((address) => address.toLowerCase()),
   };
 }
 
-function all(text: string, pattern: RegExp): string[] {
+function all(text: string, pattern: RegExp, most: number): string[] {
   const found = new Set<string>();
   for (const [, value] of text.matchAll(pattern)) {
     if (value !== undefined) found.add(value);
-    if (found.size >= MAX_FOUND) break;
+    if (found.size >= most) break;
   }
   return [...found];
 }

@@ -3,7 +3,7 @@
  * reverse-path. It is read on its way, whatever the filters make of it (a complaint holds the spam that it
  * is about), and goes on like any other mail. Trouble here is nobody's who sends mail.
  */
-import { errorText } from '../base/errors.ts';
+import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
@@ -18,14 +18,16 @@ export interface ReturnedDeps {
 
 export async function readIfReturned(
   { feedback, log }: ReturnedDeps,
-  { id, generation, recipients, reversePath, account, logFields }: Transaction,
+  { id, generation, domain, recipients, reversePath, account, logFields }: Transaction,
   content: Content,
 ): Promise<void> {
   const { directory, settings } = generation;
   const isComplaint = recipients.some(({ address }) =>
     settings.complaintAddresses.has(formatAddress(address).toLowerCase()),
   );
-  if (!isComplaint && (reversePath !== null || account !== undefined)) return;
+  // Of a domain that sends nothing through us nothing of ours can come back.
+  const mayBounce = reversePath === null && account === undefined && domain?.outgoing.enabled;
+  if (!isComplaint && mayBounce !== true) return;
   const from = reversePath === null ? '' : formatAddress(reversePath);
   try {
     const says = readReturned(await beginningOf(content));
@@ -35,6 +37,8 @@ export async function readIfReturned(
     if (says.messageIds.length === 0 && kind === 'bounce') return;
     await feedback.take({ id, from, kind, says }, directory);
   } catch (error) {
+    // In a flood of bounces the records have no time for all of them, and that is no fault of theirs.
+    if (error instanceof CodedError && error.code === 'LIMIT') return;
     log.emit('store.error', { ...logFields, msg: 'feedback not counted', err: errorText(error) });
   }
 }

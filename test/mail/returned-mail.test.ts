@@ -55,7 +55,7 @@ test('hostile reports are read in time, and not without end', () => {
     assert.ok(performance.now() - startedAt < 2000, JSON.stringify(line.slice(0, 30)));
   }
   const many = Array.from({ length: 1000 }, (_, i) => `Message-ID: <${i}@sent.example>\r\n`);
-  assert.equal(readReturned(Buffer.from(`A: b\r\n\r\n${many.join('')}`)).messageIds.length, 10);
+  assert.equal(readReturned(Buffer.from(`A: b\r\n\r\n${many.join('')}`)).messageIds.length, 5);
 });
 
 test('the bounces of about eighty systems: whose mail it was, and that it failed', (t) => {
