@@ -41,7 +41,7 @@ const OPTIONS = {
   shown_brand: {
     type: 'action',
     default: 3,
-    doc: "The text of a link shows one of `brands` or a recipient's domain; it leads elsewhere.",
+    doc: 'The text of a link shows one of `brands` or a domain served here; it leads elsewhere.',
   },
   shown_elsewhere: {
     type: 'action',

@@ -43,6 +43,8 @@ const POSTED = ['action', 'formaction'] as const;
 const FETCHED = ['src', 'background', 'poster', 'data', 'lowsrc', 'dynsrc', 'longdesc'] as const;
 const STYLE_URL = /url\(\s*["']?([^"')\s]{1,2000})|@import\s+["']([^"']{1,2000})/gi;
 const REFRESH = /^\s*[\d.]*\s*[;,]?\s*(?:url\s*=\s*)?["']?([^"']+)/i;
+/** Sizes of one picture. */
+const MAX_SET = 10;
 const MAX_STACK = 100;
 const MAX_SHOWN = 300;
 /** Of scripts; others open a window or print the page. */
@@ -50,17 +52,36 @@ const LEADS_AWAY = /https?:|location|\bopen\b|document\.write|\batob\b|\beval\b/
 /** Of a page within a link; pages within that one are not looked at. */
 const MAX_DATA = 64 * 1024;
 
+/** Text in which URIs may be written out, and what they are then. */
+interface Written {
+  readonly text: string;
+  readonly kind: 'text' | 'image';
+}
+
 export async function linksInHtml(html: string, found: HtmlLinks, turn: Turn): Promise<void> {
-  const reader = new LinkReader(found);
+  const written: Written[] = [];
+  const reader = new LinkReader(found, written);
+  const readWritten = async () => {
+    for (const { text, kind } of written.splice(0)) {
+      for (const one of urisInText(text)) {
+        found.mention(kind === 'text' ? one : { ...one, kind });
+        if (turn.isOver) await turn.next();
+      }
+    }
+  };
   for (const token of htmlTokens(html)) {
     reader.take(token);
+    if (written.length > 0) await readWritten();
     if (turn.isOver) await turn.next();
   }
   reader.end();
+  await readWritten();
 }
 
 class LinkReader {
   readonly #found: HtmlLinks;
+  /** What is to be read with time for others in between. */
+  readonly #written: Written[];
   /** It reads a page within a link. */
   readonly #isNested: boolean;
   readonly #stack: { readonly name: string; readonly seen: Visibility }[] = [];
@@ -69,8 +90,9 @@ class LinkReader {
   #link: OpenLink | undefined;
   #text = '';
 
-  constructor(found: HtmlLinks, isNested = false) {
+  constructor(found: HtmlLinks, written: Written[], isNested = false) {
     this.#found = found;
+    this.#written = written;
     this.#isNested = isNested;
   }
 
@@ -87,7 +109,7 @@ class LinkReader {
         break;
       case 'raw':
         if (token.name === 'style') this.#styled(token.text);
-        else this.#written(token.text, 'image');
+        else this.#written.push({ text: token.text, kind: 'image' });
         break;
     }
   }
@@ -120,8 +142,9 @@ class LinkReader {
       this.#clicks('link', REFRESH.exec(attributes.get('content') ?? '')?.[1] ?? '');
     }
     const fetched = this.#uris(attributes, name === 'link' ? ['href', ...FETCHED] : FETCHED);
-    const sets = (attributes.get('srcset') ?? '').split(',').map((one) => one.trim().split(' ')[0]);
-    for (const uri of [...fetched, ...sets.slice(0, 10)]) this.#mention('image', uri ?? '');
+    const sets = (attributes.get('srcset') ?? '').split(',', MAX_SET);
+    const inSets = sets.map((one) => /\S+/.exec(one)?.[0] ?? '');
+    for (const uri of [...fetched, ...inSets]) this.#mention('image', uri);
     this.#styled(attributes.get('style') ?? '');
     if (!VOID.has(name) && this.#stack.length < MAX_STACK) this.#stack.push({ name, seen });
   }
@@ -164,18 +187,12 @@ class LinkReader {
     if (link === undefined) return;
     const isHidden = link.isGone || link.content === 'hidden';
     for (const uri of link.uris) this.#clicks('link', uri, link.shown, isHidden);
-    this.#written(link.text, 'text');
+    this.#written.push({ text: link.text, kind: 'text' });
   }
 
   #textEnds(): void {
-    if (this.#text !== '') this.#written(this.#text, 'text');
+    if (this.#text !== '') this.#written.push({ text: this.#text, kind: 'text' });
     this.#text = '';
-  }
-
-  #written(text: string, kind: 'text' | 'image'): void {
-    for (const one of urisInText(text)) {
-      this.#found.mention(kind === 'text' ? one : { ...one, kind });
-    }
   }
 
   #styled(css: string): void {
@@ -205,13 +222,13 @@ class LinkReader {
     const text = decoded(uri.slice(0, MAX_DATA));
     if (scheme !== 'data') {
       if (LEADS_AWAY.test(text)) this.#found.sign(scheme);
-      this.#written(text, 'image');
+      this.#written.push({ text, kind: 'image' });
       return;
     }
     if (/^\s*data:\s*image\/(?!svg)/i.test(uri)) return;
     this.#found.sign(scheme);
     if (this.#isNested) return;
-    const page = new LinkReader(this.#found, true);
+    const page = new LinkReader(this.#found, this.#written, true);
     for (const token of htmlTokens(text)) page.take(token);
     page.end();
   }
