@@ -272,6 +272,26 @@ test('temperror: whichever question stays open, it defers only when asked to, an
   }
 });
 
+test('a header of lines that begin no field costs no time, and says what it said', async () => {
+  const judge = await senderAuth(tableDns({ zones: zonesWith('reject') }));
+  const client = { ip: '198.51.100.1', from: 'x@evil.example' };
+  const long = (line: string, bytes = 250_000) => line.repeat(bytes / line.length);
+  const startedAt = performance.now();
+  for (const line of ['\r\n ', '\r\ny', '\r\n\t\xe9']) {
+    assert.equal(
+      (await judge(mailFrom('a@bank.example', `X: x${long(line)}\r\n`), client)).kind,
+      'refuse',
+    );
+  }
+  assert.ok(performance.now() - startedAt < 5000);
+  const mail = mailFrom('a@bank.example', `Comments: many${long('\r\n <a@b.example>')}\r\n`);
+  const proven = await judge(await signed(mail, 'bank.example'), client);
+  assert.deepEqual([proven.kind, proven.results?.['dkim']], ['pass', 'pass']);
+  const hidden = `X: x${long('\r\ny', 30_000)}\r\nFrom\r\n : a@bank.example\r\n`;
+  const twice = await judge(mailFrom('x@evil.example', hidden), client);
+  assert.equal(twice.kind, 'quarantine', 'a folded name is a name');
+});
+
 test('white space without end in a signature costs no time', async () => {
   const judge = await senderAuth(tableDns({ zones: zonesWith('reject') }));
   const blank = ' '.repeat(100_000);
