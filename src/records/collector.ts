@@ -14,9 +14,12 @@ import type { TraceEvent } from '../base/session-traces.ts';
 import type { RecordSegment } from '../store/record-store.ts';
 import { segmentOf } from './segment.ts';
 
-/** Often, so that there is never much to be done at once. */
-const TICK_MS = 100;
-/** A message that has not been answered for so long is written as far as it is known. */
+/** What is over is written so soon: there is never much to be done at once. */
+const OVER_MS = 100;
+/**
+ * A message that has not been answered for so long is written as far as it is known. It is looked at as
+ * seldom, for each look wakes a process that waits for a scanner.
+ */
 const UNANSWERED_MS = 1000;
 /** Events of one message between two ticks, and of a session as a whole. */
 const MAX_EVENTS = 1000;
@@ -56,6 +59,8 @@ export class Collector {
   /** Those of which something is to be written. */
   readonly #news = new Set<Session>();
   #timer: Timer | undefined;
+  /** When it looks next, by the monotonic clock. */
+  #dueAt = Infinity;
 
   constructor({ clock, take }: CollectorOptions) {
     this.#clock = clock;
@@ -73,10 +78,10 @@ export class Collector {
     const whole = kept === undefined ? event : { ...event, fields: { ...event.fields, ...kept } };
     if (!isMessage) this.#addToSession(session, whole);
     else if (!this.#addToMessage(session, messageOf(id), whole)) return;
-    if (session.messages.size > 0 || session.state !== 'open') {
-      this.#news.add(session);
-      this.#timer ??= this.#clock.timer(TICK_MS, () => this.#tick());
-    }
+    if (session.messages.size === 0 && session.state === 'open') return;
+    this.#news.add(session);
+    const isOver = event.evt === 'msg.in' || session.state !== 'open';
+    this.#lookIn(isOver ? OVER_MS : UNANSWERED_MS);
   }
 
   /** Everything that is known goes out now, answered or not. */
@@ -130,10 +135,19 @@ export class Collector {
     else if (session.common.length < MAX_SESSION_EVENTS) session.common.push(event);
   }
 
-  #tick(): void {
-    this.#timer = undefined;
+  /** Never later than it would be anyway. */
+  #lookIn(ms: number): void {
+    const dueAt = this.#clock.mono() + ms;
+    if (dueAt >= this.#dueAt) return;
+    this.#timer?.stop();
+    this.#dueAt = dueAt;
+    this.#timer = this.#clock.timer(ms, () => this.#look());
+  }
+
+  #look(): void {
+    this.#dueAt = Infinity;
     this.#write(false);
-    if (this.#news.size > 0) this.#timer = this.#clock.timer(TICK_MS, () => this.#tick());
+    if (this.#news.size > 0) this.#lookIn(UNANSWERED_MS);
   }
 
   #write(all: boolean): void {

@@ -117,6 +117,19 @@ test('a client that takes its time is on record before it has ended', async () =
   assert.deepEqual(segments.at(-1)?.terms, [], 'only told with its messages');
 });
 
+test('what is over is written soon; what waits for a scanner wakes nobody meanwhile', async (t) => {
+  const { clock, segments, see, sid: next } = collecting();
+  const sid = next();
+  see('smtp.open', { sid, ip: '198.51.100.7' });
+  see('scan.result', { sid, id: `${sid}.1`, engine: 'clamav', verdict: 'pass' });
+  const timers = t.mock.method(clock, 'timer');
+  await clock.advance(900);
+  assert.equal(timers.mock.callCount(), 0);
+  see('msg.in', { sid, id: `${sid}.1`, res: 'accept' });
+  await clock.advance(100);
+  assert.equal(segments.length, 1);
+});
+
 test('events are bounded in number and size, and others than of mail are not taken', async () => {
   const { clock, segments, see, sid: next } = collecting();
   const sid = next();
