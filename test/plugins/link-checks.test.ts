@@ -206,6 +206,26 @@ const WAYS: Cases = {
 
 const HIDDEN: Cases = {
   'not displayed': [link('http://evil.com/', 'x', ' style="display : none"'), 'hidden(evil.com)'],
+  'clipped, with a comment in it': [
+    `<div style="OVERFLOW:/* x */hidden; max-height: 0px">${link('http://evil.com/')}</div>`,
+    'hidden(evil.com)',
+  ],
+  transparent: [link('http://evil.com/', 'x', ' style="opacity:0.0"'), 'hidden(evil.com)'],
+  invisible: [link('http://evil.com/', 'x', ' style=visibility:hidden'), 'hidden(evil.com)'],
+  'the last that is said of it': [
+    link('http://evil.com/', 'x', ' style="color:blue;color:white"'),
+    'hidden(evil.com)',
+  ],
+  'displayed after all': [
+    link('http://shop.com/', 'x', ' style="display:none;display:block;font-size:0;font-size:9pt"'),
+  ],
+  'narrow, but it flows over': [link('http://shop.com/', 'x', ' style="width:1px"')],
+  'text that may have its size from a style sheet': [
+    `<td style="font-size:0px"><div class="text">${link('http://shop.com/')}</div>`,
+  ],
+  'nearly transparent, low, of another property': [
+    link('http://shop.com/', 'x', ' style="opacity:0.1;line-height:1px;background-color:white"'),
+  ],
   'in what is not displayed': [
     `<div style="display:none"><p style="font-size:12px">${link('http://evil.com/')}</p></div>`,
     'hidden(evil.com)',

@@ -27,11 +27,10 @@ export function visibilityOf(name: string, attributes: Attributes, around: Visib
   const isStyled = attributes.has('class') || attributes.has('id');
   const hasBackground =
     style.includes('background') || attributes.has('bgcolor') || attributes.has('background');
-  const isGone = GONE.test(style) || (CLIPPED.test(style) && style.includes('overflow:hidden'));
-  const color = COLOR.exec(style)?.[1] ?? attributes.get('color')?.trim().toLowerCase();
-  const size = SIZE.exec(style)?.[1];
+  const color = declared(style, 'color') ?? attributes.get('color')?.trim().toLowerCase();
+  const size = declared(style, 'font-size');
   return {
-    isGone: around.isGone || (!isStyled && (attributes.has('hidden') || isGone)),
+    isGone: around.isGone || (!isStyled && (attributes.has('hidden') || isGone(style))),
     isTiny: size === undefined ? around.isTiny && !isStyled : TINY.test(size),
     // A link is blue unless it says otherwise itself.
     isWhite: color === undefined ? around.isWhite && name !== 'a' : WHITE.test(color),
@@ -46,9 +45,22 @@ export function isDot(attributes: Attributes): boolean {
   );
 }
 
-const GONE = /(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|opacity:0(?:\.0\d*)?)(?:!|;|$)/;
-const CLIPPED = /(?:^|;)(?:max-)?(?:height|width):[01](?:px|pt)?(?:!|;|$)/;
-const SIZE = /(?:^|;)font-size:([^!;]{0,20})/;
+/** Of several declarations of a property the last one counts. */
+function declared(style: string, property: string): string | undefined {
+  const at = `;${style}`.lastIndexOf(`;${property}:`);
+  return at < 0 ? undefined : /^[^!;]{0,60}/.exec(style.slice(at + property.length + 1))?.[0];
+}
+
+function isGone(style: string): boolean {
+  return (
+    declared(style, 'display') === 'none' ||
+    /^(?:hidden|collapse)$/.test(declared(style, 'visibility') ?? '') ||
+    /^0(?:\.0\d*)?$/.test(declared(style, 'opacity') ?? '') ||
+    (declared(style, 'overflow') === 'hidden' &&
+      SIDES.some((side) => /^[01](?:px|pt)?$/.test(declared(style, side) ?? '')))
+  );
+}
+
+const SIDES = ['height', 'max-height', 'width', 'max-width'] as const;
 const TINY = /^(?:[01](?:\.\d+)?(?:px|pt)?|0[a-z%]*)$/;
-const COLOR = /(?:^|;)color:([^!;]{0,40})/;
 const WHITE = /^(?:white|#fff(?:fff)?|#fefefe|rgba?\(255,255,255(?:,1)?\))$/;
