@@ -173,8 +173,9 @@ export class Gateway {
     const { log } = recorder;
     const config = () => this.#config;
     const directory = () => this.#current().directory;
+    const base = { store, clock, log, config, directory };
     const delivery = buildDelivery({
-      ...{ store, ids, clock, log, config, directory },
+      ...{ ...base, ids },
       onStoreFailure: () => this.#storeFailed(),
       remote: this.#options.remote,
       onBack: () => this.#parts?.watches.back(),
@@ -187,7 +188,7 @@ export class Gateway {
     const accept = new Accept({ ...delivery, store: store.spool, wake, onUnjudged, clock, log });
     const notices = () => this.#parts?.watches.sending;
     const trace = recorder.records.trace(recorder.traces);
-    const outgoing = buildOutgoingParts({ store, clock, log, saltSecret, notices, trace });
+    const outgoing = buildOutgoingParts({ ...base, saltSecret, notices, trace });
     const stages = {
       current: () => this.#current(),
       verifier,
@@ -195,8 +196,7 @@ export class Gateway {
       store: store.spool,
       drain,
       harvest: new HarvestGuard(clock),
-      staging,
-      ...{ isClosed, exchangers },
+      ...{ staging, isClosed, exchangers },
       archive: {
         keep: (...mail) => watches.views.archive.keep(...mail),
       } satisfies ArchivingDeps['archive'],
@@ -219,7 +219,7 @@ export class Gateway {
       ...{ store, folder, ids, delivery, config, clock, log, version },
       generation: () => this.#current(),
       scanners: () => scanners.views(),
-      locks: outgoing.locks,
+      outgoing,
       trace,
     });
     const view = controlView({
@@ -282,7 +282,7 @@ export class Gateway {
         const before = parts.generation.directory;
         parts.generation = generation;
         parts.delivery.rerouted(before);
-        parts.watches.filtersBack();
+        parts.watches.reloaded();
       },
     };
   }

@@ -73,6 +73,8 @@ export const LEVEL_OF = {
   'ident.unlock': 'warn',
   'acct.reset': 'info',
   'ident.reset': 'info',
+  'spf.change': 'info',
+  'spf.error': 'warn',
   'dkim.seen': 'info',
   'dkim.missing': 'warn',
   'dsn.out': 'info',

@@ -6,8 +6,11 @@ import type { Command } from 'commander';
 import { withAccount } from '../config/account-text.ts';
 import type { Config } from '../config/config.ts';
 import type { DomainFile } from '../config/domain-file.ts';
+import type { AccountSettings } from '../config/outgoing-schema.ts';
+import type { ListedAccount } from '../directory/account.ts';
 import type { Directory } from '../directory/domain.ts';
 import { parseAddress } from '../mail/address.ts';
+import { accountName } from './account-place.ts';
 import { parseSettings, SETTINGS_HELP, valuesOf } from './account-settings.ts';
 import type { Cli } from './cli.ts';
 import { quietly, soundConfig, tellGateway } from './domain-file-change.ts';
@@ -19,6 +22,7 @@ import { printable } from './terminal.ts';
 
 interface AddOptions {
   readonly ip?: string;
+  readonly spf?: string;
   readonly user?: string;
   readonly domain?: string;
   readonly passwordStdin?: boolean;
@@ -32,6 +36,7 @@ export function addAccountAdd(account: Command, cli: Cli): void {
     .description('let somebody send: by address, by login, or a whole domain by password')
     .argument('[setting...]', SETTINGS_HELP)
     .option('--ip <network>', 'whoever connects from there; --domain says for which domain')
+    .option('--spf <name>', 'servers that this SPF record names, with a sender of --domain')
     .option('--user <address>', 'who logs in with this address')
     .option('--domain <domain>', 'who logs in with the name of the domain')
     .option('--password-stdin', 'the password is on standard input; else one is made')
@@ -41,23 +46,24 @@ export function addAccountAdd(account: Command, cli: Cli): void {
 }
 
 async function addOne(cli: Cli, words: readonly string[], options: AddOptions): Promise<void> {
-  const { ip, user, json = false } = options;
+  const { ip, spf, user, json = false } = options;
   const settings = valuesOf(parseSettings(words));
   const { config, directory } = await soundConfig(cli);
   const domainFile = fileOf(config, directory, options);
   const { file } = domainFile;
   const { domain } = domainFile.settings;
   const enabled = domainFile.settings.outgoing?.enabled === true || options.enable === true;
-  const who = ip !== undefined ? { ip } : user !== undefined ? { user } : { domain: true };
+  const { by, who } = whoOf(options);
   const secret =
-    ip === undefined ? await newPassword(cli, options.passwordStdin === true) : undefined;
+    by === 'user' || by === 'domain'
+      ? await newPassword(cli, options.passwordStdin === true)
+      : undefined;
   const account = { ...who, ...(secret && { password: secret.hash }), ...settings };
   await editDomainFile(cli, file, async (text) =>
     withAccount(text, account, options.enable === true),
   );
-  const name = ip ?? user ?? domain;
+  const name = spf === undefined ? (ip ?? user ?? domain) : accountName(who, domain);
   if (json) {
-    const by = ip !== undefined ? 'address' : user !== undefined ? 'user' : 'domain';
     const state = enabled ? 'active' : 'off';
     const password = secret?.made;
     await cli.terminal.out(
@@ -80,25 +86,35 @@ async function addOne(cli: Cli, words: readonly string[], options: AddOptions): 
   await tellGateway(json ? quietly(cli) : cli, `${name} ${enabled ? 'may send' : 'is an account'}`);
 }
 
+/** As the file has it. */
+function whoOf({ ip, spf, user }: AddOptions): {
+  readonly by: ListedAccount['by'];
+  readonly who: Pick<AccountSettings, 'ip' | 'spf' | 'user' | 'domain'>;
+} {
+  if (ip !== undefined) return { by: 'address', who: { ip } };
+  if (spf !== undefined) return { by: 'spf', who: { spf } };
+  return user === undefined
+    ? { by: 'domain', who: { domain: true } }
+    : { by: 'user', who: { user } };
+}
+
 function fileOf(
   config: Config,
   directory: Directory,
-  { ip, user, domain, passwordStdin }: AddOptions,
+  { ip, spf, user, domain, passwordStdin }: AddOptions,
 ): DomainFile {
-  const kinds = [ip, user].filter((kind) => kind !== undefined).length;
+  const kinds = [ip, spf, user].filter((kind) => kind !== undefined).length;
   if (kinds > 1 || (kinds === 0 && domain === undefined)) {
     throw new CliFault(
       EXIT.usage,
-      'say one of --user ADDRESS, --ip NETWORK --domain DOMAIN, or --domain DOMAIN',
+      'say one of --user ADDRESS, --ip NETWORK --domain DOMAIN, --spf NAME --domain DOMAIN, or --domain DOMAIN',
     );
   }
-  if (ip !== undefined && domain === undefined) {
-    throw new CliFault(
-      EXIT.usage,
-      `${printable(ip)}: of which domain? --ip NETWORK --domain DOMAIN`,
-    );
+  const shown = ip ?? spf;
+  if (shown !== undefined && domain === undefined) {
+    throw new CliFault(EXIT.usage, `${printable(shown)}: of which domain? --domain DOMAIN`);
   }
-  if (ip !== undefined && passwordStdin === true) {
+  if (shown !== undefined && passwordStdin === true) {
     throw new CliFault(EXIT.usage, 'an account by address has no password');
   }
   const name = domain ?? domainOf(user ?? '');

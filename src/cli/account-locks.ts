@@ -35,10 +35,14 @@ export function addAccountLocks(account: Command, cli: Cli): void {
 }
 
 /**
- * The rows of the account list with what the running gateway knows of each: whether it is locked, and
- * its recipients of today. Without a running gateway they are as they were.
+ * The rows of the account list with what the running gateway knows of each: whether it is locked, its
+ * recipients of today, and the networks that an SPF record names. Without a running gateway they are
+ * as they were.
  */
-export async function* withLocks(cli: Cli, rows: AsyncIterable<Row>): AsyncGenerator<Row> {
+export async function* withLocks(
+  cli: Cli,
+  rows: AsyncIterable<Row> | Iterable<Row>,
+): AsyncGenerator<Row> {
   const known = new Map<string, Row>();
   try {
     const client = await cli.client();
@@ -49,14 +53,11 @@ export async function* withLocks(cli: Cli, rows: AsyncIterable<Row>): AsyncGener
     known.clear();
   }
   for await (const row of rows) {
-    const { lock, today } = known.get(textOf(row, 'name')) ?? {};
+    const { lock, today, networks, found_at, fault } = known.get(textOf(row, 'name')) ?? {};
     const state = lock === undefined ? row['state'] : 'locked';
-    yield {
-      ...row,
-      state,
-      ...(lock !== undefined && { lock }),
-      ...(today !== undefined && { today }),
-    };
+    const more = { lock, today, networks, found_at, fault };
+    const there = Object.entries(more).filter(([, value]) => value !== undefined);
+    yield { ...row, state, ...Object.fromEntries(there) };
   }
 }
 

@@ -2,7 +2,7 @@
 import type { DomainFile } from '../config/domain-file.ts';
 import type { Config } from '../config/config.ts';
 import type { AccountSettings } from '../config/outgoing-schema.ts';
-import { loginKey } from '../directory/account.ts';
+import { loginKey, sharedName } from '../directory/account.ts';
 import { asciiDomain } from '../directory/domain-name.ts';
 import { parseNetwork } from '../directory/network.ts';
 import { CliFault, EXIT } from './exit.ts';
@@ -16,27 +16,36 @@ export interface AccountPlace {
   readonly settings: AccountSettings;
 }
 
-export function accountName({ ip, user }: AccountSettings, domain: string): string {
+export function accountName(
+  { ip, spf, user }: Pick<AccountSettings, 'ip' | 'spf' | 'user'>,
+  domain: string,
+): string {
+  if (spf !== undefined) return sharedName(spf.toLowerCase(), asciiDomain(domain));
   return ip ?? (user === undefined ? asciiDomain(domain) : loginKey(user));
 }
 
-/** By an address of a user, the name of a domain or one of its aliases, or a network. */
+/** By an address of a user, the name of a domain or one of its aliases, a network, or as it is listed. */
 export function findAccount(config: Config, wanted: string): AccountPlace {
   for (const domainFile of config.domainFiles) {
     const { domain, aliases, outgoing } = domainFile.settings;
     for (const [index, settings] of (outgoing?.accounts ?? []).entries()) {
-      const names = settings.domain === undefined ? [] : [domain, ...aliases].map(asciiDomain);
       const name = accountName(settings, domain);
-      if (
-        settings.ip !== undefined
-          ? !isSameNetwork(name, wanted)
-          : ![name, ...names].includes(loginKey(wanted))
-      )
-        continue;
+      if (!isNamed(settings, name, [domain, ...aliases].map(asciiDomain), wanted)) continue;
       return { name, domainFile, index, settings };
     }
   }
   throw new CliFault(EXIT.nothing, `no account ${printable(wanted)}: sluice account list`);
+}
+
+function isNamed(
+  { ip, spf, domain }: AccountSettings,
+  name: string,
+  domains: readonly string[],
+  wanted: string,
+): boolean {
+  if (ip !== undefined) return isSameNetwork(name, wanted);
+  if (spf !== undefined) return name === wanted.toLowerCase();
+  return [name, ...(domain === undefined ? [] : domains)].includes(loginKey(wanted));
 }
 
 function isSameNetwork(one: string, other: string): boolean {

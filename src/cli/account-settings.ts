@@ -5,7 +5,7 @@ import { CliFault, EXIT } from './exit.ts';
 import { printable } from './terminal.ts';
 
 /** Who it is, and what only `passwd` changes. */
-const NOT_SET_HERE: ReadonlySet<string> = new Set(['ip', 'user', 'domain', 'password']);
+const NOT_SET_HERE: ReadonlySet<string> = new Set(['ip', 'spf', 'user', 'domain', 'password']);
 
 export const SETTINGS_HELP =
   'settings of the account as in the file: archive=true limits.recipients_per_day=500; "archive=" takes one away';

@@ -1,11 +1,13 @@
 /** `sluice account show|set|passwd|remove`: one account, as its domain file has it. */
 import type { Command } from 'commander';
 import { withoutAccount, withSettings } from '../config/account-text.ts';
+import type { Row } from '../control/rows.ts';
 import { listedAccounts } from '../directory/account.ts';
 import type { AccountPlace } from './account-place.ts';
 import { findAccount } from './account-place.ts';
 import { parseSettings, SETTINGS_HELP } from './account-settings.ts';
 import { confirm } from './bulk-steps.ts';
+import { withLocks } from './account-locks.ts';
 import type { Cli } from './cli.ts';
 import { quietly, soundConfig, tellGateway } from './domain-file-change.ts';
 import { editDomainFile } from './domain-file-edit.ts';
@@ -53,10 +55,17 @@ async function show(cli: Cli, wanted: string, isJson: boolean): Promise<void> {
   const listed = listedAccounts(domains).find((account) => account.name === name);
   const { line } = domainFile.problemAt(['outgoing', 'accounts', index], '');
   // The hash is of no use to people, and better not shown around.
-  const { ip: _ip, user: _user, domain: _domain, password: _password, ...rest } = settings;
-  const facts = { ...listed, line };
+  const {
+    ip: _ip,
+    spf: _spf,
+    user: _user,
+    domain: _domain,
+    password: _password,
+    ...rest
+  } = settings;
+  const facts = await running(cli, { v: 1, kind: 'account', ...listed, line });
   if (isJson) {
-    await cli.terminal.out(jsonLine({ v: 1, kind: 'account', ...facts, settings: rest }));
+    await cli.terminal.out(jsonLine({ ...facts, settings: rest }));
     return;
   }
   const place = `${file}:${line}`;
@@ -64,13 +73,25 @@ async function show(cli: Cli, wanted: string, isJson: boolean): Promise<void> {
     account: name,
     by: listed?.by,
     domain: listed?.domain,
-    state: listed?.state,
+    state: facts['state'],
     file: place,
+    networks: facts['networks'],
+    found_at: facts['found_at'],
+    fault: facts['fault'],
   };
-  const pairs = [...Object.entries(shown), ...flat(rest)];
+  const pairs = [
+    ...Object.entries(shown).filter(([, value]) => value !== undefined),
+    ...flat(rest),
+  ];
   const width = Math.max(...pairs.map(([key]) => key.length)) + 2;
   const lines = pairs.map(([key, value]) => `${key.padEnd(width)}${printable(textOf(value))}\n`);
   await cli.terminal.out(lines.join(''));
+}
+
+/** With what the running gateway knows of it. */
+async function running(cli: Cli, row: Row): Promise<Row> {
+  for await (const known of withLocks(cli, [row])) return known;
+  return row;
 }
 
 function flat(settings: object): [string, unknown][] {
@@ -101,7 +122,7 @@ interface PasswdOptions {
 async function passwd(cli: Cli, wanted: string, options: PasswdOptions): Promise<void> {
   const place = await placeOf(cli, wanted);
   const { name } = place;
-  if (place.settings.ip !== undefined) {
+  if (place.settings.ip !== undefined || place.settings.spf !== undefined) {
     throw new CliFault(EXIT.usage, `${name} is an account by address: it has no password`);
   }
   const { hash, made } = await newPassword(cli, options.passwordStdin === true);

@@ -11,6 +11,7 @@ import {
   mailAddress,
   name,
   network,
+  recordName,
   score,
   secret,
   text,
@@ -73,6 +74,7 @@ const identity = z.union(
 const account = z
   .strictObject({
     ip: network().optional(),
+    spf: recordName().optional(),
     user: mailAddress().optional(),
     domain: z.literal(true, { error: 'expected true' }).optional(),
     password: secret().optional(),
@@ -114,13 +116,25 @@ const account = z
       .optional(),
   })
   .superRefine((value, context) => {
-    const kinds = [value.ip, value.user, value.domain].filter((kind) => kind !== undefined);
+    const { ip, spf, user, domain, password } = value;
     const refuse = (message: string, path: string[] = []) =>
       context.addIssue({ code: 'custom', message, path, input: undefined });
-    if (kinds.length !== 1) refuse('needs exactly one of ip, user or domain');
-    else if (value.ip === undefined && value.password === undefined) refuse('needs a password');
-    else if (value.ip !== undefined && value.password !== undefined) {
+    if ([ip, spf, user, domain].filter((kind) => kind !== undefined).length !== 1) {
+      refuse('needs exactly one of ip, spf, user or domain');
+    } else if (ip === undefined && spf === undefined) {
+      if (password === undefined) refuse('needs a password');
+    } else if (password !== undefined) {
       refuse('an account by address has no password', ['password']);
+    }
+    if (spf === undefined) return;
+    for (const key of ['other_domains', 'reauthentication'] as const) {
+      if (value[key] === undefined) continue;
+      refuse('not with spf: only a sender of the domain tells whose mail it is', [key]);
+    }
+    for (const window of ['minute', 'hour', 'day', 'week', 'month'] as const) {
+      const key = `connections_per_${window}` as const;
+      if (value.limits?.[key] === undefined) continue;
+      refuse("not with spf: connections of servers of others are nobody's", ['limits', key]);
     }
   });
 

@@ -125,6 +125,13 @@ export const domainName = () =>
     (value) => isDomain(value) && !value.startsWith('[') && isIP(value) === 0,
   );
 
+/** Of records that are no hosts: labels may begin with an underscore. */
+export const recordName = () =>
+  plain(
+    'the name of a DNS record such as _spf.example.net',
+    (value) => /^(?=.{1,253}$)[\w-]{1,63}(\.[\w-]{1,63})+$/.test(value) && isIP(value) === 0,
+  );
+
 export const mailAddress = () =>
   plain(
     'a full address such as anna@example.org',

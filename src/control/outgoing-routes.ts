@@ -83,10 +83,16 @@ async function* lockedRows(all: AsyncIterable<LockedView>, kind: string): AsyncG
   for await (const one of all) yield lockedRow(one, kind);
 }
 
-function lockedRow({ domain, account, identity, lock, today }: LockedView, kind: string): Row {
+function lockedRow(
+  { domain, account, identity, lock, today, shared }: LockedView,
+  kind: string,
+): Row {
   const { at, until, by, text } = lock ?? {};
   return {
     ...{ v: 1, kind, domain, account, identity, locked: lock !== undefined, today },
     ...(lock && { lock: { at: iso(at), until: iso(until), by, text } }),
+    ...(shared && {
+      ...{ networks: shared.networks, found_at: iso(shared.foundAt), fault: shared.fault },
+    }),
   };
 }

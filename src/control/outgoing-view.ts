@@ -30,6 +30,17 @@ export interface LockedView {
   readonly lock: Lock | undefined;
   /** Recipients of its mail today. */
   readonly today: number;
+  /** Of an account by an SPF record. */
+  readonly shared?: SharedView;
+}
+
+/** What is known of the networks that an SPF record names. */
+export interface SharedView {
+  /** Undefined: they were never found. */
+  readonly networks: readonly string[] | undefined;
+  readonly foundAt: number | undefined;
+  /** Why they could not be found again. */
+  readonly fault: string | undefined;
 }
 
 /** An account, or one identity behind it. */

@@ -8,7 +8,10 @@ import type { Network } from './network.ts';
 import { NetworkMap } from './network.ts';
 
 export interface Account extends AccountOptions {
-  /** As it is written in logs: a network, an address of a user, or the name of a domain. */
+  /**
+   * As it is written in logs: a network, an address of a user, the name of a domain, or the name of
+   * an SPF record with that of the domain.
+   */
   readonly name: string;
   /** The hosted domain that answers for it. */
   readonly domain: string;
@@ -18,6 +21,8 @@ export interface Account extends AccountOptions {
   readonly dkimSelector?: string;
   readonly by:
     | { readonly kind: 'address'; readonly network: Network }
+    /** The networks that the SPF record of this name lets send, with a sender of the domain. */
+    | { readonly kind: 'spf'; readonly record: string }
     /** Undefined: a hash that cannot be read, which no password fits. */
     | { readonly kind: 'user' | 'domain'; readonly password: PasswordHash | undefined };
 }
@@ -85,7 +90,7 @@ export interface Accounts {
 /** As it is listed for people. */
 export interface ListedAccount {
   readonly name: string;
-  readonly by: 'address' | 'user' | 'domain';
+  readonly by: Account['by']['kind'];
   readonly domain: string;
   /** `off`: outgoing mail of its domain is not enabled. */
   readonly state: 'active' | 'off' | 'no password';
@@ -95,7 +100,7 @@ export interface ListedAccount {
 export function listedAccounts(domains: readonly Domain[]): ListedAccount[] {
   return domains.flatMap(({ name: domain, outgoing, file }) =>
     outgoing.accounts.map(({ name, by }) => {
-      const cannotLogIn = by.kind !== 'address' && by.password === undefined;
+      const cannotLogIn = 'password' in by && by.password === undefined;
       const state = !outgoing.enabled ? 'off' : cannotLogIn ? 'no password' : 'active';
       return { name, by: by.kind, domain, state, file };
     }),
@@ -110,6 +115,8 @@ export function createAccounts(domains: readonly Domain[]): Accounts {
     for (const account of domain.outgoing.accounts) {
       names.set(account.name, account);
       if (account.by.kind === 'address') networks.set(account.by.network, account);
+      // Whose mail comes from there is only known by its sender (outbound/sender-policy.ts).
+      else if (account.by.kind === 'spf') continue;
       else if (account.by.kind === 'user') logins.set(loginKey(account.name), account);
       else for (const name of [domain.name, ...domain.aliases]) logins.set(name, account);
     }
@@ -117,7 +124,7 @@ export function createAccounts(domains: readonly Domain[]): Accounts {
   return {
     byAddress: (address) => networks.find(address),
     hasScramKeys: [...logins.values()].some(
-      ({ by }) => by.kind !== 'address' && by.password?.kind === 'scram',
+      ({ by }) => 'password' in by && by.password?.kind === 'scram',
     ),
     byLogin: (user) => logins.get(loginKey(user)),
     byName: (name) => names.get(name),
@@ -129,4 +136,9 @@ export function loginKey(user: string): string {
   const parsed = parseAddress(user);
   if (!parsed.ok) return asciiDomain(user);
   return `${parsed.value.local.toLowerCase()}@${asciiDomain(parsed.value.domain)}`;
+}
+
+/** The name of an account by an SPF record, which several domains may have. */
+export function sharedName(record: string, domain: string): string {
+  return `spf:${record}/${domain}`;
 }

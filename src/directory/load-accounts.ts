@@ -9,25 +9,22 @@ import type { DomainFile } from '../config/domain-file.ts';
 import type { Path, Problem } from '../config/problem.ts';
 import { parseAddress } from '../mail/address.ts';
 import type { Account, FilterPolicy, Outgoing } from './account.ts';
-import { loginKey } from './account.ts';
+import { loginKey, sharedName } from './account.ts';
 import { buildAccountOptions } from './account-options.ts';
 import { accountFilters } from './account-filters.ts';
 import { asciiDomain } from './domain-name.ts';
 import type { Network } from './network.ts';
-import { compareNetworks, isWithin, parseNetwork } from './network.ts';
+import { compareNetworks, isTooWide, isWithin, LEAST_BITS, parseNetwork } from './network.ts';
 
 /** Recipients a day for each person who may use the gateway, and for the smallest customer. */
 const PER_USER = 50;
 const LEAST_RELAY = 1000;
 
-/** Wider networks than these are nobody's own. */
-const LEAST_BITS = { 4: 8, 6: 16 } as const;
-
 export function buildOutgoing({ settings, pluginOptions }: DomainFile): Outgoing {
   const { outgoing } = settings;
   const domain = asciiDomain(settings.domain);
   const accounts = (outgoing?.accounts ?? []).flatMap((settings): Account[] => {
-    const { ip, user, password, dkim_selector: dkimSelector } = settings;
+    const { ip, spf, user, password, dkim_selector: dkimSelector } = settings;
     const filterOptions = accountFilters(settings, pluginOptions);
     const common = {
       domain,
@@ -39,6 +36,10 @@ export function buildOutgoing({ settings, pluginOptions }: DomainFile): Outgoing
       const network = parseNetwork(ip);
       if (network === undefined) return [];
       return [{ ...common, name: ip, by: { kind: 'address', network } }];
+    }
+    if (spf !== undefined) {
+      const record = spf.toLowerCase();
+      return [{ ...common, name: sharedName(record, domain), by: { kind: 'spf', record } }];
     }
     const hash = password === undefined ? undefined : parsePasswordHash(password);
     return user === undefined
@@ -91,15 +92,18 @@ function ownProblems({ settings, problemAt }: DomainFile): Problem[] {
   return (settings.outgoing?.accounts ?? []).flatMap((account, index) => {
     const problems: Problem[] = [];
     const at = (key: string): Path => ['outgoing', 'accounts', index, key];
-    const { ip, user, password } = account;
+    const { ip, spf, user, password } = account;
     if (ip === undefined) {
-      const login = user === undefined ? asciiDomain(settings.domain) : loginKey(user);
-      const other = seen.get(login);
+      const key = spf !== undefined ? 'spf' : user !== undefined ? 'user' : 'domain';
+      const login =
+        user === undefined ? (spf?.toLowerCase() ?? asciiDomain(settings.domain)) : loginKey(user);
+      const other = seen.get(`${key} ${login}`);
       if (other !== undefined) {
-        const text = `${login} is the login of outgoing.accounts[${other}] already`;
-        problems.push(problemAt(at(user === undefined ? 'domain' : 'user'), text));
+        const what = spf === undefined ? 'login' : 'SPF record';
+        const text = `${login} is the ${what} of outgoing.accounts[${other}] already`;
+        problems.push(problemAt(at(key), text));
       }
-      seen.set(login, other ?? index);
+      seen.set(`${key} ${login}`, other ?? index);
     }
     if (user !== undefined && !isOf(user, names)) {
       problems.push(problemAt(at('user'), 'is not of this domain or one of its aliases'));
@@ -135,7 +139,7 @@ function networkProblems(domainFiles: readonly DomainFile[]): Problem[] {
       if (network === undefined) {
         const text = `${ip} is an address within a network: set the bits behind the prefix to 0`;
         problems.push(file.problemAt(path, text));
-      } else if (network.bits < LEAST_BITS[network.family]) {
+      } else if (isTooWide(network)) {
         const text = `${ip} is wider than an account may be (/${LEAST_BITS[network.family]})`;
         problems.push(file.problemAt(path, text));
       } else claims.push({ network, text: ip, file, path });

@@ -15,15 +15,39 @@ export interface Network {
 
 const WIDTH = { 4: 32, 6: 128 } as const;
 
+/** Wider networks than these are nobody's own. */
+export const LEAST_BITS = { 4: 8, 6: 16 } as const;
+
+export function isTooWide({ family, bits }: Network): boolean {
+  return bits < LEAST_BITS[family];
+}
+
 /** Undefined when bits behind the prefix are set: nobody can know which network was meant. */
 export function parseNetwork(text: string): Network | undefined {
   const [address = '', prefix] = text.split('/');
+  const network = networkAround(address, prefix === undefined ? undefined : Number(prefix));
+  return network?.start === parseIp(address).value ? network : undefined;
+}
+
+/** The network with this length of prefix that an address is in; without one the address alone. */
+export function networkAround(address: string, prefix?: number): Network | undefined {
   const { family, value } = parseIp(address);
   // `::ffff:192.0.2.0/120` is 192.0.2.0/24.
   const mapped = family === 4 && !isIPv4(address) ? 96 : 0;
-  const bits = prefix === undefined ? WIDTH[family] : Number(prefix) - mapped;
-  const network = { family, bits, start: value };
-  return bits >= 0 && firstOf(family, value, bits) === value ? network : undefined;
+  const bits = prefix === undefined ? WIDTH[family] : prefix - mapped;
+  if (!(bits >= 0 && bits <= WIDTH[family])) return undefined;
+  return { family, bits, start: firstOf(family, value, bits) };
+}
+
+/** `192.0.2.0/24`; equal networks are written alike. */
+export function formatNetwork({ family, bits, start }: Network): string {
+  const [parts, width, base] = family === 4 ? [4, 8, 10] : [8, 16, 16];
+  const groups = Array.from({ length: parts }, (_, index) => {
+    const shift = BigInt(width * (parts - 1 - index));
+    return ((start >> shift) & ((1n << BigInt(width)) - 1n)).toString(base);
+  });
+  const address = groups.join(family === 4 ? '.' : ':');
+  return `${family === 4 ? address : canonicalHost(address)}/${bits}`;
 }
 
 export function isWithin(inner: Network, outer: Network): boolean {

@@ -1,20 +1,31 @@
-/** What looks after the mail of customers, put together: limits, locks, whom they have written to. */
+/**
+ * What looks after the mail of customers, put together: limits, locks, whom they have written to, the
+ * networks of servers that they share.
+ */
 import type { SendingNotices } from '../alerts/sending-notices.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { Config } from '../config/config.ts';
+import { formatEndpoint } from '../config/endpoint.ts';
+import type { Directory } from '../directory/domain.ts';
+import { spfNetworks } from '../dns/spf-networks.ts';
+import { createSystemResolver } from '../dns/system-resolver.ts';
 import { Acquaintances } from '../outbound/acquaintances.ts';
 import { Feedback } from '../outbound/feedback.ts';
 import { Limits } from '../outbound/limits.ts';
 import { Locks } from '../outbound/locks.ts';
 import { Logins } from '../outbound/logins.ts';
+import { SharedNetworks } from '../outbound/shared-networks.ts';
 import type { ReturnedDeps } from '../pipeline/returned.ts';
-import type { Trace } from '../records/trace-book.ts';
 import type { SendingDeps } from '../pipeline/sending.ts';
+import type { Trace } from '../records/trace-book.ts';
 import type { LevelStore } from '../store/leveldb/store.ts';
 import { findSent } from './sent-mail.ts';
 
 export interface OutgoingOptions {
   readonly store: Pick<LevelStore, 'counters' | 'ttl'>;
+  readonly config: () => Pick<Config, 'dnsServers'>;
+  readonly directory: () => Directory;
   readonly clock: Clock;
   readonly log: Log;
   /** See `login-secret.ts`. */
@@ -26,10 +37,13 @@ export interface OutgoingOptions {
 
 export interface OutgoingParts extends SendingDeps, ReturnedDeps {
   readonly logins: Logins;
+  readonly sharedNetworks: SharedNetworks;
 }
 
 export function buildOutgoingParts({
   store,
+  config,
+  directory,
   clock,
   log,
   saltSecret,
@@ -38,6 +52,8 @@ export function buildOutgoingParts({
 }: OutgoingOptions): OutgoingParts {
   const { counters, ttl } = store;
   const locks = new Locks({ counters, log, onLocked: (locked) => notices()?.locked(locked) });
+  const servers = () => config().dnsServers?.map(formatEndpoint);
+  const resolver = createSystemResolver({ clock, servers });
   return {
     limits: new Limits({
       ...{ counters, clock, log },
@@ -50,6 +66,11 @@ export function buildOutgoingParts({
       findSent: (says) => findSent(trace, says),
     }),
     acquaintances: new Acquaintances(ttl),
+    sharedNetworks: new SharedNetworks({
+      find: (record) => spfNetworks(record, resolver),
+      domains: () => directory().domains,
+      ...{ map: ttl, clock, log },
+    }),
     log,
   };
 }

@@ -15,6 +15,7 @@ import {
 } from '../outbound/counter-keys.ts';
 import type { Limits } from '../outbound/limits.ts';
 import type { Locks } from '../outbound/locks.ts';
+import type { SharedNetworks } from '../outbound/shared-networks.ts';
 import type { CounterStore } from '../store/counter-store.ts';
 
 /** Only counted, and only shown where there was something. */
@@ -24,6 +25,7 @@ export interface OutgoingViewParts {
   readonly counters: Pick<CounterStore, 'list'>;
   readonly limits: Pick<Limits, 'counts'>;
   readonly locks: Locks;
+  readonly sharedNetworks: Pick<SharedNetworks, 'view'>;
   readonly directory: () => Directory;
 }
 
@@ -114,13 +116,16 @@ async function* usageOf(
 }
 
 async function* accountsOf(parts: OutgoingViewParts): AsyncGenerator<LockedView> {
-  const { limits, locks, directory } = parts;
+  const { limits, locks, sharedNetworks, directory } = parts;
   for (const { name: domain, outgoing } of directory().domains) {
     for (const account of outgoing.accounts) {
+      const { by, name } = account;
       const locked = await locks.of(account, undefined);
-      const { day } = await limits.counts(countKey('recipients', account.name));
+      const { day } = await limits.counts(countKey('recipients', name));
       const today = day?.count ?? 0;
-      yield { domain, account: account.name, identity: undefined, lock: locked?.lock, today };
+      const shared = by.kind === 'spf' ? sharedNetworks.view(by.record) : undefined;
+      const whose = { domain, account: name, identity: undefined };
+      yield { ...whose, lock: locked?.lock, today, ...(shared && { shared }) };
     }
   }
 }

@@ -28,7 +28,6 @@ import { destinationOf, laneName, remoteLane } from '../delivery/route.ts';
 import type { Address } from '../mail/address.ts';
 import { homeLane } from '../mail/redirection.ts';
 import type { Generation } from '../pipeline/generation.ts';
-import type { Locks } from '../outbound/locks.ts';
 import { OutageHolds } from '../pipeline/outage-holds.ts';
 import { UnjudgedWatch } from '../pipeline/unjudged-watch.ts';
 import { Quarantine } from '../quarantine/quarantine.ts';
@@ -39,6 +38,7 @@ import { busiestOf } from './busiest.ts';
 import { freeBytes } from './data-folder.ts';
 import type { DeliveryParts } from './delivery-parts.ts';
 import { customerOf, Lessons } from './lessons.ts';
+import type { OutgoingParts } from './outgoing-parts.ts';
 
 export interface WatchedParts {
   readonly store: LevelStore;
@@ -48,7 +48,7 @@ export interface WatchedParts {
   readonly version: string;
   readonly delivery: DeliveryParts;
   readonly scanners: () => readonly ScannerView[];
-  readonly locks: Pick<Locks, 'strike'>;
+  readonly outgoing: Pick<OutgoingParts, 'locks' | 'sharedNetworks'>;
   readonly trace: Pick<Trace, 'search'>;
   readonly config: () => Config;
   readonly generation: () => Generation;
@@ -106,7 +106,7 @@ export class Watches {
         this.caught.caught(entry.id);
         const account = domain.outgoing.accounts.find((one) => one.name === name);
         if (account === undefined || (why !== 'spam' && why !== 'virus')) return;
-        parts.locks.strike(account, identity, why).catch(onFault);
+        parts.outgoing.locks.strike(account, identity, why).catch(onFault);
       },
     });
     const keepMs = () => config().quarantine.keepMs;
@@ -156,6 +156,7 @@ export class Watches {
     this.#unjudged.start();
     this.#heldMail.start();
     this.views.archive.start();
+    await this.#parts.outgoing.sharedNetworks.start();
     await this.views.alerts.start();
   }
 
@@ -167,6 +168,12 @@ export class Watches {
   /** Mail has come that waits for filters. */
   unjudged(): void {
     this.#unjudged.note();
+  }
+
+  /** Another configuration is in force. */
+  reloaded(): void {
+    this.filtersBack();
+    this.#parts.outgoing.sharedNetworks.look();
   }
 
   /** Filters that were down answer again, or others are in force. */
@@ -187,6 +194,7 @@ export class Watches {
       this.#heldMail.stop(),
       this.caught.stop(),
       this.sending.stop(),
+      this.#parts.outgoing.sharedNetworks.stop(),
       this.views.archive.stop(),
       this.views.alerts.stop(),
     ]);

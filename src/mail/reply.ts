@@ -192,6 +192,9 @@ export const replies = {
 
   // Envelope.
   relayDenied: (): Reply => named(550, '5.7.1', 'Relaying denied', 'relay_denied'),
+  /** Whether the client is a customer cannot be found out now. */
+  accountUnsure: (): Reply =>
+    named(451, '4.7.1', 'Cannot tell now whether you may relay, try again later', 'relay_denied'),
   unknownRecipient: (address: string): Reply =>
     named(550, '5.1.1', `<${address}>: unknown recipient`, 'unknown_rcpt'),
   recipientRefused: (code: 'permanent' | 'temporary', enhanced: string, text: string): Reply =>

@@ -138,5 +138,5 @@ export class Logins {
 }
 
 function hashOf(account: Account | undefined): PasswordHash | undefined {
-  return account === undefined || account.by.kind === 'address' ? undefined : account.by.password;
+  return account !== undefined && 'password' in account.by ? account.by.password : undefined;
 }

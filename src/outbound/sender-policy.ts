@@ -18,6 +18,34 @@ export function accountOf(
   return login === undefined ? accounts.byAddress(remote.address) : accounts.byLogin(login.user);
 }
 
+/** Whether an address is one of those that an SPF record lets send; undefined: nobody knows. */
+export interface SharedNetworks {
+  has(record: string, address: string): boolean | undefined;
+}
+
+/**
+ * Whose account a client of nobody's address has, behind servers that many share: that of the
+ * sender's domain, and only with a sender. `unsure`: it has one whose networks were never found.
+ */
+export function sharedAccountOf(
+  directory: Directory,
+  networks: SharedNetworks,
+  { login, remote }: Pick<SessionView, 'login' | 'remote'>,
+  reversePath: ReversePath,
+): Account | 'unsure' | undefined {
+  if (login !== undefined || reversePath === null) return undefined;
+  const { outgoing } = directory.find(reversePath.domain) ?? {};
+  if (outgoing?.enabled !== true) return undefined;
+  let isUnsure = false;
+  for (const account of outgoing.accounts) {
+    if (account.by.kind !== 'spf') continue;
+    const isIn = networks.has(account.by.record, remote.address);
+    if (isIn === true) return account;
+    isUnsure ||= isIn === undefined;
+  }
+  return isUnsure ? 'unsure' : undefined;
+}
+
 export type SenderCheck =
   | {
       readonly kind: 'allowed';

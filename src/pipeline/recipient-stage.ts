@@ -48,7 +48,9 @@ export async function judgeRecipient(
   const { account } = transaction;
   const routed = account === undefined ? routeInbound : routeOutbound;
   const route = routed(directory, settings.hostname, asked.address);
-  if (route.kind === 'denied') return replies.relayDenied();
+  if (route.kind === 'denied') {
+    return transaction.mayBeCustomer ? replies.accountUnsure() : replies.relayDenied();
+  }
   const recipient: Recipient = { address: route.address, parameters: asked.parameters };
   // RFC 5321 6.1: a report has one recipient; more come each in a transaction of their own.
   const isReport = account !== undefined && transaction.reversePath === null;

@@ -15,7 +15,8 @@ import { isPermanent, isPositive, replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import type { Verdict } from '../mail/verdict.ts';
 import type { Logins } from '../outbound/logins.ts';
-import { accountOf, checkSender } from '../outbound/sender-policy.ts';
+import type { SharedNetworks } from '../outbound/sender-policy.ts';
+import { accountOf, checkSender, sharedAccountOf } from '../outbound/sender-policy.ts';
 import type {
   ContentSink,
   Conversation,
@@ -54,6 +55,7 @@ export interface StagesDeps
   /** The generation in force now. */
   readonly current: () => Generation;
   readonly logins: Logins;
+  readonly sharedNetworks: SharedNetworks;
   readonly accept: Accept;
   readonly lessons: Pick<RecipientLessons, 'sender'>;
   readonly harvest: HarvestGuard;
@@ -141,14 +143,17 @@ export class Stages implements Conversation {
 
   async mail(reversePath: ReversePath, parameters: MailParameters): Promise<Reply> {
     const generation = this.#deps.current();
-    const account = accountOf(generation.directory.accounts, this.#session);
+    const { directory } = generation;
+    const known = accountOf(directory.accounts, this.#session);
+    const { sharedNetworks } = this.#deps;
+    const found = known ?? sharedAccountOf(directory, sharedNetworks, this.#session, reversePath);
+    const account = found === 'unsure' ? undefined : found;
     const needsAccount = generation.settings.authenticatedListeners.has(this.#session.listener);
     if (needsAccount && account === undefined) {
-      return this.#refuse('smtp.reject.mail', replies.authRequired(), {
-        from: pathText(reversePath),
-      });
+      const reply = found === 'unsure' ? replies.accountUnsure() : replies.authRequired();
+      return this.#refuse('smtp.reject.mail', reply, { from: pathText(reversePath) });
     }
-    const sender = account && checkSender(generation.directory, account, reversePath);
+    const sender = account && checkSender(directory, account, reversePath);
     if (sender !== undefined && sender.kind !== 'allowed') {
       const isForeign = sender.kind === 'foreign';
       const { name = '', domain = '' } = account ?? {};
@@ -163,7 +168,7 @@ export class Stages implements Conversation {
       id,
       this.#session,
       generation,
-      { reversePath, parameters, sender },
+      { reversePath, parameters, sender, mayBeCustomer: found === 'unsure' },
       this.#deps,
       this.#evidence,
     );

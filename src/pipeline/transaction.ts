@@ -50,6 +50,8 @@ export class Transaction {
   readonly evidence: GatheredEvidence;
   /** Whose mail it is; undefined: a stranger's, to us. */
   readonly account: Account | undefined;
+  /** Without an account it may be a customer's all the same: nobody could find out. */
+  readonly mayBeCustomer: boolean;
   /** Whose policy is in force: the account's domain, else that of the first accepted recipient. */
   domain: Domain | undefined;
   /** Recipients nobody could verify, to be held until a person releases them. */
@@ -78,6 +80,7 @@ export class Transaction {
       readonly parameters: MailParameters;
       /** An account with its domain, for outbound mail. */
       readonly sender?: TransactionSender | undefined;
+      readonly mayBeCustomer?: boolean;
     },
     base: { clock: Clock; log: Log },
     ofSession: GatheredEvidence,
@@ -88,6 +91,7 @@ export class Transaction {
     this.reversePath = mail.reversePath;
     this.parameters = mail.parameters;
     this.account = mail.sender?.account;
+    this.mayBeCustomer = mail.mayBeCustomer === true;
     this.domain = mail.sender?.domain;
     this.evidence = new GatheredEvidence(ofSession);
     this.#clock = base.clock;

@@ -107,7 +107,7 @@ test('docs/configuration.md, accounts: every key has a row or stands in the text
     inTable.filter((name) => !known.includes(name)),
     [],
   );
-  const inText = ['ip', 'user', 'domain', 'password', 'dkim_selector'];
+  const inText = ['ip', 'spf', 'user', 'domain', 'password', 'dkim_selector'];
   const missing = known.filter((name) => ![...inTable, ...inText].includes(name));
   assert.deepEqual(missing, []);
 });

@@ -1,5 +1,6 @@
 /** The DNS of each hosted domain and of each of its aliases. */
 import type { Domain } from '../../directory/domain.ts';
+import { spfNetworks } from '../../dns/spf-networks.ts';
 import { findDkim } from '../facts/dkim.ts';
 import { findDmarc, findMx } from '../facts/domain-records.ts';
 import { findSpf } from '../facts/spf.ts';
@@ -8,7 +9,7 @@ import { unsure } from '../finding.ts';
 import type { Installation } from '../installation.ts';
 import { keysOf, sendsFromHere } from '../installation.ts';
 import { judgeDkim } from '../judge/dkim.ts';
-import { judgeDmarc, judgeMx, judgeSpf } from '../judge/domain-records.ts';
+import { judgeDmarc, judgeMx, judgeSharedNetworks, judgeSpf } from '../judge/domain-records.ts';
 import type { Check } from '../rounds.ts';
 import type { NamesAround } from './names.ts';
 
@@ -41,7 +42,16 @@ export function domainChecks(
       const keys = keysOf(domain, name);
       return judgeDkim(name, keys === undefined ? [] : await findDkim(keys, resolver));
     });
-  return domains.flatMap((domain) =>
+  const shared = (record: string) =>
+    check(`SPF set ${record}`, async () =>
+      judgeSharedNetworks(record, await spfNetworks(record, resolver)),
+    );
+  const records = new Set(
+    domains.flatMap(({ outgoing }) =>
+      outgoing.accounts.flatMap(({ by }) => (by.kind === 'spf' ? [by.record] : [])),
+    ),
+  );
+  const ofDomains = domains.flatMap((domain) =>
     [domain.name, ...domain.aliases].flatMap((name) => [
       mx(name, domain),
       ...(sendsFromHere(installation, domain) ? [spf(name)] : []),
@@ -49,4 +59,5 @@ export function domainChecks(
       dmarc(name),
     ]),
   );
+  return [...ofDomains, ...[...records].map(shared)];
 }

@@ -70,7 +70,9 @@ export function judgeAccounts(accounts: readonly ListedAccount[], canLogIn: bool
     const text = `cannot log in for want of a password that can be checked: ${named(broken)}`;
     return warn(check, text, 'sluice account hash makes one');
   }
-  const logins = accounts.filter(({ by, state }) => by !== 'address' && state === 'active');
+  const logins = accounts.filter(
+    ({ by, state }) => ['user', 'domain'].includes(by) && state === 'active',
+  );
   if (logins.length > 0 && !canLogIn) {
     const text = `${logins.length} by login, but no listener has auth`;
     return warn(check, text, 'give a listener auth: required');

@@ -1,4 +1,5 @@
 /** Whether the DNS brings a domain's mail to this gateway, and lets it send in the domain's name. */
+import type { SpfNetworks } from '../../dns/spf-networks.ts';
 import type { DmarcFacts, MxFacts, MxHost } from '../facts/domain-records.ts';
 import type { SpfFacts } from '../facts/spf.ts';
 import type { Finding } from '../finding.ts';
@@ -91,6 +92,21 @@ export function judgeSpf(name: string, { records, results, doubt }: SpfFacts): F
     `${named(addresses)} may not send (${lacking[0]?.result})`,
     `make it ${fixed}`,
   );
+}
+
+/** A record that accounts have their addresses from. */
+export function judgeSharedNetworks(record: string, found: SpfNetworks): Finding {
+  const check = `SPF set ${record}`;
+  switch (found.kind) {
+    case 'found':
+      return pass(check, `${found.networks.length} networks of accounts`);
+    case 'unsure':
+      return unsure(check, found.text);
+    case 'unusable':
+      return warn(check, found.text, 'accounts keep the networks they had; correct the name');
+    default:
+      return found satisfies never;
+  }
 }
 
 export function judgeDmarc(name: string, { kind, at, text }: DmarcFacts): Finding {
