@@ -22,7 +22,26 @@ export function authorDomains(
   header: Uint8Array,
   fields: readonly HeaderField[],
 ): readonly string[] | undefined {
-  const [from, second] = fields.filter(({ name }) => name === 'from');
+  return domainsOf('from', header, fields);
+}
+
+/** The same with whoever sent it for its authors, where a Sender field names one. */
+export function namedDomains(
+  header: Uint8Array,
+  fields: readonly HeaderField[],
+): readonly string[] | undefined {
+  const authors = domainsOf('from', header, fields);
+  if (!fields.some(({ name }) => name === 'sender')) return authors;
+  const senders = domainsOf('sender', header, fields);
+  return authors && senders && [...authors, ...senders];
+}
+
+function domainsOf(
+  field: 'from' | 'sender',
+  header: Uint8Array,
+  fields: readonly HeaderField[],
+): readonly string[] | undefined {
+  const [from, second] = fields.filter(({ name }) => name === field);
   if (from === undefined || second !== undefined) return undefined;
   if (from.end - from.valueStart > MAX_FROM) return undefined;
   const bytes = header.subarray(from.valueStart, from.end);

@@ -224,7 +224,7 @@ export const replies = {
     named(
       550,
       '5.7.1',
-      `Client is account ${account} of ${domain}: needs one From field with addresses of its domains alone`,
+      `Client is account ${account} of ${domain}: needs one From field, at most one Sender field, with addresses of its domains alone`,
       'sender',
     ),
   nullSenderRefused: (account: string, domain: string): Reply =>
@@ -234,6 +234,9 @@ export const replies = {
       `Client is account ${account} of ${domain}, which may not send with the null reverse-path`,
       'sender',
     ),
+  /** Its account is gone, or has another password by now. */
+  loginOver: (hostname: string): Reply =>
+    closing(named(421, '4.7.0', `${hostname} login is not valid any more, log in again`, 'auth')),
   senderLocked: (whose: 'account' | 'identity'): Reply =>
     named(550, '5.7.1', `Sending is locked for this ${whose}, ask the administrator`, 'locked'),
   /** Word for word: customers' servers look for it. */

@@ -137,6 +137,12 @@ export class Logins {
   }
 }
 
+/** What a login was right by: another text means that it has to be shown anew. */
+export function credentialOf(accounts: Accounts, user: string): string | undefined {
+  const hash = hashOf(accounts.byLogin(user));
+  return hash && formatPasswordHash(hash);
+}
+
 function hashOf(account: Account | undefined): PasswordHash | undefined {
   return account !== undefined && 'password' in account.by ? account.by.password : undefined;
 }

@@ -8,7 +8,7 @@ import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Account } from '../directory/account.ts';
 import type { Domain } from '../directory/domain.ts';
-import { authorDomains } from '../mail/author-domain.ts';
+import { namedDomains } from '../mail/author-domain.ts';
 import type { HeaderField } from '../mail/header.ts';
 import type { Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
@@ -108,7 +108,7 @@ export class Sending {
     const found = identityOfHeader(this.#account, reversePath, header, fields);
     if (found !== undefined) this.#identify(found);
     const { name, domain } = this.#account;
-    const authors = authorDomains(header, fields);
+    const authors = namedDomains(header, fields);
     const { directory } = generation;
     const isBounce = reversePath === null;
     if (authors !== undefined && mayAuthor(directory, this.#account, authors, { isBounce })) {

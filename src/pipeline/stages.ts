@@ -15,6 +15,7 @@ import { isPermanent, isPositive, replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import type { Verdict } from '../mail/verdict.ts';
 import type { Logins } from '../outbound/logins.ts';
+import { credentialOf } from '../outbound/logins.ts';
 import type { SharedNetworks } from '../outbound/sender-policy.ts';
 import { accountOf, checkSender, sharedAccountOf } from '../outbound/sender-policy.ts';
 import type {
@@ -73,6 +74,8 @@ export class Stages implements Conversation {
   readonly #signal: AbortSignal;
   /** What filters have said of the connection and of the name in HELO. */
   readonly #evidence = new GatheredEvidence();
+  /** What the login of this session was right by. */
+  #credential: string | undefined;
   #transaction: Transaction | undefined;
   #transactions = 0;
   #unknownRecipients = 0;
@@ -84,6 +87,7 @@ export class Stages implements Conversation {
   }
 
   async connect(): Promise<Reply | undefined> {
+    this.#credential = undefined;
     this.#unknownRecipients = 0; // of the client before, when a proxy speaks for another one now
     this.#evidence.forget('connect');
     this.#evidence.forget('helo');
@@ -108,7 +112,11 @@ export class Stages implements Conversation {
   }
 
   async authenticate(credentials: Credentials): Promise<LoginAnswer> {
-    return logIn(this.#deps, this.#deps.current(), this.#session, credentials, this.#signal);
+    const generation = this.#deps.current();
+    const answer = await logIn(this.#deps, generation, this.#session, credentials, this.#signal);
+    const { accounts } = generation.directory;
+    if (isPositive(answer.reply)) this.#credential = credentialOf(accounts, credentials.user);
+    return answer;
   }
 
   takesProofs(): boolean {
@@ -144,6 +152,17 @@ export class Stages implements Conversation {
   async mail(reversePath: ReversePath, parameters: MailParameters): Promise<Reply> {
     const generation = this.#deps.current();
     const { directory } = generation;
+    const { user } = this.#session.login ?? {};
+    const isOver =
+      user !== undefined &&
+      this.#credential !== undefined &&
+      credentialOf(directory.accounts, user) !== this.#credential;
+    if (isOver) {
+      const from = pathText(reversePath);
+      return this.#refuse('smtp.reject.mail', replies.loginOver(generation.settings.hostname), {
+        from,
+      });
+    }
     const known = accountOf(directory.accounts, this.#session);
     const { sharedNetworks } = this.#deps;
     const found = known ?? sharedAccountOf(directory, sharedNetworks, this.#session, reversePath);

@@ -61,7 +61,19 @@ test('accounts are added, get a new password, and are removed while the gateway 
   assert.equal(JSON.parse(whole.out).password, undefined);
   assert.equal(await logsIn('one.test', 'pass word'), true);
 
+  const open = createTransport({
+    ...{ host: '127.0.0.1', port: gateway.port(), pool: true, maxConnections: 1 },
+    ...{ requireTLS: true, tls: { rejectUnauthorized: false } },
+    auth: { user: 'anna@eins.test', pass: made },
+  });
+  const mail = { from: 'anna@eins.test', to: 'eve@two.test', text: 'Hello' };
+  assert.match((await open.sendMail(mail)).response, /^250/);
   assert.equal((await sluice('account passwd anna@eins.test --password-stdin', 'other')).code, 0);
+  // A session that is open shows the new one too, or it ends.
+  await assert.rejects(open.sendMail(mail), /421 4\.7\.0 .* log in again|535 5\.7\.8/);
+  open.close();
+  const over = await gateway.event('smtp.reject.mail');
+  assert.deepEqual([over['code'], over['why']], [421, 'auth']);
   assert.equal(await logsIn('anna@eins.test', made), false);
   assert.equal(await logsIn('anna@eins.test', 'other'), true);
 

@@ -45,7 +45,7 @@ describe('senders of customers', () => {
     }
   }
 
-  test('the From field names the customer’s domains and no other, whatever people are shown', async () => {
+  test('From and Sender name the customer’s domains and no other, whatever people are shown', async () => {
     for (const from of [
       'anna@example.org',
       'bob@EXAMPLE.com, Anna <anna@example.org>',
@@ -54,6 +54,9 @@ describe('senders of customers', () => {
     ]) {
       assert.match(await send(PLAIN, 'anna@example.org', `From: ${from}\r\n`), /^250/, from);
     }
+    const sender = 'Sender: The office <office@EXAMPLE.com>\r\n';
+    const sent = await send(PLAIN, 'anna@example.org', `From: anna@example.org\r\n${sender}`);
+    assert.match(sent, /^250/);
     for (const header of [
       'From: boss@bank.test\r\n',
       'From: anna@example.org, boss@bank.test\r\n',
@@ -68,6 +71,10 @@ describe('senders of customers', () => {
       'From: anna@example.org\r\nFrom: boss@bank.test\r\n',
       'From: anna@example.org\r\nfrom : boss@bank.test\r\n',
       'Fr\u00f6m: anna@example.org\r\n',
+      'From: anna@example.org\r\nSender: boss@bank.test\r\n',
+      'From: anna@example.org\r\nSender: bob@one.test\r\n',
+      'From: anna@example.org\r\nSender:\r\n',
+      'From: anna@example.org\r\nSender: bob@example.org\r\nsender: boss@bank.test\r\n',
       '',
     ]) {
       const reply = await send(PLAIN, 'anna@example.org', header);
