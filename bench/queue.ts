@@ -2,7 +2,8 @@
  * A long queue: `npm run bench:queue`. Fills a store with small messages for one domain (or several),
  * due later, and starts the gateway on it: how long until its port is open, beside one with an empty
  * queue, and how long the store takes of it; how much memory it has then; how long the first page of
- * the listing takes, and the count.
+ * the listing takes, and the count; and how long the first mail takes when its destination, which was
+ * down, answers again.
  */
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -16,6 +17,7 @@ import { memoryContent } from '../src/mail/content.ts';
 import type { SpoolEntry } from '../src/mail/spool-entry.ts';
 import type { LevelStore } from '../src/store/leveldb/store.ts';
 import { openLevelStore } from '../src/store/leveldb/store.ts';
+import { runSourceProcess, startSinkProcess } from './children.ts';
 import { DOMAIN, knownRecipient } from './message.ts';
 import { freePort, makeFolder, removeFolder } from './peers/peer.ts';
 import { sluice } from './peers/sluice.ts';
@@ -54,10 +56,11 @@ try {
     await store.close();
   }
   for (let round = 0; round < rounds; round++) {
-    const { greetsMs, memoryMiB, countMs, count, pageMs } = await start(false);
+    const { greetsMs, memoryMiB, countMs, count, pageMs, firstMs } = await start(false);
     console.log(
       `${count} queued: greets after ${greetsMs.toFixed(0)} ms, ${memoryMiB.toFixed(0)} MiB, ` +
-        `count ${countMs.toFixed(1)} ms, first ${FIRST_PAGE} listed in ${pageMs.toFixed(1)} ms`,
+        `count ${countMs.toFixed(1)} ms, first ${FIRST_PAGE} listed in ${pageMs.toFixed(1)} ms, ` +
+        `first mail ${firstMs.toFixed(0)} ms after the destination's return`,
     );
   }
 } finally {
@@ -129,12 +132,14 @@ interface Started {
   readonly countMs: number;
   readonly count: number;
   readonly pageMs: number;
+  readonly firstMs: number;
 }
 
 async function start(isEmpty: boolean): Promise<Started> {
   const home = isEmpty ? makeFolder('queue-empty') : join(folder, 'long');
   const port = await freePort();
-  const scene = { folder: home, port, destinationPort: await freePort(), mode: 'queue' } as const;
+  const destinationPort = await freePort();
+  const scene = { folder: home, port, destinationPort, mode: 'queue' } as const;
   const began = performance.now();
   const starting = sluice.start(scene);
   const greetsMs = (await untilOpen(port)) - began;
@@ -150,10 +155,27 @@ async function start(isEmpty: boolean): Promise<Started> {
       let seen = 0;
       for await (const _row of client.rows('/api/v1/queue')) if (++seen === FIRST_PAGE) break;
     });
-    return { greetsMs, memoryMiB: memoryKiB(running.pid) / 1024, countMs, count, pageMs };
+    const memoryMiB = memoryKiB(running.pid) / 1024;
+    const firstMs = isEmpty ? 0 : await returnOf(destinationPort, port);
+    return { greetsMs, memoryMiB, countMs, count, pageMs, firstMs };
   } finally {
     await running.stop();
     if (isEmpty) removeFolder(home);
+  }
+}
+
+/** A mail finds out that the destination is down; then it comes back, and the drain begins. */
+async function returnOf(destinationPort: number, port: number): Promise<number> {
+  const one = { port, sessions: 1, count: 1, maxMs: 5000, size: 1000, perConnection: 1 };
+  await runSourceProcess({ ...one, pipeline: false, unknown: 0 });
+  await sleep(SETTLE_MS * Math.random());
+  const sink = await startSinkProcess(destinationPort);
+  const backAt = performance.now();
+  try {
+    while ((await sink.counts()).messages === 0) await sleep(1);
+    return performance.now() - backAt;
+  } finally {
+    await sink.stop();
   }
 }
 
