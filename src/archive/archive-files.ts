@@ -7,6 +7,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dayOf } from '../base/days.ts';
+import { syncFolder } from '../base/sync-folder.ts';
 import { writeAll } from '../base/write-all.ts';
 import type { Content } from '../mail/content.ts';
 import type { Archived } from '../mail/archived-mail.ts';
@@ -28,8 +29,8 @@ export class ArchiveFiles {
     await writeSynced(`${path}.eml`, content.read());
     await writeSynced(`${path}.json.new`, [Buffer.from(JSON.stringify(mail))]);
     await rename(`${path}.json.new`, `${path}.json`);
-    await sync(folder);
-    await sync(this.#folder);
+    await syncFolder(folder);
+    await syncFolder(this.#folder);
   }
 
   async remove(id: string): Promise<void> {
@@ -81,14 +82,5 @@ async function writeSynced(
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-async function sync(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

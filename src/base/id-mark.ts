@@ -7,6 +7,7 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CodedError, errorText } from './errors.ts';
+import { syncFolder } from './sync-folder.ts';
 
 export interface IdMark {
   /** No id up to here is given again; 0 when there was never one. */
@@ -56,15 +57,6 @@ async function writeSynced(file: string, text: string): Promise<void> {
   const handle = await open(file, 'w', 0o600);
   try {
     await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
     await handle.sync();
   } finally {
     await handle.close();

@@ -4,10 +4,11 @@
  * are there before anything is written, and the whole configuration is read once more afterwards: one
  * that would be refused leaves nothing behind. An existing file is never written over.
  */
-import { unlink, writeFile } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import { writeNewFile } from '../base/new-file.ts';
 import { parseDomainFile } from '../config/domain-file.ts';
 import type { Problem } from '../config/problem.ts';
 import { hasErrors } from '../config/problem.ts';
@@ -121,7 +122,7 @@ function refuseFaults(problems: readonly Problem[]): void {
 
 async function writeNew(file: string, text: string): Promise<void> {
   try {
-    await writeFile(file, text, { flag: 'wx', mode: FILE_MODE });
+    await writeNewFile(file, text, { mode: FILE_MODE });
   } catch (error) {
     if (isThere(error)) {
       throw new CliFault(EXIT.nothing, `${file} is there already; nothing was written`);

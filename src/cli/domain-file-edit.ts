@@ -5,6 +5,7 @@
  */
 import { chmod, chown, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { syncFolder } from '../base/sync-folder.ts';
 import { formatProblem, hasErrors } from '../config/problem.ts';
 import { loadGatewayConfig } from '../directory/load.ts';
 import type { Cli } from './cli.ts';
@@ -41,6 +42,7 @@ export async function editDomainFile(
     await chown(draft, uid, gid).catch(() => undefined); // of somebody else: only root can
     await chmod(draft, mode & MODE_BITS);
     await rename(draft, path);
+    await syncFolder(dirname(path));
   } catch (error) {
     await unlink(draft).catch(() => undefined); // nobody will want it
     throw error;

@@ -2,8 +2,9 @@
  * Writes a new private key into the key folder: for its owner alone, whole on disk when it is there, never
  * over one that is there.
  */
-import { chown, link, mkdir, open, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { chown, mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { writeNewFile } from '../base/new-file.ts';
 import type { KeyFolder, NamedKey } from './key-folder.ts';
 import type { KeyKind } from './signing-key.ts';
 import { makeKey, parseSigningKey } from './signing-key.ts';
@@ -33,21 +34,8 @@ export async function writeNewKey(
       await chown(at, own.uid, own.gid);
     }
   }
-  // A gateway that looks meanwhile must not find half a key.
-  const begun = join(dirname(file), `.${basename(file)}.new`);
-  await rm(begun, { force: true });
-  const handle = await open(begun, 'wx', 0o600);
-  try {
-    await handle.writeFile(pem);
-    if (own !== undefined) await handle.chown(own.uid, own.gid);
-    await handle.sync();
-    await link(begun, file);
-    const { mtimeMs } = await handle.stat();
-    return { selector, file, key: parsed.value, madeAt: mtimeMs };
-  } finally {
-    await handle.close();
-    await rm(begun, { force: true });
-  }
+  const madeAt = await writeNewFile(file, pem, { mode: 0o600, owner: own });
+  return { selector, file, key: parsed.value, madeAt };
 }
 
 /** Undefined where the files will be the right user's by themselves. */

@@ -1,5 +1,6 @@
 /** `sluice domain add|remove` beside a running gateway and without one: files, refusals, mail. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -12,6 +13,25 @@ import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 
 const MAIL = 'Subject: x\r\n\r\nx\r\n';
+
+test('a domain whose file cannot be written whole leaves none, and the gateway starts', async (t) => {
+  const gateway = await Gateway.make({ domains: { 'old.test': domainFile(1, {}, 'old.test') } });
+  t.after(() => gateway.remove());
+  const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+  const words = [main, 'domain', 'add', 'new.test', '192.0.2.1', '-c', gateway.configFile];
+  // No file may grow: who writes one dies, or hears that there is no room.
+  const limited = ['-c', 'ulimit -f 0; exec "$@"', 'sh', process.execPath, ...words];
+  const { status } = spawnSync('sh', limited, { timeout: 30_000 });
+  assert.notEqual(status, 0);
+  assert.ok(!existsSync(join(gateway.folder, 'domains', 'new.test.yaml')));
+  const sluice = (line: string) => runInside([...line.split(' '), '-c', gateway.configFile], {});
+  assert.equal((await sluice('check')).code, 0);
+  assert.equal((await sluice('domain add new.test 192.0.2.1')).code, 0);
+  assert.deepEqual(readdirSync(join(gateway.folder, 'domains')).toSorted(), [
+    'new.test.yaml',
+    'old.test.yaml',
+  ]);
+});
 
 test('a domain is added, its mail waits while it is removed, and goes on when it is back', async (t) => {
   const destination = await new Destination().start();

@@ -14,6 +14,7 @@ import { withDeadline } from '../../base/deadline.ts';
 import { CodedError, errorText } from '../../base/errors.ts';
 import { Places } from '../../base/places.ts';
 import { writeAll } from '../../base/write-all.ts';
+import { syncFolder } from '../../base/sync-folder.ts';
 import type { Content, StagedFile } from '../../mail/content.ts';
 import { crcText, proofOf } from './content-proof.ts';
 import { FolderSync } from './folder-sync.ts';
@@ -60,14 +61,7 @@ export const DISK: FileAccess = {
     return readdir(path);
   },
   create: (path) => open(path, 'wx', 0o600),
-  async syncFolder(path) {
-    const folder = await open(path, 'r');
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
-  },
+  syncFolder,
 };
 
 export class ContentFiles {
