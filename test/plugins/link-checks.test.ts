@@ -163,7 +163,9 @@ const NAMES: Cases = {
   'a short name one off': [link('http://apples.com/')],
   'another first letter': [link('http://getflix.com/') + link('http://betflix.com/')],
   'another figure': [link('http://netflix1.com/')],
-  'alphabets that go together': [link('http://日本のabc.com/') + link('http://한국abc.com/')],
+  'alphabets that go together': [
+    link('http://日本のabc.com/') + link('http://한국abc.com/') + link('http://ㄅㄆ中abc.com/'),
+  ],
   'one alphabet in each label': [link('http://пример.example.com/')],
 };
 
