@@ -46,7 +46,7 @@ export type Work<T> = (client: SmtpClient) => Promise<{ value: T; gotNowhere: bo
 export class Connections {
   readonly #clock: Clock;
   readonly #pool: ConnectionPool;
-  readonly #walk: (destination: Destination) => HostWalk;
+  readonly #walk: ReturnType<typeof createHosts>;
   /** With the key of the destination. */
   readonly #busy = new Map<SmtpClient, string>();
   #running = 0;
@@ -116,7 +116,7 @@ export class Connections {
 
   /** Opens a connection without a permit, to see whether that works; kept if there is room. */
   async probe(destination: Destination, signal: AbortSignal): Promise<NoHost | undefined> {
-    const dialed = await this.#walk(destination).next(signal);
+    const dialed = await this.#walk(destination, true).next(signal);
     if (dialed.client === undefined) return dialed.why;
     this.#pool.adopt(destination, dialed.client);
     return undefined;

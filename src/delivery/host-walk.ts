@@ -4,6 +4,7 @@
  * end of the order for a minute, so that one that swallows packets does not cost every message its
  * deadline; it is still tried when all others fail.
  */
+import { isIP } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import type { CodedError, ErrorCode } from '../base/errors.ts';
 import { jitter } from '../base/ids.ts';
@@ -21,12 +22,15 @@ import { givesRequireTls } from './require-tls.ts';
 
 /** How long a host that could not be reached comes last. */
 const AVOID_MS = 60_000;
-/** A host beside which there are others has less time to take the connection. */
-const CONNECT_MS_WITH_OTHERS = 5_000;
+/**
+ * A host beside which there are others has less time to take the connection; so has one that is
+ * probed, for TCP asks a silent one again after 1, 2, 4 and 8 seconds, and a new connection at once.
+ */
+const CONNECT_MS_IN_HURRY = 5_000;
 /** More hosts than this are not remembered as unreachable, which costs only time. */
 const MAX_AVOIDED = 1_000;
 
-const HURRIED = { ...CLIENT_DEADLINES, connectMs: CONNECT_MS_WITH_OTHERS };
+const HURRIED = { ...CLIENT_DEADLINES, connectMs: CONNECT_MS_IN_HURRY };
 
 /** Why no host took the connection. */
 export interface NoHost {
@@ -63,7 +67,9 @@ export interface HostWalk {
   next(signal?: AbortSignal): Promise<Dialed>;
 }
 
-export function createHosts(options: HostWalkOptions): (destination: Destination) => HostWalk {
+export function createHosts(
+  options: HostWalkOptions,
+): (destination: Destination, isProbe?: boolean) => HostWalk {
   const { clock } = options;
   const avoided = new Map<string, number>();
 
@@ -88,7 +94,7 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
       .map(({ host }) => host);
   };
 
-  return (destination) => {
+  return (destination, isProbe = false) => {
     let left: DestinationHost[] | undefined;
     let count = 0;
     let why = NO_HOST_LEFT;
@@ -105,6 +111,8 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
             destination.mx === undefined
               ? undefined
               : options.sources?.choose(destination.mx, host.address ?? '', destination.pool);
+          // A name may stand for several machines, each of which wants its time.
+          const isHurried = left.length > 0 || (isProbe && isIP(host.address ?? host.host) !== 0);
           const opening = await openClient(
             {
               host: host.host,
@@ -114,7 +122,7 @@ export function createHosts(options: HostWalkOptions): (destination: Destination
               tls: destination.tls,
               login: destination.login,
               clock,
-              deadlines: left.length === 0 ? CLIENT_DEADLINES : HURRIED,
+              deadlines: isHurried ? HURRIED : CLIENT_DEADLINES,
               localAddress: source?.address ?? options.localAddress,
             },
             signal,

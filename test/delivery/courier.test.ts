@@ -1,5 +1,8 @@
 /** The courier against honest and faulty destinations: every recipient gets its true outcome. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import test from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
 import type { Content } from '../../src/mail/content.ts';
@@ -614,6 +617,32 @@ test('another host is asked when one has no SMTPUTF8, and counts when it cannot 
   assert.deepEqual(await deliver([lacking.port, other.port]), ['deferred']);
   assert.deepEqual(await deliver([lacking.port]), ['failed 550']);
 });
+
+test('probe: a host that is silent is soon asked anew, not by TCP alone', async (t) => {
+  // Whoever never accepts is silent once the line of those who wait is full.
+  const listens = `const server = require('node:net').createServer();
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+      const still = new Int32Array(new SharedArrayBuffer(4));
+      process.send(server.address().port, () => Atomics.wait(still, 0, 0));
+    });`;
+  const child = spawn(process.execPath, ['-e', listens], {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const [port] = (await once(child, 'message')) as [number];
+  for (let n = 0; n < 3; n++) t.after(connectTo(port));
+  const clock = hurriedClock(50);
+  const { courier } = courierOn(t, clock);
+  const startedAt = clock.mono();
+  assert.equal(await courier.probe(destinationAt([port])), false);
+  const tookMs = clock.mono() - startedAt;
+  assert.ok(tookMs > 4000 && tookMs < 12_000, `${tookMs.toFixed(0)} ms`);
+});
+
+function connectTo(port: number): () => void {
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+  return () => socket.destroy();
+}
 
 test('probe: true when a host speaks SMTP, and its connection is kept', async (t) => {
   const dead = await ScriptedPeer.start([]);
