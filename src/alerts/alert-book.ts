@@ -15,6 +15,7 @@ export const ALERT_KINDS = [
   'ldap_down',
   'held_old',
   'address_listed',
+  'account_locked',
 ] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
 

@@ -1,5 +1,6 @@
 /** What is wrong now, from what the parts of the gateway say when they are asked. Pure. */
 import type { LdapState } from '../directory/ldap/recipients.ts';
+import type { Lock } from '../store/counter-store.ts';
 import type { Condition } from './alert-book.ts';
 
 export interface Present {
@@ -34,6 +35,8 @@ export interface Present {
     readonly since: number;
     readonly text: string;
   }[];
+  /** Accounts that the gateway itself has locked. */
+  readonly lockedAccounts: readonly { readonly account: string; readonly lock: Lock }[];
 }
 
 export interface Thresholds {
@@ -57,6 +60,7 @@ export function conditionsOf(present: Present, thresholds: Thresholds): Conditio
     ...scannerConditions(present),
     ...ldapConditions(present),
     ...listedAddresses(present),
+    ...lockedAccounts(present),
   ];
 }
 
@@ -144,6 +148,14 @@ function listedAddresses({ listings }: Present): Condition[] {
     const where = all.map(({ list, text }) => `${list} (${text})`).join(', ');
     const text = `receivers may refuse mail from ${address}: it is on the block list ${where}`;
     return { kind: 'address_listed', subject: address, since, text };
+  });
+}
+
+function lockedAccounts({ lockedAccounts: all }: Present): Condition[] {
+  return all.map(({ account, lock: { at, until, text: why } }) => {
+    const end = until === undefined ? 'somebody unlocks it' : new Date(until).toISOString();
+    const text = `nobody can send as ${account} until ${end}: ${why ?? 'locked'}; sluice account unlock`;
+    return { kind: 'account_locked', subject: account, since: at, text };
   });
 }
 

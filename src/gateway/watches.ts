@@ -211,10 +211,18 @@ export class Watches {
   }
 
   async #present(): Promise<Present> {
-    const { store, folder, delivery, scanners, generation, clock } = this.#parts;
+    const { store, folder, delivery, outgoing, scanners, generation, clock } = this.#parts;
+    const { domains: served } = generation().directory;
     const waiting = new Map(store.spool.backlog().map(({ dest, messages }) => [dest, messages]));
     const byKey = Map.groupBy(generation().directory.routes, ({ destination }) => destination.key);
     const oldest = await oldestWaiting(store.spool);
+    const accounts = new Set(
+      served.flatMap(({ outgoing: { accounts: all } }) => all.map(({ name }) => name)),
+    );
+    const lockedAccounts: Present['lockedAccounts'][number][] = [];
+    for await (const one of outgoing.locks.automatic()) {
+      if (accounts.has(one.account)) lockedAccounts.push(one);
+    }
     return {
       now: clock.now(),
       destinations: [...byKey].map(([key, domains]) => {
@@ -240,6 +248,7 @@ export class Watches {
       scanners: scanners(),
       ldap: delivery.ldap.states(),
       listings: delivery.listings.listings,
+      lockedAccounts,
     };
   }
 }

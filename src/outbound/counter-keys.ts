@@ -5,7 +5,8 @@
 const TAB = '\t';
 
 /** Locks of an account. */
-export const accountKey = (account: string) => `account${TAB}${account}`;
+export const accountKey = (account: string) => `${accountPrefix}${account}`;
+export const accountPrefix = `account${TAB}`;
 export const identityPrefix = (account?: string) =>
   account === undefined ? `identity${TAB}` : `identity${TAB}${account}${TAB}`;
 /** Locks of an identity and the recipients of its mail. */

@@ -7,9 +7,10 @@
  */
 import { CodedError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { paged } from '../base/paged.ts';
 import type { Account } from '../directory/account.ts';
 import type { CounterStore, Lock, Strike, StrikePolicy } from '../store/counter-store.ts';
-import { accountKey, complaintsKey, identityKey } from './counter-keys.ts';
+import { accountKey, accountPrefix, complaintsKey, identityKey } from './counter-keys.ts';
 
 export interface Locked {
   readonly account: Account;
@@ -19,7 +20,7 @@ export interface Locked {
 }
 
 export interface LocksOptions {
-  readonly counters: Pick<CounterStore, 'strike' | 'lockOf' | 'lock' | 'unlock' | 'reset'>;
+  readonly counters: Pick<CounterStore, 'strike' | 'lockOf' | 'lock' | 'unlock' | 'reset' | 'list'>;
   readonly log: Log;
   /** Hears of each lock that spam has set. */
   readonly onLocked?: (locked: Locked) => void;
@@ -49,6 +50,17 @@ export class Locks {
     if (identity === undefined) return undefined;
     const lock = await counters.lockOf(identityKey(account.name, identity));
     return lock && { account, identity, lock };
+  }
+
+  /** Names of accounts that are locked as a whole, but not by hand. Rejects on storage trouble. */
+  async *automatic(): AsyncGenerator<{ readonly account: string; readonly lock: Lock }> {
+    const all = paged(
+      (page) => this.#options.counters.list({ ...page, prefix: accountPrefix }),
+      ({ key }) => key,
+    );
+    for await (const { key, lock } of all) {
+      if (lock?.by === BY) yield { account: key.slice(accountPrefix.length), lock };
+    }
   }
 
   /** By hand: until then, or until somebody unlocks. Rejects on storage trouble. */

@@ -15,7 +15,14 @@ function alertsOn(clock: FakeClock, target: Target) {
   const log = new RecordedLog();
   const present: Present = {
     ...{ now: clock.now(), destinations: [], waiting: 0, damaged: [], oldest: undefined },
-    ...{ oldestHeld: undefined, freeBytes: 1, scanners: [], ldap: [], listings: [] },
+    ...{
+      oldestHeld: undefined,
+      freeBytes: 1,
+      scanners: [],
+      ldap: [],
+      listings: [],
+      lockedAccounts: [],
+    },
   };
   const alerts = new Alerts({
     map: new MemoryTtlMap({ clock }),

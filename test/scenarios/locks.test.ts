@@ -40,6 +40,7 @@ describe('locks', () => {
         },
       ],
       {
+        node: 'alerts: { after: 0s, free_space: null }\n',
         listeners:
           '[{ name: mx, address: "127.0.0.1:0" }, { name: submission, address: "127.0.0.1:0", auth: required }]',
       },
@@ -209,5 +210,11 @@ describe('locks', () => {
     await assert.rejects(submit('Hello'), /535 5\.7\.1 .*\(locked\)/);
     const refused = await customers.gateway.event('smtp.auth.fail');
     assert.equal(refused['why'], 'locked');
+  });
+
+  test('I25: whoever runs the gateway hears of an account that it has locked', async () => {
+    const alert = await customers.gateway.event('alert.raise', ({ subject }) => subject === SERVER);
+    assert.equal(alert['alert'], 'account_locked');
+    assert.match(String(alert['text']), /more than 5 spam messages within 10 min/);
   });
 });
