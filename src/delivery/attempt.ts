@@ -45,7 +45,6 @@ export interface AttemptDeps extends PlacingDeps {
   readonly policy: (dest: string) => {
     readonly retryMs: readonly number[];
     readonly delayWarningMs: number | null;
-    readonly finalReplyTimeoutMs: number;
   };
   /** Without it nobody is told and everything undeliverable is held. */
   readonly reports?: Reports;
@@ -59,6 +58,11 @@ export interface AttemptDeps extends PlacingDeps {
 /** Content up to here is read whole before the attempt: one write, and damage is seen in time. */
 const READ_WHOLE_BYTES = 256 * 1024;
 const RETRY_SPREAD = 0.05;
+/**
+ * RFC 5321 4.5.3.2.6. Nobody waits here, and what is given up too soon is delivered once more at each
+ * attempt, to a destination that only takes its time.
+ */
+const FINAL_REPLY_MS = 10 * 60_000;
 /** Destinations of one message that are served side by side. */
 const GROUPS_AT_ONCE = 5;
 
@@ -159,10 +163,9 @@ async function deliver(
   const { id, reversePath, parameters } = entry;
   const envelope = { reversePath, parameters, recipients };
   const marked = markedIfDoubted(entry, content);
-  const { finalReplyTimeoutMs } = deps.policy(entry.dest);
   const job = {
     ...{ id, destination, envelope, content: marked },
-    ...{ finalReplyTimeoutMs, mayFinish, origin: 'queue' as const },
+    ...{ finalReplyTimeoutMs: FINAL_REPLY_MS, mayFinish, origin: 'queue' as const },
     client: entry.client,
     mailClass: entry.mailClass,
   };

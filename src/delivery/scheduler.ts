@@ -31,7 +31,6 @@ export interface SchedulerPolicy {
   readonly lifetimeMs: number;
   /** A proven sender hears of a delay after so long; null for never. */
   readonly delayWarningMs: number | null;
-  readonly finalReplyTimeoutMs: number;
 }
 
 export interface SchedulerOptions extends Pick<AttemptDeps, 'learn' | 'happened' | 'spread'> {

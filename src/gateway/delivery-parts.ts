@@ -204,10 +204,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
       return verifier.locate(domain, address);
     },
     destinations: () => directory().routes.map((domain) => domain.destination),
-    policy: (dest) => ({
-      ...queueOf(dest),
-      finalReplyTimeoutMs: config().delivery.finalReplyTimeoutMs,
-    }),
+    policy: queueOf,
     probeMs: (key) => {
       const ms = probeMsOf(config().queue, directory().servedBy(key));
       return isRemote(key) ? ms * REMOTE_PROBES : ms;

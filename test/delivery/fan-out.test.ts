@@ -149,7 +149,7 @@ test('a destination that is down or has had its share is not tried, the others a
       rates: { take: ({ key }) => (key === 'mx:c.test' ? 500 : 0) },
       clock: new FakeClock(0),
       log,
-      policy: () => ({ delayWarningMs: null, retryMs: [1000], finalReplyTimeoutMs: 1000 }),
+      policy: () => ({ delayWarningMs: null, retryMs: [1000] }),
     },
     { id: entry.id, token: 1n, entry, dueAt: 0 },
     { signal: new AbortController().signal, mayFinish: () => true },

@@ -300,16 +300,16 @@ test('of two hosts with the first dead, the second gets the mail', async () => {
 test('a destination slow after the final dot: queued as maybe delivered, tried again with the same id', async () => {
   const destination = await new Destination({ final: () => 'hang' }).start();
   const gateway = await Gateway.run({
-    node: 'delivery: { final_reply_timeout: 1s }\nqueue: { retry: [1s], probe: 1s }',
+    node: 'delivery: { final_reply_timeout: 1s }\nqueue: { retry: [2s], probe: 1s }',
     domains: { 'example.org': domainFile(destination.port) },
   });
   try {
     const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], MAIL);
     const id = /^250 2\.0\.0 Ok: (\S+) queued$/.exec(reply)?.[1] ?? '';
     assert.notEqual(id, '', reply);
+    destination.behaviour = {};
     const shown = await gateway.cli('queue', 'show', id, '--json');
     assert.match(shown.stdout, /"maybe_delivered":true/);
-    destination.behaviour = {};
     await until('second attempt', () => destination.arrived.length === 1);
     const again = destination.arrived[0]?.content.toString() ?? '';
     assert.ok(again.startsWith(`X-Sluice-Maybe-Duplicate: ${id}\r\nReceived: `), again);
@@ -317,6 +317,25 @@ test('a destination slow after the final dot: queued as maybe delivered, tried a
     const doubt = await gateway.event('rcpt.defer', (line) => line['maybe'] === true);
     const sent = await gateway.event('rcpt.sent');
     assert.deepEqual([doubt['id'], sent['id'], sent['again']], [id, id, true]);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('a destination that always takes its time after the final dot gets the mail twice, not at each attempt', async () => {
+  const slow = () => new Promise<string>((resolve) => setTimeout(resolve, 600, '250 2.0.0 Ok'));
+  const destination = await new Destination({ final: slow }).start();
+  const gateway = await Gateway.run({
+    node: 'delivery: { final_reply_timeout: 200ms }\nqueue: { retry: [200ms], probe: 100ms }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], MAIL);
+    assert.match(reply, /^250 .* queued$/);
+    await gateway.event('msg.done');
+    assert.equal(destination.arrived.length, 2);
+    assert.match(String(destination.arrived[1]?.content), /^X-Sluice-Maybe-Duplicate: /);
   } finally {
     await gateway.remove();
     await destination.stop();

@@ -59,7 +59,6 @@ export class SchedulerRig {
       retryMs: [MINUTE, 5 * MINUTE, 10 * MINUTE],
       lifetimeMs: 5 * 24 * 60 * MINUTE,
       delayWarningMs: null,
-      finalReplyTimeoutMs: MINUTE,
       ...options.policy,
     };
     const { clock, disk } = this;
