@@ -1,8 +1,11 @@
 /** Rules of single accounts that filters see to, over what their domain has set. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { Rdap } from '../../plugins/new-domains/rdap.ts';
 import { runCommand } from '../support/command.ts';
 import { CORPUS } from '../support/corpus.ts';
 import { Destination } from '../support/destination.ts';
@@ -23,10 +26,45 @@ const dns = new DnsServer({
   'shop.co.test.fresh.test': { a: ['127.0.0.2'] },
   'dead.test.fresh.test': 'servfail',
 });
+const HOUR = 3600_000;
+const registration = (ageMs: number) => {
+  const eventDate = new Date(Date.now() - ageMs).toISOString();
+  return JSON.stringify({
+    events: [{ eventAction: 'last changed' }, { eventAction: 'registration', eventDate }],
+  });
+};
+/** A registry of `.reg` and the file that names it; what it was asked, in order. */
+const asked: string[] = [];
+const registry = createServer((request, response) => {
+  const { port } = registry.address() as AddressInfo; // listens on TCP
+  const { url = '' } = request;
+  asked.push(url);
+  const answers: Readonly<Record<string, string>> = {
+    '/dns.json': JSON.stringify({
+      services: [
+        [['reg'], [`http://127.0.0.1:${port}/`]],
+        [['bad'], [`http://127.0.0.1:${port}/bad/`]],
+        ['rubbish', 7],
+      ],
+    }),
+    '/domain/hour.reg': registration(HOUR),
+    '/domain/month.reg': registration(30 * 24 * HOUR),
+    '/domain/rubbish.reg': '[1, "}',
+    '/domain/dateless.reg': '{"events":[{"eventAction":"registration","eventDate":"soon"}]}',
+    '/domain/huge.reg': ' '.repeat(2 * 1024 * 1024),
+  };
+  if (url === '/domain/hanging.reg') return;
+  if (url === '/domain/led.reg') response.writeHead(302, { location: '/domain/hour.reg' });
+  else if (url.startsWith('/bad/')) response.writeHead(429);
+  else if (answers[url] === undefined) response.writeHead(404);
+  response.end(answers[url]);
+});
 let gateway: Gateway;
 before(async () => {
   await destination.start();
   await dns.start();
+  await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve));
+  const { port } = registry.address() as AddressInfo;
   const outgoing = (accounts: string) => ({
     outgoing: `{ enabled: true, accounts: [${accounts}] }`,
   });
@@ -34,7 +72,7 @@ before(async () => {
     node: `dns: { servers: ["${dns.address}"] }`,
     plugins: `
   - attachments: { macros_action: "off" }
-  - new-domains: { lists: [{ zone: fresh.test, codes: 127.0.0.2 }], score: 3 }`,
+  - new-domains: { lists: [{ zone: fresh.test, codes: 127.0.0.2 }], score: 3, rdap: "http://127.0.0.1:${port}/dns.json", rdap_timeout: 300ms }`,
     domains: {
       'old.test': domainFile(
         destination.port,
@@ -56,6 +94,8 @@ after(async () => {
   await gateway.remove();
   await destination.stop();
   await dns.stop();
+  registry.closeAllConnections();
+  registry.close();
 });
 
 async function send(address: string, from: string, content: string): Promise<string> {
@@ -113,6 +153,37 @@ test('strangers are asked about by envelope and author; what nobody knows passes
   assert.equal(await inbound('x@dead.test', 'x@dead.test'), undefined);
   // Hosted here: its owner is asked about, a forger says nothing of it.
   assert.equal(await inbound('x@fine.test', 'bob@young.test'), undefined);
+});
+
+test('C12: registries say by RDAP how old a domain is; what none can say passes', async () => {
+  const tests = async (from: string) => {
+    const reply = await send('127.0.3.9', from, text(from));
+    const id = /Ok: (\S+) /.exec(reply)?.[1];
+    const ledger = await gateway.event('msg.in', (line) => line['id'] === id);
+    return ledger['tests'];
+  };
+  assert.deepEqual(await tests('x@hour.reg'), ['NEW_DOMAIN']);
+  assert.deepEqual(await tests('x@mail.hour.reg'), ['NEW_DOMAIN']);
+  assert.equal(await tests('x@month.reg'), undefined);
+  for (const name of ['missing', 'rubbish']) {
+    assert.equal(await tests(`x@${name}.reg`), undefined, name);
+  }
+  const count = asked.length;
+  assert.equal(await tests('x@month.reg'), undefined);
+  assert.equal(asked.length, count, 'known by now');
+  const { port } = registry.address() as AddressInfo;
+  const way = { bootstrap: `http://127.0.0.1:${port}/dns.json`, timeout: 300 };
+  for (const name of ['dateless', 'huge', 'hanging', 'led']) {
+    const rdap = new Rdap({ now: () => Date.now(), log: () => undefined });
+    assert.equal(await rdap.registered(`${name}.reg`, way), 'unknown', name);
+  }
+  // A registry that fails rests.
+  assert.equal(await tests('x@one.bad'), undefined);
+  assert.equal(await tests('x@two.bad'), undefined);
+  assert.deepEqual(
+    asked.filter((url) => url.startsWith('/bad/')),
+    ['/bad/domain/one.bad'],
+  );
 });
 
 test('a rule whose filter does not run is told by check', async () => {
