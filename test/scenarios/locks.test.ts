@@ -1,8 +1,10 @@
 /** Locks of accounts and identities through the running program. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createTransport } from 'nodemailer';
 import { formatPasswordHash, hashPassword } from '../../src/base/password-hash.ts';
+import { runInside } from '../support/command.ts';
 import { Customers } from '../support/customers.ts';
 
 const SERVER = '127.0.1.1';
@@ -10,6 +12,7 @@ const OTHER = '127.0.1.2';
 const SMARTHOST = '127.0.1.3';
 const HEADER = '127.0.1.4';
 const BRIEF = '127.0.1.5';
+const QUICK = '127.0.1.6';
 const PASSWORD = 'correct horse';
 const LOCKED = /^550 5\.7\.1 .*\(locked\)$/;
 
@@ -33,6 +36,10 @@ describe('locks', () => {
         {
           domain: 'brief.test',
           account: `{ ip: ${BRIEF}, auto_lock: true, lock_after: { messages: 1, within: 1m } }`,
+        },
+        {
+          domain: 'quick.test',
+          account: `{ ip: ${QUICK}, auto_lock: true, lock_after: { messages: 1, within: 1s } }`,
         },
         {
           domain: 'user.test',
@@ -79,6 +86,20 @@ describe('locks', () => {
     await customers.gateway.kill();
     await customers.gateway.start();
     assert.match(await customers.send(BRIEF, 'a@brief.test'), LOCKED);
+  });
+
+  test('I25 I29: in real time strikes lapse, and a lock ends by itself', async () => {
+    const { configFile } = customers.gateway;
+    const lock = ['account', 'lock', QUICK, '--for', '1s', '-c', configFile];
+    assert.equal((await runInside(lock, { now: Date.now() })).code, 0);
+    assert.match(await customers.send(QUICK, 'a@quick.test'), LOCKED);
+    await sleep(1100);
+    await spam(QUICK, 'a@quick.test', 1);
+    await sleep(1100);
+    await spam(QUICK, 'a@quick.test', 1);
+    assert.match(await customers.send(QUICK, 'a@quick.test'), /^250/);
+    await spam(QUICK, 'a@quick.test', 1);
+    assert.match(await customers.send(QUICK, 'a@quick.test'), LOCKED);
   });
 
   test('I26: the identity is locked, and the account goes on', async () => {
