@@ -23,6 +23,8 @@ type Login = NonNullable<SessionView['login']>;
 export class Auth {
   readonly #conversation: Logins;
   readonly #isOn: boolean;
+  /** What binds a login to its connection, where the client is the other end of it. */
+  binding: Buffer | undefined;
   /** Handed out as read-only; here it learns who has logged in. */
   readonly #view: { -readonly [K in keyof SessionView]: SessionView[K] };
   #exchange: SaslExchange | undefined;
@@ -46,7 +48,10 @@ export class Auth {
   get mechanisms(): readonly Mechanism[] {
     if (!this.isOffered) return [];
     const hasKeys = this.#conversation.takesProofs();
-    return MECHANISMS.filter((one) => hasKeys || one !== 'SCRAM-SHA-256');
+    return MECHANISMS.filter((one) => {
+      if (one === 'SCRAM-SHA-256-PLUS') return hasKeys && this.binding !== undefined;
+      return hasKeys || one !== 'SCRAM-SHA-256';
+    });
   }
 
   /** The next line is a response, not a command. */
@@ -74,9 +79,15 @@ export class Auth {
     if (refusal !== undefined) return failed(refusal);
     if (mechanism === '') return failed(replies.badArgument('Syntax: AUTH mechanism'));
     if (!isMechanism(mechanism)) return failed(replies.unknownMechanism());
-    const { exchange, step } = beginExchange(mechanism, initial, (user) =>
-      this.#conversation.saltOf(user),
-    );
+    const { binding } = this;
+    if (mechanism === 'SCRAM-SHA-256-PLUS' && binding === undefined) {
+      return failed(replies.unknownMechanism());
+    }
+    const { exchange, step } = beginExchange(mechanism, initial, {
+      saltOf: (user) => this.#conversation.saltOf(user),
+      binding,
+      isBindingOffered: this.mechanisms.includes('SCRAM-SHA-256-PLUS'),
+    });
     return this.#keep(exchange, step);
   }
 

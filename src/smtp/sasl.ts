@@ -1,5 +1,5 @@
 /**
- * The SASL mechanisms of AUTH (RFC 4954): SCRAM-SHA-256 (scram.ts), PLAIN (RFC 4616) and LOGIN
+ * The SASL mechanisms of AUTH (RFC 4954): SCRAM-SHA-256 with and without channel binding (scram.ts), PLAIN (RFC 4616) and LOGIN
  * (draft-murchison-sasl-login), each a dialogue of challenges and responses in base64 that ends with credentials or with a reply
  * that says what is wrong. Checks the form only; whether the credentials are right is for others.
  * Secrets leave this file as part of the credentials and nowhere else.
@@ -13,13 +13,19 @@ import { parseFirst, parseLast, serverFirst } from './scram.ts';
 export type Credentials =
   | { readonly mechanism: 'PLAIN' | 'LOGIN'; readonly user: string; readonly password: Buffer }
   | {
-      readonly mechanism: 'SCRAM-SHA-256';
+      readonly mechanism: ScramMechanism;
       readonly user: string;
       readonly proven: LastMessage;
     };
 
-/** Also for names that are no account: what it says must not tell. */
-export type SaltOf = (user: string) => ScramSalt;
+export interface ScramSide {
+  /** Also for names that are no account: what it says must not tell. */
+  readonly saltOf: (user: string) => ScramSalt;
+  /** Of this connection, where it has one. */
+  readonly binding: Uint8Array | undefined;
+  /** The client has been told that it may bind its login. */
+  readonly isBindingOffered: boolean;
+}
 
 export type SaslStep =
   /** The reply goes to the client, whose next line is the response. */
@@ -33,8 +39,9 @@ export interface SaslExchange {
 }
 
 /** In the order they are offered. */
-export const MECHANISMS = ['SCRAM-SHA-256', 'PLAIN', 'LOGIN'] as const;
+export const MECHANISMS = ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'PLAIN', 'LOGIN'] as const;
 export type Mechanism = (typeof MECHANISMS)[number];
+type ScramMechanism = Extract<Mechanism, `SCRAM-${string}`>;
 
 const MAX_BYTES = 255; // RFC 4616 2, of each part
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
@@ -49,14 +56,19 @@ export function isMechanism(word: string): word is Mechanism {
 export function beginExchange(
   mechanism: Mechanism,
   initial: string | undefined,
-  saltOf: SaltOf,
+  side: ScramSide,
 ): { readonly exchange: SaslExchange; readonly step: SaslStep } {
-  const exchange = { PLAIN: plain, LOGIN: login, 'SCRAM-SHA-256': scram }[mechanism](saltOf);
+  const exchange = exchangeOf(mechanism, side);
   if (initial !== undefined) {
     return { exchange, step: exchange.respond(initial === '=' ? '' : initial) };
   }
   const challenge = mechanism === 'LOGIN' ? 'Username:' : '';
   return { exchange, step: ask(challenge) };
+}
+
+function exchangeOf(mechanism: Mechanism, side: ScramSide): SaslExchange {
+  if (mechanism === 'PLAIN') return plain();
+  return mechanism === 'LOGIN' ? login() : scram(mechanism, side);
 }
 
 function plain(): SaslExchange {
@@ -92,7 +104,10 @@ function login(): SaslExchange {
   };
 }
 
-function scram(saltOf: SaltOf): SaslExchange {
+function scram(
+  mechanism: ScramMechanism,
+  { saltOf, binding, isBindingOffered }: ScramSide,
+): SaslExchange {
   let opened: { first: FirstMessage; answer: ReturnType<typeof serverFirst> } | undefined;
   return {
     respond: (line) =>
@@ -103,6 +118,12 @@ function scram(saltOf: SaltOf): SaslExchange {
           const first = parseFirst(text);
           const user = first && nameOf(Buffer.from(first.user));
           if (first === undefined || user === undefined) return BAD;
+          const isBound = mechanism === 'SCRAM-SHA-256-PLUS';
+          if (isBound !== (first.binding === 'bound')) return BAD;
+          // RFC 5802 6: somebody between us has hidden from the client that we could.
+          if (first.binding === 'not-offered' && isBindingOffered) {
+            return { kind: 'failed', reply: replies.authFailed() };
+          }
           if (first.authority !== '' && first.authority !== user) {
             return { kind: 'failed', reply: replies.authFailed() };
           }
@@ -110,9 +131,8 @@ function scram(saltOf: SaltOf): SaslExchange {
           return ask(opened.answer.text);
         }
         const { first, answer } = opened;
-        const proven = parseLast(text, first, answer);
+        const proven = parseLast(text, first, answer, binding);
         if (proven === undefined) return BAD;
-        const mechanism = 'SCRAM-SHA-256';
         return { kind: 'credentials', credentials: { mechanism, user: first.user, proven } };
       }),
   };

@@ -112,7 +112,8 @@ export class ServerProtocol {
   }
 
   /** RFC 3207 4.2: nothing said before TLS counts. */
-  tlsBegan(tls: TlsView): void {
+  tlsBegan(tls: TlsView, binding: Buffer | undefined): void {
+    this.#auth.binding = binding;
     this.#view.tls = tls;
     this.#view.hello = undefined;
     this.#view.login = undefined;
@@ -275,6 +276,7 @@ export class ServerProtocol {
     const { hostname } = this.#settings;
     Object.assign(this.#view, claimedView(this.#view, parsed.claim));
     this.#claimedHello = parsed.claim.hello;
+    this.#auth.binding = undefined; // the other end is the proxy
     this.#setState('start');
     const isAdmitted = this.#admits(this.#view.remote.address);
     const refusal = isAdmitted

@@ -44,3 +44,9 @@ export function tlsView(socket: TLSSocket): TlsView {
     cipher: socket.getCipher().standardName,
   };
 }
+
+/** What both ends of this very connection know, and nobody between them (RFC 9266); only TLS 1.3 has it. */
+export function channelBinding(socket: TLSSocket): Buffer | undefined {
+  if (socket.getProtocol() !== 'TLSv1.3') return undefined;
+  return socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
+}

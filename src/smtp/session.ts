@@ -210,10 +210,10 @@ export class Session implements WireListener {
 
   async #secure(): Promise<void> {
     this.#arm('handshake');
-    const tls = await this.#wire.secure(this.#options.secureContext());
-    if (tls === undefined) return;
-    this.#protocol.tlsBegan(tls);
-    this.#log.secured(tls);
+    const secured = await this.#wire.secure(this.#options.secureContext());
+    if (secured === undefined) return;
+    this.#protocol.tlsBegan(secured.tls, secured.binding);
+    this.#log.secured(secured.tls);
     this.#arm('command');
   }
 

@@ -8,7 +8,7 @@
 import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { TlsView } from '../mail/session-view.ts';
-import { secureServerSide, tlsView } from './server-tls.ts';
+import { channelBinding, secureServerSide, tlsView } from './server-tls.ts';
 
 /** What the wire tells its session. */
 export interface WireListener {
@@ -22,6 +22,12 @@ export interface WireListener {
 
 /** Joined replies beyond this are written at once. */
 const MAX_JOINED = 16 * 1024;
+
+export interface Secured {
+  readonly tls: TlsView;
+  /** A secret of the connection, for logins alone. */
+  readonly binding: Buffer | undefined;
+}
 
 export class Wire {
   readonly #listener: WireListener;
@@ -91,14 +97,14 @@ export class Wire {
   }
 
   /** Turns the connection into TLS; undefined when that failed, the connection is gone then. */
-  async secure(context: SecureContext): Promise<TlsView | undefined> {
+  async secure(context: SecureContext): Promise<Secured | undefined> {
     this.flush();
     this.#detach(this.#socket);
     try {
       const secured = await secureServerSide(this.#socket, context);
       this.#socket = secured;
       this.#attach(secured);
-      return tlsView(secured);
+      return { tls: tlsView(secured), binding: channelBinding(secured) };
     } catch (error) {
       this.#listener.gone(error as Error); // rejects with errors only
       return undefined;

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createHmac, pbkdf2Sync } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { connect as connectTls } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { after, before, describe, test } from 'node:test';
 import { formatPasswordHash, hashPassword } from '../../src/base/password-hash.ts';
 import { formatScramKeys, makeScramKeys } from '../../src/base/scram-keys.ts';
@@ -38,7 +39,8 @@ describe('AUTH SCRAM-SHA-256', () => {
     const scrypt = formatPasswordHash(await hashPassword(Buffer.from(PASSWORD)));
     const accounts = `[{ user: anna@example.org, password: "${formatScramKeys(keys)}" }, { user: bob@example.org, password: "${scrypt}" }]`;
     gateway = await Gateway.run({
-      listeners: '[{ name: mx, address: "127.0.0.1:0", tls: implicit, auth: optional }]',
+      listeners:
+        '[{ name: mx, address: "127.0.0.1:0", tls: implicit, auth: optional }, { name: submission, address: "127.0.0.1:0", tls: starttls, auth: required }]',
       domains: {
         'example.org': domainFile(destination.port, {
           outgoing: `{ enabled: true, accounts: ${accounts} }`,
@@ -55,7 +57,10 @@ describe('AUTH SCRAM-SHA-256', () => {
     const socket = connectTls({ port: gateway.port(), rejectUnauthorized: false });
     const talk = SmtpTalk.on(socket);
     await talk.reply();
-    assert.match(await talk.say('EHLO c.example'), /^250 AUTH SCRAM-SHA-256 PLAIN LOGIN$/m);
+    assert.match(
+      await talk.say('EHLO c.example'),
+      /^250 AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN$/m,
+    );
     return talk;
   }
 
@@ -123,6 +128,67 @@ describe('AUTH SCRAM-SHA-256', () => {
       assert.match(refused.at(-1) ?? '', /^535 5\.7\.8 .*\(auth\)$/, user);
     }
     assert.ok(!gateway.lines.some((line) => JSON.stringify(line).includes('correct horse')));
+  });
+
+  /** GNU SASL on a connection of its own: only so it knows what binds the login to it. */
+  async function bound(password: string): Promise<string> {
+    const client = spawn('gsasl', [
+      ...['--smtp', `--connect=127.0.0.1:${gateway.port('submission')}`, '--x509-ca-file='],
+      ...['--mechanism=SCRAM-SHA-256-PLUS', '--authentication-id=anna@example.org'],
+      ...[`--password=${password}`, '--verbose'],
+    ]);
+    client.stdin.end();
+    let said = '';
+    for await (const bytes of client.stdout) said += String(bytes);
+    return said;
+  }
+
+  test('GNU SASL binds its login to the connection', async (t) => {
+    if (spawnSync('gsasl', ['--version']).status !== 0) return missing(t, 'gsasl');
+    assert.match(await bound(PASSWORD), /^235 2\.7\.0 Authentication successful\r?$/m);
+    assert.match(await bound('wrong'), /^535 5\.7\.8 /m);
+    const ok = await gateway.event('smtp.auth.ok', ({ mech }) => mech === 'SCRAM-SHA-256-PLUS');
+    assert.equal(ok['acct'], 'anna@example.org');
+  });
+
+  test('a login that is bound is worth nothing on another connection', async () => {
+    const elsewhere = await open();
+    const bindingOf = ({ socket }: SmtpTalk) =>
+      (socket as TLSSocket).exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
+    for (const [of, answer] of [
+      ['own', /^535 5\.7\.8/],
+      ['other', /^501 5\.5\.2/],
+    ] as const) {
+      const talk = await open();
+      const prefix = 'p=tls-exporter,,';
+      const first = `AUTH SCRAM-SHA-256-PLUS ${base64(`${prefix}n=anna@example.org,r=abc`)}`;
+      const nonce = /r=([^,]+)/.exec(text(await talk.say(first)))?.[1] ?? '';
+      const binding = bindingOf(of === 'own' ? talk : elsewhere);
+      const c = Buffer.concat([Buffer.from(prefix), binding]).toString('base64');
+      const last = `c=${c},r=${nonce},p=${base64('x'.repeat(32))}`;
+      assert.match(await talk.say(base64(last)), answer, of);
+      talk.socket.destroy();
+    }
+    elsewhere.socket.destroy();
+  });
+
+  test('who could bind its login and was not told that we can is not let in', async () => {
+    const talk = await open();
+    const first = base64('y,,n=anna@example.org,r=abc');
+    assert.match(await talk.say(`AUTH SCRAM-SHA-256 ${first}`), /^535 5\.7\.8/);
+    const unbound = base64('n,,n=anna@example.org,r=abc');
+    assert.match(await talk.say(`AUTH SCRAM-SHA-256-PLUS ${unbound}`), /^501/);
+    const unknown = base64('p=tls-unique,,n=anna@example.org,r=abc');
+    assert.match(await talk.say(`AUTH SCRAM-SHA-256-PLUS ${unknown}`), /^501/);
+    talk.socket.destroy();
+    // TLS 1.2 has nothing to bind to that a man in the middle could not have made.
+    const port = gateway.port();
+    const old = SmtpTalk.on(connectTls({ port, rejectUnauthorized: false, maxVersion: 'TLSv1.2' }));
+    await old.reply();
+    assert.match(await old.say('EHLO c.example'), /^250 AUTH SCRAM-SHA-256 PLAIN LOGIN$/m);
+    assert.match(await old.say(`AUTH SCRAM-SHA-256-PLUS ${unbound}`), /^504/);
+    assert.match(await old.say(`AUTH SCRAM-SHA-256 ${first}`), /^334/);
+    old.socket.destroy();
   });
 
   test('the same account takes the password itself by PLAIN', async () => {
