@@ -28,9 +28,11 @@ interface Watch {
   timer: Timer | undefined;
   /** When it begins or began. */
   readonly at: number;
+  /** As configured, however long it becomes. */
+  readonly everyMs: number;
 }
 
-/** At most a hundred probes in a second, all destinations together. */
+/** Some hundred probes in a second at most: what is asked often waits for what is asked as often. */
 const APART_MS = 10;
 
 export class Probes {
@@ -45,8 +47,11 @@ export class Probes {
   watch(destination: Destination): void {
     const { clock, everyMs, signal } = this.#options;
     if (this.#watches.has(destination.key) || signal.aborted) return;
-    const ms = Math.max(everyMs(destination.key), this.#watches.size * APART_MS);
-    const watch: Watch = { timer: undefined, at: clock.now() + ms };
+    const wantedMs = everyMs(destination.key);
+    let others = 0;
+    for (const other of this.#watches.values()) if (other.everyMs <= wantedMs) others += 1;
+    const ms = Math.max(wantedMs, others * APART_MS);
+    const watch: Watch = { timer: undefined, at: clock.now() + ms, everyMs: wantedMs };
     watch.timer = clock.timer(ms, () => this.#probe(destination, watch));
     this.#watches.set(destination.key, watch);
   }

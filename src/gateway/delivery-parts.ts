@@ -88,8 +88,8 @@ export interface DeliveryParts {
   remember(): Promise<void>;
 }
 
-/** Servers that nobody configured are asked so many times less often whether they are back. */
-const REMOTE_PROBES = 10;
+/** Servers that nobody configured are asked after so many first waits whether they are back. */
+const REMOTE_WAITS = 5;
 /** Of a destination that serves many; `sluice destination list` has them all. */
 const NAMED_DOMAINS = 20;
 
@@ -206,8 +206,9 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     destinations: () => directory().routes.map((domain) => domain.destination),
     policy: queueOf,
     probeMs: (key) => {
-      const ms = probeMsOf(config().queue, directory().servedBy(key));
-      return isRemote(key) ? ms * REMOTE_PROBES : ms;
+      const { queue } = config();
+      if (isRemote(key)) return (queue.retryMs[0] ?? 0) * REMOTE_WAITS;
+      return probeMsOf(queue, directory().servedBy(key));
     },
     rates,
     isHeld: (lane) => holds.of(domainOfLane(lane)) !== undefined || isPaused(lane),

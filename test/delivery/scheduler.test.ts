@@ -132,6 +132,23 @@ test('many destinations that are down: each is probed, in all not more often tha
   assert.ok(probes.length <= 31 * 100, `${probes.length} probes in 30 s`);
 });
 
+test('many that are seldom asked do not keep one waiting that is asked often', async () => {
+  const often = destination('A', 20);
+  const seldom = Array.from({ length: 1000 }, (_, n) => destination(`mx:d${n}`, 20));
+  const rig = new SchedulerRig({
+    scheduler: {
+      destinations: () => [...seldom, often].filter((one) => one !== undefined),
+      probeMs: (key) => (key === 'A' ? 500 : 5 * MINUTE),
+    },
+  });
+  rig.courier.says = () => 'unreachable';
+  rig.scheduler.start();
+  for (const one of [...seldom, often])
+    rig.health.observe(one?.key ?? '', { kind: 'unreachable', text: 'gone' });
+  await rig.clock.advance(5000);
+  assert.equal(rig.courier.probes.length, 10);
+});
+
 test('a destination that is down is probed even when no mail waits for it', async () => {
   const rig = new SchedulerRig({
     scheduler: { destinations: () => [destination('A', 20)].filter((one) => one !== undefined) },
