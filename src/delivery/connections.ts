@@ -82,7 +82,7 @@ export class Connections {
       let last: Extract<Attempt<T>, { kind: 'worked' }> | undefined;
       for (;;) {
         if (client === undefined) {
-          hosts ??= this.#walk(destination);
+          hosts ??= this.#walk(destination, origin);
           const dialed = await hosts.next(signal);
           if (dialed.client === undefined) {
             const { why } = dialed;
@@ -116,7 +116,7 @@ export class Connections {
 
   /** Opens a connection without a permit, to see whether that works; kept if there is room. */
   async probe(destination: Destination, signal: AbortSignal): Promise<NoHost | undefined> {
-    const dialed = await this.#walk(destination, true).next(signal);
+    const dialed = await this.#walk(destination, 'probe').next(signal);
     if (dialed.client === undefined) return dialed.why;
     this.#pool.adopt(destination, dialed.client);
     return undefined;

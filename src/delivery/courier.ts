@@ -107,6 +107,8 @@ export interface CourierOptions {
 
 /** The whole of a probe, all hosts together. */
 const PROBE_MS = 15_000;
+/** Of servers of others, one of which may let strangers wait for its greeting. */
+const REMOTE_PROBE_MS = 360_000;
 
 export function createCourier(options: CourierOptions): Courier {
   const { clock, log, sources, providers, backOff } = options;
@@ -159,7 +161,8 @@ export function createCourier(options: CourierOptions): Courier {
 
   async function probe(destination: Destination, outer?: AbortSignal): Promise<boolean> {
     const limit = new AbortController();
-    const timer = clock.timer(PROBE_MS, () =>
+    const limitMs = destination.mx === undefined ? PROBE_MS : REMOTE_PROBE_MS;
+    const timer = clock.timer(limitMs, () =>
       limit.abort(new CodedError('DEADLINE', 'no answer in time')),
     );
     const signal = outer === undefined ? limit.signal : AbortSignal.any([outer, limit.signal]);

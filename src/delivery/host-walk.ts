@@ -12,9 +12,10 @@ import type { Destination, DestinationHost } from '../directory/domain.ts';
 import { replyText } from '../mail/outcome.ts';
 import type { Reply } from '../mail/reply.ts';
 import type { SmtpClient } from '../smtp/client.ts';
-import { CLIENT_DEADLINES } from '../smtp/client-deadlines.ts';
+import { CLIENT_DEADLINES, PATIENT_DEADLINES } from '../smtp/client-deadlines.ts';
 import { openClient } from '../smtp/client-opening.ts';
 import type { KnownOffers } from './known-offers.ts';
+import type { Origin } from './rate-limits.ts';
 import type { FindExchangers, FoundHosts } from './remote-hosts.ts';
 import { hostsOf } from './remote-hosts.ts';
 import type { SourceAddresses } from './source-addresses.ts';
@@ -30,7 +31,7 @@ const CONNECT_MS_IN_HURRY = 5_000;
 /** More hosts than this are not remembered as unreachable, which costs only time. */
 const MAX_AVOIDED = 1_000;
 
-const HURRIED = { ...CLIENT_DEADLINES, connectMs: CONNECT_MS_IN_HURRY };
+const HURRY = { connectMs: CONNECT_MS_IN_HURRY };
 
 /** Why no host took the connection. */
 export interface NoHost {
@@ -69,7 +70,7 @@ export interface HostWalk {
 
 export function createHosts(
   options: HostWalkOptions,
-): (destination: Destination, isProbe?: boolean) => HostWalk {
+): (destination: Destination, purpose?: Origin | 'probe') => HostWalk {
   const { clock } = options;
   const avoided = new Map<string, number>();
 
@@ -94,7 +95,10 @@ export function createHosts(
       .map(({ host }) => host);
   };
 
-  return (destination, isProbe = false) => {
+  return (destination, purpose = 'session') => {
+    // Who waits in a session waits for the hosts of others as well.
+    const isPatient = destination.mx !== undefined && purpose !== 'session';
+    const usual = isPatient ? PATIENT_DEADLINES : CLIENT_DEADLINES;
     let left: DestinationHost[] | undefined;
     let count = 0;
     let why = NO_HOST_LEFT;
@@ -112,7 +116,8 @@ export function createHosts(
               ? undefined
               : options.sources?.choose(destination.mx, host.address ?? '', destination.pool);
           // A name may stand for several machines, each of which wants its time.
-          const isHurried = left.length > 0 || (isProbe && isIP(host.address ?? host.host) !== 0);
+          const isHurried =
+            left.length > 0 || (purpose === 'probe' && isIP(host.address ?? host.host) !== 0);
           const opening = await openClient(
             {
               host: host.host,
@@ -122,7 +127,7 @@ export function createHosts(
               tls: destination.tls,
               login: destination.login,
               clock,
-              deadlines: isHurried ? HURRIED : CLIENT_DEADLINES,
+              deadlines: isHurried ? { ...usual, ...HURRY } : usual,
               localAddress: source?.address ?? options.localAddress,
             },
             signal,

@@ -33,3 +33,17 @@ export const CLIENT_DEADLINES: ClientDeadlines = {
   resetMs: 20_000,
   quitMs: 5_000,
 };
+
+/**
+ * As RFC 5321 4.5.3.2 has them: for servers of others and mail that nobody waits for. What is given up
+ * sooner at each attempt never arrives at a server that lets strangers wait.
+ */
+export const PATIENT_DEADLINES: ClientDeadlines = {
+  ...CLIENT_DEADLINES,
+  greetingMs: 300_000,
+  helloMs: 300_000,
+  mailMs: 300_000,
+  rcptMs: 300_000,
+  dataMs: 120_000,
+  blockMs: 180_000,
+};

@@ -644,6 +644,25 @@ function connectTo(port: number): () => void {
   return () => socket.destroy();
 }
 
+test('a server of others that lets strangers wait for two minutes gets its mail from the queue', async (t) => {
+  const peer = await peerOn(t, ['pause', 'HELLO', 'MESSAGE']);
+  const found = { host: 'x.test', address: '127.0.0.1', preference: 0 };
+  const { courier } = courierOn(t, hurriedClock(400), {
+    exchangers: async () => ({ kind: 'found', hosts: [found] }),
+    remotePort: peer.port,
+  });
+  const destination = { ...destinationAt([]), key: 'mx:x.test', mx: 'x.test' };
+  const greeted = setInterval(() => peer.resume(), 300);
+  t.after(() => clearInterval(greeted));
+  const bring = async (origin: 'session' | 'queue') => {
+    const report = await courier.deliver(jobFor(destination, ['eve@x.test'], { origin }));
+    return report.outcomes.map(outcomeText);
+  };
+  assert.deepEqual(await bring('session'), ['deferred unreachable']);
+  assert.deepEqual(await bring('queue'), ['delivered 250']);
+  assert.equal(await courier.probe(destination), true);
+});
+
 test('probe: true when a host speaks SMTP, and its connection is kept', async (t) => {
   const dead = await ScriptedPeer.start([]);
   await dead.stop();

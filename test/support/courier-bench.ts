@@ -4,7 +4,7 @@ import type { Clock } from '../../src/base/clock.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type { Log } from '../../src/base/log.ts';
 import { createCourier } from '../../src/delivery/courier.ts';
-import type { Courier, DeliveryJob } from '../../src/delivery/courier.ts';
+import type { Courier, CourierOptions, DeliveryJob } from '../../src/delivery/courier.ts';
 import type { Observation } from '../../src/delivery/destination-health.ts';
 import type { Destination } from '../../src/directory/domain.ts';
 import type { Address } from '../../src/mail/address.ts';
@@ -21,7 +21,11 @@ export interface CourierBench {
   readonly logged: string[];
 }
 
-export function courierOn(t: TestContext, clock: Clock = systemClock): CourierBench {
+export function courierOn(
+  t: TestContext,
+  clock: Clock = systemClock,
+  more: Partial<CourierOptions> = {},
+): CourierBench {
   const seen: Observation['kind'][] = [];
   const logged: string[] = [];
   const log: Log = {
@@ -29,7 +33,7 @@ export function courierOn(t: TestContext, clock: Clock = systemClock): CourierBe
     enabled: () => true,
   };
   const health = { observe: (_key: string, what: Observation) => seen.push(what.kind) };
-  const courier = createCourier({ hostname: () => 'mx.test', clock, log, health });
+  const courier = createCourier({ hostname: () => 'mx.test', clock, log, health, ...more });
   t.after(() => courier.stop());
   return { courier, seen, logged };
 }
