@@ -82,6 +82,8 @@ export interface ListenerConfig extends ListenAddress {
   readonly name: string;
   readonly tls: 'starttls' | 'implicit' | 'off';
   readonly auth: 'off' | 'optional' | 'required';
+  /** Passwords may come in the clear. */
+  readonly authWithoutTls: boolean;
   /** Networks whose connections begin with a PROXY header. */
   readonly proxyProtocol: readonly string[];
   /** Networks that may use XCLIENT. */
@@ -193,6 +195,7 @@ export function buildConfig(
       ...listener.address,
       tls: listener.tls,
       auth: listener.auth,
+      authWithoutTls: listener.auth_without_tls,
       proxyProtocol: listener.proxy_protocol,
       xclient: listener.xclient,
     })),

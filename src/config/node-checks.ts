@@ -115,13 +115,18 @@ function repeated(list: readonly { readonly name: string }[]): number[] {
   return [...names.keys()].filter((index) => names.indexOf(names[index] ?? '') < index);
 }
 
-/** A password must not cross the network in the clear (RFC 4954 section 4). */
+/** A password must not cross the network in the clear (RFC 4954 section 4) without being asked for. */
 function authProblems(config: Config, source: YamlSource): Problem[] {
-  return config.listeners.flatMap(({ auth, tls }, index) =>
-    auth !== 'off' && tls === 'off'
-      ? [source.problemAt(['listeners', index, 'auth'], 'a login needs TLS, which is off here')]
-      : [],
-  );
+  return config.listeners.flatMap(({ auth, authWithoutTls, tls }, index) => {
+    if (auth === 'off') return [];
+    const at = ['listeners', index, authWithoutTls ? 'auth_without_tls' : 'auth'];
+    if (authWithoutTls) {
+      const text = 'whoever listens on the way has the passwords of those who log in without TLS';
+      return [source.problemAt(at, text, 'warning')];
+    }
+    const text = 'a login needs TLS, which is off here (auth_without_tls: true does without)';
+    return tls === 'off' ? [source.problemAt(at, text)] : [];
+  });
 }
 
 function queueProblems({ queue }: Config, source: YamlSource): Problem[] {

@@ -31,6 +31,7 @@ const listener = z.strictObject({
   address: listenAddress('0.0.0.0'),
   tls: z.enum(['starttls', 'implicit', 'off']).prefault('starttls'),
   auth: z.enum(['off', 'optional', 'required']).prefault('off'),
+  auth_without_tls: z.boolean().prefault(false),
   proxy_protocol: networks().prefault([]),
   xclient: networks().prefault([]),
 });

@@ -108,12 +108,12 @@ export class Listeners {
 
 function settingsOf(
   config: Config,
-  { auth, proxyProtocol, xclient }: ListenerConfig,
+  { auth, authWithoutTls, proxyProtocol, xclient }: ListenerConfig,
 ): ListenerSettings {
   const { limits } = config;
   return {
     hostname: config.hostname,
-    auth: auth !== 'off',
+    auth: auth === 'off' ? 'never' : authWithoutTls ? 'always' : 'over-tls',
     mayXclient: networkTest(xclient),
     limits: {
       ...DEFAULT_LIMITS,

@@ -8,6 +8,7 @@ import type { SessionView } from '../mail/session-view.ts';
 import { faultReply } from './answer.ts';
 import type { Conversation } from './conversation.ts';
 import type { Line } from './line-reader.ts';
+import type { SessionSettings } from './session-settings.ts';
 import type { Credentials, Mechanism, SaslExchange, SaslStep } from './sasl.ts';
 import { ask, beginExchange, isMechanism, MECHANISMS } from './sasl.ts';
 
@@ -22,7 +23,7 @@ type Login = NonNullable<SessionView['login']>;
 
 export class Auth {
   readonly #conversation: Logins;
-  readonly #isOn: boolean;
+  readonly #when: SessionSettings['auth'];
   /** What binds a login to its connection, where the client is the other end of it. */
   binding: Buffer | undefined;
   /** Handed out as read-only; here it learns who has logged in. */
@@ -31,17 +32,19 @@ export class Auth {
   /** A login that was right: the client has our signature and must say that it goes on. */
   #confirmable: { readonly reply: Reply; readonly login: Login } | undefined;
 
-  /** `isOn`: the listener takes logins. */
-  constructor(conversation: Logins, isOn: boolean, view: SessionView) {
+  constructor(conversation: Logins, when: SessionSettings['auth'], view: SessionView) {
     this.#conversation = conversation;
-    this.#isOn = isOn;
+    this.#when = when;
     this.#view = view;
   }
 
-  /** Passwords never cross the network in the clear (RFC 4954 4). */
   get isOffered(): boolean {
-    const { tls, login } = this.#view;
-    return this.#isOn && tls !== undefined && login === undefined;
+    return this.#isPossible && this.#view.login === undefined;
+  }
+
+  /** Passwords do not cross the network in the clear (RFC 4954 4), unless whoever runs it wants that. */
+  get #isPossible(): boolean {
+    return this.#when === 'always' || (this.#when === 'over-tls' && this.#view.tls !== undefined);
   }
 
   /** Some clients take what they like best and never try another one. */
@@ -138,9 +141,9 @@ export class Auth {
   }
 
   #refusal(): Reply | undefined {
-    const { tls, login, hello } = this.#view;
-    if (!this.#isOn) return replies.notImplemented();
-    if (tls === undefined) return replies.tlsRequired();
+    const { login, hello } = this.#view;
+    if (this.#when === 'never') return replies.notImplemented();
+    if (!this.#isPossible) return replies.tlsRequired();
     if (login !== undefined) return replies.badSequence('Already authenticated');
     return hello?.verb === 'EHLO' ? undefined : replies.badSequence('Send EHLO first');
   }

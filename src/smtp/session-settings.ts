@@ -34,8 +34,8 @@ export interface Surroundings {
 export interface SessionSettings {
   /** Our name in greeting and replies. */
   readonly hostname: string;
-  /** Clients may log in, once TLS is on. */
-  readonly auth: boolean;
+  /** When clients may log in: once TLS is on, or in the clear as well. */
+  readonly auth: 'never' | 'over-tls' | 'always';
   /** Whether a client is a proxy that may speak for others. */
   readonly mayXclient: (address: string) => boolean;
   readonly limits: SessionLimits;

@@ -161,7 +161,16 @@ test("the contract's example is read as it is meant", async () => {
 });
 
 function listener(name: string, port: number, tls: string, auth: string) {
-  return { name, address: '0.0.0.0', port, tls, auth, proxyProtocol: [], xclient: [] };
+  return {
+    name,
+    address: '0.0.0.0',
+    port,
+    tls,
+    auth,
+    authWithoutTls: false,
+    proxyProtocol: [],
+    xclient: [],
+  };
 }
 
 test('one line is a configuration, and the defaults are those of the contract', async (context) => {

@@ -14,7 +14,7 @@ test('a name that leads back to this gateway is a loop, and is not connected to'
     tls: 'off',
     auth: 'off',
   } as const;
-  const listeners = [{ ...listener, proxyProtocol: [], xclient: [] }];
+  const listeners = [{ ...listener, authWithoutTls: false, proxyProtocol: [], xclient: [] }];
   const config = { hostname: 'mx.sluice.test', listeners };
   const addressesOf = async () => ['192.0.2.7', '127.0.0.1'];
   const look = { config, clock: systemClock, addressesOf };

@@ -22,7 +22,7 @@ describe('a listener for customers', () => {
     const off = `{ accounts: [{ user: anna@off.test, password: "${hash}" }] }`;
     gateway = await Gateway.run({
       listeners:
-        '[{ name: mx, address: "127.0.0.1:0" }, { name: submissions, address: "127.0.0.1:0", tls: implicit, auth: required }]',
+        '[{ name: mx, address: "127.0.0.1:0" }, { name: submissions, address: "127.0.0.1:0", tls: implicit, auth: required }, { name: old, address: "127.0.0.1:0", tls: off, auth: required, auth_without_tls: true }, { name: private, address: "127.0.0.1:0", auth: required }]',
       domains: {
         'example.org': domainFile(destination.port, { outgoing }),
         'off.test': domainFile(destination.port, { outgoing: off }, 'off.test'),
@@ -72,6 +72,23 @@ describe('a listener for customers', () => {
       // fail2ban relies on this order.
       assert.deepEqual(Object.keys(line).slice(0, 5), ['level', 'time', 'host', 'evt', 'ip']);
     }
+  });
+
+  test('I15: without TLS nobody logs in, unless whoever runs it wants that', async () => {
+    const login = `AUTH PLAIN ${plain('anna@example.org', PASSWORD)}`;
+    const other = await SmtpTalk.greeted(gateway.port('private'), 'laptop.example');
+    assert.match(await other.say(login), /^530 5\.7\.0 /);
+    await other.quit();
+    const talk = await SmtpTalk.open(gateway.port('old'));
+    await talk.reply();
+    assert.match(await talk.say('EHLO scanner.example'), /^250 AUTH PLAIN LOGIN$/m);
+    assert.match(await talk.say(login), /^235/);
+    assert.match(await talk.say('MAIL FROM:<anna@example.org>'), /^250/);
+    await talk.quit();
+    const warned = await gateway.event('cfg.warning', ({ path }) =>
+      String(path).endsWith('auth_without_tls'),
+    );
+    assert.match(String(warned['text']), /has the passwords of those who log in without TLS/);
   });
 
   test('is not a listener of everybody: elsewhere AUTH is not implemented', async () => {

@@ -60,7 +60,7 @@ export async function startServer(
   const clock = spec.clock ?? systemClock;
   const settings: ListenerSettings = {
     hostname: 'mx.test',
-    auth: spec.auth ?? false,
+    auth: spec.auth === true ? 'over-tls' : 'never',
     mayXclient: () => spec.xclient ?? false,
     limits: { ...DEFAULT_LIMITS, ...spec.limits },
     timeouts: { ...DEFAULT_TIMEOUTS, ...spec.timeouts },
