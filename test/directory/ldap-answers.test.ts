@@ -1,4 +1,4 @@
-/** Which answers of a directory speak of the question asked, and not of the server (RFC 4511 A). */
+/** Which answers of a directory speak of the question or the moment, and not of the server (RFC 4511 A). */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
@@ -15,7 +15,7 @@ const ANSWERS: readonly [error: Error, isOfQuestion: boolean][] = [
   [new NoSuchObjectError(), true],
   [new TimeLimitExceededError(), true],
   [new AdminLimitExceededError(), true],
-  [new BusyError(), false],
+  [new BusyError(), true],
   [new UnavailableError(), false],
   [new UnwillingToPerformError(), true],
 ];
