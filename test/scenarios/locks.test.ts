@@ -39,7 +39,7 @@ describe('locks', () => {
         },
         {
           domain: 'quick.test',
-          account: `{ ip: ${QUICK}, auto_lock: true, lock_after: { messages: 1, within: 1s } }`,
+          account: `{ ip: ${QUICK}, auto_lock: true, lock_after: { messages: 1, within: 1s }, max_auto_unlocks: 0 }`,
         },
         {
           domain: 'user.test',
@@ -100,6 +100,17 @@ describe('locks', () => {
     assert.match(await customers.send(QUICK, 'a@quick.test'), /^250/);
     await spam(QUICK, 'a@quick.test', 1);
     assert.match(await customers.send(QUICK, 'a@quick.test'), LOCKED);
+  });
+
+  test('I30: after the last automatic unlock a lock waits for a person', async () => {
+    const line = await customers.gateway.event(
+      'acct.lock',
+      ({ acct, cause }) => acct === QUICK && cause === 'spam',
+    );
+    assert.equal(line['until'], undefined);
+    const unlock = ['account', 'unlock', QUICK, '-c', customers.gateway.configFile];
+    assert.equal((await runInside(unlock, { now: Date.now() })).code, 0);
+    assert.match(await customers.send(QUICK, 'a@quick.test'), /^250/);
   });
 
   test('I26: the identity is locked, and the account goes on', async () => {
