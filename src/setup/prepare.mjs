@@ -32,6 +32,8 @@ const DAEMONS = {
   mailDkim: { program: 'dkimproxy-verify', packages: ['libmail-dkim-perl'] },
   // A client that logs in with SCRAM.
   gsasl: { program: 'gsasl', packages: ['gsasl'] },
+  // A client that speaks TLS; the second package is its way to it.
+  swaks: { program: 'swaks', packages: ['swaks', 'libnet-ssleay-perl'] },
 };
 const NEEDED = {
   check: [],

@@ -1,11 +1,14 @@
 /** Logins of customers: under TLS only, guessed by nobody, seen by the operator, secrets by no one. */
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import { after, before, describe, test } from 'node:test';
 import { formatPasswordHash, hashPassword } from '../../src/base/password-hash.ts';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
+import { missing } from '../support/real-component.ts';
 import { SmtpTalk } from '../support/smtp-talk.ts';
 
 const PASSWORD = 'correct horse';
@@ -52,6 +55,28 @@ describe('a listener for customers', () => {
     assert.equal(ok['acct'], 'anna@example.org');
     assert.equal(ok['mech'], 'PLAIN');
     await talk.quit();
+  });
+
+  test('swaks sends over STARTTLS and over TLS from the start, by PLAIN and LOGIN', async (t) => {
+    if (spawnSync('swaks', ['--version']).status !== 0) return missing(t, 'swaks');
+    const swaks = async (listener: string, ...more: string[]) => {
+      const at = ['--server', '127.0.0.1', '--port', String(gateway.port(listener))];
+      const mail = ['--from', 'anna@example.org', '--to', 'anna@example.org'];
+      const client = spawn('swaks', [...at, ...mail, '--timeout', '20', ...more]);
+      return text(client.stdout);
+    };
+    const login = ['--auth-user', 'anna@example.org', '--auth-password', PASSWORD];
+    const before = destination.arrived.length;
+    for (const [listener, tls, mechanism] of [
+      ['private', '--tls', 'PLAIN'],
+      ['private', '--tls', 'LOGIN'],
+      ['submissions', '--tls-on-connect', 'PLAIN'],
+    ] as const) {
+      const said = await swaks(listener, tls, '--auth', mechanism, ...login);
+      assert.match(said, /^<~ {2}250 2\.0\.0 Ok: \S+ delivered/m, `${listener} ${mechanism}`);
+    }
+    assert.equal(destination.arrived.length, before + 3);
+    return undefined;
   });
 
   test('refuses a wrong password, an unknown user and a customer without outgoing mail alike', async () => {
