@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { HandOn } from './instant-spamd.ts';
 import { freePort, launch, terminate } from './peer.ts';
 
 const SYSTEM_SIGNATURES = '/var/lib/clamav';
@@ -153,9 +154,18 @@ export async function clamdClient(port: number) {
   };
 }
 
+export interface InstantSpamd {
+  readonly port: number;
+  /** From now on the spamd at this port answers; undefined: the stand-in itself, at once. */
+  handOnTo(spamdPort: number | undefined): void;
+  stop(): void;
+}
+
 /** A stand-in for spamd that answers at once. */
-export async function startInstantSpamd(): Promise<{ readonly port: number; stop(): void }> {
+export async function startInstantSpamd(): Promise<InstantSpamd> {
   const child = fork(join(import.meta.dirname, 'instant-spamd.ts'));
   const [port] = (await once(child, 'message')) as [number]; // its only message
-  return { port, stop: () => child.disconnect() };
+  const handOnTo = (spamdPort: number | undefined) =>
+    void child.send({ spamdPort } satisfies HandOn);
+  return { port, handOnTo, stop: () => child.disconnect() };
 }
