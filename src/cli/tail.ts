@@ -5,6 +5,7 @@
  */
 import { fstatSync } from 'node:fs';
 import type { Command } from 'commander';
+import { Option } from 'commander';
 import { linesOf } from '../control/ndjson.ts';
 import type { Row } from '../control/rows.ts';
 import type { Cli } from './cli.ts';
@@ -30,7 +31,7 @@ export function addTail(program: Command, cli: Cli): void {
     .description('mail as it happens; with a log on standard input, that one')
     .argument('[text]', 'only lines that hold this text')
     .option('--live', 'from the gateway, whatever standard input is')
-    .option('--dir <in|out>', 'direction')
+    .addOption(new Option('--dir <dir>', 'direction').choices(['in', 'out']))
     .option('--dest <domain>', 'hosted domain')
     .option('--ip <address>', 'client')
     .option('--json', 'the events themselves, as JSON Lines')

@@ -58,6 +58,7 @@ export class ControlClient {
     const { body, live = false } = options;
     const waitMs = live ? undefined : ANSWER_MS;
     const answer = await this.#open(body === undefined ? 'GET' : 'POST', path, body, waitMs);
+    if (answer.statusCode === 409) throw refusal(409, parseRow(await whole(answer, this.#socket)));
     try {
       for await (const line of linesOf(answer)) yield parseRow(line);
     } catch (error) {
@@ -81,7 +82,9 @@ export class ControlClient {
 
   async #one(method: Method, path: string, body?: Row, waitMs = ANSWER_MS): Promise<Row> {
     const answer = await this.#open(method, path, body, waitMs);
-    return parseRow(await whole(answer, this.#socket));
+    const row = parseRow(await whole(answer, this.#socket));
+    if (answer.statusCode === 409 && typeof row['error'] === 'string') throw refusal(409, row);
+    return row;
   }
 
   async #open(method: Method, path: string, body?: Row, waitMs?: number): Promise<IncomingMessage> {
@@ -89,9 +92,7 @@ export class ControlClient {
     const status = answer.statusCode ?? 0;
     // 409 carries the problems of a reload that was refused.
     if (status < 300 || status === 409) return answer;
-    const { error } = parseRow(await whole(answer, this.#socket));
-    const text = typeof error === 'string' ? error : `the gateway answered ${status}`;
-    throw new ControlFault('refused', text, status);
+    throw refusal(status, parseRow(await whole(answer, this.#socket)));
   }
 
   #send(method: Method, path: string, body: Row | undefined, waitMs: number | undefined) {
@@ -111,6 +112,11 @@ export class ControlClient {
       sent.end(payload);
     });
   }
+}
+
+function refusal(status: number, { error }: Row): ControlFault {
+  const text = typeof error === 'string' ? error : `the gateway answered ${status}`;
+  return new ControlFault('refused', text, status);
 }
 
 async function whole(answer: IncomingMessage, socket: string): Promise<string> {

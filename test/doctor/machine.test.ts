@@ -85,6 +85,9 @@ test(
     writeFileSync(join(folder, 'store', 'LOCK'), '');
     const { chownSync } = await import('node:fs');
     chownSync(join(folder, 'store', 'LOCK'), 65534, 65534);
+    // What the gateway has given to its own clamd is no stranger's.
+    mkdirSync(join(folder, 'scanners', 'clamd'), { recursive: true });
+    chownSync(join(folder, 'scanners', 'clamd'), 65534, 65534);
     const facts = await readDataFolder(folder);
     assert.deepEqual(facts.kind === 'there' && facts.strangers, ['store/LOCK']);
   },

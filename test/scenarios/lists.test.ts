@@ -6,6 +6,7 @@ import { domainFile } from '../support/domain-file.ts';
 import { FilteredClients } from '../support/filtered-clients.ts';
 import { proxiedClient } from '../support/proxied-client.ts';
 import type { ProxiedMail } from '../support/proxied-client.ts';
+import { Gateway } from '../support/gateway.ts';
 
 const PLUGINS = `
   - lists:
@@ -155,4 +156,12 @@ test('entries by command: in force at once, over a kill too, and shown with thos
   await rig.gateway.kill();
   await rig.gateway.start();
   assert.match(await send('192.0.2.1', { from }), /^250/);
+});
+
+test('without the plugin an entry is refused in words', async (t) => {
+  const gateway = await Gateway.run({ domains: { 'example.org': domainFile(1) } });
+  t.after(() => gateway.remove());
+  const { code, stdout, stderr } = await gateway.cli('list', 'add', 'block', 'noisy.test');
+  assert.deepEqual([code, stdout], [2, '']);
+  assert.match(stderr, /^sluice: the plugin "lists" is not in force: name it under "plugins"$/m);
 });

@@ -15,6 +15,8 @@ export type DataFolder =
       readonly strangers: readonly string[];
     };
 
+/** Private scanners run as a user of their own, in folders that the gateway has given them. */
+const OF_SCANNERS = 'scanners';
 /** Of the folder and of each folder in it; more say nothing new. */
 const MAX_LOOKED_AT = 2000;
 
@@ -52,7 +54,8 @@ export async function nearestThere(folder: string): Promise<string> {
 
 async function strangersIn(folder: string, owner: number): Promise<string[]> {
   const names = await namesIn(folder, '');
-  const deeper = await Promise.all(names.map((name) => namesIn(folder, name)));
+  const own = names.filter((name) => name !== OF_SCANNERS);
+  const deeper = await Promise.all(own.map((name) => namesIn(folder, name)));
   const found: string[] = [];
   for (const name of [...names, ...deeper.flat()]) {
     const entry = await lstat(join(folder, name)).catch(() => undefined);

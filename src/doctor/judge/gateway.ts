@@ -4,6 +4,7 @@ import type { Running } from '../facts/running.ts';
 import type { Finding } from '../finding.ts';
 import { fail, named, pass, skip, unsure, warn } from '../finding.ts';
 
+const SECOND_MS = 1000;
 const MINUTE_MS = 60_000;
 
 /** `version` is the one that is installed. */
@@ -22,7 +23,8 @@ export function judgeRunning(running: Running, version: string): Finding[] {
       return running satisfies never;
   }
   const { pid, uptimeMs, ready, state, damaged } = running;
-  const up = formatDuration(Math.floor(uptimeMs / MINUTE_MS) * MINUTE_MS);
+  const unit = uptimeMs < MINUTE_MS ? SECOND_MS : MINUTE_MS;
+  const up = formatDuration(Math.floor(uptimeMs / unit) * unit);
   const findings = [pass(check, `pid ${pid ?? '?'}, up ${up}, ${state}`)];
   if (!ready) findings.push(fail('ready', `it is ${state} and takes no mail`, 'see sluice status'));
   if (damaged.length > 0)
