@@ -1,30 +1,36 @@
 /** Finds in the records which message of a customer a report speaks of. */
+import { parseAddress } from '../mail/address.ts';
 import type { ReturnedMail } from '../mail/returned-mail.ts';
 import type { SentMail } from '../outbound/feedback.ts';
-import { bareMessageId } from '../records/terms.ts';
 import type { FoundRow, Trace } from '../records/trace-book.ts';
 
 /** Programs may give one Message-ID to many messages. */
 const LOOKED_AT = 50;
 
+type Searched = Pick<Trace, 'search'>;
+
 export async function findSent(
-  trace: Pick<Trace, 'search'>,
-  { messageIds, ids }: ReturnedMail,
+  trace: Searched,
+  { messageIds, ids, recipients }: ReturnedMail,
 ): Promise<SentMail | undefined> {
-  for (const quoted of messageIds) {
-    const text = bareMessageId(quoted);
-    const { rows } = await trace.search({ text, dir: 'out', result: 'accepted', limit: LOOKED_AT });
-    const own = rows.filter(
-      ({ msgid, account }) =>
-        account !== undefined && msgid !== undefined && bareMessageId(msgid) === text,
-    );
+  for (const msgid of messageIds) {
+    const sent = { msgid, dir: 'out', result: 'accepted', limit: LOOKED_AT };
+    const { rows } = await trace.search(sent);
+    const own = rows.filter(({ account }) => account !== undefined);
     const found = own.find(({ id }) => ids.includes(id)) ?? own[0];
-    if (found?.account !== undefined) return sentMail(found, found.account);
+    if (found?.account === undefined) continue;
+    const { id, account, identity } = found;
+    const named: string[] = [];
+    for (const to of recipients.filter((one) => parseAddress(one).ok)) {
+      const those = await trace.search({ ...sent, to });
+      if (those.rows.some((row) => row.id === id)) named.push(to);
+    }
+    return { id, account, identity, recipients: named.length > 0 ? named : onlyOne(found) };
   }
   return undefined;
 }
 
-function sentMail({ id, identity, to }: FoundRow, account: string): SentMail {
-  const recipients = to.split(',').map((address) => address.trim().toLowerCase());
-  return { id, account, identity, recipients };
+/** Whom it must be about, when the report names nobody or somebody else (it was redirected). */
+function onlyOne({ to }: FoundRow): readonly string[] {
+  return to.includes(',') ? [] : [to.toLowerCase()];
 }

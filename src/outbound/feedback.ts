@@ -17,7 +17,7 @@ export interface SentMail {
   readonly id: string;
   readonly account: string;
   readonly identity: string | undefined;
-  /** In lower case. */
+  /** Those that the report is about, in lower case; none: it does not say. */
   readonly recipients: readonly string[];
 }
 
@@ -39,11 +39,13 @@ export interface FeedbackOptions {
 }
 
 const NAMESPACE = 'feedback';
-/** As long as a message may be known at all, and longer than any window that is counted. */
+/** Longer than any window that is counted. */
 const KEEP_MS = 60 * 86_400_000;
 /** Feedback that is no complaint (RFC 5965 7.3, RFC 6591 3.1). */
 const NO_COMPLAINT: ReadonlySet<string> = new Set(['not-spam', 'auth-failure', 'dmarc']);
 const FAILED = /^5\./;
+/** In place of a recipient, when the report does not say whom it is about. */
+const SOMEBODY = '?';
 
 export class Feedback {
   readonly #options: FeedbackOptions;
@@ -71,20 +73,19 @@ export class Feedback {
     const facts = { id: sent.id, acct: account.name, dom: account.domain, ident: sent.identity };
     if (kind === 'complaint') {
       if (!(await this.#isNew(`complaint ${sent.id}`, report))) return;
-      await this.#count('complaints', account, directory, 1);
+      await this.#count('complaints', account, directory);
       log.emit('acct.complaint', { ...facts, report: report.id, by, type });
       await locks.complained(account, sent.identity);
       return;
     }
-    const failed = recipientsOf(sent, says);
-    for (const to of failed) {
+    for (const to of sent.recipients.length > 0 ? sent.recipients : [SOMEBODY]) {
       if (!(await this.#isNew(`bounce ${sent.id} ${to}`, report))) continue;
-      await this.#count('bounced', account, directory, 1);
+      await this.#count('bounced', account, directory);
       log.emit('acct.bounce', { ...facts, report: report.id, to, status, action });
     }
   }
 
-  /** The first report of it, or that one once more. */
+  /** Nobody has reported it before. */
   async #isNew(what: string, { id }: Report): Promise<boolean> {
     const { value } = await this.#options.ttl.putIfAbsent(
       NAMESPACE,
@@ -99,25 +100,14 @@ export class Feedback {
     what: 'complaints' | 'bounced',
     account: Account,
     directory: Directory,
-    by: number,
   ): Promise<void> {
     const { timeZone = 'UTC' } = directory.find(account.domain)?.outgoing ?? {};
     const limits = { day: Infinity, month: Infinity };
-    await this.#options.counters.take(
-      [{ key: countKey(what, account.name), timeZone, limits }],
-      by,
-    );
+    await this.#options.counters.take([{ key: countKey(what, account.name), timeZone, limits }], 1);
   }
 }
 
 /** Delays are none, nor is what was delivered. */
 function isFailure({ action, status }: ReturnedMail): boolean {
   return action === undefined ? status !== undefined && FAILED.test(status) : action === 'failed';
-}
-
-/** Of those it was sent to; when the report names others (they were redirected) or nobody, one. */
-function recipientsOf({ recipients }: SentMail, says: ReturnedMail): readonly string[] {
-  const named = says.recipients.filter((address) => recipients.includes(address));
-  if (named.length > 0) return named;
-  return recipients.length === 1 ? recipients : ['?'];
 }

@@ -29,16 +29,17 @@ export async function readIfReturned(
   const mayBounce = reversePath === null && account === undefined && domain?.outgoing.enabled;
   if (!isComplaint && mayBounce !== true) return;
   const from = reversePath === null ? '' : formatAddress(reversePath);
+  let kind: 'complaint' | 'bounce' = 'bounce';
   try {
     const says = readReturned(await beginningOf(content));
     // Mail from the address that takes complaints may bounce as well.
-    const isBounce = reversePath === null && says.feedbackType === undefined;
-    const kind = isComplaint && !isBounce ? 'complaint' : 'bounce';
+    if (isComplaint && (reversePath !== null || says.feedbackType !== undefined))
+      kind = 'complaint';
     if (says.messageIds.length === 0 && kind === 'bounce') return;
     await feedback.take({ id, from, kind, says }, directory);
   } catch (error) {
     // In a flood of bounces the records have no time for all of them, and that is no fault of theirs.
-    if (error instanceof CodedError && error.code === 'LIMIT') return;
+    if (kind === 'bounce' && error instanceof CodedError && error.code === 'LIMIT') return;
     log.emit('store.error', { ...logFields, msg: 'feedback not counted', err: errorText(error) });
   }
 }

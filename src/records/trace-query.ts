@@ -13,6 +13,8 @@ import { bareMessageId, NULL_SENDER, resultMatches, term, wordsOf } from './term
 export interface TraceQuery {
   /** An address, `@domain`, the beginning of an address, an IP address, Message-ID or remote id. */
   readonly text?: string;
+  /** This Message-ID and no other, whatever it looks like: strangers may choose it. */
+  readonly msgid?: string;
   readonly from?: string;
   readonly to?: string;
   readonly client?: string;
@@ -32,9 +34,10 @@ export interface TraceQuery {
 
 /** All of them must hold. */
 export function conditionsOf(query: TraceQuery): Condition[] {
-  const { text, from, to, client, domain, account, subject, result } = query;
+  const { text, msgid, from, to, client, domain, account, subject, result } = query;
   const conditions: Condition[] = [];
   if (text !== undefined) conditions.push(anything(text));
+  if (msgid !== undefined) conditions.push([{ term: term('m', bareMessageId(msgid)) }]);
   if (from !== undefined) conditions.push(addresses('f', from));
   if (to !== undefined) conditions.push(addresses('t', to));
   if (client !== undefined) conditions.push([valued('c', client)]);
