@@ -13,6 +13,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { DataView, OptionSchema, Plugin, Verdict } from 'sluice-mx/plugin';
+import { ON_ERROR } from './shared/on-error.ts';
 
 const OPTIONS = {
   unsent: {
@@ -26,12 +27,7 @@ const OPTIONS = {
     default: ['postmaster', 'abuse'],
     doc: 'Local parts of recipients whose mail is not looked at.',
   },
-  on_error: {
-    type: 'string',
-    oneOf: ['defer', 'accept', 'reject'],
-    default: 'accept',
-    doc: 'What happens to mail that the plugin could not judge.',
-  },
+  on_error: ON_ERROR,
 } as const satisfies OptionSchema;
 
 type View = DataView<typeof OPTIONS>;

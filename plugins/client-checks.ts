@@ -18,6 +18,7 @@ import { findings } from './client-checks/findings.ts';
 import type { Finding } from './client-checks/findings.ts';
 import { byRules } from './client-checks/rules.ts';
 import { isException } from './shared/exceptions.ts';
+import { ON_ERROR } from './shared/on-error.ts';
 
 const OPTIONS = {
   no_ptr: { type: 'action', default: 1, doc: "The client's address has no name in the DNS." },
@@ -59,12 +60,7 @@ const OPTIONS = {
     default: ['postmaster', 'abuse'],
     doc: 'Local parts of recipients whose mail is not refused here.',
   },
-  on_error: {
-    type: 'string',
-    oneOf: ['defer', 'accept', 'reject'],
-    default: 'accept',
-    doc: 'What happens to mail that the plugin could not judge.',
-  },
+  on_error: ON_ERROR,
 } as const satisfies OptionSchema;
 
 type View = RcptView<typeof OPTIONS>;

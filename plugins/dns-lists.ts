@@ -29,6 +29,7 @@ import type { OptionSchema, Plugin, RcptView, Verdict } from 'sluice-mx/plugin';
 import { judged } from './dns-lists/judged.ts';
 import { ListQuestions } from './shared/list-questions.ts';
 import { namesOf } from './dns-lists/names.ts';
+import { ON_ERROR } from './shared/on-error.ts';
 import { isPublic, reversed } from './shared/public-address.ts';
 import { CODES } from './shared/return-codes.ts';
 import { ZONE } from './shared/zone.ts';
@@ -76,12 +77,7 @@ const OPTIONS = {
     default: ['postmaster', 'abuse'],
     doc: 'Local parts of recipients whose mail no list refuses.',
   },
-  on_error: {
-    type: 'string',
-    oneOf: ['defer', 'accept', 'reject'],
-    default: 'accept',
-    doc: 'What happens to mail that the plugin could not judge.',
-  },
+  on_error: ON_ERROR,
 } as const satisfies OptionSchema;
 
 export default {

@@ -23,6 +23,7 @@ import { Acquaintances } from './greylist/acquaintances.ts';
 import { organisations } from './greylist/organisations.ts';
 import type { Caller } from './greylist/organisations.ts';
 import { Callers } from './greylist/callers.ts';
+import { ON_ERROR } from './shared/on-error.ts';
 import { isPublic, plainAddress } from './shared/public-address.ts';
 
 const OPTIONS = {
@@ -44,12 +45,7 @@ const OPTIONS = {
     default: ['postmaster', 'abuse'],
     doc: 'Local parts of recipients whose mail is not put off.',
   },
-  on_error: {
-    type: 'string',
-    oneOf: ['defer', 'accept', 'reject'],
-    default: 'accept',
-    doc: 'What happens to mail that the plugin could not judge.',
-  },
+  on_error: ON_ERROR,
 } as const satisfies OptionSchema;
 
 type View = RcptView<typeof OPTIONS> | DataView<typeof OPTIONS>;

@@ -31,6 +31,7 @@ import { judgedByActions } from './shared/by-actions.ts';
 import { dnsName } from './shared/dns-name.ts';
 import type { Header } from './shared/header.ts';
 import { readHeader } from './shared/header.ts';
+import { ON_ERROR } from './shared/on-error.ts';
 import { toldWhenCut } from './shared/uris/cut.ts';
 import { isBelow, isOwn } from './shared/uris/known-names.ts';
 import { linksOf, MAX_TEXT } from './shared/uris/mail-links.ts';
@@ -82,15 +83,8 @@ const OPTIONS = {
   brands: {
     type: 'strings',
     default: [
-      ...[
-        'paypal.com',
-        'amazon.com',
-        'amazon.de',
-        'ebay.com',
-        'ebay.de',
-        'apple.com',
-        'icloud.com',
-      ],
+      ...['paypal.com', 'amazon.com', 'amazon.de', 'ebay.com', 'ebay.de'],
+      ...['apple.com', 'icloud.com'],
       ...['microsoft.com', 'microsoftonline.com', 'office.com', 'outlook.com', 'live.com'],
       ...['google.com', 'gmail.com', 'facebook.com', 'instagram.com', 'whatsapp.com'],
       ...['linkedin.com', 'netflix.com', 'dropbox.com', 'docusign.com', 'docusign.net'],
@@ -120,12 +114,7 @@ const OPTIONS = {
   },
   exempt: { type: 'strings', doc: 'Domains, with all below them, that are never looked at.' },
   max_text: MAX_TEXT,
-  on_error: {
-    type: 'string',
-    oneOf: ['defer', 'accept', 'reject'],
-    default: 'accept',
-    doc: 'What happens to mail that the plugin could not judge.',
-  },
+  on_error: ON_ERROR,
 } as const satisfies OptionSchema;
 
 type View = ContentView<typeof OPTIONS>;

@@ -30,6 +30,7 @@ import { Rdap } from './new-domains/rdap.ts';
 import { authorDomains } from './shared/author-domains.ts';
 import { readHeader } from './shared/header.ts';
 import { ListQuestions } from './shared/list-questions.ts';
+import { ON_ERROR } from './shared/on-error.ts';
 import { CODES } from './shared/return-codes.ts';
 import { ZONE } from './shared/zone.ts';
 
@@ -68,12 +69,7 @@ const OPTIONS = {
     doc: 'What happens to mail from a new domain.',
   },
   score: { type: 'number', min: 0, max: 100, default: 4, doc: 'What `score` adds.' },
-  on_error: {
-    type: 'string',
-    oneOf: ['defer', 'accept', 'reject'],
-    default: 'accept',
-    doc: 'What happens to mail that the plugin could not judge.',
-  },
+  on_error: ON_ERROR,
 } as const satisfies OptionSchema;
 
 export default {

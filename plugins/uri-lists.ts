@@ -31,6 +31,7 @@
  */
 import type { ContentView, OptionSchema, Plugin, Verdict } from 'sluice-mx/plugin';
 import { ListQuestions } from './shared/list-questions.ts';
+import { ON_ERROR } from './shared/on-error.ts';
 import { CODES } from './shared/return-codes.ts';
 import { ZONE } from './shared/zone.ts';
 import { answersOf, judgedByLists } from './uri-lists/answers.ts';
@@ -95,12 +96,7 @@ const OPTIONS = {
     doc: 'Domains and addresses of one mail that each list is asked about.',
   },
   max_text: MAX_TEXT,
-  on_error: {
-    type: 'string',
-    oneOf: ['defer', 'accept', 'reject'],
-    default: 'accept',
-    doc: 'What happens to mail that the plugin could not judge.',
-  },
+  on_error: ON_ERROR,
 } as const satisfies OptionSchema;
 
 type View = ContentView<typeof OPTIONS>;

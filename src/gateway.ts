@@ -181,14 +181,14 @@ export class Gateway {
       onBack: () => this.#parts?.watches.back(),
       happened: tellFilters(() => this.#current().filters),
     });
-    const { courier, scheduler, memory, verifier, exchangers, isClosed } = delivery;
+    const { courier, scheduler, memory, verifier, exchangers, isClosed, uncached } = delivery;
     const wake = (dest: string) => scheduler.wake(dest);
     const drain = (lane: string) => scheduler.drain(lane);
     const onUnjudged = () => this.#parts?.watches.unjudged();
     const accept = new Accept({ ...delivery, store: store.spool, wake, onUnjudged, clock, log });
     const notices = () => this.#parts?.watches.sending;
     const trace = recorder.records.trace(recorder.traces);
-    const outgoing = buildOutgoingParts({ ...base, saltSecret, notices, trace });
+    const outgoing = buildOutgoingParts({ ...base, uncached, saltSecret, notices, trace });
     const stages = {
       current: () => this.#current(),
       verifier,

@@ -42,8 +42,9 @@ export interface Config {
   readonly queue: QueueConfig;
   readonly quarantine: QuarantineConfig;
   readonly alerts: AlertsConfig;
-  /** Templates in place of ours. */
+  /** Who takes complaints about mail of customers. */
   readonly complaints: { readonly addresses: readonly string[] };
+  /** Templates in place of ours. */
   readonly reports: ReportTexts;
   readonly notices: NoticeTexts;
   readonly records: RecordsConfig;

@@ -26,7 +26,7 @@ import type { Destination, Directory } from '../directory/domain.ts';
 import { probeMsOf } from '../directory/queue-policy.ts';
 import type { RecordWatch } from '../dkim/record-watch.ts';
 import type { OwnListings } from '../dns/own-listings.ts';
-import type { Resolver } from '../dns/resolver.ts';
+import type { FilterResolver, Resolver } from '../dns/resolver.ts';
 import { homeLane, isRedirected } from '../mail/redirection.ts';
 import { domainOfLane, isOneOfSplit } from '../mail/split-lane.ts';
 import { OutageClock } from '../pipeline/outage-clock.ts';
@@ -73,6 +73,8 @@ export interface DeliveryParts {
   /** Who takes mail for a domain that is not hosted here. */
   readonly exchangers: FindExchangers;
   readonly resolver: Resolver;
+  /** For what is looked up from time to time and must be new. */
+  readonly uncached: FilterResolver;
   /** Of the keys that sign. */
   readonly records: RecordWatch;
   /** Our addresses on block lists. */
@@ -264,7 +266,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     verifier,
     exchangers,
     resolver,
-    ...{ records, listings },
+    ...{ records, listings, uncached: remote.uncached },
     signOwn,
     rerouted: (before) => {
       records.look();

@@ -5,11 +5,9 @@
 import type { SendingNotices } from '../alerts/sending-notices.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { Config } from '../config/config.ts';
-import { formatEndpoint } from '../config/endpoint.ts';
 import type { Directory } from '../directory/domain.ts';
+import type { FilterResolver } from '../dns/resolver.ts';
 import { spfNetworks } from '../dns/spf-networks.ts';
-import { createSystemResolver } from '../dns/system-resolver.ts';
 import { Acquaintances } from '../outbound/acquaintances.ts';
 import { Feedback } from '../outbound/feedback.ts';
 import { Limits } from '../outbound/limits.ts';
@@ -24,7 +22,7 @@ import { findSent } from './sent-mail.ts';
 
 export interface OutgoingOptions {
   readonly store: Pick<LevelStore, 'counters' | 'ttl'>;
-  readonly config: () => Pick<Config, 'dnsServers'>;
+  readonly uncached: FilterResolver;
   readonly directory: () => Directory;
   readonly clock: Clock;
   readonly log: Log;
@@ -42,7 +40,7 @@ export interface OutgoingParts extends SendingDeps, ReturnedDeps {
 
 export function buildOutgoingParts({
   store,
-  config,
+  uncached,
   directory,
   clock,
   log,
@@ -52,8 +50,6 @@ export function buildOutgoingParts({
 }: OutgoingOptions): OutgoingParts {
   const { counters, ttl } = store;
   const locks = new Locks({ counters, log, onLocked: (locked) => notices()?.locked(locked) });
-  const servers = () => config().dnsServers?.map(formatEndpoint);
-  const resolver = createSystemResolver({ clock, servers });
   return {
     limits: new Limits({
       ...{ counters, clock, log },
@@ -67,7 +63,7 @@ export function buildOutgoingParts({
     }),
     acquaintances: new Acquaintances(ttl),
     sharedNetworks: new SharedNetworks({
-      find: (record) => spfNetworks(record, resolver),
+      find: (record) => spfNetworks(record, uncached),
       domains: () => directory().domains,
       ...{ map: ttl, clock, log },
     }),

@@ -16,12 +16,14 @@ import { watchedKeys } from '../dkim/signer.ts';
 import { createCachedResolver } from '../dns/cached-resolver.ts';
 import { findExchangers } from '../dns/mail-exchangers.ts';
 import { OwnListings } from '../dns/own-listings.ts';
-import type { Resolver } from '../dns/resolver.ts';
+import type { FilterResolver, Resolver } from '../dns/resolver.ts';
 import { createSystemResolver } from '../dns/system-resolver.ts';
 import type { DeliveryOptions } from './delivery-parts.ts';
 
 export interface RemoteParts {
   readonly resolver: Resolver;
+  /** For what is looked up from time to time and must be new. */
+  readonly uncached: FilterResolver;
   /** Who takes mail for a domain that is not hosted here. */
   readonly exchangers: FindExchangers;
   readonly sources: SourceAddresses;
@@ -58,7 +60,7 @@ export function buildRemote(options: DeliveryOptions): RemoteParts {
     return { key: shareKey(destination, provider), rate: provider.rate };
   };
   return {
-    ...{ resolver, records, providers, backOff },
+    ...{ resolver, uncached, records, providers, backOff },
     exchangers: providers.learning(exchangersOf(options, resolver)),
     listings: new OwnListings({
       resolver: uncached,

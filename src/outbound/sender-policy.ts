@@ -9,6 +9,7 @@ import { asciiDomain } from '../directory/domain-name.ts';
 import type { Address, ReversePath } from '../mail/address.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { SessionView } from '../mail/session-view.ts';
+import type { SharedNetworks } from './shared-networks.ts';
 
 /** A login counts before the address; one whose account is gone by now is a stranger's. */
 export function accountOf(
@@ -18,18 +19,13 @@ export function accountOf(
   return login === undefined ? accounts.byAddress(remote.address) : accounts.byLogin(login.user);
 }
 
-/** Whether an address is one of those that an SPF record lets send; undefined: nobody knows. */
-export interface SharedNetworks {
-  has(record: string, address: string): boolean | undefined;
-}
-
 /**
  * Whose account a client of nobody's address has, behind servers that many share: that of the
  * sender's domain, and only with a sender. `unsure`: it has one whose networks were never found.
  */
 export function sharedAccountOf(
   directory: Directory,
-  networks: SharedNetworks,
+  networks: Pick<SharedNetworks, 'has'>,
   { login, remote }: Pick<SessionView, 'login' | 'remote'>,
   reversePath: ReversePath,
 ): Account | 'unsure' | undefined {

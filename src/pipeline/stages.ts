@@ -16,7 +16,7 @@ import type { SessionView } from '../mail/session-view.ts';
 import type { Verdict } from '../mail/verdict.ts';
 import type { Logins } from '../outbound/logins.ts';
 import { credentialOf } from '../outbound/logins.ts';
-import type { SharedNetworks } from '../outbound/sender-policy.ts';
+import type { SharedNetworks } from '../outbound/shared-networks.ts';
 import { accountOf, checkSender, sharedAccountOf } from '../outbound/sender-policy.ts';
 import type {
   ContentSink,
@@ -56,7 +56,7 @@ export interface StagesDeps
   /** The generation in force now. */
   readonly current: () => Generation;
   readonly logins: Logins;
-  readonly sharedNetworks: SharedNetworks;
+  readonly sharedNetworks: Pick<SharedNetworks, 'has'>;
   readonly accept: Accept;
   readonly lessons: Pick<RecipientLessons, 'sender'>;
   readonly harvest: HarvestGuard;
