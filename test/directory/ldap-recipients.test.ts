@@ -169,9 +169,17 @@ async function liar(t: TestContext, say: (id: number, socket: Socket) => void): 
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
-    let id = 1;
+    let rest: Buffer = Buffer.alloc(0);
     socket.on('error', () => undefined);
-    socket.on('data', () => say((id += 1), socket));
+    socket.on('data', (chunk) => {
+      rest = Buffer.concat([rest, chunk]);
+      // Requests may come two in a piece: each is SEQUENCE, length, INTEGER messageID (RFC 4511 §4.1.1).
+      for (let end = requestEnd(rest); end <= rest.length; end = requestEnd(rest)) {
+        const id = rest[rest.indexOf(0x02) + 2] ?? 0;
+        rest = rest.subarray(end);
+        say(id, socket);
+      }
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => {
@@ -279,6 +287,14 @@ test('a server that is unwilling to answer anybody is left for the next, and not
   assert.equal(ldap.states()[0]?.down, undefined);
   assert.deepEqual(log.events, []);
 });
+
+/** Where the first request ends, in octets; Infinity while its length is not there yet. */
+function requestEnd(bytes: Buffer): number {
+  const first = bytes[1] ?? NaN;
+  const more = first & 0x80 ? first & 0x7f : 0;
+  if (bytes.length < 2 + more) return Infinity;
+  return 2 + more + (more === 0 ? first : bytes.readUIntBE(2, more));
+}
 
 function oneEntry(id: number): Buffer {
   return Buffer.concat([
