@@ -4,11 +4,14 @@
  * store does wrong that breaks its promises.
  */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { errorText } from '../../src/base/errors.ts';
 import type { Held } from '../../src/store/spool-store.ts';
 import type { Sabotage } from '../support/delivery-world.ts';
 import { DeliveryWorld } from '../support/delivery-world.ts';
+import type { Seeds } from './simulated-seeds.ts';
 
 const only = process.env['SEED'];
 const seeds = Number(process.env['SEEDS'] ?? 200);
@@ -21,14 +24,11 @@ for (const [engine, last] of [
   const seedsText = only === undefined ? `${last} seeds` : `seed ${only}`;
   test(`simulation over ${engine}: ${seedsText}`, async () => {
     const from = only === undefined ? 1 : Number(only);
-    const to = only === undefined ? last : from;
-    for (let seed = from; seed <= to; seed++) {
-      try {
-        await new DeliveryWorld(seed, engine).run();
-      } catch (error) {
-        throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
-      }
-    }
+    const run: Seeds = { engine, from, to: only === undefined ? last : from };
+    const worker = new Worker(new URL('simulated-seeds.ts', import.meta.url), { workerData: run });
+    // Rejects with what the thread threw.
+    const [code] = (await once(worker, 'exit')) as [number];
+    assert.equal(code, 0);
   });
 }
 
