@@ -8,6 +8,10 @@
  * one is asked when one fails; one that has failed is asked last for half a minute. Connections are
  * kept for some seconds and serve one message after another (IDSESSION).
  *
+ * Old signatures find no new viruses: with every sign of life clamd is asked of which day its own are,
+ * and from `signatures_age` on this is told. Mail goes on as before. Of several addresses it is the
+ * clamd that answers.
+ *
  * clamd's own limits count as well: give its StreamMaxLength, MaxScanSize and MaxFileSize at least
  * `max_size`, and that at least `limits.message_size`. Debian's clamd has 25M.
  */
@@ -21,6 +25,7 @@ import type {
 } from 'sluice-mx/plugin';
 import { instream } from './clamav/instream.ts';
 import { Sessions } from './clamav/sessions.ts';
+import { signaturesOf } from './clamav/signatures.ts';
 import { version } from './clamav/version.ts';
 
 const OPTIONS = {
@@ -40,6 +45,11 @@ const OPTIONS = {
     oneOf: ['error', 'accept', 'reject'],
     default: 'error',
     doc: 'What happens to larger content, by this limit or by that of clamd; error: `on_error`.',
+  },
+  signatures_age: {
+    type: 'duration',
+    default: '7d',
+    doc: 'Signatures of this age are old: log, alerts, `sluice status` and `sluice doctor` say so.',
   },
   header: { type: 'boolean', default: true, doc: 'Put X-Virus-Status on mail that is clean.' },
   max_concurrent: {
@@ -63,7 +73,8 @@ export default {
       hooks: { content: (view, signal) => judge(host, sessions, view, signal) },
       async probe(signal) {
         const text = await host.firstAnswer(options.address, signal, (a) => version(a, signal));
-        return { state: 'ok', text };
+        const signatures = signaturesOf(text, host.now(), options.signatures_age);
+        return { state: 'ok', text, signatures };
       },
     };
   },

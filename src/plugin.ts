@@ -152,8 +152,14 @@ export interface PluginParts<Schema extends OptionSchema = OptionSchema> {
 }
 
 export type ProbeResult =
-  | { readonly state: 'ok'; readonly text: string }
+  | { readonly state: 'ok'; readonly text: string; readonly signatures?: Signatures | undefined }
   | { readonly state: 'down'; readonly text: string };
+
+/** How new that is by which a daemon judges, if somebody has to keep it new. */
+export interface Signatures {
+  readonly age: 'fresh' | 'old' | 'unknown';
+  readonly text: string;
+}
 
 /** A message that a person has judged. */
 export interface Lesson<Schema extends OptionSchema = OptionSchema> {

@@ -12,6 +12,7 @@ export const ALERT_KINDS = [
   'disk_low',
   'store_damaged',
   'scanner_down',
+  'signatures_old',
   'ldap_down',
   'held_old',
   'address_listed',

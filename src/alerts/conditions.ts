@@ -26,6 +26,7 @@ export interface Present {
     readonly name: string;
     readonly up: boolean;
     readonly text: string;
+    readonly signatures?: { readonly age: string; readonly text: string } | undefined;
   }[];
   readonly ldap: readonly LdapState[];
   /** Addresses of ours on block lists. */
@@ -58,6 +59,7 @@ export function conditionsOf(present: Present, thresholds: Thresholds): Conditio
     ...diskConditions(present, thresholds),
     ...damageConditions(present),
     ...scannerConditions(present),
+    ...oldSignatures(present),
     ...ldapConditions(present),
     ...listedAddresses(present),
     ...lockedAccounts(present),
@@ -132,6 +134,14 @@ function scannerConditions({ now, scanners }: Present): Condition[] {
       since: now,
       text: `${name} does not answer: ${text}`,
     }));
+}
+
+function oldSignatures({ now, scanners }: Present): Condition[] {
+  return scanners.flatMap(({ name, signatures }) => {
+    if (signatures?.age !== 'old') return [];
+    const text = `${name} finds no new viruses: the newest of its signatures, ${signatures.text}`;
+    return [{ kind: 'signatures_old', subject: name, since: now, text }];
+  });
 }
 
 function ldapConditions({ ldap }: Present): Condition[] {

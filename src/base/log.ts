@@ -47,6 +47,8 @@ export const LEVEL_OF = {
   'scanner.down': 'warn',
   'scanner.up': 'info',
   'scanner.start': 'info',
+  'scanner.signatures_old': 'warn',
+  'scanner.signatures_fresh': 'info',
   'rcpt.check': 'debug',
   'rcpt.full': 'warn',
   'rcpt.sent': 'info',

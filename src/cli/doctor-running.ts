@@ -1,5 +1,5 @@
 /** Asks the gateway that may run on this configuration how it is, for `sluice doctor`. */
-import type { Running } from '../doctor/facts/running.ts';
+import type { Running, ScannerAnswer } from '../doctor/facts/running.ts';
 import { ControlFault } from '../control/client.ts';
 import type { Row } from '../control/rows.ts';
 import { storeHolder } from '../gateway/offline-store.ts';
@@ -44,7 +44,13 @@ function runningOf(row: Row): Running {
       name: textOf(scanner, 'name'),
       up: scanner['up'] === true,
       text: textOf(scanner, 'text'),
+      signatures: signaturesOf(rowOf(scanner, 'signatures')),
     })),
     damaged: wordsOf(rowOf(row, 'queue'), 'damaged'),
   };
+}
+
+function signaturesOf(row: Row): ScannerAnswer['signatures'] {
+  const { age } = row;
+  return typeof age === 'string' ? { age, text: textOf(row, 'text') } : undefined;
 }

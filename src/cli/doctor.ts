@@ -71,10 +71,11 @@ export async function doctor(
     ...{ config, directory, sources, warnings },
     resolver: createFilterCache(createSystemResolver({ clock, servers }), clock),
     askScanners: async (signal) =>
-      (await filters.probes(signal)).map(({ name, state, text }) => ({
-        name,
-        text,
-        up: state === 'ok',
+      (await filters.probes(signal)).map((probe) => ({
+        name: probe.name,
+        text: probe.text,
+        up: probe.state === 'ok',
+        signatures: probe.state === 'ok' ? probe.signatures : undefined,
       })),
   };
   try {

@@ -124,6 +124,7 @@ function statusFacts(row: Row): StatusFacts {
       ...damagedQueues(queue),
       ...downDestinations(row),
       ...hinderingDestinations(row),
+      ...oldSignatures(row),
       ...silentDirectories(row),
       ...unsignedDomains(row),
     ],
@@ -195,6 +196,15 @@ function hinderingDestinations(row: Row): string[] {
     .map((one) => `${textOf(one, 'name')} (${[...new Set(wordsOf(one, 'habits'))].join(', ')})`);
   const more = all.length - named.length;
   return [`destinations to look at: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`];
+}
+
+/** `old signatures: clamav (27449 is 9 days old)` */
+function oldSignatures(row: Row): string[] {
+  const old = rowsOf(row, 'scanners')
+    .map((one) => ({ name: textOf(one, 'name'), signatures: rowOf(one, 'signatures') }))
+    .filter(({ signatures }) => signatures['age'] === 'old')
+    .map(({ name, signatures }) => `${name} (${textOf(signatures, 'text')})`);
+  return old.length === 0 ? [] : [`old signatures: ${old.join(', ')}`];
 }
 
 /** `ldap down: of example.org, example.net` */

@@ -93,6 +93,13 @@ export interface ScannerView {
   readonly name: string;
   readonly up: boolean;
   readonly text: string;
+  /** How new what it judges by was when it answered last; without it there is nothing to keep new. */
+  readonly signatures?: SignaturesView | undefined;
+}
+
+export interface SignaturesView {
+  readonly age: 'fresh' | 'old' | 'unknown';
+  readonly text: string;
 }
 
 export interface LdapView {

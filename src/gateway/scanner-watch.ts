@@ -1,6 +1,7 @@
 /**
  * The scanners behind the filters: starts private ones where the configuration says so, and asks all
- * of them now and then whether they are there, for `sluice status` and the log. What a scanner that
+ * of them now and then whether they are there and of which day their signatures are, for `sluice
+ * status`, alerts and the log. What a scanner that
  * is down means for mail is decided by its plugin's `on_error`, not here.
  */
 import type { Clock, Timer } from '../base/clock.ts';
@@ -13,7 +14,7 @@ import type { ManagedScanners } from '../scanners/managed.ts';
 import { startManagedScanners } from '../scanners/managed.ts';
 
 export interface ScannerWatchOptions {
-  readonly config: Config;
+  readonly config: Pick<Config, 'scanners' | 'plugins'>;
   readonly folder: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -71,12 +72,28 @@ export class ScannerWatch {
     return this.#managed?.addresses ?? {};
   }
 
-  async probe(filters: PluginHost): Promise<void> {
+  async probe(filters: Pick<PluginHost, 'probes'>): Promise<void> {
     const probes = await filters.probes(this.#stopped.signal);
-    const before = this.#views;
-    this.#views = probes.map(({ name, state, text }) => ({ name, up: state === 'ok', text }));
-    const wasDown = (name: string) => before.some((one) => one.name === name && !one.up);
-    if (this.#views.some(({ name, up }) => up && wasDown(name))) this.#onUp();
+    const before = new Map(this.#views.map((view) => [view.name, view]));
+    this.#views = probes.map((probe) => {
+      const { name, text } = probe;
+      if (probe.state === 'ok') return { name, up: true, text, signatures: probe.signatures };
+      // They get no younger while it is down.
+      return { name, up: false, text, signatures: before.get(name)?.signatures };
+    });
+    for (const view of this.#views) this.#tellAge(view, before.get(view.name));
+    if (this.#views.some(({ name, up }) => up && before.get(name)?.up === false)) this.#onUp();
+  }
+
+  #tellAge({ name: engine, signatures }: ScannerView, before: ScannerView | undefined): void {
+    const wasOld = before?.signatures?.age === 'old';
+    const { log } = this.#options;
+    if (signatures?.age === 'old' && !wasOld) {
+      log.emit('scanner.signatures_old', { engine, msg: signatures.text });
+    }
+    if (signatures?.age === 'fresh' && wasOld) {
+      log.emit('scanner.signatures_fresh', { engine, msg: signatures.text });
+    }
   }
 
   /** Asks again and again, of whatever filters are in force then. */

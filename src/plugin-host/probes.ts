@@ -39,12 +39,13 @@ export class Probes {
     } catch (error) {
       result = { state: 'down', text: errorText(error) };
     }
-    const { state, text } = result ?? { state: 'down', text: 'the probe said nothing' };
+    result ??= { state: 'down', text: 'the probe said nothing' };
+    const { state, text } = result;
     const before = this.#lastState.get(name);
     this.#lastState.set(name, state);
     if (state !== (before ?? 'ok')) {
       this.#log.emit(state === 'ok' ? 'scanner.up' : 'scanner.down', { engine: name, msg: text });
     }
-    return { name, state, text };
+    return { ...result, name };
   }
 }

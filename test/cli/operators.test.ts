@@ -50,7 +50,17 @@ test('status is one line, and its exit code says whether all is well', async (t)
   const narrow = await run('status', { columns: 80 });
   assert.match(narrow.out, / {2}\S.*\n\S/, 'more than one line on a narrow terminal');
   assert.equal(narrow.out.replace('\n', '  '), out);
-  gateway.scanners = [{ name: 'clamav', up: false, text: 'refused' }];
+  const answers = { name: 'clamav', up: true, text: 'ClamAV 1.4' };
+  gateway.scanners = [{ ...answers, signatures: { age: 'unknown', text: 'no day' } }];
+  assert.deepEqual(await run('status'), { code: 0, out, err: '' }, 'nothing is known to be wrong');
+  gateway.scanners = [{ ...answers, signatures: { age: 'old', text: '27449 is 9 days old' } }];
+  const old = await run('status');
+  assert.match(
+    old.out,
+    / {2}scanners clamav=ok {2}old signatures: clamav \(27449 is 9 days old\) {2}/,
+  );
+  assert.equal(old.code, 0, 'mail is looked at');
+  gateway.scanners = [{ ...answers, up: false, text: 'refused' }];
   assert.equal((await run('status')).code, 1, 'a warning');
   gateway.state = 'draining';
   const draining = await run('status --json');

@@ -336,8 +336,12 @@ test('the probe wants to hear a version', async () => {
   const clamd = await FakeService.start((socket) => socket.end('1: ClamAV 1.4.6/27000/Mon\0'));
   const signal = new AbortController().signal;
   const { host } = await filterOf('clamav', { address: ['/nonexistent', clamd.address] });
+  const text = 'clamd does not say of which day they are';
   assert.deepEqual(await host.probes(signal), [
-    { name: 'clamav', state: 'ok', text: 'ClamAV 1.4.6/27000/Mon' },
+    {
+      ...{ name: 'clamav', state: 'ok', text: 'ClamAV 1.4.6/27000/Mon' },
+      signatures: { age: 'unknown', text },
+    },
   ]);
   clamd.behaviour = (socket) => socket.end('HTTP/1.1 400 Bad Request\0');
   assert.equal((await host.probes(signal))[0]?.state, 'down');

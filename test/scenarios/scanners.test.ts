@@ -138,6 +138,37 @@ for (const plugin of ['clamav', 'spamassassin']) {
   });
 }
 
+test("signatures: an unknown age is nobody's trouble, an old one stands in log and status", async () => {
+  let version = 'ClamAV 1.4.3';
+  const clamd = await FakeService.start((socket) => socket.end(`1: ${version}\0`));
+  const gateway = await Gateway.run({
+    plugins: `[{ clamav: { address: "${clamd.address}", signatures_age: 2d } }]`,
+    domains: { 'example.org': domainFile(1) },
+  });
+  try {
+    const well = await gateway.cli('status');
+    assert.deepEqual([well.code, /signatures/.test(well.stdout)], [0, false], well.stdout);
+    const { stdout } = await gateway.cli('status', '--json');
+    const { scanners } = JSON.parse(stdout) as { scanners: { signatures?: { age: string } }[] };
+    assert.equal(scanners[0]?.signatures?.age, 'unknown');
+    assert.equal(gateway.events('scanner.signatures_old').length, 0);
+    await gateway.stop();
+    const days = 3 * 86_400_000;
+    version = `ClamAV 1.4.3/27449/${new Date(Date.now() - days).toString().slice(0, 24)}`;
+    await gateway.start();
+    assert.equal((await gateway.event('scanner.signatures_old'))['engine'], 'clamav');
+    const old = await gateway.cli('status');
+    assert.match(
+      old.stdout,
+      /scanners clamav=ok .*old signatures: clamav \(27449 is 3 days old\)/s,
+    );
+    assert.equal(old.code, 0);
+  } finally {
+    await gateway.remove();
+    await clamd.stop();
+  }
+});
+
 test('a filter that puts mail off before the content is in the ledger as that', async () => {
   const destination = await new Destination().start();
   const gateway = await Gateway.make({

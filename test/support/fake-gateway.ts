@@ -17,6 +17,7 @@ import type {
   Outage,
   RecipientView,
   ReloadResult,
+  ScannerView,
 } from '../../src/control/gateway-view.ts';
 import type { QuarantinedMail, QuarantineView } from '../../src/control/quarantine-view.ts';
 import type { PluginView } from '../../src/control/plugin-view.ts';
@@ -43,7 +44,7 @@ export class FakeGateway {
   kept: QuarantinedMail[] = [];
   accounts: AccountView[] = [];
   alertTests: { target: string; problem: string | undefined }[] = [];
-  scanners = [{ name: 'clamav', up: true, text: 'ClamAV 1.4' }];
+  scanners: ScannerView[] = [{ name: 'clamav', up: true, text: 'ClamAV 1.4' }];
   checks: HealthCheck[] = [{ name: 'store', ok: true, required: true, text: 'leveldb' }];
   reloadResult: ReloadResult = { ok: true, problems: [], needsRestart: [] };
   listeners = [{ name: 'mx', address: '127.0.0.1', port: 2525, sessions: 2 }];

@@ -74,7 +74,7 @@ const CLAMD_CONF = '/etc/clamav/clamd.conf';
 const MAX_CONF = 1024 * 1024;
 
 export function scannerChecks(installation: Installation): Check[] {
-  const { config, running, clock, askScanners } = installation;
+  const { config, running, askScanners } = installation;
   const { managed } = config.scanners;
   const asks = config.plugins.some(({ name }) => name === 'clamav');
   const checks: Check[] = [
@@ -85,7 +85,7 @@ export function scannerChecks(installation: Installation): Check[] {
         if (running.kind !== 'running' && managed)
           return [skip('scanners', 'the gateway starts its own')];
         const answers = running.kind === 'running' ? running.scanners : await askScanners(signal);
-        return judgeScanners(answers, clock.now());
+        return judgeScanners(answers);
       },
     },
   ];

@@ -30,6 +30,8 @@ export interface ScannerAnswer {
   readonly name: string;
   readonly up: boolean;
   readonly text: string;
+  /** Of which day that is by which it judges; undefined for one that nobody has to keep new. */
+  readonly signatures: { readonly age: string; readonly text: string } | undefined;
 }
 
 export type Running =

@@ -4,30 +4,19 @@ import type { ScannerAnswer } from '../facts/running.ts';
 import type { Finding } from '../finding.ts';
 import { fail, pass, skip, warn } from '../finding.ts';
 
-const DAY_MS = 86_400_000;
-/** New signatures come several times a day. */
-const OLD_DAYS = 3;
-
-export function judgeScanners(answers: readonly ScannerAnswer[], now: number): Finding[] {
+export function judgeScanners(answers: readonly ScannerAnswer[]): Finding[] {
   if (answers.length === 0) return [skip('scanners', 'no filter asks one')];
-  return answers.flatMap(({ name, up, text }) => {
+  return answers.flatMap(({ name, up, text, signatures }) => {
     const fix = 'start it, and see that this address is right: mail is put off meanwhile';
     if (!up) return [fail(name, text, `${fix}, unless on_error says otherwise`)];
-    return [pass(name, text), ...judgeSignatures(name, text, now)];
+    return [pass(name, text), ...(signatures === undefined ? [] : [judgeAge(name, signatures)])];
   });
 }
 
-/** `ClamAV 1.4.3/27449/Thu Nov  7 09:33:20 2024`; without signatures there is the version alone. */
-function judgeSignatures(name: string, text: string, now: number): Finding[] {
-  if (!text.startsWith('ClamAV ')) return [];
+function judgeAge(name: string, { age, text }: NonNullable<ScannerAnswer['signatures']>): Finding {
   const check = `${name} signatures`;
-  const fix = 'see that freshclam runs: systemctl status clamav-freshclam';
-  const [, number, day] = text.split('/');
-  const at = Date.parse(day ?? '');
-  if (Number.isNaN(at)) return [warn(check, 'clamd does not say of which day they are', fix)];
-  const days = Math.floor((now - at) / DAY_MS);
-  if (days >= OLD_DAYS) return [warn(check, `${number} is ${days} days old`, fix)];
-  return [pass(check, `${number}, ${days < 1 ? 'of the last day' : `${days} days old`}`)];
+  if (age === 'fresh') return pass(check, text);
+  return warn(check, text, 'see that freshclam runs: systemctl status clamav-freshclam');
 }
 
 const MIB = 1024 * 1024;
