@@ -13,7 +13,10 @@
  * clamd that answers.
  *
  * clamd's own limits count as well: give its StreamMaxLength, MaxScanSize and MaxFileSize at least
- * `max_size`, and that at least `limits.message_size`. Debian's clamd has 25M.
+ * `max_size`, and that at least `limits.message_size`. Debian's clamd has 25M. Beyond StreamMaxLength
+ * it says so, and `oversize` decides. Beyond its other limits (size, number and depth of what is in
+ * archives, time) it says OK without having looked, unless its AlertExceedsMax is on: set
+ * `AlertExceedsMax yes` in clamd.conf, and `oversize` decides there too. `sluice doctor` looks at it.
  */
 import type {
   ContentView,
@@ -44,7 +47,7 @@ const OPTIONS = {
     type: 'string',
     oneOf: ['error', 'accept', 'reject'],
     default: 'error',
-    doc: 'What happens to larger content, by this limit or by that of clamd; error: `on_error`.',
+    doc: 'What happens to content beyond this limit or one of clamd; error: `on_error`.',
   },
   signatures_age: {
     type: 'duration',
@@ -105,7 +108,7 @@ async function judge(
       return { kind: 'refuse', reason: 'virus', text: scan.name, detail: '7.1', results };
     }
     case 'too-large':
-      return tooLarge(view, "content is larger than clamd's StreamMaxLength");
+      return tooLarge(view, `content is beyond a limit of clamd's: ${scan.limit}`);
   }
 }
 

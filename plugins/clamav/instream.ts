@@ -10,8 +10,8 @@ import type { Sessions } from './sessions.ts';
 export type Scan =
   | { readonly kind: 'clean' }
   | { readonly kind: 'found'; readonly name: string }
-  /** Neither clean nor infected: clamd does not take content of this size. */
-  | { readonly kind: 'too-large' };
+  /** Neither clean nor infected: a limit of clamd's kept it from looking at all of it. */
+  | { readonly kind: 'too-large'; readonly limit: string };
 
 const COMMAND = Buffer.from('zINSTREAM\0');
 const END = Buffer.alloc(4);
@@ -22,6 +22,8 @@ const MAX_NAME = 100;
 const FOUND = /^stream: ([\x20-\x7e]{1,400}) FOUND$/;
 /** Debian's clamd adds digest and size of what it found (ExtendedDetectionInfo). */
 const EXTENDED = /\([0-9a-f]{32,64}:\d{1,20}\)$/;
+/** What clamd says with AlertExceedsMax (clamd.conf(5)) when it has found nothing and left something out. */
+const EXCEEDED = 'Heuristics.Limits.Exceeded';
 
 export async function instream(
   sessions: Sessions,
@@ -49,13 +51,15 @@ export async function instream(
     if (contentBytes !== content.sizeBytes) throw new Error('content is not whole');
     return write([...begin, ...chunk(), END]);
   });
-  if (/size limit exceeded/i.test(text)) return { kind: 'too-large' };
+  if (/size limit exceeded/i.test(text)) return { kind: 'too-large', limit: 'StreamMaxLength' };
   if (isEarly) throw new Error(`clamd answered before it had all: ${printable(text)}`);
   if (text === 'stream: OK') return { kind: 'clean' };
   const name = FOUND.exec(text)?.[1];
   if (name === undefined) throw new Error(`clamd answered: ${printable(text)}`);
   const fit = name.replace(EXTENDED, '').replace(/[^\w.:/+-]+/g, '_');
-  return { kind: 'found', name: fit.slice(0, MAX_NAME) };
+  const short = fit.slice(0, MAX_NAME);
+  if (short.startsWith(EXCEEDED)) return { kind: 'too-large', limit: short };
+  return { kind: 'found', name: short };
 }
 
 function lengthOf(chunkBytes: number): Uint8Array {

@@ -51,6 +51,8 @@ export function planClamd(options: ClamdOptions): ScannerPlan {
     // Nothing that Sluice takes by default is larger (limits.message_size), base64 included.
     'StreamMaxLength 100M',
     'MaxFileSize 100M',
+    // Without it what is beyond a limit is called clean.
+    'AlertExceedsMax yes',
     'MaxThreads 10',
     'ConcurrentDatabaseReload no',
     'ExitOnOOM yes',

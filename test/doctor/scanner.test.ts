@@ -1,7 +1,11 @@
 /** What the doctor makes of clamd's configuration and of the day of its signatures. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { judgeClamdLimits, judgeScanners } from '../../src/doctor/judge/scanner.ts';
+import {
+  judgeClamdLimits,
+  judgeClamdSilence,
+  judgeScanners,
+} from '../../src/doctor/judge/scanner.ts';
 
 const MIB = 1024 * 1024;
 
@@ -13,6 +17,15 @@ test('clamd must take what the gateway takes; what is not set has its default', 
   assert.equal(told('#StreamMaxLength 25M\n').status, 'PASS', 'a comment');
   assert.match(told('  maxscansize 1M\nMaxScanSize 10m').detail, /^MaxScanSize 10MiB/);
   assert.match(told('MaxFileSize 1024').detail, /^MaxFileSize 1KiB/);
+});
+
+test('a clamd that calls clean what it has not seen', () => {
+  const told = (conf: string) => judgeClamdSilence(conf).status;
+  assert.equal(told(''), 'WARN');
+  assert.equal(told('AlertExceedsMax false\n'), 'WARN');
+  assert.equal(told('# AlertExceedsMax yes\n'), 'WARN');
+  assert.equal(told('MaxFiles 1\nalertexceedsmax  true\n'), 'PASS');
+  assert.equal(told('AlertExceedsMax yes'), 'PASS');
 });
 
 test('signatures that are old or of an unknown day', () => {

@@ -306,6 +306,13 @@ for (const [oversize, kind] of OVERSIZE) {
     };
     assert.equal((await judged(behaviour, { oversize }, BIG)).verdict.kind, kind);
   });
+
+  test(`beyond a limit within archives, oversize ${oversize}: ${kind}, and no virus`, async () => {
+    const limit = says('1: stream: Heuristics.Limits.Exceeded.MaxFiles FOUND\0');
+    const { verdict } = await judged(limit, { oversize });
+    assert.equal(verdict.kind, kind);
+    if (verdict.kind === 'refuse') assert.equal(verdict.reason, 'size');
+  });
 }
 
 test('the next address is asked when one fails, and a failed one comes last for a while', async () => {

@@ -7,14 +7,15 @@ import { CORPUS, corpusFiles, hasCorpus, wireForm } from '../support/corpus.ts';
 import { filterOf } from '../support/filter-host.ts';
 import { missing } from '../support/real-component.ts';
 import { missingScanners, startRealScanners } from '../support/real-scanners.ts';
+import { storedZip } from '../support/stored-zip.ts';
 
 const SIGNATURES = 'clamav-signatures';
 /** Found by nothing: negatives, a marker for mail files only, and what needs DetectPUA. */
 const CLEAN = ['beta-not-at-start.txt', 'delta.txt', 'epsilon-pua.bin', 'clean.eml', 'gtube.eml'];
 
 /** A file as the only attachment of a mail. */
-function attached(file: string): Buffer {
-  const base64 = readFileSync(join(CORPUS, file)).toString('base64').replace(/.{76}/g, '$&\r\n');
+function attached(file: string, bytes: Uint8Array = readFileSync(join(CORPUS, file))): Buffer {
+  const base64 = Buffer.from(bytes).toString('base64').replace(/.{76}/g, '$&\r\n');
   return Buffer.from(
     'From: a@example.com\r\nTo: b@example.org\r\nSubject: file\r\nMIME-Version: 1.0\r\n' +
       'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n' +
@@ -62,6 +63,20 @@ test('real clamd and spamd', async (t) => {
     const text = Buffer.from(`Subject: large\r\n\r\n${line.repeat(100_000)}`);
     const verdict = await clamav.judge(Buffer.concat([text, marker, Buffer.from('\r\n')]));
     assert.equal(verdict.kind, 'refuse');
+  });
+
+  await t.test('what is beyond its limits is not clean; a virus beside it is a virus', async () => {
+    const [eicar] = corpusFiles(`${SIGNATURES}/samples`, /^alpha\.bin$/);
+    assert.ok(eicar !== undefined);
+    const deep = Array.from({ length: 20 }).reduce<Uint8Array>(
+      (inner) => storedZip({ 'inner.zip': inner }),
+      Buffer.from('hello'),
+    );
+    assert.equal((await clamav.judge(attached('deep.zip', deep))).kind, 'defer');
+    const error = clamav.log.of('scan.error')[0]?.['err'];
+    assert.match(String(error), /limit of clamd's: Heuristics\.Limits\.Exceeded\.MaxRecursion/);
+    const both = storedZip({ 'a.zip': deep, 'b.bin': readFileSync(join(CORPUS, eicar)) });
+    assert.equal((await clamav.judge(attached('both.zip', both))).kind, 'refuse');
   });
 
   await t.test('GTUBE scores 1000, and the tests name it', async () => {

@@ -10,7 +10,7 @@ import { skip } from '../finding.ts';
 import type { Installation } from '../installation.ts';
 import { judgeDestination } from '../judge/destination.ts';
 import { judgeLdap, judgeLists } from '../judge/recipients.ts';
-import { judgeClamdLimits, judgeScanners } from '../judge/scanner.ts';
+import { judgeClamdLimits, judgeClamdSilence, judgeScanners } from '../judge/scanner.ts';
 import type { Check } from '../rounds.ts';
 
 /** One check for each server, however many domains it serves. */
@@ -94,7 +94,8 @@ export function scannerChecks(installation: Installation): Check[] {
     // That of a clamd on another machine is not ours to see.
     const conf = await readTextFile(CLAMD_CONF, MAX_CONF);
     if (!conf.ok) return [skip('clamd limits', `${CLAMD_CONF} ${conf.problem}`)];
-    return [judgeClamdLimits(conf.value, config.limits.messageSizeBytes)];
+    const { messageSizeBytes } = config.limits;
+    return [judgeClamdLimits(conf.value, messageSizeBytes), judgeClamdSilence(conf.value)];
   };
   return [...checks, { group: 'scanner', about: 'clamd limits', look }];
 }

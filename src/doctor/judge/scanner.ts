@@ -43,3 +43,13 @@ export function judgeClamdLimits(conf: string, messageSizeBytes: number): Findin
   const fix = 'raise them in clamd.conf: what is larger cannot be checked, and is put off';
   return warn(check, `${low.join(', ')}, but ${wanted}`, fix);
 }
+
+/** By default clamd says OK to what it has not looked at whole (clamd.conf(5)). */
+export function judgeClamdSilence(conf: string): Finding {
+  const check = 'clamd AlertExceedsMax';
+  if (/^[ \t]*AlertExceedsMax[ \t]+(?:yes|true|1)\b/im.test(conf)) {
+    return pass(check, 'on: what is beyond its limits is not called clean');
+  }
+  const detail = 'off: what is beyond its limits, in archives too, is called clean unseen';
+  return warn(check, detail, 'put "AlertExceedsMax yes" into clamd.conf and restart clamd');
+}
