@@ -4,7 +4,7 @@
  * destination refuses the others itself, and they wait for a person as any late refusal does. With
  * none it stays held, as mail for unknown recipients, and nobody is ever told. Doubt is for later.
  */
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { paged } from '../base/paged.ts';
 import type { Directory } from '../directory/domain.ts';
@@ -12,6 +12,7 @@ import { isPermanent } from '../mail/reply.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { RecipientVerifier } from './recipients.ts';
+import { Rounds } from './rounds.ts';
 
 export interface OutageHoldsDeps {
   readonly store: Pick<SpoolStore, 'scan' | 'administer' | 'totals'>;
@@ -28,61 +29,39 @@ export interface OutageHoldsDeps {
   readonly onFault: (error: unknown) => void;
 }
 
-/** After a start, when it is not known what waits. */
 const FIRST_MS = 5000;
 /** A destination that is back may bring its recipients a little later. */
 const SOON_MS = 1000;
-/** While something could not be decided. */
 const AGAIN_MS = 5 * 60_000;
 
 export class OutageHolds {
   readonly #deps: OutageHoldsDeps;
-  readonly #stopped = new AbortController();
-  #timer: Timer | undefined;
-  #round: Promise<void> | undefined;
-  /** Somebody asked for a look during a round. */
-  #wanted = false;
+  readonly #rounds: Rounds;
 
   constructor(deps: OutageHoldsDeps) {
     this.#deps = deps;
+    this.#rounds = new Rounds({
+      look: (signal) => this.#look(signal),
+      ...{ firstMs: FIRST_MS, soonMs: SOON_MS, againMs: AGAIN_MS },
+      ...{ clock: deps.clock, onFault: deps.onFault },
+    });
   }
 
   start(): void {
-    this.#in(FIRST_MS);
+    this.#rounds.start();
   }
 
   /** A destination is back. */
   look(): void {
-    this.#wanted = true;
-    if (this.#round === undefined) this.#in(SOON_MS);
+    this.#rounds.soon();
   }
 
   async stop(): Promise<void> {
-    this.#stopped.abort();
-    this.#timer?.stop();
-    await this.#round;
-  }
-
-  #in(ms: number): void {
-    this.#timer?.stop();
-    if (this.#stopped.signal.aborted) return;
-    this.#timer = this.#deps.clock.timer(ms, () => {
-      this.#wanted = false;
-      this.#round = this.#look()
-        .catch((error: unknown) => {
-          this.#deps.onFault(error);
-          return true;
-        })
-        .then((isLeft) => {
-          this.#round = undefined;
-          if (this.#wanted) this.#in(SOON_MS);
-          else if (isLeft) this.#in(AGAIN_MS);
-        });
-    });
+    await this.#rounds.stop();
   }
 
   /** Whether something is left that a later look may decide. */
-  async #look(): Promise<boolean> {
+  async #look(signal: AbortSignal): Promise<boolean> {
     const { store } = this.#deps;
     if (store.totals().held === 0) return false;
     let isLeft = false;
@@ -91,7 +70,7 @@ export class OutageHolds {
       ({ entry }) => entry.id,
     );
     for await (const { entry } of held) {
-      if (this.#stopped.signal.aborted) break;
+      if (signal.aborted) break;
       // The end of the outage brings the next look.
       if (entry.hold?.reason !== 'outage' || this.#deps.isClosed(entry.dest)) continue;
       isLeft = !(await this.#decide(entry)) || isLeft;

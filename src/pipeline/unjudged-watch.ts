@@ -6,7 +6,7 @@
  * can stomach keeps nobody back. Nothing is written down before a message is decided: after a crash
  * it is judged again.
  */
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { paged } from '../base/paged.ts';
 import type { Domain } from '../directory/domain.ts';
@@ -20,6 +20,7 @@ import type { LateJudgement } from './late-judgement.ts';
 import { isProven, judgeLate } from './late-judgement.ts';
 import type { SignatureDeps } from './outgoing-signature.ts';
 import { quarantineFacts } from './quarantine-facts.ts';
+import { Rounds } from './rounds.ts';
 import { UNVERIFIED_HOLD } from './unjudged-mail.ts';
 
 export interface UnjudgedWatchDeps extends SignatureDeps {
@@ -40,10 +41,9 @@ export interface UnjudgedWatchDeps extends SignatureDeps {
   readonly onFault: (error: unknown) => void;
 }
 
-/** After a start, when it is not known what waits. */
 const FIRST_MS = 5000;
 const SOON_MS = 200;
-/** While something waits: a filter may fail and no probe show it. */
+/** A filter may fail and no probe show it. */
 const AGAIN_MS = 30_000;
 const MAX_CONCURRENT = 4;
 /** In a row within one look; then a filter is left alone until the next one. */
@@ -61,21 +61,29 @@ interface Failures {
 
 export class UnjudgedWatch {
   readonly #deps: UnjudgedWatchDeps;
-  readonly #stopped = new AbortController();
+  readonly #rounds: Rounds;
   readonly #failures = new Map<string, Failures>();
-  #timer: Timer | undefined;
-  #round: Promise<void> | undefined;
-  /** Somebody asked for a look during a round. */
-  #wanted = false;
   /** Something may wait; without it nothing is read. */
   #isAny = true;
 
   constructor(deps: UnjudgedWatchDeps) {
     this.#deps = deps;
+    this.#rounds = new Rounds({
+      look: async (signal) => {
+        await this.#look(signal);
+        return true; // more may have come
+      },
+      ...{ firstMs: FIRST_MS, soonMs: SOON_MS, againMs: AGAIN_MS },
+      clock: deps.clock,
+      onFault: (error) => {
+        this.#isAny = true; // of what was not read nobody knows
+        deps.onFault(error);
+      },
+    });
   }
 
   start(): void {
-    this.#in(FIRST_MS);
+    this.#rounds.start();
   }
 
   /** A message has come that filters could not judge. */
@@ -86,31 +94,14 @@ export class UnjudgedWatch {
   /** A filter answers again, other filters are in force. What failed before is tried again too. */
   look(): void {
     this.#failures.clear();
-    this.#wanted = true;
-    if (this.#round === undefined) this.#in(SOON_MS);
+    this.#rounds.soon();
   }
 
   async stop(): Promise<void> {
-    this.#stopped.abort();
-    this.#timer?.stop();
-    await this.#round;
+    await this.#rounds.stop();
   }
 
-  #in(ms: number): void {
-    this.#timer?.stop();
-    if (this.#stopped.signal.aborted) return;
-    this.#timer = this.#deps.clock.timer(ms, () => {
-      this.#wanted = false;
-      this.#round = this.#look()
-        .catch((error: unknown) => this.#deps.onFault(error))
-        .then(() => {
-          this.#round = undefined;
-          this.#in(this.#wanted ? SOON_MS : AGAIN_MS);
-        });
-    });
-  }
-
-  async #look(): Promise<void> {
+  async #look(signal: AbortSignal): Promise<void> {
     const { store, isDown, clock } = this.#deps;
     if (!this.#isAny) return;
     this.#isAny = false;
@@ -123,13 +114,13 @@ export class UnjudgedWatch {
       ({ entry }) => entry.id,
     );
     for await (const { entry } of held) {
-      if (this.#stopped.signal.aborted || faults.length > 0) break;
+      if (signal.aborted || faults.length > 0) break;
       const unjudged = entry.hold?.unjudged;
       if (unjudged === undefined) continue;
       this.#isAny = true;
       if (unjudged.missing.some(isHopeless)) continue;
       if ((this.#failures.get(entry.id)?.until ?? 0) > clock.mono()) continue;
-      const work = this.#decide(entry, unjudged)
+      const work = this.#decide(entry, unjudged, signal)
         .then(({ failed, by }) => {
           for (const name of by) failing.delete(name);
           for (const name of failed) failing.set(name, (failing.get(name) ?? 0) + 1);
@@ -147,18 +138,19 @@ export class UnjudgedWatch {
   async #decide(
     entry: SpoolEntry,
     unjudged: Unjudged,
+    signal: AbortSignal,
   ): Promise<{ readonly failed: readonly string[]; readonly by: readonly string[] }> {
     const generation = this.#deps.generation().enter();
     let late: LateJudgement;
     try {
       const deps = this.#deps;
-      late = await judgeLate({ deps, generation, entry, unjudged }, this.#stopped.signal);
+      late = await judgeLate({ deps, generation, entry, unjudged }, signal);
     } finally {
       generation.leave();
     }
     switch (late.kind) {
       case 'left':
-        if (!this.#stopped.signal.aborted) this.#failed(entry.id);
+        if (!signal.aborted) this.#failed(entry.id);
         return { failed: late.failed, by: [] };
       case 'damaged':
         await this.#damaged(entry);
