@@ -33,6 +33,7 @@ import type { ArchivingDeps } from './pipeline/archiving.ts';
 import { Accept } from './pipeline/accept.ts';
 import type { Generation } from './pipeline/generation.ts';
 import { HarvestGuard } from './pipeline/harvest-guard.ts';
+import type { ReleaseRequest } from './pipeline/release-requests.ts';
 import { Stages } from './pipeline/stages.ts';
 import { StagingArea } from './pipeline/staging.ts';
 import { PluginBooks } from './plugin-host/plugin-books.ts';
@@ -183,7 +184,6 @@ export class Gateway {
     });
     const { courier, scheduler, memory, verifier, exchangers, isClosed, uncached } = delivery;
     const wake = (dest: string) => scheduler.wake(dest);
-    const drain = (lane: string) => scheduler.drain(lane);
     const onUnjudged = () => this.#parts?.watches.unjudged();
     const accept = new Accept({ ...delivery, store: store.spool, wake, onUnjudged, clock, log });
     const notices = () => this.#parts?.watches.sending;
@@ -194,7 +194,7 @@ export class Gateway {
       verifier,
       accept,
       store: store.spool,
-      drain,
+      drain: (lane: string) => scheduler.drain(lane),
       harvest: new HarvestGuard(clock),
       ...{ staging, isClosed, exchangers },
       archive: {
@@ -202,9 +202,9 @@ export class Gateway {
       } satisfies ArchivingDeps['archive'],
       ...outgoing,
       ...{ lessons: delivery.lessons, happened: delivery.happened, records: delivery.records },
-      lacks: courier.lacks,
-      caught: (id: string) => this.#parts?.watches.caught.caught(id),
-      ...{ clock, log },
+      caught: (id: string) => watches.caught.caught(id),
+      asked: (request: ReleaseRequest) => watches.asked(request),
+      ...{ lacks: courier.lacks, clock, log },
     };
     const listeners = new Listeners({
       config: () => this.#config,
@@ -216,7 +216,7 @@ export class Gateway {
     });
     const shown = outgoingView({ ...store, ...outgoing, directory });
     const watches = new Watches({
-      ...{ store, folder, ids, delivery, config, clock, log, version },
+      ...{ store, folder, ids, delivery, config, clock, log, version, saltSecret },
       generation: () => this.#current(),
       scanners: () => scanners.views(),
       outgoing,

@@ -14,6 +14,7 @@ import { MAX_RETURNED_BYTES, readBack } from '../delivery/reports.ts';
 import type { Domain } from '../directory/domain.ts';
 import type { AbuseFacts } from '../mail/abuse-report.ts';
 import { buildAbuseReport } from '../mail/abuse-report.ts';
+import type { Address } from '../mail/address.ts';
 import { formatAddress, parseAddress, pathText } from '../mail/address.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
@@ -24,6 +25,8 @@ export interface CaughtMailOptions {
   /** The customer's domain that a message belongs to. */
   readonly domainOf: (entry: SpoolEntry) => Domain | undefined;
   readonly keepMs: () => number;
+  /** Where the customer can ask for a message, and by which mark in the subject, if he can. */
+  readonly requests: (id: string) => { readonly to: Address; readonly mark: string } | undefined;
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -69,7 +72,7 @@ export class CaughtMail {
   }
 
   async #report(id: string): Promise<void> {
-    const { store, own, domainOf, version } = this.#options;
+    const { store, own, domainOf, version, requests } = this.#options;
     const entry = (await store.get(id))?.entry;
     const account = entry?.hold?.quarantine?.account;
     if (entry === undefined || account === undefined) return;
@@ -85,6 +88,7 @@ export class CaughtMail {
     const returned = await readBack({ read }, mayHaveAll && entry.sizeBytes <= MAX_RETURNED_BYTES);
     if (returned === undefined) throw new CodedError('STORE_DAMAGED', 'its content is damaged');
     const subject = `${isVirus ? 'Virus' : 'Spam'} from ${account} was not sent`;
+    const request = requests(id);
     const build = (facts: Pick<AbuseFacts, 'hostname' | 'id' | 'at'>) =>
       buildAbuseReport({
         ...facts,
@@ -92,8 +96,9 @@ export class CaughtMail {
         boundary: randomToken(16),
         to: to.value,
         kind: isVirus ? 'virus' : 'abuse',
-        subject,
-        text: this.#text(entry, account),
+        subject: request === undefined ? subject : `${subject} ${request.mark}`,
+        replyTo: request?.to,
+        text: this.#text(entry, account, request !== undefined),
         arrivedAt: entry.queuedAt,
         sourceIp: entry.client.address,
         reversePath: entry.reversePath,
@@ -104,7 +109,11 @@ export class CaughtMail {
     await own.post(to.value, subject, build, requireTls);
   }
 
-  #text({ id, hold, reversePath, recipients, client }: SpoolEntry, account: string): string[] {
+  #text(
+    { id, hold, reversePath, recipients, client }: SpoolEntry,
+    account: string,
+    mayAsk: boolean,
+  ): string[] {
     const to = recipients.slice(0, NAMED_RECIPIENTS).map(({ address }) => formatAddress(address));
     const more = recipients.length - to.length;
     const days = Math.round(this.#options.keepMs() / DAY_MS);
@@ -123,7 +132,10 @@ export class CaughtMail {
       ...facts(['account:   ', 'client:    ', 'sender:    ', 'recipients:', 'filter:    ']),
       '',
       'Find out who or what sent it: a mailbox or a machine may be in the hands of others.',
-      `If it is good mail, ask the operator of this gateway to release ${id}. It is deleted after ${days} days.`,
+      mayAsk
+        ? `If it is good mail, ask for ${id} by answering this message; leave its subject as it is. The operator of this gateway decides.`
+        : `If it is good mail, ask the operator of this gateway to release ${id}.`,
+      `It is deleted after ${days} days.`,
       '',
       '* * *',
       '',
@@ -132,7 +144,10 @@ export class CaughtMail {
       ...facts(['Konto:     ', 'Client:    ', 'Absender:  ', 'Empfänger: ', 'Filter:    ']),
       '',
       'Finden Sie heraus, wer oder was sie gesendet hat: ein Postfach oder ein Rechner kann in fremden Händen sein.',
-      `Ist es erwünschte Mail, bitten Sie den Betreiber dieses Gateways, ${id} freizugeben. Nach ${days} Tagen wird sie gelöscht.`,
+      mayAsk
+        ? `Ist es erwünschte Mail, bitten Sie um ${id}, indem Sie auf diese Nachricht antworten; lassen Sie den Betreff, wie er ist. Der Betreiber dieses Gateways entscheidet.`
+        : `Ist es erwünschte Mail, bitten Sie den Betreiber dieses Gateways, ${id} freizugeben.`,
+      `Nach ${days} Tagen wird sie gelöscht.`,
       '',
     ];
   }

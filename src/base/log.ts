@@ -90,6 +90,7 @@ export const LEVEL_OF = {
   'archive.resend': 'info',
   'quar.add': 'info',
   'quar.learn': 'info',
+  'quar.ask': 'warn',
   'quar.release': 'info',
   'quar.delete': 'info',
   'quar.expire': 'info',

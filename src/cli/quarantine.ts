@@ -20,7 +20,10 @@ import { numberOf, rowOf, textOf, timeOf, wordsOf } from './row-reader.ts';
 import type { Column } from './table.ts';
 import { firstAndMore } from './tail-line.ts';
 
-type KeptFilter = Omit<FilterOptions, 'state'> & { readonly dir?: string };
+type KeptFilter = Omit<FilterOptions, 'state'> & {
+  readonly dir?: string;
+  readonly asked?: boolean;
+};
 
 interface StepOptions {
   readonly json?: boolean;
@@ -78,6 +81,7 @@ function withKeptFilter(command: Command, hasTo: boolean): Command {
     .option('--from <address>', 'sender: an address, @domain, or <>')
     .option('--dest <domain>', 'hosted domain whose destination gets it')
     .option('--dir <dir>', 'in or out')
+    .option('--asked', 'what its customer has asked for')
     .option('--older <age>', 'kept for longer, such as 7d', age)
     .option('--younger <age>', 'kept for less, such as 1h', age)
     .option('--reason <regexp>', 'why it is kept, such as virus', pattern);
@@ -131,10 +135,11 @@ async function act(
 function listKept(
   cli: Cli,
   client: ControlClient,
-  { reason, dir, ...filter }: KeptFilter,
+  { reason, dir, asked, ...filter }: KeptFilter,
 ): AsyncIterable<Row> {
   const query = filterQuery(cli, filter);
   if (dir !== undefined) query.set('dir', dir);
+  if (asked === true) query.set('asked', 'true');
   const rows = client.rows(`${PATH}?${query.toString()}`);
   if (reason === undefined) return rows;
   return only(rows, (row) => reason.test(`${textOf(row, 'why')}: ${textOf(row, 'text')}`));
@@ -163,6 +168,11 @@ function keptColumns(now: number): readonly Column[] {
     { name: 'TO', value: (row) => firstAndMore(wordsOf(row, 'rcpts')), max: 32, min: 10 },
     { name: 'SUBJECT', value: (row) => textOf(row, 'subject'), min: 16, isTelling: true },
     {
+      name: 'ASKED',
+      value: (row) => shortTime(timeOf(rowOf(row, 'asked'), 'at')),
+      drop: 2,
+    },
+    {
       name: 'EXPIRES',
       value: (row) => untilText(now, timeOf(row, 'expires_at')),
       align: 'right',
@@ -175,6 +185,9 @@ function envelope(row: Row, now: number): readonly (readonly [string, string])[]
   const client = rowOf(row, 'client');
   const account = textOf(row, 'account');
   const released = wordsOf(row, 'released');
+  const asked = rowOf(row, 'asked');
+  const askedAt = textOf(asked, 'at');
+  const askedBy = `by ${textOf(asked, 'by')} in ${textOf(asked, 'mail')}`;
   const score = scoreText(row);
   return [
     ['id', textOf(row, 'id')],
@@ -185,6 +198,7 @@ function envelope(row: Row, now: number): readonly (readonly [string, string])[]
     ['size', `${numberOf(row, 'size') ?? 0} bytes`],
     ['client', `${textOf(client, 'ip')} ${textOf(client, 'helo')}`],
     ...(account === '' ? [] : [['account', account] as const]),
+    ...(askedAt === '' ? [] : [['asked for', `${whenText(askedAt, now)} ${askedBy}`] as const]),
     ['destination', textOf(row, 'dest')],
     ['from', textOf(row, 'from') || '<>'],
     ['header from', textOf(row, 'header_from') || '-'],

@@ -75,6 +75,7 @@ const WORDING: Readonly<Record<string, Wording>> = {
   'queue.delete': stepBy('deleted'),
   'queue.requeue': stepBy('requeued'),
   'quar.add': (row) => ['quarantine', `because of ${textOf(row, 'why')}:`, textOf(row, 'text')],
+  'quar.ask': (row) => ['asked for', `by ${textOf(row, 'by')}`, `in ${textOf(row, 'mail')}`],
   'quar.release': stepBy('released', 'from the quarantine'),
   'quar.delete': stepBy('deleted', 'from the quarantine'),
   'quar.expire': () => ['deleted', 'from the quarantine: nobody released it in time'],

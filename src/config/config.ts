@@ -166,6 +166,8 @@ export interface QuarantineConfig {
   readonly keepMs: number;
   readonly maxMessages: number;
   readonly maxBytes: number;
+  /** Who takes answers to reports about caught mail. */
+  readonly requests: string | undefined;
 }
 
 export interface RecordsConfig {
@@ -254,6 +256,7 @@ export function buildConfig(
       keepMs: quarantine.keep,
       maxMessages: quarantine.max_messages,
       maxBytes: quarantine.max_bytes,
+      requests: quarantine.requests,
     },
     archive: { keepMs: settings.archive.keep },
     records: {

@@ -33,6 +33,7 @@ const CHECKS: readonly (readonly [Names, Check])[] = [
   [['log'], logProblems],
   [['alerts'], alertProblems],
   [['complaints'], complaintProblems],
+  [['quarantine'], requestProblems],
 ];
 
 /** `isSound` says whether settings are free of faults. */
@@ -209,6 +210,13 @@ function complaintProblems({ complaints, domainFiles }: Config, source: YamlSour
     const text = `${address} is of no domain that is served here: complaints to it will not be seen`;
     return [source.problemAt(['complaints', 'addresses', index], text, 'warning')];
   });
+}
+
+function requestProblems({ quarantine, domainFiles }: Config, source: YamlSource): Problem[] {
+  const { requests } = quarantine;
+  if (requests === undefined || hostedDomain(requests, domainFiles) !== undefined) return [];
+  const text = `${requests} is of no domain that is served here: wishes that come to it will not be seen`;
+  return [source.problemAt(['quarantine', 'requests'], text, 'warning')];
 }
 
 /** The domain of an address, when it is hosted here. */

@@ -118,6 +118,7 @@ export const nodeSchema = z.strictObject({
       keep: duration('1h', '3650d').prefault('14d'),
       max_messages: whole(0, 1_000_000_000).prefault(100_000),
       max_bytes: size('0B', '1048576GiB').prefault('10GiB'),
+      requests: mailAddress().optional(),
     })
     .prefault({}),
   alerts: alertsSchema,

@@ -69,7 +69,7 @@ async function* resultRows(
 
 function keptRow({ entry, expiresAt }: QuarantinedMail): Row {
   const { hold, client } = entry;
-  const { score, account, headerFrom, subject, released = [] } = hold?.quarantine ?? {};
+  const { score, account, headerFrom, subject, released = [], asked } = hold?.quarantine ?? {};
   return {
     v: 1,
     kind: 'quarantined',
@@ -88,6 +88,7 @@ function keptRow({ entry, expiresAt }: QuarantinedMail): Row {
     dest: entry.dest,
     expires_at: iso(expiresAt),
     released,
+    asked: asked && { ...asked, at: iso(asked.at) },
     client: { ip: client.address, helo: client.hello },
   };
 }

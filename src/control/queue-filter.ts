@@ -64,14 +64,17 @@ function isInState(state: QueueState, wanted: QueueState | undefined): boolean {
 
 export interface QuarantineFilter extends Omit<QueueFilter, 'state'> {
   readonly dir?: 'in' | 'out';
+  /** Only what somebody has asked for. */
+  readonly asked?: boolean;
 }
 
 /** Of the time since when it is kept. */
-export function isKept(entry: SpoolEntry, { dir, ...filter }: QuarantineFilter): boolean {
+export function isKept(entry: SpoolEntry, { dir, asked, ...filter }: QuarantineFilter): boolean {
   const queuedAt = entry.hold?.at ?? entry.queuedAt;
   const summary = { entry: { ...entry, queuedAt }, dueAt: undefined, active: false };
   return (
     (dir ?? entry.direction) === entry.direction &&
+    (asked !== true || entry.hold?.quarantine?.asked !== undefined) &&
     isMeant(summary, { ...filter, state: 'quarantine' })
   );
 }

@@ -68,12 +68,14 @@ export function queueFilter(query: unknown): QueueFilter {
 }
 
 export function quarantineFilter(query: unknown): QuarantineFilter {
-  const { dir, ...others } = record(query ?? {});
-  const given = members(dir === undefined ? {} : { dir }, ['dir']);
+  const { dir, asked, ...others } = record(query ?? {});
+  const own = { ...(dir !== undefined && { dir }), ...(asked !== undefined && { asked }) };
+  const given = members(own, ['dir', 'asked']);
   const wanted = oneOf(given, 'dir', ['in', 'out'] as const);
   const { state, ...filter } = queueFilter(others);
   if (state !== undefined) throw fault('unknown parameter "state"');
-  return { ...filter, ...(wanted !== undefined && { dir: wanted }) };
+  const isAsked = oneOf(given, 'asked', ['true'] as const) !== undefined;
+  return { ...filter, asked: isAsked, ...(wanted !== undefined && { dir: wanted }) };
 }
 
 /** Members of a trace query that are texts. */

@@ -143,6 +143,7 @@ function settingsOf(config: Config): Settings {
     },
     sealed: config.arcSeal?.when ?? 'changed',
     complaintAddresses: new Set(config.complaints.addresses.map((one) => one.toLowerCase())),
+    releaseRequests: quarantine.requests?.toLowerCase(),
     recordsSubject: config.records.subject,
     authenticatedListeners: new Set(
       config.listeners.filter(({ auth }) => auth === 'required').map(({ name }) => name),

@@ -1,7 +1,8 @@
 /**
  * A secret of this gateway in its data folder, made at the first start: what is made up for names that
  * are no account comes from it, and must be the same after a restart, or a stranger could tell them
- * from accounts. Nothing is lost with it but that.
+ * from accounts. The marks by which customers ask for mail in the quarantine are made with it too. Nothing
+ * is lost with it but that.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

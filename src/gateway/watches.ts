@@ -11,6 +11,7 @@ import { SendingNotices } from '../alerts/sending-notices.ts';
 import { ArchiveFiles } from '../archive/archive-files.ts';
 import { Archive } from '../archive/archive.ts';
 import { Resend } from '../archive/resend.ts';
+import type { CaughtMailOptions } from '../alerts/caught-mail.ts';
 import { CaughtMail } from '../alerts/caught-mail.ts';
 import { HeldMail } from '../alerts/held-mail.ts';
 import type { Target } from '../alerts/targets.ts';
@@ -26,9 +27,11 @@ import { OwnMail } from '../delivery/own-mail.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
 import { destinationOf, laneName, remoteLane } from '../delivery/route.ts';
 import type { Address } from '../mail/address.ts';
+import { parseAddress } from '../mail/address.ts';
 import { homeLane } from '../mail/redirection.ts';
 import type { Generation } from '../pipeline/generation.ts';
 import { OutageHolds } from '../pipeline/outage-holds.ts';
+import type { ReleaseRequest } from '../pipeline/release-requests.ts';
 import { UnjudgedWatch } from '../pipeline/unjudged-watch.ts';
 import { Quarantine } from '../quarantine/quarantine.ts';
 import { openLevelRecords } from '../store/leveldb/record-store.ts';
@@ -39,6 +42,7 @@ import { freeBytes } from './data-folder.ts';
 import type { DeliveryParts } from './delivery-parts.ts';
 import { customerOf, Lessons } from './lessons.ts';
 import type { OutgoingParts } from './outgoing-parts.ts';
+import { markedMessage, releaseMark } from './release-mark.ts';
 
 export interface WatchedParts {
   readonly store: LevelStore;
@@ -46,6 +50,8 @@ export interface WatchedParts {
   readonly folder: string;
   readonly ids: Ids;
   readonly version: string;
+  /** See `login-secret.ts`. */
+  readonly saltSecret: string;
   readonly delivery: DeliveryParts;
   readonly scanners: () => readonly ScannerView[];
   readonly outgoing: Pick<OutgoingParts, 'locks' | 'sharedNetworks'>;
@@ -127,6 +133,7 @@ export class Watches {
       busiest: (domain) => busiestOf(parts.trace, clock, domain),
     });
     this.caught = new CaughtMail({
+      requests: (id) => this.#requests(id),
       ...{ store: store.spool, own: this.#own, keepMs, clock, log },
       version: parts.version,
       domainOf: (entry) => customerOf(directory(), entry),
@@ -170,6 +177,12 @@ export class Watches {
     this.#unjudged.note();
   }
 
+  /** A customer may ask for mail in the quarantine. */
+  async asked({ subject, ...request }: ReleaseRequest): Promise<void> {
+    const id = markedMessage(this.#parts.saltSecret, subject);
+    if (id !== undefined) await this.views.quarantine.ask(id, request);
+  }
+
   /** Another configuration is in force. */
   reloaded(): void {
     this.filtersBack();
@@ -198,6 +211,12 @@ export class Watches {
       this.views.archive.stop(),
       this.views.alerts.stop(),
     ]);
+  }
+
+  #requests(id: string): ReturnType<CaughtMailOptions['requests']> {
+    const { config, saltSecret } = this.#parts;
+    const to = parseAddress(config().quarantine.requests ?? '');
+    return to.ok ? { to: to.value, mark: releaseMark(saltSecret, id) } : undefined;
   }
 
   #targets(): readonly Target[] {

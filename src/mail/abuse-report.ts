@@ -18,6 +18,8 @@ export interface AbuseFacts {
   readonly boundary: string;
   readonly at: number;
   readonly to: Address;
+  /** Who gets the answers of people. */
+  readonly replyTo: Address | undefined;
   /** RFC 5965 7.3. */
   readonly kind: 'abuse' | 'virus';
   readonly subject: string;
@@ -37,19 +39,20 @@ export interface AbuseFacts {
 const MAX_RECIPIENTS = 100;
 
 export function buildAbuseReport(facts: AbuseFacts): Notice {
-  const { hostname, id, boundary, at, to, returned } = facts;
+  const { hostname, id, boundary, at, to, replyTo, returned } = facts;
   const type = returned.kind === 'content' ? 'message/rfc822' : 'text/rfc822-headers';
   const parts = [
     part('text/plain; charset=utf-8', Buffer.from(lines(facts.text))),
     part('message/feedback-report', Buffer.from(feedback(facts))),
     part(type, returned.bytes),
   ];
-  const isUtf8 = needsSmtpUtf8(to);
+  const isUtf8 = needsSmtpUtf8(to) || (replyTo !== undefined && needsSmtpUtf8(replyTo));
   const isEightBit = isUtf8 || parts.some(hasEightBit);
   const header = lines([
     `Date: ${dateTime(at)}`,
     `From: Mail Gateway <MAILER-DAEMON@${hostname}>`,
     `To: <${formatAddress(to)}>`,
+    ...(replyTo === undefined ? [] : [`Reply-To: <${formatAddress(replyTo)}>`]),
     `Subject: ${ascii(facts.subject)}`,
     `Message-ID: <${id}@${hostname}>`,
     'Auto-Submitted: auto-generated',

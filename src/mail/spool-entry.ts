@@ -46,6 +46,16 @@ export interface Quarantined {
   readonly isLate?: boolean;
   /** Recipients who have got it. */
   readonly released?: readonly string[];
+  /** Somebody asks for its release. */
+  readonly asked?: Asked;
+}
+
+export interface Asked {
+  readonly at: number;
+  /** As his mail names him, which anybody may write. */
+  readonly by: string;
+  /** The id of that mail. */
+  readonly mail: string;
 }
 
 export interface SpoolEntry {

@@ -30,15 +30,18 @@ import type { SignatureDeps } from './outgoing-signature.ts';
 import { OutgoingSignature } from './outgoing-signature.ts';
 import { fieldText, quarantineFacts } from './quarantine-facts.ts';
 import { receivedOf } from './received.ts';
+import type { RecipientLessons } from './recipient-lessons.ts';
+import type { ReleaseRequestDeps } from './release-requests.ts';
+import { readIfRequest } from './release-requests.ts';
 import type { ReturnedDeps } from './returned.ts';
 import { readIfReturned } from './returned.ts';
-import type { RecipientLessons } from './recipient-lessons.ts';
 import type { Way } from './relay-policy.ts';
 import type { Staging, StagingArea } from './staging.ts';
 import type { Transaction } from './transaction.ts';
 import { UNVERIFIED_HOLD, unjudgedHold, unjudgedOf } from './unjudged-mail.ts';
 
-export interface ContentDeps extends SignatureDeps, ArchivingDeps, ReturnedDeps {
+export interface ContentDeps
+  extends SignatureDeps, ArchivingDeps, ReturnedDeps, ReleaseRequestDeps {
   readonly accept: Accept;
   readonly lessons: Pick<RecipientLessons, 'sender'>;
   readonly happened?: (one: Happening) => void;
@@ -148,6 +151,7 @@ export class ContentStage implements ContentSink {
     if (hops > settings.hops) return this.#refuse(replies.mailLoop());
 
     await readIfReturned(this.#deps, transaction, content);
+    await readIfRequest(this.#deps, transaction, header, fields);
 
     const received = receivedOf(transaction, clock.now());
     const policy = filterPolicy(this.#domain, transaction.account);

@@ -20,6 +20,8 @@ export interface Settings {
   readonly sealed: 'changed' | 'always';
   /** Who takes complaints about mail of customers, in lower case. */
   readonly complaintAddresses: ReadonlySet<string>;
+  /** Who takes answers to reports about caught mail, in lower case. */
+  readonly releaseRequests: string | undefined;
   /** Subjects go into the records. */
   readonly recordsSubject: boolean;
   /** Listeners on which mail is taken only from those who have proven who they are. */

@@ -11,7 +11,7 @@ import type { Log } from '../base/log.ts';
 import { paged } from '../base/paged.ts';
 import type { Address } from '../mail/address.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
-import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
+import type { Asked, SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import { isQuarantined } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import { partNumbers } from './part-number.ts';
@@ -38,6 +38,7 @@ export interface QuarantinedMessage {
 export type QuarantineResult =
   | 'released'
   | 'deleted'
+  | 'asked'
   | 'not found'
   /** The one it shall be released to. */
   | 'no such recipient'
@@ -94,6 +95,20 @@ export class Quarantine {
       this.#note('quar.delete', entry, { who: by, ...(why !== '' && { text: why }) });
       this.#done(entry, 'deleted');
       return 'deleted';
+    });
+  }
+
+  /** Notes that somebody wants it released: the first who does. */
+  ask(id: string, { by, mail }: Omit<Asked, 'at'>): Promise<QuarantineResult> {
+    const { store, clock } = this.#options;
+    return this.#alone(id, async ({ entry }) => {
+      const { hold } = entry;
+      if (hold?.quarantine === undefined || hold.quarantine.asked !== undefined) return 'asked';
+      const quarantine = { ...hold.quarantine, asked: { at: clock.now(), by, mail } };
+      if (!(await store.administer(id, { kind: 'hold', hold: { ...hold, quarantine } })))
+        return 'busy';
+      this.#note('quar.ask', entry, { by, mail });
+      return 'asked';
     });
   }
 
@@ -193,7 +208,7 @@ export class Quarantine {
   }
 
   #note(
-    evt: 'quar.release' | 'quar.delete' | 'quar.expire' | 'store.full' | 'store.error',
+    evt: 'quar.ask' | 'quar.release' | 'quar.delete' | 'quar.expire' | 'store.full' | 'store.error',
     { id, hold }: SpoolEntry,
     fields: Readonly<Record<string, unknown>>,
   ): void {

@@ -131,7 +131,12 @@ test("the contract's example is read as it is meant", async () => {
       maxMessages: undefined,
       maxBytes: undefined,
     },
-    quarantine: { keepMs: 14 * 86_400_000, maxMessages: 100_000, maxBytes: 10 * 1024 ** 3 },
+    quarantine: {
+      keepMs: 14 * 86_400_000,
+      maxMessages: 100_000,
+      maxBytes: 10 * 1024 ** 3,
+      requests: undefined,
+    },
     records: {
       keepMs: 30 * 86_400_000,
       maxBytes: 10 * 1024 ** 3,

@@ -46,6 +46,7 @@ before(async () => {
   });
   gateway = await Gateway.make({
     plugins: '[smell-spam, smell-virus]',
+    node: 'quarantine: { requests: Release@away.test }',
     domains: {
       ...customer('quiet.test', account(QUIET), {
         contact: 'it@away.test',
@@ -117,7 +118,8 @@ test('J5 I51: spam of a customer is kept back without a word to the client', asy
   const [report] = destination.arrived;
   assert.deepEqual(report?.to, ['it@away.test']);
   const text = String(report?.content);
-  assert.match(text, /^Subject: Spam from 127\.0\.2\.1 was not sent\r$/m);
+  assert.match(text, /^Reply-To: <Release@away\.test>\r$/m);
+  assert.match(text, /^Subject: Spam from 127\.0\.2\.1 was not sent \[\S+ [0-9a-f]{24}\]\r$/m);
   assert.match(text, /^Content-Type: multipart\/report; report-type=feedback-report;\r$/m);
   assert.match(
     text,
@@ -125,7 +127,74 @@ test('J5 I51: spam of a customer is kept back without a word to the client', asy
   );
   assert.match(text, /^Source-IP: 127\.0\.2\.1\r$/m);
   assert.match(text, /\r\nContent-Type: message\/rfc822\r\n\r\nReceived: [^]*\r\n\r\nSPAM\r\n/);
-  assert.match(text, new RegExp(`ask the operator of this gateway to release ${id}`));
+  assert.match(text, new RegExp(`ask for ${id} by answering this message`));
+});
+
+test('J1 I53: the customer asks for a message by answering the report; only the operator releases it', async () => {
+  const reply = await send(QUIET, 'anna@quiet.test', 'SPAM');
+  const id = /Ok: (\S+) queued$/.exec(reply)?.[1] ?? '';
+  await until('one arrival', () => destination.arrived.length === 1);
+  const subject = /^Subject: (.*)\r$/m.exec(String(destination.arrived[0]?.content))?.[1] ?? '';
+  const [, mark = ''] = /(\[.*\])/.exec(subject) ?? [];
+
+  async function answer(
+    words: string,
+    { from = 'it@away.test', to = 'release@away.test', header = '', body = 'please' } = {},
+  ): Promise<string> {
+    const talk = await SmtpTalk.greeted(gateway.port(), 'client.test', '127.0.2.9');
+    try {
+      return await talk.send(from, [to], `${header}Subject: ${words}\r\n\r\n${body}\r\n`);
+    } finally {
+      await talk.quit().catch(() => undefined);
+    }
+  }
+  const asked = async () => {
+    const { out } = await sluice('quarantine list --asked --json');
+    const rows = out.split('\n').filter((line) => line !== '');
+    return rows.map((line) => JSON.parse(line) as Record<string, unknown>);
+  };
+
+  // Nobody asks who has no report, and no program; a mark of one message is none of another.
+  const code = mark.slice(-25, -1);
+  const forged = mark.replace(/.{4}\]$/, '0000]');
+  const other = mark.replace(id, '4K7QZ2M9XT.1');
+  await answer(`Re: ${subject.replace(mark, `[${id}]`)}`);
+  for (const words of [forged, other, `[${id} ${code.toUpperCase()}]`]) await answer(words);
+  await answer(mark, { from: '' });
+  await answer(mark, { header: 'Auto-Submitted: auto-generated\r\n' });
+  await answer(mark, { header: 'Precedence: bulk\r\n' });
+  await answer(mark, { to: 'eve@away.test' });
+  assert.deepEqual(await asked(), []);
+
+  // An answer that quotes the spam counts even if a filter refuses it.
+  const folded = `AW: ${subject.replace(' [', '\r\n [')}`;
+  const header = 'Auto-Submitted: no\r\n';
+  assert.match(await answer(folded, { header, body: 'SPAM' }), /^550/);
+  assert.match(await answer(mark, { from: 'boss@away.test' }), /^250/);
+  const [row, ...more] = await asked();
+  assert.deepEqual([row?.['id'], more], [id, []]);
+  const { by, mail } = (row?.['asked'] ?? {}) as Record<string, unknown>;
+  assert.equal(by, 'it@away.test');
+  assert.deepEqual(
+    gateway.events('quar.ask').map((line) => [line['id'], line['by'], line['mail']]),
+    [[id, by, mail]],
+  );
+  assert.match(
+    (await sluice(`quarantine show ${id} -e`)).out,
+    /^asked for .* by it@away\.test in /m,
+  );
+  assert.match(
+    (await sluice('quarantine list --columns ID,ASKED')).out,
+    /\.1 +\d\d-\d\d \d\d:\d\d/,
+  );
+  assert.match((await sluice(`trace ${id}`)).out, /asked for +by it@away\.test in/);
+
+  // It goes when the operator says so, and the wishes of people have gone to his mailbox.
+  assert.equal((await sluice(`quarantine release ${id}`)).code, 0);
+  await until('the message', () => destination.arrived.some(({ to }) => to[0] === 'eve@away.test'));
+  assert.ok(destination.arrived.some(({ from }) => from === 'boss@away.test'));
+  assert.match(await answer(mark), /^250/);
+  assert.deepEqual(await asked(), []);
 });
 
 test('a report has no line that a server may refuse, however many recipients there are', async () => {

@@ -7,6 +7,7 @@
 import type { Address } from '../../mail/address.ts';
 import type { MailParameters, RcptParameters } from '../../mail/envelope.ts';
 import type {
+  Asked,
   Hold,
   LastAnswer,
   Quarantined,
@@ -166,5 +167,14 @@ function quarantinedOf(json: read.Json): Quarantined {
     subject: read.optional(json['subject'], read.text),
     isLate: read.optional(json['isLate'], read.flag),
     released: read.optional(json['released'], (value) => read.list(value, read.text)),
+    asked: read.optional(json['asked'], (value) => askedOf(read.object(value))),
   });
+}
+
+function askedOf(json: read.Json): Asked {
+  return {
+    at: read.number(json['at']),
+    by: read.text(json['by']),
+    mail: read.text(json['mail']),
+  };
 }

@@ -1,0 +1,59 @@
+/**
+ * Answers to reports about caught mail, by which a customer asks for its release. They are noted on
+ * their way, whatever the filters make of them, and go on to the operator like any other mail. Only
+ * what a person has written counts: programs that answer everything would ask for everything. Trouble
+ * here is nobody's who sends mail.
+ */
+import { errorText } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { formatAddress } from '../mail/address.ts';
+import { decodeWords } from '../mail/encoded-words.ts';
+import type { HeaderField } from '../mail/header.ts';
+import { fieldValue } from '../mail/header.ts';
+import { kindOf } from '../outbound/mail-kinds.ts';
+import type { Transaction } from './transaction.ts';
+
+export interface ReleaseRequest {
+  readonly subject: string;
+  /** The reverse-path of the mail that asks, which anybody may write, and the id of that mail. */
+  readonly by: string;
+  readonly mail: string;
+}
+
+export interface ReleaseRequestDeps {
+  /** Takes note of it if it is about mail in the quarantine. */
+  readonly asked?: (request: ReleaseRequest) => Promise<void>;
+  readonly log: Log;
+}
+
+const MAX_FIELD = 2000;
+/** Bulk mail is no answer of a person, and neither is what says so of itself (RFC 3834 5). */
+const BY_PROGRAM: Readonly<Record<string, RegExp>> = {
+  'auto-submitted': /^(?!no\b)/i,
+  precedence: /^(?:bulk|junk|list)\b/i,
+};
+
+export async function readIfRequest(
+  { asked, log }: ReleaseRequestDeps,
+  { id, generation, recipients, reversePath, logFields }: Transaction,
+  header: Buffer,
+  fields: readonly HeaderField[],
+): Promise<void> {
+  const { releaseRequests } = generation.settings;
+  if (releaseRequests === undefined || reversePath === null) return;
+  const isMeant = recipients.some(
+    ({ address }) => formatAddress(address).toLowerCase() === releaseRequests,
+  );
+  if (!isMeant || kindOf(header, fields, reversePath, undefined) !== undefined) return;
+  const valueOf = (field: HeaderField) => fieldValue(header, field, MAX_FIELD);
+  if (fields.some((field) => BY_PROGRAM[field.name]?.test(valueOf(field)))) return;
+  const subject = fields.find(({ name }) => name === 'subject');
+  if (subject === undefined) return;
+  const request = { subject: decodeWords(valueOf(subject)), by: formatAddress(reversePath) };
+  try {
+    await asked?.({ ...request, mail: id });
+  } catch (error) {
+    const msg = 'wish for a release not noted';
+    log.emit('store.error', { ...logFields, msg, err: errorText(error) });
+  }
+}
