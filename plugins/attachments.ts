@@ -20,9 +20,11 @@
  * more deeply than the limits allow, meets `unexamined_action`; content that cannot be read is an
  * error, and `on_error` decides.
  *
- * In archives the rules for names, kinds and disguises count too (`archives`): zip, tar and gz are
- * looked into, also within each other; of RAR and 7z the names are read. Documents packed in RAR or 7z
- * are not looked into, and neither are other archives and PDF.
+ * In archives the rules for names, kinds and disguises count too (`archives`): zip, tar and gz, and the
+ * winmail.dat of Outlook, are looked into, also within each other; of RAR and 7z the names are read. An
+ * archive whose list cannot be read is unexamined, or encrypted where that is why. Documents packed in
+ * RAR or 7z are not looked into, and neither are other archives and PDF: who does not want them refuses
+ * their `kinds`.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { ContentView, OptionSchema, Plugin, PluginHost, Verdict } from 'sluice-mx/plugin';

@@ -1,5 +1,5 @@
 /**
- * The files in tar, gz, RAR and 7z archives: their names and what they are, as far as that is to be
+ * The files in tar, gz, RAR, 7z and winmail.dat: their names and what they are, as far as that is to be
  * had, and the documents among them.
  */
 import { constants, gunzipSync } from 'node:zlib';
@@ -9,6 +9,7 @@ import type { Inner } from './ole-document.ts';
 import { listRar } from './rar.ts';
 import { listSevenZip } from './seven-zip.ts';
 import { listTar } from './tar.ts';
+import { isTnef, listTnef } from './tnef.ts';
 
 const NOTHING = Buffer.alloc(0);
 /** What is unpacked to see what is in a gz. */
@@ -80,4 +81,19 @@ export function examineSevenZip(bytes: Buffer, examination: Examination): void {
   if (!isWhole) examination.note('unexamined');
   if (isEncrypted) examination.note('encrypted');
   for (const name of names) examination.member(name, NOTHING);
+}
+
+export function examineTnef(bytes: Buffer, examination: Examination, inner: Inner): void {
+  const { attachments, isWhole } = listTnef(bytes);
+  if (!isWhole) examination.note('unexamined');
+  for (const { names, contents } of attachments) {
+    const files = contents.filter((content) => content.length > 0);
+    // What a message is called is its subject, and no name of a file.
+    const isMessage = files.length > 0 && files.every(isTnef);
+    for (const name of isMessage ? [] : names) examination.member(name, NOTHING);
+    for (const file of files) {
+      examination.member('', file);
+      inner(file, names.join('\n'));
+    }
+  }
 }

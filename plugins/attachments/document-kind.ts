@@ -1,6 +1,7 @@
 /** Which files are looked into, documents and archives, told by how they begin and, where that says nothing, by name. */
 import { isBareBiff } from './biff.ts';
 import { isTar } from './tar.ts';
+import { TNEF_MAGIC } from './tnef.ts';
 
 export type DocumentKind =
   | 'ole'
@@ -14,7 +15,8 @@ export type DocumentKind =
   | 'tar'
   | 'gz'
   | 'rar'
-  | '7z';
+  | '7z'
+  | 'tnef';
 
 /** How much of a file is enough to tell. */
 export const PROBE_BYTES = 4096;
@@ -30,6 +32,7 @@ const MAGIC: readonly (readonly [kind: DocumentKind, magic: string])[] = [
   ['gz', '\x1f\x8b\x08'],
   ['rar', 'Rar!\x1a\x07'],
   ['7z', '7z\xbc\xaf\x27\x1c'],
+  ['tnef', TNEF_MAGIC],
 ];
 /** Word, Excel and OpenDocument as one XML file, web pages and web archives that Office saves. */
 const OFFICE_MARKUP =

@@ -3,7 +3,7 @@
  * them that rules are about. The work is bounded by the length of the document and the limits, whatever
  * the bytes are.
  */
-import { examineGz, examineRar, examineSevenZip, examineTar } from './archive.ts';
+import { examineGz, examineRar, examineSevenZip, examineTar, examineTnef } from './archive.ts';
 import { biffFindings } from './biff.ts';
 import { documentKind } from './document-kind.ts';
 import type { DocumentLimits, Finding, Found, MemberRules } from './finding.ts';
@@ -78,6 +78,9 @@ function examine(bytes: Buffer, examination: Examination, depth: number, name: s
       return;
     case '7z':
       examineSevenZip(bytes, examination);
+      return;
+    case 'tnef':
+      examineTnef(bytes, examination, inner);
       return;
     default:
       kind satisfies never;
