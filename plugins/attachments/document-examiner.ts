@@ -9,16 +9,21 @@ import type { DocumentAnswer, DocumentTask } from './document-thread.ts';
 
 /** Messages are examined side by side, but one must not wait for all documents of another. */
 const THREADS = 2;
-/** Of strings and objects; the documents themselves are counted by their limits. */
 const HEAP_MIB = 512;
 const OUT_OF_MEMORY = 'ERR_WORKER_OUT_OF_MEMORY';
 
 export class DocumentExaminer {
+  readonly #heapMiB: number;
   readonly #idle: Worker[] = [];
   readonly #threads: Set<Worker> = new Set();
   /** Those who wait for a thread, in order. */
   readonly #waiting: (() => void)[] = [];
   #busy = 0;
+
+  /** @param heapMiB what a thread may take for strings and objects; the documents themselves are counted by their limits */
+  constructor(heapMiB = HEAP_MIB) {
+    this.#heapMiB = heapMiB;
+  }
 
   /**
    * `deadline`: ms for the examination itself, without the wait for a thread. Rejects when the signal
@@ -66,7 +71,7 @@ export class DocumentExaminer {
     // The published package has the same files as JavaScript.
     const file = `./document-thread${extname(new URL(import.meta.url).pathname)}`;
     const thread = new Worker(new URL(file, import.meta.url), {
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
+      resourceLimits: { maxOldGenerationSizeMb: this.#heapMiB },
       name: 'attachments',
     });
     thread.unref();

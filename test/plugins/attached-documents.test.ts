@@ -119,23 +119,50 @@ test('a document beyond the limits is unexamined, never passed by', async () => 
   assert.equal((await deep.judge(nested)).kind, 'pass');
 });
 
-test('threads: many at once, one that is late is replaced, one that is given up holds nothing', async () => {
-  const examiner = new DocumentExaminer();
+/** A task for a thread. */
+function taskOf(document: Buffer) {
   const limits = { bytes: 1 << 28, depth: 8 };
-  const rules = { names: [], kinds: [] };
-  const task = () => ({ pieces: [Buffer.from(MACRO)], name: '', limits, rules });
-  const macro = (answer: DocumentAnswer) =>
-    answer.kind === 'found' && answer.found.findings.join() === 'vba';
+  return { pieces: [Buffer.from(document)], name: '', limits, rules: { names: [], kinds: [] } };
+}
+
+/** Many small strings, and seconds of work: a field of RTF in every tenth octet. */
+function fields(bytes: number): Buffer {
+  return Buffer.from(`{\\rtf1${'\\fldinst '.repeat(bytes / 10)}}`);
+}
+
+const hasMacro = (answer: DocumentAnswer) =>
+  answer.kind === 'found' && answer.found.findings.join() === 'vba';
+
+test('threads: one that runs out of memory or of time costs its own document and no other', async () => {
+  const examiner = new DocumentExaminer(16);
+  const memory = await examiner.examine(taskOf(fields(3_000_000)), 20_000, NEVER);
+  assert.deepEqual(memory, { kind: 'failed', error: 'a document takes too much memory' });
+  assert.ok(hasMacro(await examiner.examine(taskOf(MACRO), 20_000, NEVER)));
+  await examiner.stop();
+  const roomy = new DocumentExaminer();
+  const startedAt = performance.now();
+  const time = await roomy.examine(taskOf(fields(30_000_000)), 100, NEVER);
+  assert.deepEqual(time, { kind: 'failed', error: 'a document takes too much time' });
+  assert.ok(performance.now() - startedAt < 2000, 'at its time, not at its end');
+  assert.ok(hasMacro(await roomy.examine(taskOf(MACRO), 20_000, NEVER)));
+  // Both of them at work, and one more that waits for its turn.
+  const late = [1, 2].map(() => roomy.examine(taskOf(fields(30_000_000)), 100, NEVER));
+  const after = roomy.examine(taskOf(MACRO), 20_000, NEVER);
+  assert.deepEqual(await Promise.all(late), [time, time]);
+  assert.ok(hasMacro(await after));
+  await roomy.stop();
+});
+
+test('threads: many at once, one that is given up holds nothing', async () => {
+  const examiner = new DocumentExaminer();
+  const task = () => taskOf(MACRO);
   const many = Array.from({ length: 12 }, () => examiner.examine(task(), 20_000, NEVER));
-  const late = examiner.examine(task(), 0, NEVER);
   const given = new AbortController();
   const aborted = assert.rejects(examiner.examine(task(), 20_000, given.signal), /given up/);
   given.abort(new Error('given up'));
   await aborted;
-  assert.ok((await Promise.all(many)).every(macro));
-  const answer = await late;
-  assert.ok(answer.kind === 'failed' || macro(answer));
-  assert.ok(macro(await examiner.examine(task(), 20_000, NEVER)));
+  assert.ok((await Promise.all(many)).every(hasMacro));
+  assert.ok(hasMacro(await examiner.examine(task(), 20_000, NEVER)));
   await examiner.stop();
 });
 
