@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Destination } from '../directory/domain.ts';
+import type { SmtpClient } from '../smtp/client.ts';
 import type { Address, ReversePath } from '../mail/address.ts';
 import type { Envelope } from '../mail/envelope.ts';
 import type { Outcome } from '../mail/outcome.ts';
@@ -131,6 +132,7 @@ export function createCourier(options: CourierOptions): Courier {
     const attempt = await connections.use(
       destination,
       async (client) => {
+        if (isOverdrawn(client, destination)) return 'unfit';
         const speaker = destination.xclient === true ? job.client : undefined;
         const isFree = await speakFor(client, options.hostname(), speaker);
         if (!isFree) return 'unfit';
@@ -157,6 +159,12 @@ export function createCourier(options: CourierOptions): Courier {
       backOff?.observe(destination, { ...treatment, source });
     }
     return reportOf(attempt, envelope, totalMs);
+  }
+
+  /** Kept open from an address of ours that has sent enough for today, or is not to be used any more. */
+  function isOverdrawn({ transactions, source }: SmtpClient, { mx, pool }: Destination): boolean {
+    if (transactions === 0 || source === undefined || mx === undefined) return false;
+    return sources?.choose(mx, source, pool)?.address !== source;
   }
 
   async function probe(destination: Destination, outer?: AbortSignal): Promise<boolean> {

@@ -29,7 +29,7 @@ test('account hash: an empty password is none', async () => {
   assert.equal((await runInside(['account', 'hash'], { input: 'x'.repeat(256) })).code, 64);
 });
 
-test('account list: all three kinds in one list, with what is not in force', async (t) => {
+test('I2 I5: account list: all three kinds in one list, with what is not in force', async (t) => {
   const folder = tempFolder(t);
   mkdirSync(join(folder, 'domains'));
   const file = join(folder, 'sluice.yaml');

@@ -9,7 +9,7 @@ import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
 
-test('accounts are added, get a new password, and are removed while the gateway runs', async (t) => {
+test('I2 I4 I5 I8 I14 I16: accounts are added, get a new password, and are removed while the gateway runs', async (t) => {
   const destination = await new Destination().start();
   const gateway = await Gateway.run({
     listeners: '[{ name: mx, address: "127.0.0.1:0", auth: optional }]',
@@ -82,6 +82,15 @@ test('accounts are added, get a new password, and are removed while the gateway 
   const shown = await sluice('account show ANNA@eins.test --json');
   assert.deepEqual(JSON.parse(shown.out).settings, { limits: { recipients_per_day: 7 } });
   assert.ok(!shown.out.includes('scrypt'));
+
+  assert.equal((await sluice('account add --ip 203.0.113.16/28 --domain one.test')).code, 0);
+  const list = await sluice('account list one.test --json');
+  const names = list.out
+    .trimEnd()
+    .split('\n')
+    .map((line) => String(JSON.parse(line).name));
+  assert.deepEqual(names, ['anna@eins.test', 'one.test', '203.0.113.16/28']);
+  assert.equal((await sluice('account passwd 203.0.113.16/28')).code, 64);
 
   const before = readFileSync(file, 'utf8');
   for (const [line, code, problem] of [

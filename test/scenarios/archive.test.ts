@@ -64,7 +64,7 @@ async function listed(...options: string[]): Promise<string[]> {
   return idsIn(ran.out);
 }
 
-test('what was taken is there, with its envelope and byte for byte as it went out', async () => {
+test('I54 L1 L4: what was taken is there, with its envelope and byte for byte as it went out', async () => {
   const id = idOf(await send(KEPT, 'Offer of the year', ['eve@away.test', 'Bob@Away.test']));
   await send(PLAIN, 'Offer of another');
   const sent = destination.arrived[0]?.content;
@@ -95,7 +95,7 @@ test('what was taken is there, with its envelope and byte for byte as it went ou
   assert.equal(statSync(join(mailFolder(), day, `${id}.eml`)).mode & 0o777, 0o600);
 });
 
-test('what is not taken is not kept; what waits or is held is', async () => {
+test('L1: what is not taken is not kept; what waits or is held is', async () => {
   const before = await listed();
   destination.behaviour = { final: () => '550 5.7.1 no' };
   assert.match(await send(KEPT, 'refused'), /^550 /);
@@ -111,7 +111,7 @@ test('what is not taken is not kept; what waits or is held is', async () => {
   await gateway.event('msg.done', (line) => line['id'] === id);
 });
 
-test('it is sent once more, to those who had it or to others', async () => {
+test('L4: it is sent once more, to those who had it or to others', async () => {
   const id = idOf(await send(KEPT, 'once', ['eve@away.test', 'bob@away.test']));
   const sent = destination.arrived[0]?.content;
   destination.arrived.length = 0;
@@ -134,7 +134,7 @@ test('it is sent once more, to those who had it or to others', async () => {
   assert.equal((await sluice('archive', 'resend', '0000000000.1')).code, 1);
 });
 
-test('it is written as files, and as an mbox whose messages can be told apart', async () => {
+test('L4: it is written as files, and as an mbox whose messages can be told apart', async () => {
   const id = idOf(await send(KEPT, 'mbox', ['eve@away.test'], 'From here on\r\n>From there'));
   const folder = join(gateway.folder, 'out');
   const files = await sluice('archive', 'export', '--subject', 'mbox', '--to-folder', folder);
@@ -150,7 +150,7 @@ test('it is written as files, and as an mbox whose messages can be told apart', 
   assert.equal((await sluice('archive', 'export', id)).code, 64);
 });
 
-test('a crash loses nothing of it, and a disk that fails takes no mail', async () => {
+test('L1: a crash loses nothing of it, and a disk that fails takes no mail', async () => {
   const before = await listed();
   await gateway.kill();
   rmSync(join(gateway.folder, 'data', 'archive', 'index'), { recursive: true });

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
+import { clockSetTo } from '../support/set-clock.ts';
 import { SmtpTalk, sendMail, stuffed } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
 
@@ -120,8 +121,7 @@ test('killed, and started again with its clock a year back: no id is given twice
     const send = async () => idOf(await sendMail(gateway.port(), '', TO, mail('m')));
     const before = [await send(), await send()];
     await gateway.kill();
-    const yearBack = 'const now = Date.now; Date.now = () => now() - 365 * 86_400_000;';
-    await gateway.start(60_000, '--import', `data:text/javascript,${yearBack}`);
+    await gateway.start(60_000, ...clockSetTo(Date.now() - 365 * 86_400_000));
     const ready = Date.parse(String(gateway.lines[0]?.['time']));
     assert.ok(ready < Date.now() - 300 * 86_400_000, 'its clock is a year back');
     const ids = [...before, await send(), await send()];

@@ -130,7 +130,7 @@ describe('E17 sluice dkim', () => {
     assert.equal(row('DKIM example.com').status, 'WARN', 'an alias needs a record of its own');
   });
 
-  test('the records of the doctor have that of the key', async () => {
+  test('M12: the records of the doctor have that of the key', async () => {
     const { stdout } = await gateway.cli('doctor', '--records', 'example.org');
     assert.ok(stdout.includes(`${first.dns.zone} ; there\n`));
     const alias = first.dns.zone.replace('.org', '.com');

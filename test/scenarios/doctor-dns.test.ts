@@ -102,7 +102,7 @@ test('names and domains: right ones pass, each mistake is told with the record t
   assert.equal((await gateway.cli('doctor', 'elsewhere.test')).code, 1);
 });
 
-test('--records: lines for a zone file, and which of them are there', async (t) => {
+test('M12: --records: lines for a zone file, and which of them are there', async (t) => {
   const { port } = await customer(t);
   const { gateway, dns } = await world(t, WELL, {
     good: domainFile(port, { outgoing: SENDS }, 'good.test'),

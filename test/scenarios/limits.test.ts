@@ -87,7 +87,7 @@ describe('limits', () => {
     assert.equal(await customers.send(MESSAGES, 'a@messages.test'), LIMIT);
   });
 
-  test('recipients that are new to the account; whom it knows it may always write to', async () => {
+  test('I41: recipients that are new to the account; whom it knows it may always write to', async () => {
     assert.match(await customers.send(NEW, 'a@new.test', { to: ['A@away.test'] }), /^250/);
     assert.match(await customers.send(NEW, 'a@new.test', { to: ['b@away.test'] }), /^250/);
     assert.equal(await customers.send(NEW, 'a@new.test', { to: ['c@away.test'] }), LIMIT);

@@ -113,7 +113,7 @@ describe('locks', () => {
     assert.match(await customers.send(QUICK, 'a@quick.test'), /^250/);
   });
 
-  test('I26: the identity is locked, and the account goes on', async () => {
+  test('I21 I26: the identity is locked, and the account goes on', async () => {
     await spam(OTHER, 'Bad@each.test', 6);
     assert.match(await customers.send(OTHER, 'bad@each.test'), LOCKED);
     assert.match(await customers.send(OTHER, 'good@each.test'), /^250/);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { after, before, describe, test } from 'node:test';
 import { formatPasswordHash, hashPassword } from '../../src/base/password-hash.ts';
@@ -10,6 +11,7 @@ import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
 import { missing } from '../support/real-component.ts';
 import { SmtpTalk } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
 
 const PASSWORD = 'correct horse';
 const plain = (user: string, password: string) =>
@@ -33,12 +35,14 @@ describe('a listener for customers', () => {
     });
   });
   after(async () => {
-    await destination.stop();
     await gateway.remove();
+    await destination.stop();
   });
 
-  async function open(): Promise<SmtpTalk> {
-    const socket = connectTls({ port: gateway.port('submissions'), rejectUnauthorized: false });
+  async function open(localAddress = '127.0.0.1'): Promise<SmtpTalk> {
+    const port = gateway.port('submissions');
+    const to = { host: '127.0.0.1', port, localAddress, rejectUnauthorized: false };
+    const socket = connectTls(to);
     const talk = SmtpTalk.on(socket);
     await talk.reply();
     assert.match(await talk.say('EHLO laptop.example'), /^250 AUTH PLAIN LOGIN$/m);
@@ -57,7 +61,7 @@ describe('a listener for customers', () => {
     await talk.quit();
   });
 
-  test('swaks sends over STARTTLS and over TLS from the start, by PLAIN and LOGIN', async (t) => {
+  test('I12 I13: swaks sends over STARTTLS and over TLS from the start, by PLAIN and LOGIN', async (t) => {
     if (spawnSync('swaks', ['--version']).status !== 0) return missing(t, 'swaks');
     const swaks = async (listener: string, ...more: string[]) => {
       const at = ['--server', '127.0.0.1', '--port', String(gateway.port(listener))];
@@ -85,12 +89,14 @@ describe('a listener for customers', () => {
       plain('nobody@example.org', PASSWORD),
       plain('anna@off.test', PASSWORD),
     ];
-    for (const login of logins) {
-      const talk = await open();
+    // From an address each, so that none waits for those before.
+    const tries = logins.map(async (login, index) => {
+      const talk = await open(`127.0.8.${100 + index}`);
       assert.match(await talk.say(`AUTH PLAIN ${login}`), /^535 5\.7\.8 .* \(auth\)$/);
       assert.match(await talk.say('MAIL FROM:<anna@example.org>'), /^530/);
       await talk.quit();
-    }
+    });
+    await Promise.all(tries);
     const failed = gateway.events('smtp.auth.fail');
     assert.equal(failed.length, 3);
     for (const line of failed) {
@@ -114,6 +120,37 @@ describe('a listener for customers', () => {
       String(path).endsWith('auth_without_tls'),
     );
     assert.match(String(warned['text']), /has the passwords of those who log in without TLS/);
+  });
+
+  test('A36 I12: guesses are answered late, then a name is blocked; fail2ban can see it', async () => {
+    const user = 'bert@example.org';
+    const guess = async (number: number) => {
+      const talk = await SmtpTalk.greeted(gateway.port('old'), 'bot.example', `127.0.8.${number}`);
+      return { talk, reply: talk.say(`AUTH PLAIN ${plain(user, `guess ${number}`)}`) };
+    };
+    const startedAt = performance.now();
+    const first = await guess(1);
+    assert.match(await first.reply, /^535 5\.7\.8 .* \(auth\)$/);
+    assert.ok(performance.now() - startedAt >= 990, 'a second passes before the answer');
+    // From many addresses at once: their answers take longer than the block of the name does.
+    const others = await Promise.all(Array.from({ length: 9 }, (_, index) => guess(2 + index)));
+    const said = await until('the name to be blocked', async () => {
+      const { talk, reply } = await guess(20);
+      const answer = await Promise.race([reply, sleep(900, 'late')]);
+      talk.socket.resetAndDestroy();
+      return answer !== 'late' && answer;
+    });
+    assert.match(said, /^454 4\.7\.0 .*\(rate\)$/);
+    for (const { talk } of [first, ...others]) talk.socket.resetAndDestroy();
+    const line = await gateway.event(
+      'smtp.auth.fail',
+      (one) => one['ip'] === '127.0.8.20' && one['blocked'] !== undefined,
+    );
+    assert.deepEqual([line['user'], line['why'], line['blocked']], [user, 'rate', 'login']);
+    // Nobody else pays for it.
+    const anna = await SmtpTalk.greeted(gateway.port('old'), 'laptop.example', '127.0.8.20');
+    assert.match(await anna.say(`AUTH PLAIN ${plain('anna@example.org', PASSWORD)}`), /^235/);
+    await anna.quit();
   });
 
   test('is not a listener of everybody: elsewhere AUTH is not implemented', async () => {

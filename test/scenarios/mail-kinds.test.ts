@@ -5,6 +5,7 @@ import { Customers } from '../support/customers.ts';
 
 const REFUSES = '127.0.5.1';
 const LIMITS = '127.0.5.2';
+const NO_BOUNCES = '127.0.5.3';
 const LIMIT = '452 4.7.1 Relay limit reached';
 const NEWSLETTER = { header: 'List-Unsubscribe: <https://x.test/u>\r\n' };
 const REPLY = { header: 'Auto-Submitted: auto-replied\r\n' };
@@ -16,6 +17,11 @@ describe('kinds of outgoing mail', () => {
     customers = await Customers.start(
       [
         { domain: 'refuses.test', account: `{ ip: ${REFUSES} }`, outgoing: 'bulk: refuse' },
+        {
+          domain: 'none.test',
+          account: `{ ip: ${NO_BOUNCES} }`,
+          outgoing: 'null_sender: refuse',
+        },
         {
           domain: 'limits.test',
           account: `{ ip: ${LIMITS} }`,
@@ -49,7 +55,7 @@ describe('kinds of outgoing mail', () => {
     assert.match(await send(), /^550 5\.7\.1 .*\(limit\)$/);
   });
 
-  test('I48: newsletters are recognised and refused, or limited', async () => {
+  test('I48 C11: newsletters are recognised and refused, or limited', async () => {
     const refused = await customers.send(REFUSES, 'a@refuses.test', NEWSLETTER);
     assert.match(refused, /^550 5\.7\.1 .*\(bulk\)$/);
     assert.match(await customers.send(REFUSES, 'a@refuses.test'), /^250/);
@@ -60,6 +66,13 @@ describe('kinds of outgoing mail', () => {
     assert.match(await customers.send(LIMITS, 'a@limits.test'), /^250/);
     const line = await customers.gateway.event('acct.limit', ({ what }) => what === 'bulk');
     assert.equal(line['dom'], 'limits.test');
+  });
+
+  test('H8: a customer may send none', async () => {
+    const talk = await customers.talk(NO_BOUNCES);
+    assert.match(await talk.say('MAIL FROM:<>'), /^550 5\.7\.1 .*\(sender\)$/);
+    assert.match(await talk.say('MAIL FROM:<a@none.test>'), /^250/);
+    await talk.quit();
   });
 
   test('H8: bounces are limited', async () => {

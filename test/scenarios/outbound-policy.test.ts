@@ -99,7 +99,7 @@ async function send(
 
 const sluice = (line: string) => runInside([...line.split(' '), '-c', gateway.configFile], {});
 
-test('J5 I51: spam of a customer is kept back without a word to the client', async () => {
+test('J5 I51 I52: spam of a customer is kept back without a word to the client', async () => {
   const reply = await send(QUIET, 'anna@quiet.test', 'SPAM');
   const id = /^250 2\.0\.0 Ok: (\S+) queued$/.exec(reply)?.[1] ?? '';
   assert.notEqual(id, '', reply);
@@ -113,7 +113,7 @@ test('J5 I51: spam of a customer is kept back without a word to the client', asy
     listed.out,
   );
 
-  // I52: whoever answers for the customer gets a report with the message.
+  // Whoever answers for the customer gets a report with the message.
   await until('one arrival', () => destination.arrived.length === 1);
   const [report] = destination.arrived;
   assert.deepEqual(report?.to, ['it@away.test']);

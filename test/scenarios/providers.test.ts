@@ -74,7 +74,7 @@ describe('providers', () => {
     assert.match(await send('eve@small.test'), /^250 .* delivered/);
   });
 
-  test('one that says it is too much gets nothing for a while, whatever the domain', async () => {
+  test('I58: one that says it is too much gets nothing for a while, whatever the domain', async () => {
     outside.server(0).behaviour = { mail: () => '421 4.7.0 Too many messages from your IP' };
     assert.match(await send('eve@d0.test'), /^250 .* queued/);
     const pause = await gateway.event('dest.pause');

@@ -45,7 +45,7 @@ describe('senders of customers', () => {
     }
   }
 
-  test('From and Sender name the customer’s domains and no other, whatever people are shown', async () => {
+  test('I18: From and Sender name the customer’s domains and no other, whatever people are shown', async () => {
     for (const from of [
       'anna@example.org',
       'bob@EXAMPLE.com, Anna <anna@example.org>',
@@ -89,7 +89,7 @@ describe('senders of customers', () => {
     assert.equal(refused['dir'], 'out');
   });
 
-  test('bounces may carry the name of the customer’s server, and of nobody else', async () => {
+  test('H8: bounces may carry the name of the customer’s server, and of nobody else', async () => {
     for (const from of ['MAILER-DAEMON@mail.example.org', 'postmaster@example.com']) {
       assert.match(await send(PLAIN, '', `From: ${from}\r\n`), /^250/, from);
     }
@@ -113,7 +113,7 @@ describe('senders of customers', () => {
     }
   });
 
-  test('several domains behind one address: each mail is the sending domain’s own account’s', async () => {
+  test('I9 K3: several domains behind one address: each mail is the sending domain’s own account’s', async () => {
     const cases = [
       ['x@many.test', MANY, 'many.test', undefined],
       ['bob@one.test', 'one.test', 'one.test', MANY],
@@ -140,7 +140,7 @@ describe('senders of customers', () => {
     assert.match(await send(PLAIN, 'bob@one.test', 'From: bob@one.test\r\n'), refused);
   });
 
-  test('spam locks the sending domain’s account behind the shared address, and it alone', async () => {
+  test('I9 I25: spam locks the sending domain’s account behind the shared address, and it alone', async () => {
     const from = (sender: string) => send(MANY, sender, `From: ${sender}\r\nX: SPAM\r\n`);
     assert.match(await from('anna@one.test'), /^550 5\.7\.1 .*\(spam\)$/);
     assert.match(await from('anna@one.test'), /^550 5\.7\.1 .*\(spam\)$/);

@@ -79,7 +79,7 @@ describe('notices about outgoing mail', () => {
     await customers.gateway.start();
   });
 
-  test('I31: whoever is locked is told, in the words of the operator', async () => {
+  test('I31 M14: whoever is locked is told, in the words of the operator', async () => {
     for (let i = 0; i < 2; i++) {
       await customers.send(LOCKS, 'bad@locks.test', { body: 'VIRUS' });
     }

@@ -48,7 +48,7 @@ describe('servers that customers share', () => {
 
   const outside = ['eve@elsewhere.test'];
 
-  test('the sender’s domain says whose mail it is', async () => {
+  test('I10: the sender’s domain says whose mail it is', async () => {
     for (const from of [CLOUD, HOST, '127.0.30.7']) {
       const talk = await customers.talk(from);
       assert.match(await talk.say('MAIL FROM:<anna@example.org>'), /^250/, from);
@@ -111,7 +111,7 @@ describe('servers that customers share', () => {
     assert.match(bad.out, /"fault":"everybody\.test lets everybody send"/);
   });
 
-  test('a failed lookup changes nothing, over a restart too; a change counts', async () => {
+  test('I11: a failed lookup changes nothing, over a restart too; a change counts', async () => {
     const { gateway } = customers;
     const { zones } = dns;
     const good = zones['_two.cloud.test'];

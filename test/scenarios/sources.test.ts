@@ -5,11 +5,15 @@ import { domainFile } from '../support/domain-file.ts';
 import { doctor } from '../support/doctor.ts';
 import type { Gateway } from '../support/gateway.ts';
 import { addressOf, Outside } from '../support/outside.ts';
+import { clockSetTo } from '../support/set-clock.ts';
 import { SmtpTalk } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
 
 const CUSTOMER = '127.0.0.80';
 const MAIL = 'From: anna@example.org\r\nSubject: hi\r\n\r\nHello\r\n';
+const LIST = `List-Id: <friends.example.org>\r\n${MAIL}`;
+/** The second and the third day of an address, on its first it has sent nothing. */
+const DAYS = [Date.parse('2027-03-10T22:00:00Z'), Date.parse('2027-03-11T01:00:00Z')] as const;
 const NEWS = `List-Unsubscribe: <mailto:x@example.org>\r\nPrecedence: bulk\r\n${MAIL}`;
 
 describe('source addresses', () => {
@@ -29,11 +33,14 @@ describe('source addresses', () => {
     );
     const sources = `[
     { ip: 127.0.0.31 },
-    { ip: 127.0.0.32, hostname: news.sluice.test, classes: [bulk, list] }]`;
+    { ip: 127.0.0.32, hostname: news.sluice.test, classes: [bulk] },
+    { ip: 127.0.0.33, classes: [list] },
+    { ip: 127.0.0.35, classes: [list], new_since: '2027-03-10' }]`;
     gateway = await outside.gateway(
       {
         node: 'queue: { retry: [1s], probe: 100ms }\nalerts: { after: 0s, block_lists: [bl.test] }',
         plugins: '[mail-class]',
+        nodeArguments: clockSetTo(...DAYS),
         domains: {
           'example.org': domainFile(1, {
             outgoing: `{ enabled: true, accounts: [{ ip: ${CUSTOMER} }] }`,
@@ -58,7 +65,7 @@ describe('source addresses', () => {
   const sourceOf = async (id: string) =>
     (await gateway.event('rcpt.sent', (line) => line['id'] === id))['src'];
 
-  test('ordinary mail and newsletters go from different addresses under different names', async () => {
+  test('I49: ordinary mail and newsletters go from different addresses under different names', async () => {
     assert.equal(await sourceOf(await send(MAIL)), '127.0.0.31');
     assert.equal(await sourceOf(await send(NEWS)), '127.0.0.32');
     assert.equal(await sourceOf(await send(MAIL)), '127.0.0.31', 'though another is kept open');
@@ -68,7 +75,7 @@ describe('source addresses', () => {
     ]);
   });
 
-  test('a newsletter that had to wait goes from its address too', async () => {
+  test('I49: a newsletter that had to wait goes from its address too', async () => {
     outside.server(0).behaviour = { rcpt: () => '451 4.7.1 later' };
     const id = await send(NEWS);
     await gateway.event('rcpt.defer', (line) => line['id'] === id);
@@ -77,10 +84,25 @@ describe('source addresses', () => {
     assert.equal(await sourceOf(id), '127.0.0.32');
   });
 
-  test('an address of ours on a block list is told of', async () => {
+  test('I57: an address of ours on a block list is told of', async () => {
     const alert = await gateway.event('alert.raise', (line) => line['alert'] === 'address_listed');
     assert.equal(alert['subject'], '127.0.0.32');
     assert.match(String(alert['text']), /on the block list bl\.test \(sent to traps\)/);
+  });
+
+  test('I56: a new address takes so much on its first day, the next day it goes on', async () => {
+    const talk = await SmtpTalk.greeted(gateway.port(), 'mail.example.org', CUSTOMER);
+    const next = async () => {
+      const reply = await talk.send('anna@example.org', ['eve@one.test'], LIST);
+      return sourceOf(/Ok: (\S+) /.exec(reply)?.[1] ?? reply);
+    };
+    const first: unknown[] = [];
+    for (let i = 0; i < 52; i++) first.push(await next());
+    const taken = first.filter((source) => source === '127.0.0.35');
+    assert.deepEqual([taken.length, ...first.slice(-2)], [50, '127.0.0.33', '127.0.0.33']);
+    gateway.signal('SIGUSR2');
+    await until('the next day', async () => (await next()) === '127.0.0.35');
+    await talk.quit();
   });
 
   test('the doctor asks for the name of each', async () => {

@@ -36,7 +36,7 @@ const idIn = (reply: string) => /Ok: (\S+)/.exec(reply)?.[1] ?? '';
 const mail = (subject: string, id: string) =>
   `Subject: ${subject}\r\nMessage-ID: <${id}@shop.example>\r\n\r\nbody\r\n`;
 
-test('a message is found by everything people know of it, after a restart too', async () => {
+test('K1: a message is found by everything people know of it, after a restart too', async () => {
   const final = ({ to }: Arrived) =>
     to.includes('carl@example.org') ? '550 5.7.1 not him' : '250 2.0.0 Ok: queued as 9F1A2B3C';
   const destination = await new Destination({ final }).start();
