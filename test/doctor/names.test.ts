@@ -5,6 +5,7 @@ import type { MxHost } from '../../src/doctor/facts/domain-records.ts';
 import type { Identity } from '../../src/doctor/facts/identity.ts';
 import { judgeDmarc, judgeMx, judgeSpf } from '../../src/doctor/judge/domain-records.ts';
 import { judgeHostname, judgePtr } from '../../src/doctor/judge/names.ts';
+import { recordsOfDomain } from '../../src/doctor/judge/records.ts';
 import { reverseName, spfRecord } from '../../src/doctor/needed-records.ts';
 
 const HOST = 'mx1.example.net';
@@ -114,6 +115,18 @@ test('records as a zone file has them', () => {
   assert.equal(spf('v=spf1 redirect=_spf.a'), '"v=spf1 ip4:192.0.2.25 redirect=_spf.a"');
   assert.equal(spf('v=spf1 a'), '"v=spf1 a ip4:192.0.2.25"');
   const long = spf(`v=spf1 ${'ip4:198.51.100.1 '.repeat(20)}-all`);
+  const missing = (addresses: readonly string[]) => {
+    const results = addresses.map((address) => ({ address, result: 'none', comment: '' }));
+    const states = recordsOfDomain({
+      ...{ name: 'example.org', hostname: 'mx.example.net', dkim: [] },
+      mx: { kind: 'none', hosts: [] },
+      spf: { records: [], results, doubt: undefined },
+      dmarc: { kind: 'none', at: '_dmarc.example.org', text: '' },
+    });
+    return states.find(({ value }) => value.includes('v=spf1'))?.value;
+  };
+  assert.equal(missing([OURS]), '"v=spf1 ip4:192.0.2.25 ~all"');
+  assert.equal(missing([]), '"v=spf1 a:mx.example.net ~all"');
   const parts = long.slice(1, -1).split('" "');
   assert.ok(parts.every((part) => part.length <= 255));
   assert.match(parts.join(''), /^v=spf1 ip4:198.* ip4:192\.0\.2\.25 -all$/);

@@ -4,6 +4,7 @@ import test from 'node:test';
 import {
   judgeClamdLimits,
   judgeClamdSilence,
+  judgeNoFilters,
   judgeScanners,
 } from '../../src/doctor/judge/scanner.ts';
 
@@ -41,4 +42,8 @@ test('signatures that are old or of an unknown day', () => {
   assert.deepEqual(told('unknown'), ['PASS', 'WARN']);
   assert.deepEqual(told(), ['PASS']);
   assert.equal(judgeScanners([])[0]?.status, 'SKIP');
+  assert.equal(judgeNoFilters([]).status, 'SKIP');
+  const none = judgeNoFilters(['example.org']);
+  assert.equal(none.status, 'WARN');
+  assert.match(none.detail, /nothing looks for spam and viruses of example\.org/);
 });

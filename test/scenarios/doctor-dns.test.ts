@@ -106,7 +106,7 @@ test('M12: --records: lines for a zone file, and which of them are there', async
   const { port } = await customer(t);
   const { gateway, dns } = await world(t, WELL, {
     good: domainFile(port, { outgoing: SENDS }, 'good.test'),
-    bare: domainFile(port, {}, 'bare.test'),
+    bare: domainFile(port, { outgoing: '{ enabled: true }' }, 'bare.test'),
   });
   const sending = await welcome(dns);
   const all = await gateway.cli('doctor', '--records');
@@ -124,6 +124,12 @@ test('M12: --records: lines for a zone file, and which of them are there', async
     '_dmarc.good.test. 3600 IN TXT "v=DMARC1; p=reject" ; there',
   ])
     assert.ok(lines.includes(line), `${line} in\n${all.stdout}`);
+  const terms = sending.map((address) => `${address.includes(':') ? 'ip6' : 'ip4'}:${address}`);
+  const first = `bare.test. 3600 IN TXT "v=spf1 ${terms.join(' ')} ~all" ; missing`;
+  assert.ok(
+    lines.some((line) => line.startsWith(first)),
+    all.stdout,
+  );
   const good = await gateway.cli('doctor', '--records', 'good.test', '--json');
   const rows = good.stdout
     .trim()

@@ -10,7 +10,12 @@ import { skip } from '../finding.ts';
 import type { Installation } from '../installation.ts';
 import { judgeDestination } from '../judge/destination.ts';
 import { judgeLdap, judgeLists } from '../judge/recipients.ts';
-import { judgeClamdLimits, judgeClamdSilence, judgeScanners } from '../judge/scanner.ts';
+import {
+  judgeClamdLimits,
+  judgeClamdSilence,
+  judgeNoFilters,
+  judgeScanners,
+} from '../judge/scanner.ts';
 import type { Check } from '../rounds.ts';
 
 /** One check for each server, however many domains it serves. */
@@ -74,7 +79,10 @@ const CLAMD_CONF = '/etc/clamav/clamd.conf';
 const MAX_CONF = 1024 * 1024;
 
 export function scannerChecks(installation: Installation): Check[] {
-  const { config, running, askScanners } = installation;
+  const { config, directory, running, askScanners } = installation;
+  const filtered = directory.domains
+    .filter(({ services }) => services.has('spam') || services.has('virus'))
+    .map(({ name }) => name);
   const { managed } = config.scanners;
   const asks = config.plugins.some(({ name }) => name === 'clamav');
   const checks: Check[] = [
@@ -82,6 +90,7 @@ export function scannerChecks(installation: Installation): Check[] {
       group: 'scanner',
       about: 'scanners',
       look: async (signal) => {
+        if (config.plugins.length === 0) return [judgeNoFilters(filtered)];
         if (running.kind !== 'running' && managed)
           return [skip('scanners', 'the gateway starts its own')];
         const answers = running.kind === 'running' ? running.scanners : await askScanners(signal);

@@ -30,7 +30,10 @@ export async function findSpf(
   if (lookup.kind === 'unsure') return { records: [], results: [], doubt: lookup.text };
   const texts = lookup.kind === 'found' ? lookup.records : [];
   const records = texts.filter((text) => /^v=spf1(?: |$)/i.test(text));
-  if (records.length === 0) return { records, results: [], doubt: undefined };
+  if (records.length === 0) {
+    const results = sending.map((address) => ({ address, result: 'none', comment: '' }));
+    return { records, results, doubt: undefined };
+  }
   // Loaded when it is used: it takes a while.
   const { spf } = await import('mailauth');
   const results = await Promise.all(

@@ -55,7 +55,7 @@ export function recordsOfDomain(facts: DomainFacts): RecordState[] {
   const { name, spf, dmarc } = facts;
   return [
     mxState(facts),
-    ...(spf === undefined ? [] : [spfState(name, spf)]),
+    ...(spf === undefined ? [] : [spfState(facts, spf)]),
     ...dkimStates(name, facts.dkim),
     dmarc.kind === 'found'
       ? { ...textRecord(dmarc.at, dmarc.text), state: 'there' }
@@ -86,13 +86,16 @@ function mxState({ name, hostname, mx }: DomainFacts): RecordState {
   return { ...record, state: 'differs', note: `in place of ${others.join(', ')}` };
 }
 
-function spfState(name: string, { records, results, doubt }: SpfFacts): RecordState {
+function spfState({ name, hostname }: DomainFacts, found: SpfFacts): RecordState {
+  const { records, results, doubt } = found;
   const [before] = records;
   const lacking = results.filter(({ result }) => result !== 'pass').map(({ address }) => address);
   if (doubt !== undefined) return { ...spfRecord(name, before, []), state: 'unsure' };
   if (before === undefined) {
     const note = 'add whoever else sends for the domain';
-    return { ...spfRecord(name, undefined, lacking), state: 'missing', note };
+    // Where the addresses are not known, the name leads to them.
+    const first = lacking.length === 0 ? `v=spf1 a:${hostname} ~all` : undefined;
+    return { ...spfRecord(name, first, lacking), state: 'missing', note };
   }
   if (lacking.length === 0 && records.length === 1)
     return { ...textRecord(name, before), state: 'there' };

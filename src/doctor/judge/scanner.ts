@@ -2,7 +2,7 @@
 import { formatSize } from '../../config/quantity.ts';
 import type { ScannerAnswer } from '../facts/running.ts';
 import type { Finding } from '../finding.ts';
-import { fail, pass, skip, warn } from '../finding.ts';
+import { fail, named, pass, skip, warn } from '../finding.ts';
 
 export function judgeScanners(answers: readonly ScannerAnswer[]): Finding[] {
   if (answers.length === 0) return [skip('scanners', 'no filter asks one')];
@@ -13,10 +13,21 @@ export function judgeScanners(answers: readonly ScannerAnswer[]): Finding[] {
   });
 }
 
+/** `asking`: the domains that have mail looked at for spam or viruses, with no filter at all. */
+export function judgeNoFilters(asking: readonly string[]): Finding {
+  const check = 'scanners';
+  if (asking.length === 0) return skip(check, 'no filter asks one');
+  const fix = 'name filters under plugins in sluice.yaml, or leave spam and virus out of services';
+  return warn(check, `nothing looks for spam and viruses of ${named(asking)}`, fix);
+}
+
 function judgeAge(name: string, { age, text }: NonNullable<ScannerAnswer['signatures']>): Finding {
   const check = `${name} signatures`;
   if (age === 'fresh') return pass(check, text);
-  return warn(check, text, 'see that freshclam runs: systemctl status clamav-freshclam');
+  const fix = 'see that freshclam runs: systemctl status clamav-freshclam';
+  if (age === 'old') return warn(check, text, fix);
+  const again = `${fix}; then start clamd again, a private one with the gateway`;
+  return warn(check, `${text}: TEST SIGNATURES ONLY find no real virus`, again);
 }
 
 const MIB = 1024 * 1024;
