@@ -17,6 +17,7 @@ export const ALERT_KINDS = [
   'held_old',
   'address_listed',
   'account_locked',
+  'networks_lost',
 ] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
 

@@ -38,6 +38,14 @@ export interface Present {
   }[];
   /** Accounts that the gateway itself has locked. */
   readonly lockedAccounts: readonly { readonly account: string; readonly lock: Lock }[];
+  /** SPF records that customers send by and that are not to be had. */
+  readonly lostRecords: readonly {
+    readonly record: string;
+    readonly domains: readonly string[];
+    readonly since: number;
+    readonly isKnown: boolean;
+    readonly text: string;
+  }[];
 }
 
 export interface Thresholds {
@@ -63,6 +71,7 @@ export function conditionsOf(present: Present, thresholds: Thresholds): Conditio
     ...ldapConditions(present),
     ...listedAddresses(present),
     ...lockedAccounts(present),
+    ...lostRecords(present),
   ];
 }
 
@@ -166,6 +175,16 @@ function lockedAccounts({ lockedAccounts: all }: Present): Condition[] {
     const end = until === undefined ? 'somebody unlocks it' : new Date(until).toISOString();
     const text = `nobody can send as ${account} until ${end}: ${why ?? 'locked'}; sluice account unlock`;
     return { kind: 'account_locked', subject: account, since: at, text };
+  });
+}
+
+function lostRecords({ now, lostRecords: all }: Present): Condition[] {
+  return all.map(({ record, domains, since, isKnown, text: why }) => {
+    const whose = `the SPF record ${record}, by which ${namesOf(domains)} may send,`;
+    const text = isKnown
+      ? `${whose} has not been found for ${hours(now - since)} (${why}): servers that it names by now are strangers, and those of before may be others' today`
+      : `${whose} was never found (${why}): mail through the servers that it names is put off`;
+    return { kind: 'networks_lost', subject: record, since, text };
   });
 }
 

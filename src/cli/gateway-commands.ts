@@ -127,6 +127,7 @@ function statusFacts(row: Row): StatusFacts {
       ...oldSignatures(row),
       ...silentDirectories(row),
       ...unsignedDomains(row),
+      ...lostRecords(row),
     ],
     config: [
       `config loaded ${loadedAt === undefined ? '-' : new Date(loadedAt).toTimeString().slice(0, 5)}`,
@@ -219,13 +220,21 @@ function silentDirectories(row: Row): string[] {
 
 /** `not signed, record not seen: s2026._domainkey.example.org (there is no record)` */
 function unsignedDomains(row: Row): string[] {
-  const all = rowsOf(row, 'unsigned');
+  return recordsNamed('not signed, record not seen', rowsOf(row, 'unsigned'));
+}
+
+/** `not found, so whose servers may send is old: _spf.example.net (no answer)` */
+function lostRecords(row: Row): string[] {
+  return recordsNamed('not found, so whose servers may send is old', rowsOf(row, 'lost'));
+}
+
+function recordsNamed(what: string, all: readonly Row[]): string[] {
   if (all.length === 0) return [];
   const named = all
     .slice(0, NAMED_DESTINATIONS)
     .map((one) => `${textOf(one, 'record')} (${textOf(one, 'text')})`);
   const more = all.length - named.length;
-  return [`not signed, record not seen: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`];
+  return [`${what}: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`];
 }
 
 async function reload(cli: Cli, json: boolean): Promise<void> {

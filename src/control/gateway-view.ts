@@ -70,6 +70,8 @@ export interface GatewayStatus {
   readonly ldap: readonly LdapView[];
   /** Keys that do not sign, for their records have not been seen. */
   readonly unsigned: readonly { readonly record: string; readonly text: string }[];
+  /** SPF records of shared servers that are not to be had. */
+  readonly lost: GatewayStatus['unsigned'];
   readonly config: ConfigState;
 }
 

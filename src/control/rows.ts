@@ -147,6 +147,7 @@ export function statusRow(
     },
     scanners: status.scanners,
     unsigned: status.unsigned,
+    lost: status.lost,
     ldap: status.ldap.map(({ name, domains, down }) => ({
       name,
       domains,

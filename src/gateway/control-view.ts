@@ -29,6 +29,7 @@ import type { Domain } from '../directory/domain.ts';
 import { neededRecords } from '../dkim/signer.ts';
 import type { RecordWatch } from '../dkim/record-watch.ts';
 import type { LdapRecipients } from '../directory/ldap/recipients.ts';
+import type { SharedNetworks } from '../outbound/shared-networks.ts';
 import type { Generation } from '../pipeline/generation.ts';
 import { homeLane } from '../mail/redirection.ts';
 import type { AddedEntries } from '../plugin-host/added-entries.ts';
@@ -72,6 +73,7 @@ export interface ViewedParts {
   readonly archive: Archive;
   readonly resend: Resend;
   readonly lessons: GatewayView['lessons'];
+  readonly sharedNetworks: Pick<SharedNetworks, 'lost'>;
   readonly outgoing: GatewayView['outgoing'];
   readonly added: AddedEntries;
   readonly spool: SpoolStore;
@@ -151,9 +153,19 @@ function status(parts: ViewedParts): GatewayStatus {
     rates: parts.rates(),
     scanners: parts.scanners(),
     unsigned: unsigned(parts),
+    lost: lost(parts),
     ldap: parts.ldap.states().map(({ key, ...state }) => ({ name: key, ...state })),
     config: parts.configState(),
   };
+}
+
+function lost({ sharedNetworks }: ViewedParts): GatewayStatus['lost'] {
+  return sharedNetworks
+    .lost()
+    .slice(0, NAMED_RECORDS)
+    .map(({ record, since, text }) => {
+      return { record, text: `since ${new Date(since).toISOString()}: ${text}` };
+    });
 }
 
 /** Of domains that send. */

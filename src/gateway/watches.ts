@@ -29,6 +29,7 @@ import { destinationOf, laneName, remoteLane } from '../delivery/route.ts';
 import type { Address } from '../mail/address.ts';
 import { parseAddress } from '../mail/address.ts';
 import { homeLane } from '../mail/redirection.ts';
+import type { SharedNetworks } from '../outbound/shared-networks.ts';
 import type { Generation } from '../pipeline/generation.ts';
 import { OutageHolds } from '../pipeline/outage-holds.ts';
 import type { ReleaseRequest } from '../pipeline/release-requests.ts';
@@ -78,6 +79,7 @@ export class Watches {
     readonly lessons: Lessons;
     readonly archive: Archive;
     readonly resend: Resend;
+    readonly sharedNetworks: Pick<SharedNetworks, 'lost'>;
   };
 
   constructor(parts: WatchedParts) {
@@ -153,7 +155,8 @@ export class Watches {
     const resend = new Resend({
       ...{ archive, store: store.spool, ids, laneOf, lifetimeMs, wake, clock, log },
     });
-    this.views = { alerts, quarantine, lessons, archive, resend };
+    const { sharedNetworks } = parts.outgoing;
+    this.views = { alerts, quarantine, lessons, archive, resend, sharedNetworks };
   }
 
   async start(): Promise<void> {
@@ -268,6 +271,7 @@ export class Watches {
       ldap: delivery.ldap.states(),
       listings: delivery.listings.listings,
       lockedAccounts,
+      lostRecords: outgoing.sharedNetworks.lost(),
     };
   }
 }

@@ -30,7 +30,7 @@ export interface SharedNetworksOptions {
   /** What a record names, as the DNS has it now. */
   readonly find: (record: string) => Promise<FoundNetworks>;
   /** The domains in force. */
-  readonly domains: () => readonly Domain[];
+  readonly domains: () => readonly Pick<Domain, 'name' | 'outgoing'>[];
   readonly map: Pick<TtlMap, 'get' | 'put'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -46,7 +46,25 @@ export interface SharedNetworksView {
   readonly fault: string | undefined;
 }
 
+/** A record that customers send by and that is not to be had. */
+export interface LostRecord {
+  readonly record: string;
+  /** Whose mail comes through the servers that it names. */
+  readonly domains: readonly string[];
+  /** Since when what is known of it is as it was, or nothing is known. */
+  readonly since: number;
+  readonly isKnown: boolean;
+  readonly text: string;
+}
+
+interface Fault {
+  readonly since: number;
+  readonly text: string;
+}
+
 const NAMESPACE = 'spf-networks';
+/** A name server may be out of reach for hours; who owns the record seldom changes it in that time. */
+const LOST_MS = 24 * 3600_000;
 /** A record that nobody names any more is forgotten at last. */
 const KEEP_MS = 400 * 24 * 3600_000;
 const EVERY_MS = 10 * 60_000;
@@ -70,7 +88,7 @@ interface Known extends Kept {
 export class SharedNetworks {
   readonly #options: SharedNetworksOptions;
   readonly #known = new Map<string, Known>();
-  readonly #faults = new Map<string, string>();
+  readonly #faults = new Map<string, Fault>();
   #timer: Timer | undefined;
   #looking: Promise<void> | undefined;
   #isAgain = false;
@@ -119,7 +137,22 @@ export class SharedNetworks {
 
   view(record: string): SharedNetworksView {
     const { networks, foundAt } = this.#known.get(record) ?? {};
-    return { networks, foundAt, fault: this.#faults.get(record) };
+    return { networks, foundAt, fault: this.#faults.get(record)?.text };
+  }
+
+  /** Records that have not been found for a day, or never. */
+  lost(): readonly LostRecord[] {
+    const now = this.#options.clock.now();
+    return [...this.#faults].flatMap(([record, { since: failedAt, text }]) => {
+      const foundAt = this.#known.get(record)?.foundAt;
+      const since = foundAt ?? failedAt;
+      if (foundAt !== undefined && now - foundAt < LOST_MS) return [];
+      const isOf = ({ outgoing }: Pick<Domain, 'outgoing'>) =>
+        outgoing.accounts.some(({ by }) => by.kind === 'spf' && by.record === record);
+      const domains = this.#options.domains().filter(isOf);
+      const names = domains.map(({ name }) => name);
+      return [{ record, domains: names, since, isKnown: foundAt !== undefined, text }];
+    });
   }
 
   #records(): ReadonlySet<string> {
@@ -186,8 +219,10 @@ export class SharedNetworks {
   }
 
   #failed(record: string, text: string): void {
-    if (this.#faults.get(record) === text) return;
-    this.#faults.set(record, text);
+    const before = this.#faults.get(record);
+    if (before?.text === text) return;
+    const since = before?.since ?? this.#options.clock.now();
+    this.#faults.set(record, { since, text });
     const known = this.#known.get(record);
     this.#options.log.emit('spf.error', { record, n: known?.networks.length, err: text });
   }

@@ -22,6 +22,7 @@ function alertsOn(clock: FakeClock, target: Target) {
       ldap: [],
       listings: [],
       lockedAccounts: [],
+      lostRecords: [],
     },
   };
   const alerts = new Alerts({

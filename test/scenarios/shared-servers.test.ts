@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { runInside } from '../support/command.ts';
 import { Customers } from '../support/customers.ts';
 import { DnsServer } from '../support/dns-server.ts';
+import { clockSetTo } from '../support/set-clock.ts';
 import { until } from '../support/until.ts';
 
 const CLOUD = '127.0.10.1';
@@ -109,6 +110,10 @@ describe('servers that customers share', () => {
     assert.match(good.out, /^by +spf$/m);
     const bad = await inside('list', 'all.test', '--json');
     assert.match(bad.out, /"fault":"everybody\.test lets everybody send"/);
+    const { stdout } = await customers.gateway.cli('status', '--json');
+    const { lost } = JSON.parse(stdout) as { lost: { record: string }[] };
+    const records = lost.map(({ record }) => record);
+    assert.deepEqual(records.toSorted(), ['everybody.test', 'missing.test']);
   });
 
   test('I11: a failed lookup changes nothing, over a restart too; a change counts', async () => {
@@ -117,9 +122,14 @@ describe('servers that customers share', () => {
     const good = zones['_two.cloud.test'];
     zones['_two.cloud.test'] = 'servfail';
     await gateway.stop();
-    await gateway.start();
+    await gateway.start(60_000, ...clockSetTo(Date.now() + 25 * 3600_000));
     await gateway.event('spf.error', ({ record }) => record === '_spf.cloud.test');
     assert.match(await customers.send(HOST, 'anna@example.org'), /^250/);
+    const { stdout } = await gateway.cli('status');
+    assert.match(
+      stdout,
+      /not found, so whose servers may send is old: .*_spf\.cloud\.test \(since 20.*: .*\)/,
+    );
     zones['_two.cloud.test'] = { ...(good as object), txt: ['v=spf1 ip4:127.0.40.0/24 -all'] };
     gateway.signal('SIGHUP');
     await gateway.event('spf.change', ({ removed }) => removed !== undefined);

@@ -79,6 +79,7 @@ export class FakeGateway {
         scanners: this.scanners,
         ldap: [],
         unsigned: [],
+        lost: [],
         config: { file: '/etc/sluice/sluice.yaml', loadedAt: T0, stale: false, needsRestart: [] },
       }),
       checks: () => this.checks,
