@@ -38,6 +38,47 @@ function tar(members: Readonly<Record<string, Buffer>>): Buffer {
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);
 }
 
+/** Version 5: blocks of numbers with seven bits an octet, all of them small here. */
+function rar5(...blocks: readonly Buffer[]): Buffer {
+  return Buffer.concat([Buffer.from('Rar!\x1a\x07\x01\0', 'latin1'), ...blocks, block5([5, 0])]);
+}
+
+function block5(fields: readonly number[], data: Uint8Array = HELLO.subarray(5)): Buffer {
+  const head = Buffer.from([0, 0, 0, 0, fields.length, ...fields]);
+  return Buffer.concat([head, data]);
+}
+
+function stored5(name: string, bytes: Uint8Array, isEncrypted = false): Buffer {
+  const length = [(bytes.length & 0x7f) | 0x80, bytes.length >> 7];
+  const extra = isEncrypted ? [1, 1] : [];
+  const flags = isEncrypted ? [3, extra.length] : [2];
+  return block5(
+    [2, ...flags, ...length, 0, ...length, 0, 0, 0, name.length, ...Buffer.from(name), ...extra],
+    bytes,
+  );
+}
+
+function rar4(...blocks: readonly Buffer[]): Buffer {
+  return Buffer.concat([Buffer.from('Rar!\x1a\x07\0', 'latin1'), ...blocks, block4(0x7b, 0, 7)]);
+}
+
+function block4(type: number, flags: number, size: number): Buffer {
+  const head = Buffer.alloc(size);
+  head[2] = type;
+  head.writeUInt16LE(flags, 3);
+  head.writeUInt16LE(size, 5);
+  return head;
+}
+
+function stored4(name: string, bytes: Uint8Array, isEncrypted = false): Buffer {
+  const head = block4(0x74, isEncrypted ? 4 : 0, 32 + name.length);
+  head.writeUInt32LE(bytes.length, 7);
+  head[25] = 0x30; // stored
+  head.writeUInt16LE(name.length, 26);
+  head.write(name, 32);
+  return Buffer.concat([head, bytes]);
+}
+
 /** Written with the LZMA of xz: a 7z with a packed list of five files. */
 const SEVEN_ZIP = Buffer.from(
   'N3q8ryccAASdeC/aTwAAAAAAAAAhAAAAAAAAAJinPh4AAIGwj+M+dgK0EhVnxOB+m+5S2pjd9Y5Ol/dP15E7Se4gXr+6AMW1px+hiMS1aWMNeQiIFcJh3+LQNtOJfwfgS7shGp2FQv0D//+fjgAAFwYAAQlPAAcLAQABIwMBAQVdAAABAAyAmQoBmd4k+AAA',
@@ -85,6 +126,48 @@ test('a packed list of files in a 7z is read; damaged, it is told', () => {
   const cut = Buffer.from(SEVEN_ZIP);
   cut[33] = 0xff;
   assert.deepEqual(found(cut).findings, ['unexamined']);
+});
+
+test('RAR: names, what is stored as it is, and passwords', () => {
+  const vba = storedZip({ 'word/vbaProject.bin': HELLO });
+  const locked5 = block5([4, 0]);
+  const locked4 = block4(0x73, 0x80, 13);
+  const cut = Buffer.alloc(20);
+  for (const [version, rar, stored, locked] of [
+    [5, rar5, stored5, locked5],
+    [4, rar4, stored4, locked4],
+  ] as const) {
+    const whole = found(rar(stored('a.txt', vba), stored('x/A.exe', PROGRAM)));
+    assert.deepEqual([whole.names, whole.kinds], [['*.exe'], ['exe']], `${version}`);
+    assert.deepEqual(whole.findings, ['vba'], `${version}`);
+    assert.deepEqual(found(rar(stored('a.txt', vba, true))).findings, ['encrypted'], `${version}`);
+    assert.deepEqual(found(rar(locked)).findings, ['encrypted'], `${version}`);
+    assert.deepEqual(
+      found(rar(stored('a.txt', HELLO), cut)).findings,
+      ['unexamined'],
+      `${version}`,
+    );
+  }
+});
+
+test('tar, gz and zip: what is told of the file, and what is cut', () => {
+  const whole = tar({ 'a.exe': HELLO, 'b.txt': Buffer.alloc(2000, 7) });
+  const { names, findings } = found(whole.subarray(0, 2100));
+  assert.deepEqual([names, findings], [['*.exe'], ['unexamined']]);
+  const plain = gzipSync(HELLO);
+  const called = Buffer.concat([plain.subarray(0, 10), Buffer.from('a.exe\0'), plain.subarray(10)]);
+  called[3] = 8;
+  assert.deepEqual(found(called, 'a.gz').names, ['*.exe'], 'by the name in it');
+  const rules = { names: ['*.tar'], kinds: [] };
+  assert.deepEqual(foundIn(gzipSync(whole), LIMITS, 'A.TGZ', rules).names, ['*.tar']);
+  const locked = storedZip({ 'a.exe': HELLO });
+  for (const [mark, at] of [
+    ['PK\x03\x04', 6],
+    ['PK\x01\x02', 8],
+  ] as const) {
+    locked[locked.indexOf(mark, 0, 'latin1') + at] = 1;
+  }
+  assert.deepEqual([found(locked).names, found(locked).findings], [['*.exe'], ['encrypted']]);
 });
 
 test('the rules for attachments count in archives, unless they are told not to', async () => {

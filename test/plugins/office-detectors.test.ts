@@ -27,6 +27,17 @@ function check(cases: Readonly<Record<string, Case>>, limits = LIMITS): void {
 const text = (words: string) => Buffer.from(words);
 const zip = (name: string, words: string | Uint8Array) =>
   storedZip({ [name]: typeof words === 'string' ? text(words) : words });
+/** The one member of a zip under another way of packing. */
+function repacked(archive: Buffer, method: number): Buffer {
+  archive[archive.indexOf('PK\x03\x04', 0, 'latin1') + 8] = method;
+  archive[archive.indexOf('PK\x01\x02', 0, 'latin1') + 10] = method;
+  return archive;
+}
+const packed = (name: string, bytes: Uint8Array) => repacked(zip(name, deflateRawSync(bytes)), 8);
+/** What does not pack well. */
+const NOISE = Array.from({ length: 4000 }, (_, at) =>
+  ((at * 7919) ** 3 % 1_000_003).toString(36),
+).join('');
 const VBA_ZIP = zip('word/vbaProject.bin', 'x');
 const VBA_OLE = oleFile({ VBA: undefined });
 
@@ -76,7 +87,7 @@ test('a file is known as what it is, whatever stands before it and whatever it i
       ['vba'],
     ],
     'XML of OpenDocument, a part alone': [
-      text('<office:document-content><script:module script:name="x"/>'),
+      text('<o:document-content><script:module script:name="x"/>'),
       ['basic'],
     ],
     'XML of OpenOffice': [text('<office:document><ooo:module ooo:name="x"/>'), ['basic']],
@@ -111,6 +122,8 @@ test('a file is known as what it is, whatever stands before it and whatever it i
 
 test('compound files: macros, passwords and what they carry', () => {
   const macros = workbook(MACRO_SHEET);
+  const strange = oleFile({ _VBA_PROJECT: text('x') });
+  strange[30] = 7; // sectors of 128 octets
   const active = (at: number) =>
     Buffer.concat([Buffer.from('ActiveMime'.padEnd(at, '\0')), deflateSync(macros)]);
   const behindNames = (inner: Uint8Array) =>
@@ -121,6 +134,7 @@ test('compound files: macros, passwords and what they carry', () => {
     'the storage of Excel': [oleFile({ _VBA_PROJECT_CUR: undefined }), ['vba']],
     'the stream alone': [oleFile({ _VBA_PROJECT: text('x') }), ['vba']],
     'names like them': [oleFile({ VBAX: undefined, VBA_PROJECT: text('x') }), []],
+    'one that cannot be followed': [strange, ['vba', 'unexamined']],
     'a cut one': [oleFile({ a: text('x') }).subarray(0, 700), ['unexamined']],
     'Office Open XML with a password': [oleFile({ EncryptedPackage: text('x') }), ['encrypted']],
     'the summary of one with a password': [oleFile({ EncryptedSummary: text('x') }), ['encrypted']],
@@ -202,6 +216,8 @@ test('Excel: macro sheets, passwords and links in its records', () => {
 });
 
 test('packages: parts by name, by type and by what is in them', () => {
+  const renamed = zip('word/vbaProject.bin', 'x');
+  renamed.write('word/photograph.jpg', renamed.lastIndexOf('word/'), 'latin1');
   const types = (one: string) => zip('[Content_Types].xml', `<Types>${one}</Types>`);
   const field = '<w:instrText>DDE c:\\x</w:instrText>';
   const begin = '<w:fldChar w:fldCharType="begin"/>';
@@ -214,6 +230,7 @@ test('packages: parts by name, by type and by what is in them', () => {
     storedZip({ mimetype: text('x'), 'content.xml': text('<x/>'), [name]: text(words) });
   check({
     'a project': [zip('xl/VBAPROJECT.BIN', 'x'), ['vba']],
+    'a project by the name before its content': [renamed, ['vba']],
     'a project by its type': [
       types('<Override PartName="/x" ContentType="x.vbaProject"/>'),
       ['vba'],
@@ -236,6 +253,10 @@ test('packages: parts by name, by type and by what is in them', () => {
     'a simple field': [simple('"'), ['dde']],
     'a simple field in other quotes': [simple("'"), ['dde']],
     'a link': [zip('a.xml', '<externalLink><ddeLink ddeService="cmd"/></externalLink>'), ['dde']],
+    'a link that stands far behind': [
+      packed('a.xml', text(`<externalLink><!--${NOISE}--><ddeLink ddeService="cmd"/>`)),
+      ['dde'],
+    ],
     'a link to a workbook': [zip('a.xml', '<externalLink><externalBook/></externalLink>'), []],
     'a link of XLSB': [xlsbLink(1), ['dde']],
     'an OLE link of XLSB': [xlsbLink(2), []],
@@ -275,37 +296,32 @@ test('RTF, SYLK and tables', () => {
 });
 
 test('zips and gz: what cannot be read is told, and so is what has no room', () => {
-  const strange = zip('a.txt', 'hello');
-  for (const mark of ['PK\x03\x04', 'PK\x01\x02']) {
-    strange[strange.indexOf(mark, 0, 'latin1') + (mark.endsWith('\x04') ? 8 : 10)] = 14;
-  }
-  const deflated = (bytes: Uint8Array) => {
-    const packed = deflateRawSync(bytes);
-    const archive = storedZip({ 'a.docx': packed });
-    for (const mark of ['PK\x03\x04', 'PK\x01\x02']) {
-      archive[archive.indexOf(mark, 0, 'latin1') + (mark.endsWith('\x04') ? 8 : 10)] = 8;
-    }
-    return archive;
-  };
+  const strange = repacked(zip('a.txt', 'hello'), 14);
   check({
     'LZMA in a zip': [strange, ['unexamined']],
-    'a member that is packed': [deflated(VBA_ZIP), ['vba']],
+    'a member that is packed': [packed('a.docx', VBA_ZIP), ['vba']],
     'a gz that is none': [
       Buffer.concat([Buffer.from([0x1f, 0x8b, 8, 0]), Buffer.alloc(6), Buffer.alloc(9, 0xff)]),
       ['unexamined'],
     ],
     'a gz': [gzipSync(VBA_ZIP), ['vba']],
   });
+  const half = Buffer.concat([VBA_ZIP, Buffer.alloc(1400)]);
   const large = Buffer.concat([VBA_ZIP, Buffer.alloc(5000)]);
   check(
     {
-      'a member without room': [deflated(large), ['unexamined']],
+      'a member without room': [packed('a.docx', large), ['unexamined']],
       'a gz without room': [gzipSync(large), ['unexamined']],
       'a stream without room': [oleFile({ Workbook: Buffer.alloc(4000, 7) }), ['unexamined']],
-      'members after one that takes all': [
-        storedZip({ 'a.zip': storedZip({ 'x.txt': Buffer.alloc(2900) }), 'b.txt': text('x') }),
+      'a member after one that takes all': [
+        storedZip({ 'a.xml': text('wordprocessingml'.padEnd(3000)), 'b.txt': text('x') }),
         ['unexamined'],
       ],
+      'a document after one that takes most': [
+        storedZip({ 'a.zip': VBA_ZIP, 'b.xml': text('ddeLink'.padEnd(2950)) }),
+        ['vba', 'unexamined'],
+      ],
+      'a second gz': [storedZip({ a: gzipSync(half), b: gzipSync(half) }), ['vba', 'unexamined']],
     },
     { ...LIMITS, bytes: 3000 },
   );

@@ -105,6 +105,7 @@ test('names, kinds and disguises count in a winmail.dat', () => {
       data(HELLO),
       long(0x1e, 'latin1', 'setup.exe'),
     ),
+    'by a short name': tnef(begin, properties(property(0x1e, 0x3704, Buffer.from('setup.exe\0')))),
     'in UTF-16': tnef(begin, title('SETUP~1.TXT'), data(HELLO), long(0x1f, 'utf16le', 'sétup.exe')),
     'without content': tnef(begin, title('setup.exe'), data(Buffer.alloc(0))),
     'with rubbish behind the zero': tnef(begin, title('setup.exe\0.txt'), data(HELLO)),
@@ -159,6 +160,10 @@ test('what is cut or damaged is told; what came before counts', () => {
   const broken: Record<string, Buffer> = {
     'cut in the last data': whole.subarray(0, -4),
     'a level that there is not': Buffer.concat([whole, Buffer.alloc(40, 7)]),
+    'an empty attribute of such a level': Buffer.concat([whole, Buffer.alloc(11, 0)]),
+    'properties that are cut, before others': tnef(
+      ...[begin, title('a.exe'), attribute(PROPERTIES, word(2)), begin, properties(...OTHERS)],
+    ),
     'properties that are cut': tnef(begin, title('a.exe'), attribute(PROPERTIES, word(2))),
     'a type that there is not': tnef(begin, title('a.exe'), properties(property(0x99, 1, HELLO))),
     'a value without an end': tnef(
@@ -173,6 +178,13 @@ test('what is cut or damaged is told; what came before counts', () => {
       what,
     );
   }
+  assert.equal(MACRO.length % 4, 1);
+  const unfilled = tnef(begin, properties(property(0x0102, CONTENT, MACRO).subarray(0, -3)));
+  assert.deepEqual(
+    found(unfilled).findings,
+    ['vba'],
+    'what fills up the last value may be left out',
+  );
   assert.deepEqual(found(whole).findings, []);
   assert.deepEqual(found(Buffer.concat([whole, Buffer.from('\r\n')])).findings, [], 'a line end');
   assert.deepEqual(found(tnef()).findings, []);
