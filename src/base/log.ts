@@ -16,6 +16,7 @@ export type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 export const LEVEL_OF = {
   'srv.start': 'info',
   'srv.ready': 'info',
+  'srv.failed': 'fatal',
   'srv.drain': 'info',
   'srv.stop': 'info',
   'cfg.reload': 'info',

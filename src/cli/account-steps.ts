@@ -42,7 +42,7 @@ export function addAccountSteps(account: Command, cli: Cli): void {
     .command('remove')
     .description('nobody can send as this account any more')
     .argument('<account>', WHICH)
-    .option('--yes', 'do not ask')
+    .option('-y, --yes', 'do not ask')
     .option('--dry-run', 'say what would be done')
     .action((name: string, options: RemoveOptions) => remove(cli, name, options));
 }

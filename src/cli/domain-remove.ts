@@ -24,7 +24,7 @@ export function addDomainRemove(domain: Command, cli: Cli): void {
     .command('remove')
     .description('end the service of a domain; its file is put aside')
     .argument('<domain>')
-    .option('--yes', 'do not ask')
+    .option('-y, --yes', 'do not ask')
     .option('--dry-run', 'say what would be done')
     .action((name: string, options: RemoveOptions) => removeOne(cli, name.toLowerCase(), options));
 }

@@ -131,7 +131,7 @@ function statusFacts(row: Row): StatusFacts {
     ],
     config: [
       `config loaded ${loadedAt === undefined ? '-' : new Date(loadedAt).toTimeString().slice(0, 5)}`,
-      ...(config['stale'] === true ? ['(the newest one was refused: see the log)'] : []),
+      ...(config['stale'] === true ? ['(the newest one was refused: sluice check says why)'] : []),
       ...(later.length > 0 ? [`(in force only after a restart: ${later.join(', ')})`] : []),
     ],
   };

@@ -70,7 +70,9 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
 
 function build(program: Command, cli: Cli): void {
   program
-    .description('Inbound filtering mail gateway')
+    .description(
+      'Mail gateway: filters what comes in, keeps it while a server is down, relays what goes out',
+    )
     .version(readVersion(), '--version')
     .option(
       '-c, --config <file>',
@@ -79,7 +81,10 @@ function build(program: Command, cli: Cli): void {
     .option('--socket <path>', 'control socket (else SLUICE_SOCKET, else in the data folder)')
     .exitOverride()
     .showSuggestionAfterError(true)
-    .configureOutput({ writeErr: (text) => cli.terminal.err(text) });
+    .configureOutput({
+      writeErr: (text) => cli.terminal.err(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'sluice: ')),
+    });
   addGatewayCommands(program, cli);
   addSink(program, cli);
   addStore(program, cli);

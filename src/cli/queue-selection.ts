@@ -4,7 +4,7 @@
  */
 import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { ControlClient } from '../control/client.ts';
 import type { Row } from '../control/rows.ts';
 import type { Cli } from './cli.ts';
@@ -32,7 +32,7 @@ export function withFilterOptions(command: Command): Command {
     .option('--from <address>', 'sender: an address, @domain, or <>')
     .option('--to <address>', 'a recipient: an address or @domain')
     .option('--dest <domain>', 'hosted domain whose destination gets it')
-    .option('--state <state>', 'active, deferred, hold or damaged')
+    .addOption(new Option('--state <state>').choices(['active', 'deferred', 'hold', 'damaged']))
     .option('--older <age>', 'queued for longer, such as 4h', age)
     .option('--younger <age>', 'queued for less, such as 10m', age)
     .option('--larger <size>', 'larger than, such as 5M', size)

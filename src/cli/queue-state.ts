@@ -36,8 +36,8 @@ export function addQueueState(queue: Command, cli: Cli): void {
   queue
     .command('health')
     .description('one line and an exit code (0, 1, 2; 3 unknown) for monitoring')
-    .option('--warn <messages:age>', 'warn from here on', threshold, threshold('50:30m'))
-    .option('--crit <messages:age>', 'critical from here on', threshold, threshold('500:4h'))
+    .addOption(thresholdOption('--warn', 'warn from here on', '50:30m'))
+    .addOption(thresholdOption('--crit', 'critical from here on', '500:4h'))
     .option('--json', 'JSON')
     .action((options: HealthOptions) => health(cli, options));
   withListingOptions(
@@ -47,7 +47,7 @@ export function addQueueState(queue: Command, cli: Cli): void {
       .addOption(
         new Option('--by <what>', 'counted by').choices(['dest', 'from', 'reason']).default('dest'),
       )
-      .option('--state <state>', 'active, deferred or hold'),
+      .addOption(new Option('--state <state>').choices(['active', 'deferred', 'hold'])),
   ).action(async ({ by, state, ...options }: ListingOptions & { by: string; state?: string }) => {
     const client = await cli.client();
     const query = new URLSearchParams({ by, ...(state !== undefined && { state }) });
@@ -100,6 +100,12 @@ function shapeColumns(): Column[] {
 }
 
 /** `50:30m` */
+function thresholdOption(flag: string, text: string, usual: string): Option {
+  return new Option(`${flag} <messages:age>`, text)
+    .argParser(threshold)
+    .default(threshold(usual), usual);
+}
+
 function threshold(text: string): Threshold {
   const [messages = '', age = ''] = text.split(':');
   const ageMs = parseAge(age);

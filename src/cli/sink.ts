@@ -11,6 +11,7 @@ import { SMTPServer } from 'smtp-server';
 import type { SMTPServerDataStream, SMTPServerOptions, SMTPServerSession } from 'smtp-server';
 import { systemClock } from '../base/clock.ts';
 import { createIds, messageId } from '../base/ids.ts';
+import { listenFault } from '../base/listen-fault.ts';
 import { fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
 import { replies } from '../mail/reply.ts';
 import { answerToContent, answerToRcpt } from './magic-recipients.ts';
@@ -118,7 +119,9 @@ export async function runSink(options: SinkOptions): Promise<RunningSink> {
     socket.once('close', () => sockets.delete(socket));
   });
   await new Promise<void>((resolve, reject) => {
-    server.server.once('error', reject);
+    server.server.once('error', (cause) =>
+      reject(listenFault('the sink', { address: '127.0.0.1', port: options.port }, cause)),
+    );
     server.listen(options.port, '127.0.0.1', resolve);
   });
   const { port } = server.server.address() as AddressInfo; // a TCP server's address is one

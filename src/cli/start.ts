@@ -99,7 +99,9 @@ export async function start(options: StartOptions): Promise<number> {
     const isInUse = error instanceof CodedError && error.code === 'STORE_LOCKED';
     // That another one runs is no crash, and its log is not ours.
     if (!isInUse) {
-      recorder.log.emit('crash', { err: errorText(error) });
+      // What is foreseen, such as a port that is taken, is no fault of the program's.
+      const evt = error instanceof CodedError ? 'srv.failed' : 'crash';
+      recorder.log.emit(evt, { err: errorText(error) });
       held?.release();
     }
     process.stderr.write(`sluice: ${errorText(error)}${advice(error, config.data)}\n`);

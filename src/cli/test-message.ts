@@ -7,12 +7,14 @@ import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
+import { systemText } from '../config/text-file.ts';
 import type { Row } from '../control/rows.ts';
 import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
 import { numberOf, rowsOf, textOf } from './row-reader.ts';
 import type { DialogEnd } from './smtp-dialog.ts';
 import { sendTestMail } from './smtp-dialog.ts';
+import { printable } from './terminal.ts';
 import { EICAR, GTUBE } from '../mail/test-patterns.ts';
 
 interface TestOptions {
@@ -62,7 +64,10 @@ export function addTestMessage(program: Command, cli: Cli): void {
 
 async function contentOf(options: TestOptions, from: string, now: number): Promise<string> {
   if (options.file !== undefined) {
-    const bytes = await readFile(options.file);
+    const bytes = await readFile(options.file).catch((error: unknown) => {
+      const text = `${printable(options.file ?? '')} cannot be read: ${systemText(error)}`;
+      throw new CliFault(EXIT.usage, text);
+    });
     if (bytes.length > MAX_FILE_BYTES) throw new CliFault(EXIT.usage, 'that file is too large');
     return bytes.toString('latin1').replaceAll(/\r\n|\r|\n/g, '\r\n');
   }

@@ -164,15 +164,21 @@ function insertion(text: string, account: AccountValues): string | undefined {
 
 function withItem(text: string, list: YAMLSeq<ParsedNode>, form: string): string | undefined {
   const last = list.items.at(-1);
-  if (last === undefined) {
-    const [start, end] = list.range ?? [0, 0];
-    return `${text.slice(0, start)}[${form}]${text.slice(end)}`;
-  }
+  if (last === undefined) return withFirst(text, list, form);
   const [start, end] = last.range;
   if (list.flow === true) return `${text.slice(0, end)}, ${form}${text.slice(end)}`;
   const dash = text.lastIndexOf('-', start - 1);
   const indent = dash - (text.lastIndexOf('\n', dash) + 1);
   return atLineEnd(text, end, `${pad(indent)}- ${form}`);
+}
+
+/** In the place of `[]`: on a line of its own, where there are lines. */
+function withFirst(text: string, list: YAMLSeq<ParsedNode>, form: string): string {
+  const [start, end] = list.range ?? [0, 0];
+  const line = text.slice(text.lastIndexOf('\n', start - 1) + 1, start);
+  const [indent] = /^ *(?=accounts:\s*$)/.exec(line) ?? [];
+  if (indent === undefined) return `${text.slice(0, start)}[${form}]${text.slice(end)}`;
+  return `${text.slice(0, start).trimEnd()}\n${indent}  - ${form}${text.slice(end)}`;
 }
 
 /** One more setting of `outgoing`, in the form of those that are there. */

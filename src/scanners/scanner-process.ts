@@ -107,7 +107,8 @@ export class ScannerProcess {
         if (child.pid === undefined) resolve();
       });
       child.on('close', (code, signal) => {
-        if (this.#lastWords === '') this.#lastWords = `exit ${code ?? signal}`;
+        const how = signal === null ? `exit ${code}` : `killed by ${signal}`;
+        this.#lastWords = this.#lastWords === '' ? how : `${how}, said: ${this.#lastWords}`;
         resolve();
       });
     }).finally(() => over.abort());
@@ -155,10 +156,9 @@ export class ScannerProcess {
 
   #heard(chunk: Buffer): void {
     const words = `${this.#lastWords} ${chunk.toString('latin1')}`;
-    this.#lastWords = words
-      .replace(/[^\x21-\x7e]+/g, ' ')
-      .trim()
-      .slice(-MAX_WORDS);
+    const line = words.replace(/[^\x21-\x7e]+/g, ' ').trim();
+    // Never from the middle of a word on.
+    this.#lastWords = line.length > MAX_WORDS ? line.slice(-MAX_WORDS).replace(/^\S*\s/, '') : line;
   }
 
   get #isStopping(): boolean {

@@ -411,6 +411,11 @@ test('the exit code of test-message is what the server said', async (t) => {
   const line = 'test-message --to a@b.example --via 127.0.0.1:1';
   assert.equal((await run(line)).code, 69);
   assert.equal((await run('test-message')).code, 64);
+  const nothing = await run(`test-message --to a@b.example --via 127.0.0.1:1 --file /nowhere/mail`);
+  assert.deepEqual(nothing, {
+    ...{ code: 64, out: '' },
+    err: 'sluice: /nowhere/mail cannot be read: no such file\n',
+  });
   assert.equal((await run('test-message --to a@b --via ::::')).code, 64);
 });
 

@@ -70,6 +70,12 @@ test('sending is switched on with the account where that is asked for', () => {
     '+    accounts:',
     `+      - ${FORM}`,
   ]);
+  const emptied = 'domain: one.test\noutgoing:\n  accounts: [] # none\n';
+  assert.deepEqual(difference(emptied, withAccount(emptied, NEW, false)), [
+    '-  accounts: [] # none',
+    '+  accounts:',
+    `+    - ${FORM} # none`,
+  ]);
   for (const outgoing of ['{}', '{ accounts: [] }', '{ enabled: true }', '{ accounts: }'])
     assert.ok(withAccount(`domain: one.test\noutgoing: ${outgoing}\n`, NEW, true), outgoing);
   for (const last of ['outgoing:\n  accounts:\n  - ip: 192.0.2.1', 'outgoing:\n  enabled: true'])

@@ -97,7 +97,8 @@ test('managed scanners', async (t) => {
     await scanners.ready;
     const before = pidOf(dataDir, 'clamd');
     process.kill(before, 'SIGKILL');
-    await until('it is down', () => log.of('scanner.down').length === 1);
+    const down = await until('it is down', () => log.of('scanner.down')[0]);
+    assert.match(String(down.msg), /^ended: killed by SIGKILL(?:, said: |;)/);
     await until('it is up again', () => log.of('scanner.up').length === 2);
     assert.notEqual(pidOf(dataDir, 'clamd'), before);
   });

@@ -66,7 +66,7 @@ test('a start that fails for another reason is told in the log file too', async 
     assert.equal(code, 2);
     assert.match(stderr, /^sluice: .*192\.0\.2\.1/);
     const log = await readFile(join(gateway.folder, 'sluice.log'), 'utf8');
-    assert.match(log, /"evt":"crash".*192\.0\.2\.1/);
+    assert.match(log, /"evt":"srv\.failed".*192\.0\.2\.1/);
   } finally {
     await gateway.remove();
   }
