@@ -2,11 +2,12 @@
  * attachments: judges attachments by their names, their types, what they are and what documents hold.
  *
  * All names of a part count, in Content-Disposition and in Content-Type, however they are encoded, in
- * every way that programs read a broken field, and so do files in old uuencoded form; names are compared without folders, unseen characters and
- * the dots and spaces that Windows drops. What a file is shows in its first bytes, whatever it is
- * called. A name is disguised when it turns the direction of writing, hides its end behind spaces, or
- * has a harmless extension before a dangerous one. Mails attached to mails are looked
- * into, by their type or a name with .eml, also when they are encoded.
+ * every way that programs read a broken field, and so do files in old uuencoded form; names are
+ * compared without folders, unseen characters and the dots and spaces that Windows drops. What a file
+ * is shows in its first bytes, whatever it is called. A name is disguised when it turns the direction
+ * of writing, hides its end behind spaces, or has a harmless extension before a dangerous one. Mails
+ * attached to mails are looked into, by their type or a name with .eml, also when they are encoded;
+ * so are parts whose boundary is not declared, and a multipart that is encoded as a whole.
  *
  * Documents of Word, Excel, PowerPoint, Outlook and OpenDocument are looked into, under any name, in
  * archives and within each other: VBA projects (with or without code in them), macro sheets of
@@ -17,8 +18,9 @@
  *
  * Each rule has its own action: `reject` (550), `quarantine`, `tag` (a field X-Attachment-Rule),
  * `score` (adds `score`), or `off`. What cannot be examined, because it has more parts or is nested
- * more deeply than the limits allow, meets `unexamined_action`; content that cannot be read is an
- * error, and `on_error` decides.
+ * more deeply than the limits allow, or is one piece of a message that comes in several
+ * (message/partial), meets `unexamined_action`; content that cannot be read is an error, and
+ * `on_error` decides.
  *
  * In archives the rules for names, kinds and disguises count too (`archives`): zip, tar and gz, and the
  * winmail.dat of Outlook, are looked into, also within each other; of RAR and 7z the names are read. An

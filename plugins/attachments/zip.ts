@@ -109,10 +109,11 @@ function centralMembers(bytes: Buffer): ZipListing | undefined {
     const nameStart = local + LOCAL_BYTES;
     const ownNameEnd = nameStart + bytes.readUInt16LE(local + 26);
     const data = ownNameEnd + bytes.readUInt16LE(local + 28);
-    const name = plainName(bytes.subarray(at + CENTRAL_BYTES, nameEnd));
+    const [name = '', ...cut] = namesOf(bytes.subarray(at + CENTRAL_BYTES, nameEnd));
     const packed = packing(bytes.readUInt16LE(at + 8), bytes.readUInt16LE(at + 10));
     const others = [
-      plainName(bytes.subarray(nameStart, ownNameEnd)),
+      ...cut,
+      ...namesOf(bytes.subarray(nameStart, ownNameEnd)),
       ...unicodeNames(bytes.subarray(nameEnd, extraEnd)),
       ...unicodeNames(bytes.subarray(ownNameEnd, data)),
     ];
@@ -215,9 +216,10 @@ function localMembers(bytes: Buffer): ZipMember[] {
     const told = bytes.readUInt32LE(at + 18);
     // Zero when the size stands behind the content.
     const end = told > 0 ? data + told : next < 0 ? bytes.length : next;
+    const [name = '', ...cut] = namesOf(bytes.subarray(at + LOCAL_BYTES, nameEnd));
     members.push({
-      name: plainName(bytes.subarray(at + LOCAL_BYTES, nameEnd)),
-      otherNames: unicodeNames(bytes.subarray(nameEnd, data)),
+      name,
+      otherNames: [...cut, ...unicodeNames(bytes.subarray(nameEnd, data))],
       ...packing(bytes.readUInt16LE(at + 6), bytes.readUInt16LE(at + 8)),
       size: bytes.readUInt32LE(at + 22),
       packed: bytes.subarray(data, Math.max(data, end)),
@@ -232,7 +234,7 @@ function unicodeNames(extra: Buffer): string[] {
   const names: string[] = [];
   for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2)) {
     const end = at + 4 + extra.readUInt16LE(at + 2);
-    if (extra.readUInt16LE(at) === 0x7075) names.push(plainName(extra.subarray(at + 9, end)));
+    if (extra.readUInt16LE(at) === 0x7075) names.push(...namesOf(extra.subarray(at + 9, end)));
   }
   return names;
 }
@@ -247,7 +249,9 @@ function packing(flags: number, method: number) {
   };
 }
 
-function plainName(name: Buffer): string {
-  const text = name.toString('utf8').replaceAll('\\', '/').replaceAll('\0', '').toLowerCase();
-  return text.replace(/^\/{1,20}/, '');
+/** A zero octet is nothing for some, and ends the name for others. */
+function namesOf(name: Buffer): string[] {
+  const text = name.toString('utf8').replaceAll('\\', '/').toLowerCase();
+  const names = [text.replaceAll('\0', ''), text.split('\0', 1)[0] ?? ''];
+  return [...new Set(names.map((one) => one.replace(/^\/{1,20}/, '')))];
 }

@@ -12,10 +12,13 @@ const DOUBLE =
   /\.(pdf|docx?|xlsx?|pptx?|od[tsp]|rtf|txt|csv|jpe?g|png|gif|bmp|tiff?|mp[34]|avi|mov|html?|zip|eml|msg)[\s._]*\.(exe|com|scr|pif|bat|cmd|vb[se]?|jse?|ws[fh]?|hta|lnk|cpl|msi|jar|ps1|reg|iso|img)$/;
 const GAP = /\s{5}\s*\.\w{1,10}$/;
 
-/** What a name may come to: a program cuts it at a colon, or writes something else in place of that. */
+/**
+ * What a name may come to: a program cuts it at a colon, or writes something else in place of that; a
+ * zero octet ends it for some, and is nothing for others.
+ */
 export function realNames(name: string): readonly string[] {
-  const shown = realName(name.replaceAll(':', '_'));
-  return name.includes(':') ? [realName(name), shown] : [shown];
+  const names = [name, name.split('\0', 1)[0] ?? ''].filter((one) => one !== '');
+  return [...new Set(names.flatMap((one) => [realName(one), realName(one.replaceAll(':', '_'))]))];
 }
 
 /** Without folders, streams of NTFS, unseen characters, and the dots and spaces that Windows drops. */

@@ -3,15 +3,15 @@
  * content begins, and all of it where that is asked for. It holds one part at a time; beyond a bound
  * (parts, depth, header) it goes on without looking closer, and `problem` says so. It throws nothing,
  * whatever the bytes are. Where programs differ, the reading that shows more parts is taken: every
- * Content-Type counts, and a boundary stays one after it has been closed.
+ * Content-Type counts, a boundary stays one after it has been closed, and until one that is declared has
+ * come the first line that looks like one is taken for it.
  */
 import { realName } from './file-name.ts';
-import type { FieldValue } from './parameters.ts';
-import { fieldsOf } from './parameters.ts';
 import type { Declared, KeepRule, KeptContent } from './part-content.ts';
 import { PartContent } from './part-content.ts';
-import type { Decoder } from './transfer-encoding.ts';
-import { decoderOf, encodingOf } from './transfer-encoding.ts';
+import { partHeader } from './part-header.ts';
+import type { Decoder, TransferEncoding } from './transfer-encoding.ts';
+import { decoderOf } from './transfer-encoding.ts';
 
 export interface Part extends Declared {
   readonly charsets: readonly string[];
@@ -46,7 +46,10 @@ const MESSAGE = /^message\/(rfc822|global|news)$/;
 const MAIL_FILE = /\.eml$/;
 
 interface Container {
+  /** Those that are declared, and what is taken for one until the first of them has come. */
   readonly boundaries: readonly string[];
+  guessed: string | undefined;
+  hasBegun: boolean;
   readonly isDigest: boolean;
   readonly depth: number;
 }
@@ -56,7 +59,7 @@ interface Leaf extends Declared {
   readonly content: PartContent;
 }
 
-/** A message whose content is encoded, against RFC 2045 6.4; programs open it all the same. */
+/** A message or multipart whose content is encoded, against RFC 2045 6.4; programs open it all the same. */
 interface Encoded {
   readonly walk: MimeWalk;
   readonly decoder: Decoder;
@@ -127,16 +130,27 @@ export class MimeWalk {
 
   #isBoundary(line: Uint8Array): boolean {
     // Most lines of dashes are settled here: the stack may be deep and such lines many.
-    if (line.length < this.#shortest + 2) return false;
+    const inner = this.#header === undefined ? this.#stack.at(-1) : undefined;
+    const isPreamble = inner !== undefined && !inner.hasBegun && inner.guessed === undefined;
+    if (line.length < this.#shortest + 2 && !isPreamble) return false;
     const text = latin1(line.subarray(2)).trimEnd();
-    const begins = this.#levels.get(text);
+    let begins = this.#levels.get(text);
     const ends = text.endsWith('--') ? this.#levels.get(text.slice(0, -2)) : undefined;
+    if (isPreamble && begins === undefined && ends === undefined) {
+      inner.guessed = text;
+      this.#mapLevels();
+      begins = this.#stack.length - 1;
+    }
     const level = begins ?? ends;
     const container = level === undefined ? undefined : this.#stack[level];
     if (level === undefined || container === undefined) return false;
     if (this.#header !== undefined) this.#headerEnds(this.#header);
     this.#leafEnds();
-    if (this.#stack.length > level + 1) {
+    const isDeclared = container.guessed !== text && container.guessed !== text.slice(0, -2);
+    const isNoGuess = isDeclared && container.guessed !== undefined;
+    if (isNoGuess) container.guessed = undefined;
+    container.hasBegun ||= isDeclared;
+    if (isNoGuess || this.#stack.length > level + 1) {
       this.#stack.length = level + 1;
       this.#mapLevels();
     }
@@ -149,8 +163,8 @@ export class MimeWalk {
 
   #mapLevels(): void {
     this.#levels = new Map(
-      this.#stack.flatMap(({ boundaries }, level) =>
-        boundaries.map((one) => [one, level] as const),
+      this.#stack.flatMap(({ boundaries, guessed }, level) =>
+        [...boundaries, guessed ?? []].flat().map((one) => [one, level] as const),
       ),
     );
     this.#shortest = Math.min(...[...this.#levels.keys()].map((boundary) => boundary.length));
@@ -169,60 +183,69 @@ export class MimeWalk {
 
   #headerEnds(lines: readonly string[]): void {
     this.#header = undefined;
-    const header = lines.join('');
-    const contentTypes = fieldsOf(header, 'content-type');
-    const types = contentTypes.map((field) => field.word);
-    if (types.length === 0) types.push(this.#isInDigest ? 'message/rfc822' : 'text/plain');
-    const encodings = fieldsOf(header, 'content-transfer-encoding').map((field) => field.word);
-    const names = [...contentTypes, ...fieldsOf(header, 'content-disposition')].flatMap(namesOf);
+    const header = partHeader(lines.join(''), this.#isInDigest ? 'message/rfc822' : 'text/plain');
+    const { types, names, charsets, encodings, isMultipart } = header;
     this.#isInDigest = false;
     if (++this.#parts > this.#limits.parts) {
       this.#problem ??= 'too many parts';
       return;
     }
-    const known = new Set(
-      encodings.length === 0 ? ['identity' as const] : encodings.map(encodingOf),
-    );
-    const charsets = contentTypes.flatMap((field) => valuesOf(field, 'charset'));
-    const content = new PartContent(known, { types, names }, this.#keep);
+    const content = new PartContent(encodings, { types, names }, this.#keep);
     this.#leaf = { types, names, charsets, content };
-    const declared = contentTypes.flatMap(boundariesOf);
-    const boundaries = declared.slice(0, MAX_BOUNDARIES);
-    if (declared.length > MAX_BOUNDARIES) this.#problem ??= 'a part has too many boundaries';
+    const boundaries = header.boundaries.slice(0, MAX_BOUNDARIES);
+    if (header.boundaries.length > MAX_BOUNDARIES) {
+      this.#problem ??= 'a part has too many boundaries';
+    }
     if (boundaries.some((boundary) => boundary.length > BOUNDARY_BYTES)) {
       this.#problem ??= 'a boundary is too long';
     }
     const isMessage = types.some((type) => MESSAGE.test(type));
     const isMailFile = !isMessage && names.some((name) => MAIL_FILE.test(realName(name)));
-    if (boundaries.length === 0 && !isMessage && !isMailFile) return;
+    if (types.includes('message/partial')) this.#problem ??= 'a part is a piece of a message';
+    if (isMultipart && isMessage) this.#problem ??= 'a part is a message and a multipart';
+    if (!isMultipart && !isMessage && !isMailFile) return;
     if (this.#depth >= this.#limits.depth) {
       this.#problem ??= 'parts are nested too deeply';
       return;
     }
-    if (boundaries.length > 0) {
+    if (isMultipart) {
       const isDigest = types.includes('multipart/digest');
-      this.#stack.push({ boundaries, isDigest, depth: this.#depth });
-      this.#mapLevels();
+      const coded = [...encodings].filter((one) => one !== 'identity');
+      const walk = coded.length > 0 ? this.#decoded(coded) : undefined;
+      if (walk !== undefined) walk.#contain(boundaries, isDigest);
+      this.#contain(boundaries, isDigest);
       return;
     }
-    const [encoding = 'identity', ...others] = known;
     // Of a file the content itself is looked at as well.
-    if (isMailFile || encoding !== 'identity' || others.length > 0) {
-      const encoded = (this.#limits.encoded ?? MAX_ENCODED) - 1;
-      if (others.length > 0 || encoded < 0) {
-        this.#problem ??= 'a message within the message is encoded more than once';
-        return;
-      }
-      const { parts, depth } = this.#limits;
-      const left = { parts: parts - this.#parts, depth: depth - this.#depth - 1, encoded };
-      const walk = new MimeWalk(left, this.#onPart, this.#keep);
-      this.#encoded = { walk, decoder: decoderOf(encoding), block: [], bytes: 0 };
+    if (isMailFile || encodings.size > 1 || !encodings.has('identity')) {
+      this.#decoded([...encodings]);
       return;
     }
     this.#leafEnds();
     this.#depth++;
     this.#header = [];
     this.#headerBytes = 0;
+  }
+
+  #contain(boundaries: readonly string[], isDigest: boolean): void {
+    const begun = { guessed: undefined, hasBegun: false };
+    this.#header = undefined;
+    this.#stack.push({ boundaries, isDigest, depth: this.#depth, ...begun });
+    this.#mapLevels();
+  }
+
+  /** A walk of its own over what follows as it is when it is decoded. */
+  #decoded([encoding = 'identity', ...others]: readonly TransferEncoding[]): MimeWalk | undefined {
+    const encoded = (this.#limits.encoded ?? MAX_ENCODED) - 1;
+    if (others.length > 0 || encoded < 0) {
+      this.#problem ??= 'a message within the message is encoded more than once';
+      return undefined;
+    }
+    const { parts, depth } = this.#limits;
+    const left = { parts: parts - this.#parts, depth: depth - this.#depth - 1, encoded };
+    const walk = new MimeWalk(left, this.#onPart, this.#keep);
+    this.#encoded = { walk, decoder: decoderOf(encoding), block: [], bytes: 0 };
+    return walk;
   }
 
   #bodyLine(line: Uint8Array): void {
@@ -289,27 +312,6 @@ export class MimeWalk {
 
 function partOf({ content, ...declared }: Leaf): Part {
   return { ...declared, ...content.end() };
-}
-
-/** A zero octet ends a name for some, and is nothing for others. */
-function namesOf(field: FieldValue): string[] {
-  const values = valuesOf(field, 'name', 'filename').flatMap((value) => [
-    value,
-    value.split('\0', 1)[0] ?? '',
-  ]);
-  return [...new Set(values)].filter((value) => value !== '');
-}
-
-function valuesOf({ parameters }: FieldValue, ...wanted: readonly string[]): string[] {
-  return parameters.filter(({ name }) => wanted.includes(name)).map(({ value }) => value);
-}
-
-function boundariesOf({ word, parameters }: FieldValue): string[] {
-  if (!word.startsWith('multipart/')) return [];
-  const values = parameters
-    .filter(({ name, value }) => name === 'boundary' && value.trimEnd() !== '')
-    .map(({ value }) => latin1(Buffer.from(value, 'utf8')).trimEnd());
-  return [...new Set(values)];
 }
 
 function latin1(bytes: Uint8Array): string {

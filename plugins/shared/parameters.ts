@@ -4,6 +4,8 @@
  * the second parameter too, with comments and without, for programs differ in what they take. Each
  * step is linear in the length of the header.
  */
+import { textIn } from './charset-text.ts';
+
 export interface FieldValue {
   /** What stands before the first semicolon, in lower case. */
   readonly word: string;
@@ -16,16 +18,36 @@ export interface Parameter {
 
 /** Header as text, a character a byte, to the values of the fields called `name`. */
 export function fieldsOf(header: string, name: string): FieldValue[] {
-  const found: FieldValue[] = [];
-  for (const line of header.replace(/\r?\n[ \t]/g, ' ').split(/\r?\n/)) {
-    const colon = line.indexOf(':');
-    if (colon < 0 || line.slice(0, colon).trim().toLowerCase() !== name) continue;
-    const value = line.slice(colon + 1);
+  return valuesOf(header, name).map((folded) => {
+    const value = folded.replace(FOLD, ' ');
     const plain = withoutComments(value);
-    const word = wordOf(pieces(plain).parts[0] ?? '');
-    found.push({ word, parameters: distinct([plain, value].flatMap(allParameters)) });
-  }
-  return found;
+    // Some programs put nothing in the place of a fold.
+    const readings = new Set([plain, value, folded.replace(FOLD, '')]);
+    return {
+      word: wordOf(pieces(plain).parts[0] ?? ''),
+      parameters: distinct([...readings].flatMap(allParameters)),
+    };
+  });
+}
+
+/** All words of the fields called `name`, in lower case. */
+export function wordsOf(header: string, name: string): string[] {
+  return valuesOf(header, name).flatMap(
+    (value) =>
+      withoutComments(value)
+        .toLowerCase()
+        .match(/[^\s,;"]+/g) ?? [],
+  );
+}
+
+const FOLD = /\r?\n[ \t]+/g;
+
+function valuesOf(header: string, name: string): string[] {
+  return header.split(/\r?\n(?![ \t])/).flatMap((field) => {
+    const colon = field.indexOf(':');
+    const isWanted = colon >= 0 && field.slice(0, colon).trim().toLowerCase() === name;
+    return isWanted ? [field.slice(colon + 1)] : [];
+  });
 }
 
 /** Longer than any type (RFC 6838 4.2), with blanks. */
@@ -44,9 +66,9 @@ function wordOf(text: string): string {
 
 function allParameters(value: string): Parameter[] {
   const { parts, isBalanced } = pieces(value);
-  const rest = parametersOf(parts.slice(1));
+  const found = parametersOf(parts);
   // A quote that nobody closes hides what follows from one reader alone.
-  return isBalanced ? rest : [...rest, ...parametersOf(value.split(';').slice(1))];
+  return isBalanced ? found : [...found, ...parametersOf(value.split(';'))];
 }
 
 function distinct(parameters: readonly Parameter[]): Parameter[] {
@@ -107,11 +129,13 @@ function parametersOf(parts: readonly string[]): Parameter[] {
   for (const part of parts) {
     const equals = part.indexOf('=');
     if (equals < 0) continue;
-    const name = part.slice(0, equals).trim().toLowerCase();
+    // The word before it may have lost its semicolon.
+    const [name = ''] = /[^\s,]*$/.exec(part.slice(0, equals).trimEnd().toLowerCase()) ?? [];
     const [, base = name, order, star] = /^([^*]*)\*(\d{1,4})?(\*)?$/.exec(name) ?? [];
     for (const text of textsOf(part.slice(equals + 1).trim())) {
       if (order === undefined) {
-        found.push({ name: base, value: base === name ? decodeWords(text) : percentText(text) });
+        const values = base === name ? [plainText(text), decodeWords(text)] : [percentText(text)];
+        found.push(...values.map((value) => ({ name: base, value })));
         continue;
       }
       const list = pieced.get(base) ?? [];
@@ -166,8 +190,12 @@ function percentText(text: string): string {
 
 const WORD = /=\?([^?\s*]{1,40})(?:\*[^?\s]{0,20})?\?([bq])\?([^?]*)\?=/gi;
 
+function plainText(text: string): string {
+  return textOf(Buffer.from(text, 'latin1'), 'utf-8');
+}
+
 function decodeWords(text: string): string {
-  const raw = textOf(Buffer.from(text, 'latin1'), 'utf-8');
+  const raw = plainText(text);
   if (!raw.includes('=?')) return raw;
   return raw
     .replace(/\?=\s+=\?/g, '?==?')
@@ -181,9 +209,5 @@ function decodeWords(text: string): string {
 }
 
 function textOf(bytes: Uint8Array, charset: string): string {
-  try {
-    return new TextDecoder(charset, { fatal: true }).decode(bytes);
-  } catch {
-    return Buffer.from(bytes).toString('latin1'); // an unknown charset, or not in that charset
-  }
+  return textIn(charset, bytes, true) ?? Buffer.from(bytes).toString('latin1');
 }

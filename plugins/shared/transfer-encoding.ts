@@ -9,19 +9,18 @@ export interface Decoder {
   end(): Buffer;
 }
 
-export function encodingOf(word: string): TransferEncoding {
-  switch (word) {
-    case 'base64':
-    case 'quoted-printable':
-      return word;
-    case 'x-uuencode':
-    case 'x-uue':
-    case 'uuencode':
-      return 'uuencode';
-    default:
-      return 'identity';
-  }
+/** Those that the words of the fields name, in one way or another; `identity` when they name none. */
+export function encodingsOf(words: readonly string[]): ReadonlySet<TransferEncoding> {
+  const found = words.flatMap((word) => NAMES.find(([name]) => name.test(word))?.[1] ?? []);
+  return new Set<TransferEncoding>(found.length === 0 ? ['identity'] : found);
 }
+
+const NAMES: readonly (readonly [name: RegExp, encoding: TransferEncoding])[] = [
+  [/base-?64/, 'base64'],
+  [/quoted-?printable/, 'quoted-printable'],
+  [/^(?:x-)?uue?(?:ncode)?$/, 'uuencode'],
+  [/^(?:7bit|8bit|binary)$/, 'identity'],
+];
 
 export function decoderOf(encoding: TransferEncoding): Decoder {
   switch (encoding) {

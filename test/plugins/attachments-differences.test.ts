@@ -40,10 +40,18 @@ test('a name is found in every reading of its field', async () => {
     'a piece that is there twice, the last one': 'filename*0=b; filename*0=a; filename*1=.exe',
     'a zero octet': "filename*=utf-8''a.exe%00.txt",
     'a colon that programs replace': 'filename="report:a.exe"',
+    'a fold within': 'filename="a.\r\n exe"',
+    'UTF-7 in a word (RFC 2047)': 'filename="=?utf-7?Q?a+AC4-exe?="',
+    'UTF-7 in octets (RFC 2231)': "filename*=unicode-1-1-utf-7''a+AC4AZQB4AGU-",
   };
   for (const [what, disposition] of Object.entries(bad)) {
     const verdict = await judge(attached(disposition));
     assert.deepEqual([verdict.kind, verdict.tests], ['refuse', ['ATTACHMENT_NAME']], what);
+  }
+  for (const field of ['attachment filename=a.exe', 'attachment, filename="a.exe"', 'name=a.exe']) {
+    const part = `Content-Disposition: ${field}\r\n\r\nhello`;
+    const { kind } = await judge(mailOf('multipart/mixed; boundary=b', part));
+    assert.equal(kind, 'refuse', field);
   }
   for (const name of ['a (exe).pdf', 'a;b.pdf', 'a "exe" b.pdf', '10:30.pdf']) {
     const quoted = name.replaceAll('"', '\\"');
@@ -63,6 +71,12 @@ test('parts are found in every reading of the type', async () => {
     'multipart/mixed (";"); boundary=b',
     'multipart / mixed; boundary=b',
     '"multipart/mixed"; boundary=b',
+    'multipart/mixed boundary=b',
+    'multipart/mixed',
+    'multipart',
+    'multipart/mixed; boundary=""',
+    'multipart/mixed; boundary=other',
+    "multipart/mixed; boundary='b'",
   ]) {
     assert.equal((await judge(mailOf(type, part))).kind, 'refuse', type);
   }
@@ -71,6 +85,51 @@ test('parts are found in every reading of the type', async () => {
     const mail = mailOf('multipart/mixed; boundary=b', message);
     assert.equal((await judge(mail)).kind, 'refuse', type);
   }
+});
+
+test('a boundary is what stands there, encoded words or not', async () => {
+  const { judge } = await filterOf('attachments', {});
+  const odd = '=?utf-8?Q?b?=';
+  const part = 'Content-Type: text/plain; name=a.exe\r\n\r\nhello';
+  const mail = `Content-Type: multipart/mixed; boundary="${odd}"\r\n\r\n--${odd}\r\n${part}\r\n`;
+  assert.equal((await judge(Buffer.from(mail))).kind, 'refuse');
+});
+
+test('a line like a boundary before the first one hides no part', async () => {
+  const { judge } = await filterOf('attachments', {});
+  const part = 'Content-Type: text/plain; name=a.exe\r\n\r\nhello';
+  for (const first of ['--x', '--x\r\n\r\nwords', '--', '--x--']) {
+    const inner = `Content-Type: multipart/mixed; boundary=in\r\n\r\n${first}\r\n--in\r\n${part}`;
+    const outer = `Content-Type: multipart/mixed; boundary=b\r\n\r\n${first}\r\n--b\r\n`;
+    for (const mail of [`${outer}${part}`, `${outer}${inner}`, `${outer}${inner}\r\n--in--`]) {
+      assert.equal((await judge(Buffer.from(`${mail}\r\n--b--\r\n`))).kind, 'refuse', mail);
+    }
+  }
+});
+
+test('a dash line in a part is no boundary once the declared one has come', async () => {
+  const { judge } = await filterOf('attachments', {});
+  const hidden =
+    'Content-Type: text/plain\r\n\r\nhello\r\n-- \r\nContent-Type: a/b; name=a.exe\r\n';
+  assert.equal((await judge(mailOf('multipart/mixed; boundary=b', hidden))).kind, 'pass');
+});
+
+test('a multipart is walked through as it is and as its encoding has it', async () => {
+  const { judge } = await filterOf('attachments', {});
+  const part = 'Content-Type: text/plain; name=a.exe\r\n\r\nhello';
+  const parts = `--b\r\n${part}\r\n--b--\r\n`;
+  for (const body of [parts, Buffer.from(parts).toString('base64')]) {
+    const head =
+      'Content-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: base64\r\n';
+    assert.equal((await judge(Buffer.from(`${head}\r\n${body}`))).kind, 'refuse', body);
+  }
+});
+
+test('a piece of a message cannot be examined', async () => {
+  const { judge } = await filterOf('attachments', {});
+  const mail = 'Content-Type: message/partial; id=a; number=2; total=3\r\n\r\nhello';
+  const { kind, tests } = await judge(Buffer.from(mail));
+  assert.deepEqual([kind, tests], ['quarantine', ['ATTACHMENT_UNEXAMINED']]);
 });
 
 test('one honest field has each of its parameters once', () => {
@@ -89,7 +148,16 @@ test('one honest field has each of its parameters once', () => {
 test('an encoding counts with a comment or words behind it', async () => {
   const { judge } = await filterOf('attachments', {});
   const code = PROGRAM.toString('base64');
-  for (const encoding of ['base64 (x)', '(x) base64', 'base64 x', '"base64"', 'base64, 8bit']) {
+  for (const encoding of [
+    'base64 (x)',
+    '(x) base64',
+    'base64 x',
+    '"base64"',
+    'base64, 8bit',
+    '7bit base64',
+    'x-base64',
+    'base-64',
+  ]) {
     const part = `Content-Type: a/b\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${code}`;
     const { kind, tests } = await judge(mailOf('multipart/mixed; boundary=b', part));
     assert.deepEqual([kind, tests], ['refuse', ['ATTACHMENT_KIND']], encoding);
@@ -152,6 +220,12 @@ test('a zip hides no file from one reader alone', () => {
   assert.deepEqual(foundIn(HELLO, LIMITS, 'x.zip', RULES).findings, [], 'none, but called so');
   const honest = foundIn(storedZip({ 'z.zip': both }), LIMITS, '', RULES);
   assert.deepEqual([honest.names, honest.findings], [['*.exe'], []]);
+});
+
+test('a zero octet in a name of a zip ends it or is nothing', () => {
+  for (const name of ['a.exe\0.txt', 'a.e\0xe']) {
+    assert.deepEqual(namesIn(storedZip({ [name]: HELLO })), ['*.exe'], name);
+  }
 });
 
 test('a name in the extra field of a zip counts (APPNOTE 4.6.9)', () => {

@@ -122,6 +122,14 @@ const PAGES: Cases = {
   'a script': ['<script>location="http://evil.com/"</script>', 'image evil.com'],
   'text in it': ['<p>go to www.<b>evil</b>.com</p>', 'text www.evil.com'],
   'a comment': ['<!-- <a href="http://no.com">x</a> --><a href=http://evil.com>x', 'link evil.com'],
+  'a comment that ends as browsers take it': [
+    '<!-- a --!><a href=http://evil.com>x',
+    'link evil.com',
+  ],
+  'what looks like a comment in a title': [
+    '<title><!--</title><textarea><!--</textarea><a href=http://evil.com>x',
+    'link evil.com',
+  ],
   'a comment for Outlook': [
     '<!--[if mso]><a href="http://evil.com">x</a><![endif]-->',
     'link evil.com',
@@ -172,6 +180,10 @@ test('the encoding and the charset of a part do not matter', async () => {
       'text/html',
       utf16.toString('base64'),
       'Content-Transfer-Encoding: base64\r\n',
+    ),
+    'UTF-7': part(
+      'text/html; charset=utf-7',
+      '+ADw-a href+AD0AIg-http:+AC8ALw-b+APw-cher.com/+ACIAPg-',
     ),
     'a charset that is none': part('text/html; charset=nonsense', html),
     'a file': part('application/octet-stream; name=bill.HTML', html),

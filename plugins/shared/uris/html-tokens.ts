@@ -21,6 +21,8 @@ const TAG_NAME = /[a-z][^\s/>]{0,40}/iy;
 const ATTRIBUTE = /[\s/]*([^\s/>=][^\s/>=]*)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"'][^\s>]*)))?/y;
 const MAX_ATTRIBUTES = 60;
 const RAW: readonly string[] = ['style', 'script'];
+/** No tags and no comments are in these. */
+const TEXT_ONLY: readonly string[] = ['title', 'textarea', 'xmp', 'iframe', 'noembed', 'noframes'];
 
 export function* htmlTokens(html: string): Generator<HtmlToken> {
   let at = 0;
@@ -52,9 +54,10 @@ export function* htmlTokens(html: string): Generator<HtmlToken> {
     const { attributes, end } = attributesAt(html, TAG_NAME.lastIndex);
     yield { kind: 'open', name, attributes };
     at = end;
-    if (RAW.includes(name)) {
+    if (RAW.includes(name) || TEXT_ONLY.includes(name)) {
       const close = endOfRaw(html, name, at);
-      yield { kind: 'raw', name, text: html.slice(at, close) };
+      const text = html.slice(at, close);
+      yield RAW.includes(name) ? { kind: 'raw', name, text } : textOf(text);
       at = close;
     }
   }
@@ -84,10 +87,14 @@ function attributesAt(
   return { attributes, end: after(html, '>', at) };
 }
 
+const COMMENT_END = /--!?>/g;
+
 function afterComment(html: string, start: number): number {
   if (html.startsWith('<!--[if', start)) return after(html, '>', start);
   const [abrupt] = /^<!--(?:-?>)/.exec(html.slice(start, start + 6)) ?? [];
-  return abrupt === undefined ? after(html, '-->', start + 4) : start + abrupt.length;
+  if (abrupt !== undefined) return start + abrupt.length;
+  COMMENT_END.lastIndex = start + 4;
+  return COMMENT_END.test(html) ? COMMENT_END.lastIndex : html.length;
 }
 
 function endOfRaw(html: string, name: string, from: number): number {
