@@ -27,6 +27,7 @@
  */
 import type { OptionSchema, Plugin, RcptView, Verdict } from 'sluice-mx/plugin';
 import { judged } from './dns-lists/judged.ts';
+import { LIST_WEIGHT } from './shared/list-answers.ts';
 import { ListQuestions } from './shared/list-questions.ts';
 import { namesOf } from './dns-lists/names.ts';
 import { ON_ERROR } from './shared/on-error.ts';
@@ -48,13 +49,7 @@ const LIST = {
     default: 'score',
     doc: 'What an answer means.',
   },
-  score: {
-    type: 'number',
-    min: -100,
-    max: 100,
-    doc: 'Added to the score of the mail; left out: 4 for action `score`, else nothing.',
-  },
-  timeout: { type: 'duration', default: '5s', doc: 'Then the list does not count.' },
+  ...LIST_WEIGHT,
 } as const;
 
 const OPTIONS = {

@@ -30,6 +30,7 @@
  * Domains served here, those of `exempt` and private addresses are never asked about.
  */
 import type { ContentView, OptionSchema, Plugin, Verdict } from 'sluice-mx/plugin';
+import { LIST_WEIGHT } from './shared/list-answers.ts';
 import { ListQuestions } from './shared/list-questions.ts';
 import { ON_ERROR } from './shared/on-error.ts';
 import { CODES } from './shared/return-codes.ts';
@@ -68,13 +69,7 @@ const OPTIONS = {
         default: 'score',
         doc: 'What an answer means.',
       },
-      score: {
-        type: 'number',
-        min: -100,
-        max: 100,
-        doc: 'Added to the score of the mail; left out: 4 for action `score`, else nothing.',
-      },
-      timeout: { type: 'duration', default: '5s', doc: 'Then the list does not count.' },
+      ...LIST_WEIGHT,
     },
     doc: 'Lists of domains, hosts and addresses.',
   },

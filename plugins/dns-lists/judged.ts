@@ -3,9 +3,8 @@
  * refuses decides, all else adds up. Names of lists and what they answered go into the trace.
  */
 import type { Verdict } from 'sluice-mx/plugin';
-import type { AskedList, ListAnswer } from '../shared/list-questions.ts';
-
-const USUAL_SCORE = 4;
+import { scoreOf, wordOf, zonesOf } from '../shared/list-answers.ts';
+import type { ListAnswer } from '../shared/list-questions.ts';
 
 /** `isExempt`: the recipient takes mail from everybody, so that nothing here refuses. */
 export function judged(answers: readonly ListAnswer[], isExempt: boolean): Verdict | undefined {
@@ -25,16 +24,4 @@ export function judged(answers: readonly ListAnswer[], isExempt: boolean): Verdi
   if (refusing === undefined || isAllowed || isExempt) return { kind: 'pass', ...evidence };
   const text = `${refusing.about} is listed by ${refusing.list.zone}`;
   return { kind: 'refuse', reason: 'rbl', text, detail: '7.1', ...evidence };
-}
-
-function scoreOf({ action, score }: AskedList): number {
-  return score ?? (action === 'score' ? USUAL_SCORE : 0);
-}
-
-function wordOf({ list, about, codes }: ListAnswer): string {
-  return `${list.zone}(${about})=${codes.join(',')}`;
-}
-
-function zonesOf(answers: readonly ListAnswer[]): string[] {
-  return [...new Set(answers.map(({ list }) => list.zone))];
 }

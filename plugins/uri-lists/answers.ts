@@ -3,6 +3,7 @@
  * counts once, however many of its names a mail has.
  */
 import type { Verdict } from 'sluice-mx/plugin';
+import { scoreOf, wordOf, zonesOf } from '../shared/list-answers.ts';
 import type { AskedList, ListAnswer, ListQuestions } from '../shared/list-questions.ts';
 import type { Asked } from './chosen.ts';
 
@@ -11,7 +12,6 @@ export interface UriList extends AskedList {
   readonly about: readonly string[];
 }
 
-const USUAL_SCORE = 4;
 /** Names in log and trace. */
 const MAX_TOLD = 5;
 
@@ -57,16 +57,4 @@ export function judgedByLists(answers: readonly ListAnswer[]): Verdict | undefin
   if (refusing === undefined) return { kind: 'pass', ...evidence };
   const text = `The mail leads to ${refusing.about}, which is listed by ${refusing.list.zone}`;
   return { kind: 'refuse', reason: 'uri', text, detail: '7.1', ...evidence };
-}
-
-function scoreOf({ action, score }: AskedList): number {
-  return score ?? (action === 'score' ? USUAL_SCORE : 0);
-}
-
-function wordOf({ list, about, codes }: ListAnswer): string {
-  return `${list.zone}(${about})=${codes.join(',')}`;
-}
-
-function zonesOf(answers: readonly ListAnswer[]): string[] {
-  return [...new Set(answers.map(({ list }) => list.zone))];
 }
