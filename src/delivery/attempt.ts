@@ -176,7 +176,13 @@ async function deliver(
     const outcome = report.outcomes[index] ?? WAITS;
     const elsewhere = lookElsewhere(lane, outcome);
     const heard = { lane, outcome };
-    return { recipient, report, ...(elsewhere === undefined ? heard : { ...elsewhere, heard }) };
+    const { host } = report;
+    return {
+      recipient,
+      report,
+      host,
+      ...(elsewhere === undefined ? heard : { ...elsewhere, heard }),
+    };
   });
 }
 
@@ -230,8 +236,7 @@ async function conclude(
   const { clock, log, hosted, route } = deps;
   const { entry } = lease;
   const now = clock.now();
-  const host = answers.findLast(({ report }) => report.host !== undefined)?.report.host;
-  const settlement = await settleAndReport(deps, entry, answers, now, host);
+  const settlement = await settleAndReport(deps, entry, answers, now);
   const handed = answers.flatMap(({ recipient, outcome, report }) =>
     handedTo(report, recipient, outcome),
   );
@@ -276,15 +281,14 @@ async function settleAndReport(
   entry: SpoolEntry,
   answers: readonly Answer[],
   now: number,
-  host: string | undefined,
 ): Promise<Settlement> {
   if (reports !== undefined) {
     const fate = (recipient: SpooledRecipient) => fateOf(entry, recipient);
-    const settlement = settle(entry, answers, now, host, fate);
+    const settlement = settle(entry, answers, now, fate);
     if (settlement.reported.length === 0) return settlement;
     if (await reports.failed(entry, settlement.reported)) return settlement;
   }
-  return settle(entry, answers, now, host, () => 'hold');
+  return settle(entry, answers, now, () => 'hold');
 }
 
 /** Tells the store, then the ledger; a message that is not ours any more is somebody else's line. */

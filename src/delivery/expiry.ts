@@ -92,7 +92,7 @@ async function expire(deps: ExpiryDeps, entry: SpoolEntry): Promise<void> {
   const { id } = entry;
   const now = clock.now();
   const fate = reports === undefined ? () => 'hold' as const : fateOf.bind(undefined, entry);
-  const settlement = settle(entry, [], now, undefined, fate);
+  const settlement = settle(entry, [], now, fate);
   const { gone, reported, next } = settlement;
   if (next.kind === 'done' && (reported.length === 0 || (await reports?.failed(entry, reported)))) {
     if (!(await store.administer(id, { kind: 'remove' }))) return;

@@ -14,6 +14,8 @@ import type { Fate } from './reports.ts';
 export interface Tried {
   readonly recipient: SpooledRecipient;
   readonly outcome: Outcome;
+  /** Whose word it is; of one attempt at several destinations each has its own. */
+  readonly host?: string | undefined;
 }
 
 export interface Settlement {
@@ -38,10 +40,9 @@ export function settle(
   entry: SpoolEntry,
   tried: readonly Tried[],
   at: number,
-  host: string | undefined,
   fate: (recipient: SpooledRecipient) => Fate,
 ): Settlement {
-  const left = remaining(entry, tried, at, host);
+  const left = remaining(entry, tried, at);
   const isExpired = at >= entry.expiresAt;
   const isGivenUp = (recipient: SpooledRecipient) => isExpired || isRefused(recipient);
   const gone = left.filter((recipient) => isGivenUp(recipient) && fate(recipient) !== 'hold');
@@ -93,16 +94,12 @@ export function lastAnswer(
   };
 }
 
-function remaining(
-  entry: SpoolEntry,
-  tried: readonly Tried[],
-  at: number,
-  host: string | undefined,
-): SpooledRecipient[] {
-  const answered = new Map(tried.map(({ recipient, outcome }) => [recipient, outcome]));
+function remaining(entry: SpoolEntry, tried: readonly Tried[], at: number): SpooledRecipient[] {
+  const answered = new Map(tried.map((one) => [one.recipient, one]));
   return entry.recipients.flatMap((recipient) => {
-    const outcome = answered.get(recipient);
-    if (outcome === undefined) return [recipient];
+    const answer = answered.get(recipient);
+    if (answer === undefined) return [recipient];
+    const { outcome, host } = answer;
     if (outcome.kind === 'delivered') return [];
     return [{ ...recipient, last: lastAnswer(outcome, at, host) }];
   });

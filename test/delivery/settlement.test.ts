@@ -84,7 +84,7 @@ test('what an attempt means for the message', () => {
       return { recipient: to, outcome };
     });
     const at = isOver ? entry.expiresAt : entry.expiresAt - 1;
-    const settlement = settle(entry, tried, at, undefined, () => fate);
+    const settlement = settle(entry, tried, at, () => fate);
     const { next } = settlement;
     const detail = next.kind === 'done' ? next.result : (next.entry.hold?.reason ?? '');
     assert.equal(`${next.kind} ${detail}`.trim(), expected, why);
