@@ -2,7 +2,8 @@
 import { isIPv6, SocketAddress } from 'node:net';
 
 export function clientNetwork(address: string): string {
-  if (!isIPv6(address)) return address;
+  // Asked for each recipient: the colon is found sooner than the form is proven.
+  if (!address.includes(':') || !isIPv6(address)) return address;
   const short = new SocketAddress({ address, family: 'ipv6' }).address;
   const [head = '', tail] = short.split('::');
   const first = head === '' ? [] : head.split(':');

@@ -50,9 +50,9 @@ const BACKLOG = 1024;
 export class SmtpListener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
-  /** With the client that each counts for. */
+  /** With the network of the client that each counts for. */
   readonly #sessions = new Map<Session, string>();
-  readonly #perClient = new Map<string, number>();
+  readonly #perNetwork = new Map<string, number>();
   #settings: ListenerSettings;
   #sessionOptions: SessionOptions;
   #onEmpty: (() => void) | undefined;
@@ -182,9 +182,9 @@ export class SmtpListener {
   }
 
   #begin(socket: Socket, ends: Ends, via?: string): void {
-    const client = ends.remote.address;
-    if (this.#isFull || !this.#hasRoomFor(client)) {
-      this.#turnAway(socket, client);
+    const network = clientNetwork(ends.remote.address);
+    if (this.#isFull || !this.#hasRoomFor(network)) {
+      this.#turnAway(socket, ends.remote.address);
       return;
     }
     const { name, clock, ids } = this.#options;
@@ -199,8 +199,8 @@ export class SmtpListener {
       hello: undefined,
     };
     const session = new Session(socket, view, this.#sessionOptions);
-    this.#sessions.set(session, client);
-    this.#count(client, 1);
+    this.#sessions.set(session, network);
+    this.#count(network, 1);
     if (via !== undefined) socket.resume();
     void session.open(); // never rejects
   }
@@ -231,31 +231,31 @@ export class SmtpListener {
       via,
       port: session.view.remote.port,
     });
-    if (client === before) return true;
-    if (!this.#hasRoomFor(client)) return false;
+    const network = clientNetwork(client);
+    if (network === before) return true;
+    if (!this.#hasRoomFor(network)) return false;
     this.#count(before, -1);
-    this.#count(client, 1);
-    this.#sessions.set(session, client);
+    this.#count(network, 1);
+    this.#sessions.set(session, network);
     return true;
   }
 
   #forget(session: Session): void {
-    const client = this.#sessions.get(session);
-    if (client === undefined) return;
+    const network = this.#sessions.get(session);
+    if (network === undefined) return;
     this.#sessions.delete(session);
-    this.#count(client, -1);
+    this.#count(network, -1);
     if (this.#sessions.size === 0) this.#onEmpty?.();
   }
 
-  #hasRoomFor(client: string): boolean {
-    const count = this.#perClient.get(clientNetwork(client)) ?? 0;
+  #hasRoomFor(network: string): boolean {
+    const count = this.#perNetwork.get(network) ?? 0;
     return count < this.#settings.connectionsPerClient;
   }
 
-  #count(client: string, change: 1 | -1): void {
-    const network = clientNetwork(client);
-    const now = (this.#perClient.get(network) ?? 0) + change;
-    if (now > 0) this.#perClient.set(network, now);
-    else this.#perClient.delete(network);
+  #count(network: string, change: 1 | -1): void {
+    const now = (this.#perNetwork.get(network) ?? 0) + change;
+    if (now > 0) this.#perNetwork.set(network, now);
+    else this.#perNetwork.delete(network);
   }
 }
