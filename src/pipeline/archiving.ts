@@ -6,7 +6,7 @@ import type { Log } from '../base/log.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
 import type { MailParameters } from '../mail/envelope.ts';
-import { fieldValue, headerFields } from '../mail/header.ts';
+import { headerFields } from '../mail/header.ts';
 import { fieldText } from './quarantine-facts.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -14,8 +14,6 @@ export interface ArchivingDeps {
   readonly archive: { keep(mail: Archived, content: Content): Promise<Kept> };
   readonly log: Log;
 }
-
-const MAX_MESSAGE_ID = 300;
 
 /** What a message needs on its way whenever it is sent. */
 function keptOf({ body, smtpUtf8, requireTls }: MailParameters): Archived['parameters'] {
@@ -30,14 +28,13 @@ function keptOf({ body, smtpUtf8, requireTls }: MailParameters): Archived['param
 export async function archived(
   { archive, log }: ArchivingDeps,
   transaction: Transaction,
-  header: Buffer,
+  header: { readonly bytes: Buffer; readonly messageId: string | undefined },
   content: Content,
 ): Promise<Kept | undefined | 'failed'> {
   const { account, id, reversePath, recipients, parameters, session, openedAt } = transaction;
   if (account?.isArchived !== true) return undefined;
-  const fields = headerFields(header);
-  const subject = fields.find(({ name }) => name === 'subject');
-  const messageId = fields.find(({ name }) => name === 'message-id');
+  const subject = headerFields(header.bytes).find(({ name }) => name === 'subject');
+  const { messageId: msgid } = header;
   const mail: Archived = {
     v: 1,
     id,
@@ -47,8 +44,8 @@ export async function archived(
     from: reversePath === null ? '' : formatAddress(reversePath),
     rcpts: recipients.map(({ address }) => formatAddress(address)),
     parameters: keptOf(parameters),
-    ...(subject && { subject: fieldText(header, subject) }),
-    ...(messageId && { msgid: fieldValue(header, messageId, MAX_MESSAGE_ID) }),
+    ...(subject && { subject: fieldText(header.bytes, subject) }),
+    ...(msgid !== undefined && { msgid }),
     client: session.remote.address,
     size: content.sizeBytes,
   };

@@ -28,6 +28,7 @@ import { leavingContent } from './leaving-content.ts';
 import { resultOf } from './ledger-result.ts';
 import type { SignatureDeps } from './outgoing-signature.ts';
 import { OutgoingSignature } from './outgoing-signature.ts';
+import { ownMessageId } from './own-message-id.ts';
 import { fieldText, quarantineFacts } from './quarantine-facts.ts';
 import { receivedOf } from './received.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
@@ -66,6 +67,8 @@ export class ContentStage implements ContentSink {
   readonly #staging: Staging;
   readonly #header: HeaderCollector;
   readonly #signature: OutgoingSignature | undefined;
+  /** As it leaves. */
+  #messageId: string | undefined;
   #storeFault: Error | undefined;
 
   constructor(
@@ -134,11 +137,10 @@ export class ContentStage implements ContentSink {
     }
     const header = this.#header.bytes;
     const fields = headerFields(header);
-    const messageIdField = fields.find((field) => field.name === 'message-id');
-    transaction.note({
-      size: content.sizeBytes,
-      msgid: messageIdField && fieldValue(header, messageIdField, 300),
-    });
+    const given = fields.find((field) => field.name === 'message-id');
+    const added = ownMessageId(transaction, fields);
+    this.#messageId = added ?? (given && fieldValue(header, given, 300));
+    transaction.note({ size: content.sizeBytes, msgid: this.#messageId });
     if (settings.recordsSubject) {
       const subject = fields.find((field) => field.name === 'subject');
       if (subject) transaction.keepSubject(fieldText(header, subject));
@@ -192,7 +194,7 @@ export class ContentStage implements ContentSink {
     const leaving = await leavingContent(this.#deps, transaction, {
       ...{ content, header: this.#header, fields, removed, verdict, judgement, isJudged },
       received: hides ? receivedOf(transaction, clock.now(), true) : received,
-      signature: this.#signature,
+      ...{ messageId: added, signature: this.#signature },
     });
     const unjudged = isJudged
       ? undefined
@@ -220,7 +222,8 @@ export class ContentStage implements ContentSink {
     let kept: Kept | undefined;
     if (judgement.kind === 'discard') acceptance = accept.discard(transaction.id, judgement.reason);
     else {
-      const found = await archived(this.#deps, transaction, this.#header.bytes, content);
+      const header = { bytes: this.#header.bytes, messageId: this.#messageId };
+      const found = await archived(this.#deps, transaction, header, content);
       if (found === 'failed') return this.#refuse(replies.storageTrouble());
       kept = found;
       const { session, generation, envelope, direction } = transaction;

@@ -6,6 +6,7 @@
  */
 import type { Content } from '../mail/content.ts';
 import type { HeaderCollector, HeaderField } from '../mail/header.ts';
+import { headerFields } from '../mail/header.ts';
 import { outgoingContent } from '../mail/outgoing-content.ts';
 import { taggedSubject } from '../mail/subject-tag.ts';
 import type { Cut } from '../mail/trace-fields.ts';
@@ -25,6 +26,8 @@ export interface JudgedContent {
   readonly removed: readonly HeaderField[];
   /** Our own Received field. */
   readonly received: string;
+  /** Ours, when it has come without one. */
+  readonly messageId: string | undefined;
   readonly signature: OutgoingSignature | undefined;
   readonly verdict: Verdict;
   readonly judgement: Exclude<Judgement, { kind: 'refuse' }>;
@@ -54,12 +57,13 @@ export async function leavingContent(
   const mark = judgement.kind === 'discard' ? undefined : judgement.subjectTag;
   const isTagged = isJudged && mark !== undefined && transaction.direction === 'in';
   const tagged = isTagged ? taggedSubject(header, fields, mark) : undefined;
-  const signature = (await mail.signature?.fields(header, without(fields, removed))) ?? '';
+  const messageId = mail.messageId === undefined ? '' : `Message-ID: ${mail.messageId}\r\n`;
+  const signature = (await signatureOf(mail, messageId)) ?? '';
   const cuts = [...without(forged, removed), ...removed, ...(tagged?.cuts ?? [])].toSorted(
     (a, b) => a.start - b.start,
   );
   const ours = Buffer.concat([
-    Buffer.from(signature + received + (isJudged ? fieldsText(judgement) : '')),
+    Buffer.from(signature + received + (isJudged ? fieldsText(judgement) : '') + messageId),
     tagged?.field ?? Buffer.alloc(0),
   ]);
   const seal = isJudged
@@ -70,6 +74,22 @@ export async function leavingContent(
     : '';
   const top = Buffer.concat([Buffer.from(seal), ours, Buffer.from(isMissing ? EMPTY_LINE : '')]);
   return { content: outgoingContent(top, content, cuts), ownBytes: top.length };
+}
+
+/** Of the header as it leaves: with the Message-ID that is ours, without what has done its work. */
+function signatureOf(
+  { signature, header, fields, removed }: JudgedContent,
+  messageId: string,
+): Promise<string> | undefined {
+  const kept = without(fields, removed);
+  if (messageId === '') return signature?.fields(header.bytes, kept);
+  const { length } = header.bytes;
+  const own = headerFields(Buffer.from(messageId)).map(({ name, start, valueStart, end }) => {
+    return { name, start: length + start, valueStart: length + valueStart, end: length + end };
+  });
+  // Where it stands makes no difference to what is signed.
+  const bytes = Buffer.concat([header.bytes, Buffer.from(messageId)]);
+  return signature?.fields(bytes, [...kept, ...own]);
 }
 
 /** No place of a message is cut out twice. */

@@ -20,7 +20,8 @@ test('fields that go by the ten thousand cost linear time', async () => {
       ...{ content: memoryContent([header, Buffer.from('\r\nHello\r\n')]), fields },
       header: { bytes: header, bodyStart: header.length + 2, isMissing: false },
       removed: fields.filter(({ name }) => name === 'x-id'),
-      ...{ received: 'Received: by mx.test\r\n', signature: undefined, isJudged: false },
+      ...{ received: 'Received: by mx.test\r\n', messageId: undefined },
+      ...{ signature: undefined, isJudged: false },
       ...{
         verdict: PASS,
         judgement: { kind: 'clean', fields: [] },

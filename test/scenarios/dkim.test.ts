@@ -117,6 +117,12 @@ describe('E14 E16 E18 signatures of outbound mail', () => {
     );
     assert.ok(bytes.subarray(-MAIL.length).equals(Buffer.from(MAIL)));
     assert.equal(entry['size'], bytes.length);
+    // It came without a Message-ID: ours is signed too.
+    const msgid = String(entry['msgid']);
+    assert.match(msgid, /^<\S+\.[0-9a-f]{16}@mx\.sluice\.test>$/);
+    assert.ok(bytes.includes(`\r\nMessage-ID: ${msgid}\r\nFrom: `), String(bytes));
+    const other = Buffer.from(bytes.toString('latin1').replace(msgid, '<x@mx.sluice.test>'));
+    assert.deepEqual(byDkimpy([other], records), [['fail', 'fail']]);
   });
 
   test('a large message and one with a field of its own are signed', async (t) => {

@@ -124,6 +124,31 @@ describe('feedback', () => {
     assert.match(await customers.send(CALM, 'a@calm.test'), /^250/);
   });
 
+  test('I50: mail that comes without a Message-ID gets one, by which a complaint finds it', async () => {
+    const { arrived } = customers.destination;
+    arrived.length = 0;
+    assert.match(await customers.send(CALM, 'a@calm.test'), /^250/);
+    const own = /^Message-ID: (<\S+@mx\.sluice\.test>)\r\nFrom: a@calm\.test\r$/m;
+    const [, messageId = ''] = own.exec(String(arrived[0]?.content)) ?? [];
+    const before = complaints().filter(({ acct }) => acct === CALM).length;
+    // What can be guessed of it proves nothing.
+    const [id = ''] = messageId.slice(1).split(/\.[0-9a-f]{16}@/);
+    await complain(messageId.replace(/\.[0-9a-f]{16}@/, '.0123456789abcdef@'));
+    await complain(`<x@y.test>\r\nReceived: from a by b with SMTP id ${id}; now`);
+    assert.equal(complaints().filter(({ acct }) => acct === CALM).length, before);
+    await complain(messageId);
+    assert.equal(complaints().filter(({ acct }) => acct === CALM).length, before + 1);
+    // Mail that somebody has signed leaves as it came, and so does mail of strangers.
+    const header = 'DKIM-Signature: v=1; a=rsa-sha256; h=from:message-id; b=x\r\n';
+    assert.match(await customers.send(CALM, 'a@calm.test', { header }), /^250/);
+    assert.match(
+      await stranger('x@big.test', 'a@calm.test', 'From: x@big.test\r\n\r\nHi\r\n'),
+      /^250/,
+    );
+    for (const { content } of arrived.slice(-2))
+      assert.doesNotMatch(String(content), /^Message-ID/m);
+  });
+
   test('H12: bounces that come back are counted for the account, once for each recipient', async () => {
     const messageId = await send(CALM, 'a@calm.test');
     const bounce = (action: string, about = messageId) =>
