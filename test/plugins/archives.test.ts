@@ -13,7 +13,7 @@ import { foundIn } from '../../plugins/attachments/office.ts';
 import { CORPUS, corpusFiles, hasCorpus } from '../support/corpus.ts';
 import { filterOf } from '../support/filter-host.ts';
 import { seededRandom } from '../support/seeded-random.ts';
-import { storedZip } from '../support/stored-zip.ts';
+import { marked, storedZip } from '../support/stored-zip.ts';
 import { missing } from '../support/real-component.ts';
 
 const LIMITS = { bytes: 64 * 1024 * 1024, depth: 8 };
@@ -26,16 +26,19 @@ function found(bytes: Uint8Array, name = ''): Found {
 }
 
 function tar(members: Readonly<Record<string, Buffer>>): Buffer {
-  const blocks = Object.entries(members).flatMap(([name, bytes]) => {
-    const header = Buffer.alloc(512);
-    header.write(name, 0);
-    header.write(bytes.length.toString(8).padStart(11, '0'), 124);
-    header.write('        0ustar\x0000', 148, 'latin1');
-    const sum = header.reduce((total, octet) => total + octet, 0);
-    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
-    return [header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)];
-  });
-  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+  const files = Object.entries(members).map(([name, bytes]) => tarFile(name, bytes));
+  return Buffer.concat([...files, Buffer.alloc(1024)]);
+}
+
+function tarFile(name: string, bytes: Buffer, type = '0'): Buffer {
+  const header = Buffer.alloc(512);
+  header.write(name, 0);
+  header.write(bytes.length.toString(8).padStart(11, '0'), 124);
+  header.write(`        ${type}`, 148, 'latin1');
+  header.write('ustar\x0000', 257, 'latin1');
+  const sum = header.reduce((total, octet) => total + octet, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return Buffer.concat([header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]);
 }
 
 /** Version 5: blocks of numbers with seven bits an octet, all of them small here. */
@@ -154,20 +157,35 @@ test('tar, gz and zip: what is told of the file, and what is cut', () => {
   const whole = tar({ 'a.exe': HELLO, 'b.txt': Buffer.alloc(2000, 7) });
   const { names, findings } = found(whole.subarray(0, 2100));
   assert.deepEqual([names, findings], [['*.exe'], ['unexamined']]);
+  for (const told of [
+    tarFile('L', Buffer.from('x/b.exe\0'), 'L'),
+    tarFile('x', Buffer.from('14 path=b.exe\n'), 'x'),
+  ]) {
+    assert.deepEqual(found(Buffer.concat([told, tar({ a: HELLO })])).names, ['*.exe']);
+  }
   const plain = gzipSync(HELLO);
   const called = Buffer.concat([plain.subarray(0, 10), Buffer.from('a.exe\0'), plain.subarray(10)]);
   called[3] = 8;
   assert.deepEqual(found(called, 'a.gz').names, ['*.exe'], 'by the name in it');
   const rules = { names: ['*.tar'], kinds: [] };
   assert.deepEqual(foundIn(gzipSync(whole), LIMITS, 'A.TGZ', rules).names, ['*.tar']);
-  const locked = storedZip({ 'a.exe': HELLO });
-  for (const [mark, at] of [
-    ['PK\x03\x04', 6],
-    ['PK\x01\x02', 8],
-  ] as const) {
-    locked[locked.indexOf(mark, 0, 'latin1') + at] = 1;
-  }
+  const locked = marked(storedZip({ 'a.exe': HELLO }), 'flags', 1, 1);
   assert.deepEqual([found(locked).names, found(locked).findings], [['*.exe'], ['encrypted']]);
+  const plainZip = () => storedZip({ 'a.txt': HELLO });
+  const vba = () => storedZip({ 'a.zip': storedZip({ 'word/vbaProject.bin': HELLO }) });
+  for (const [own, listed] of [
+    [0, 1],
+    [1, 0],
+  ] as const) {
+    const { findings } = found(marked(vba(), 'flags', own, listed));
+    assert.deepEqual(
+      findings,
+      ['vba', 'encrypted'],
+      'by one header, which not all programs believe',
+    );
+  }
+  assert.deepEqual(found(marked(plainZip(), 'method', 0, 8)).findings, ['unexamined']);
+  assert.deepEqual(found(marked(plainZip(), 'method', 8, 0)).findings, ['unexamined']);
 });
 
 test('the rules for attachments count in archives, unless they are told not to', async () => {

@@ -8,7 +8,7 @@ import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import type { Finding } from '../../plugins/attachments/finding.ts';
 import { foundIn } from '../../plugins/attachments/office.ts';
 import { oleFile } from '../support/ole-file.ts';
-import { storedZip } from '../support/stored-zip.ts';
+import { marked, storedZip } from '../support/stored-zip.ts';
 
 const LIMITS = { bytes: 64 * 1024 * 1024, depth: 8 };
 
@@ -27,13 +27,8 @@ function check(cases: Readonly<Record<string, Case>>, limits = LIMITS): void {
 const text = (words: string) => Buffer.from(words);
 const zip = (name: string, words: string | Uint8Array) =>
   storedZip({ [name]: typeof words === 'string' ? text(words) : words });
-/** The one member of a zip under another way of packing. */
-function repacked(archive: Buffer, method: number): Buffer {
-  archive[archive.indexOf('PK\x03\x04', 0, 'latin1') + 8] = method;
-  archive[archive.indexOf('PK\x01\x02', 0, 'latin1') + 10] = method;
-  return archive;
-}
-const packed = (name: string, bytes: Uint8Array) => repacked(zip(name, deflateRawSync(bytes)), 8);
+const packed = (name: string, bytes: Uint8Array) =>
+  marked(zip(name, deflateRawSync(bytes)), 'method', 8, 8);
 /** What does not pack well. */
 const NOISE = Array.from({ length: 4000 }, (_, at) =>
   ((at * 7919) ** 3 % 1_000_003).toString(36),
@@ -53,6 +48,8 @@ const BOF = record(0x0809, u16(0x0600, 0x0005, 0, 0));
 const workbook = (...records: readonly Buffer[]) =>
   oleFile({ Workbook: Buffer.concat([BOF, ...records]) });
 const MACRO_SHEET = record(0x0085, Buffer.from([0, 0, 0, 0, 0, 1, 1, 0, 0x41]));
+/** Records that say nothing. */
+const NOTHING = Buffer.concat(Array.from({ length: 20 }, () => record(0x00e1, Buffer.alloc(400))));
 const PASSWORD = record(0x002f, u16(1, 1, 1));
 const PROGRAM = record(0x01ae, Buffer.concat([u16(1, 7), Buffer.from('\0cmd\x03/c x')]));
 const OTHER_BOOK = record(0x01ae, Buffer.concat([u16(1, 7), Buffer.from('\0\x01a.xls')]));
@@ -122,6 +119,7 @@ test('a file is known as what it is, whatever stands before it and whatever it i
 
 test('compound files: macros, passwords and what they carry', () => {
   const macros = workbook(MACRO_SHEET);
+  const large = oleFile({ a: Buffer.alloc(7_500_000), VBA: undefined });
   const strange = oleFile({ _VBA_PROJECT: text('x') });
   strange[30] = 7; // sectors of 128 octets
   const active = (at: number) =>
@@ -133,9 +131,11 @@ test('compound files: macros, passwords and what they carry', () => {
     'a storage': [VBA_OLE, ['vba']],
     'the storage of Excel': [oleFile({ _VBA_PROJECT_CUR: undefined }), ['vba']],
     'the stream alone': [oleFile({ _VBA_PROJECT: text('x') }), ['vba']],
+    'behind seven megabytes': [large, ['vba']],
+    'a large stream': [oleFile({ Workbook: Buffer.concat([BOF, NOTHING, MACRO_SHEET]) }), ['xlm']],
     'names like them': [oleFile({ VBAX: undefined, VBA_PROJECT: text('x') }), []],
     'one that cannot be followed': [strange, ['vba', 'unexamined']],
-    'a cut one': [oleFile({ a: text('x') }).subarray(0, 700), ['unexamined']],
+    'a cut one': [oleFile({ a: Buffer.alloc(9000) }).subarray(0, 700), ['unexamined']],
     'Office Open XML with a password': [oleFile({ EncryptedPackage: text('x') }), ['encrypted']],
     'the summary of one with a password': [oleFile({ EncryptedSummary: text('x') }), ['encrypted']],
     'a show with a password': [
@@ -230,6 +230,7 @@ test('packages: parts by name, by type and by what is in them', () => {
     storedZip({ mimetype: text('x'), 'content.xml': text('<x/>'), [name]: text(words) });
   check({
     'a project': [zip('xl/VBAPROJECT.BIN', 'x'), ['vba']],
+    'a project in a folder of Windows': [zip('word\\vbaProject.bin', 'x'), ['vba']],
     'a project by the name before its content': [renamed, ['vba']],
     'a project by its type': [
       types('<Override PartName="/x" ContentType="x.vbaProject"/>'),
@@ -296,7 +297,7 @@ test('RTF, SYLK and tables', () => {
 });
 
 test('zips and gz: what cannot be read is told, and so is what has no room', () => {
-  const strange = repacked(zip('a.txt', 'hello'), 14);
+  const strange = marked(zip('a.txt', 'hello'), 'method', 14, 14);
   check({
     'LZMA in a zip': [strange, ['unexamined']],
     'a member that is packed': [packed('a.docx', VBA_ZIP), ['vba']],
@@ -312,7 +313,7 @@ test('zips and gz: what cannot be read is told, and so is what has no room', () 
     {
       'a member without room': [packed('a.docx', large), ['unexamined']],
       'a gz without room': [gzipSync(large), ['unexamined']],
-      'a stream without room': [oleFile({ Workbook: Buffer.alloc(4000, 7) }), ['unexamined']],
+      'a stream without room': [oleFile({ Workbook: Buffer.alloc(6000, 7) }), ['unexamined']],
       'a member after one that takes all': [
         storedZip({ 'a.xml': text('wordprocessingml'.padEnd(3000)), 'b.txt': text('x') }),
         ['unexamined'],

@@ -29,3 +29,16 @@ export function storedZip(members: Readonly<Record<string, Uint8Array>>): Buffer
   end.writeUInt32LE(offset, 16);
   return Buffer.concat([...locals, list, end]);
 }
+
+/** The same bytes, with other flags or another way of packing in the header of the one member and in the list. */
+export function marked(
+  archive: Buffer,
+  field: 'flags' | 'method',
+  own: number,
+  listed: number,
+): Buffer {
+  const at = field === 'flags' ? 6 : 8;
+  archive[archive.indexOf('PK\x03\x04', 0, 'latin1') + at] = own;
+  archive[archive.indexOf('PK\x01\x02', 0, 'latin1') + at + 2] = listed;
+  return archive;
+}
