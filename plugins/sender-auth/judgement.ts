@@ -41,6 +41,10 @@ const NO_ONE_AUTHOR: Verdict = {
   ...{ kind: 'quarantine', reason: 'dmarc' },
   text: 'The mail names no one author: several, or one that cannot be read',
 };
+const SPF_FAILS: Verdict = {
+  ...{ kind: 'refuse', reason: 'spf', detail: '7.23' },
+  text: 'The domain of the sender says that this server may not send for it',
+};
 
 export function judgement(
   found: AuthenticateResult,
@@ -70,17 +74,16 @@ function chainResult({ status }: ARCResult, { exhausted, keyUnanswered }: Circum
 
 function decide(found: AuthenticateResult, rules: Rules, circumstances: Circumstances): Verdict {
   const { spf, dmarc, dkim } = found;
+  const bySpf =
+    spf !== false && rules.spf === 'reject' && spf.status.result === 'fail' ? SPF_FAILS : undefined;
   if (circumstances.isException || isVouchedFor(found, rules.trusted_sealers ?? [])) return PASS;
-  if (rules.dmarc !== 'mark' && mayHideAuthor(found)) return NO_ONE_AUTHOR;
+  if (rules.dmarc !== 'mark' && mayHideAuthor(found)) return bySpf ?? NO_ONE_AUTHOR;
   if (dmarc !== false && dmarc.status.result === 'pass') return PASS;
   if (rules.dmarc !== 'mark') {
     const verdict = byDmarc(found, rules.dmarc, circumstances.exhausted);
-    if (verdict !== undefined) return verdict;
+    if (verdict !== undefined) return verdict.kind === 'refuse' ? verdict : (bySpf ?? verdict);
   }
-  if (spf !== false && rules.spf === 'reject' && spf.status.result === 'fail') {
-    const text = 'The domain of the sender says that this server may not send for it';
-    return { kind: 'refuse', reason: 'spf', text, detail: '7.23' };
-  }
+  if (bySpf !== undefined) return bySpf;
   if (rules.temperror === 'accept') return PASS;
   const all = [spf, dmarc, ...dkim.results].map((one) => one !== false && one.status.result);
   return all.includes('temperror') ? NO_ANSWER : PASS;

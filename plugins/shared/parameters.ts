@@ -194,7 +194,8 @@ function plainText(text: string): string {
   return textOf(Buffer.from(text, 'latin1'), 'utf-8');
 }
 
-function decodeWords(text: string): string {
+/** With the words of RFC 2047 in it read, as generously as anybody does. */
+export function decodeWords(text: string): string {
   const raw = plainText(text);
   if (!raw.includes('=?')) return raw;
   return raw

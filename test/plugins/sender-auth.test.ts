@@ -94,9 +94,15 @@ test('each policy is obeyed, unless only marks are wanted or the sender is an ex
     assert.equal(verdict.results?.['dmarc'], 'fail', what);
     if (verdict.kind !== 'pass') assert.equal(verdict.reason, 'dmarc', what);
   }
-  const judge = await senderAuth(tableDns({ zones: zonesWith('none') }), { spf: 'reject' });
-  const refused = await judge(mailFrom('a@other.example'), { ...client, from: 'a@bank.example' });
-  assert.ok(refused.kind === 'refuse' && refused.reason === 'spf');
+});
+
+test('SPF refuses when asked to, also what DMARC would hold', async () => {
+  for (const author of ['a@other.example', 'a@bank.example', 'a@b.example, a@c.example']) {
+    const judge = await senderAuth(tableDns({ zones: zonesWith('quarantine') }), { spf: 'reject' });
+    const client = { ip: '198.51.100.1', from: 'a@bank.example' };
+    const { kind, ...refused } = await judge(mailFrom(author), client);
+    assert.deepEqual([kind, 'reason' in refused && refused.reason], ['refuse', 'spf'], author);
+  }
 });
 
 test('an author whom a reader may see and DMARC cannot be asked about is no way around it', async () => {
@@ -114,6 +120,14 @@ test('an author whom a reader may see and DMARC cannot be asked about is no way 
     'a@bank.ex\u00adample',
     'a@bank.example\u200b',
     'a@ba\u200dnk.example',
+    'a@bank(x).example',
+    'a@(x)bank(\\)).example',
+    '<x@evil.example><a@bank.example>',
+    '<a@bank.example><x@evil.example>',
+    'a@=?utf-8?Q?bank.example?=',
+    '=?utf-8?Q?a=40bank.example?=',
+    '=?utf-8?B?PGFAYmFuay5leGFtcGxlPg==?=',
+    'a\uff20bank.example',
   ]) {
     const verdict = await judge(mail(from), client);
     assert.ok(verdict.kind === 'quarantine' && verdict.reason === 'dmarc', from);
@@ -123,6 +137,11 @@ test('an author whom a reader may see and DMARC cannot be asked about is no way 
     'x@evil.example',
     'Nobody:;',
     'root',
+    'X <x@evil.example> (from (within) home)',
+    '"a@bank.example" <x@evil.example>',
+    'X (Y) <x@EVIL.example>, "Z, <a@bank.example>" <z@evil.example>',
+    '=?utf-8?Q?a=40bank.example?= <x@evil.example>',
+    'X: <@relay.example:x@evil.example>;',
     'x@\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.example',
   ]) {
     assert.equal((await judge(mail(from), client)).kind, 'pass', from);
