@@ -148,7 +148,7 @@ function scannerConditions({ now, scanners }: Present): Condition[] {
 function oldSignatures({ now, scanners }: Present): Condition[] {
   return scanners.flatMap(({ name, signatures }) => {
     if (signatures?.age !== 'old') return [];
-    const text = `${name} finds no new viruses: the newest of its signatures, ${signatures.text}`;
+    const text = `${name} finds no new viruses, its signatures are old: ${signatures.text}`;
     return [{ kind: 'signatures_old', subject: name, since: now, text }];
   });
 }
