@@ -9,6 +9,8 @@ import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
 import { addressOf, Outside } from '../support/outside.ts';
+import { Postfix, postfixMissing } from '../support/postfix.ts';
+import { missing } from '../support/real-component.ts';
 import { SmtpTalk } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
 
@@ -452,6 +454,41 @@ export default {
   },
 };
 `;
+
+test('a real Postfix that the DNS names gets mail of a customer to the byte, and refuses what it does not know', async (t) => {
+  const lacks = postfixMissing();
+  if (lacks !== undefined) return missing(t, lacks);
+  const postfix = await Postfix.start('far.test', ['eve@far.test', 'bob@far.test']);
+  const destination = await new Destination().start();
+  const zones = { 'far.test': { mx: ['10 mx.far.test'] }, 'mx.far.test': { a: ['127.0.0.1'] } };
+  const outside = await Outside.start(zones, 1);
+  const outgoing = `{ enabled: true, accounts: [{ ip: ${CUSTOMER} }] }`;
+  const files = outside.files({
+    domains: { 'example.org': domainFile(destination.port, { outgoing }) },
+  });
+  const env = { ...files.env, SLUICE_TEST_REMOTE_PORT: String(postfix.port) };
+  const gateway = await Gateway.run({ ...files, env });
+  try {
+    const talk = await SmtpTalk.greeted(gateway.port(), 'mail.example.org', CUSTOMER);
+    const content = `${MAIL}.dot\r\n..two\r\n\xe4\xff \t \r\n${'x'.repeat(990)}\r\n\r\n`;
+    const reply = await talk.send('anna@example.org', ['eve@far.test', 'bob@far.test'], content);
+    assert.match(reply, /^250 2\.0\.0 Ok: \S+ delivered: .*queued as /);
+    await talk.say('RSET');
+    const unknown = await talk.send('anna@example.org', ['nobody@far.test'], MAIL);
+    assert.match(unknown, /^550 5\.1\.1 .*nobody@far\.test/);
+    await talk.quit();
+    for (const mail of await postfix.mails(2)) {
+      const text = mail.toString('latin1');
+      assert.ok(text.endsWith(content.replaceAll('\r\n', '\n')), text);
+    }
+  } finally {
+    await gateway.remove();
+    await outside.stop();
+    await destination.stop();
+    postfix.stop();
+  }
+  return undefined;
+});
 
 test('with a smarthost everything for the outside goes there, the DNS is not asked', async () => {
   const smarthost = await new Destination().start();
