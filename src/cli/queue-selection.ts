@@ -32,7 +32,15 @@ export function withFilterOptions(command: Command): Command {
     .option('--from <address>', 'sender: an address, @domain, or <>')
     .option('--to <address>', 'a recipient: an address or @domain')
     .option('--dest <domain>', 'hosted domain whose destination gets it')
-    .addOption(new Option('--state <state>').choices(['active', 'deferred', 'hold', 'damaged']))
+    .addOption(
+      new Option('--state <state>').choices([
+        'active',
+        'deferred',
+        'hold',
+        'damaged',
+        'quarantine',
+      ]),
+    )
     .option('--older <age>', 'queued for longer, such as 4h', age)
     .option('--younger <age>', 'queued for less, such as 10m', age)
     .option('--larger <size>', 'larger than, such as 5M', size)

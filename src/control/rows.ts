@@ -53,7 +53,7 @@ export function messageRow(summary: Summary, outage: Outage | undefined): Row {
     attempts: entry.attempts,
     size: entry.sizeBytes,
     from: pathText(entry.reversePath),
-    rcpts: entry.recipients.map(recipientOf),
+    rcpts: entry.recipients.map((recipient) => recipientOf(recipient, state)),
     dest: homeLane(entry.dest),
     via: redirectionOf(entry.dest)?.place,
     maybe_delivered: entry.maybeDelivered,
@@ -93,9 +93,11 @@ export function damagedRow(id: string): Row {
   return { v: 1, kind: 'message', id, state: 'damaged', rcpts: [] };
 }
 
-function recipientOf({ address, last }: SpooledRecipient): Row {
+/** Who has the message already is no longer in it: those who are left share its state. */
+function recipientOf({ address, last }: SpooledRecipient, state: QueueState): Row {
   return {
     addr: formatAddress(address),
+    state,
     ...(last && {
       reason: last.text,
       code: last.code,

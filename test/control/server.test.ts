@@ -249,6 +249,7 @@ test('a message is shown with the members that scripts rely on', async (t) => {
     rcpts: [
       {
         addr: 'anna@example.org',
+        state: 'deferred',
         reason: '192.0.2.10:25: connection timed out',
         code: 450,
         enh: '4.3.0',
