@@ -19,13 +19,17 @@ export async function findSent(
     const own = rows.filter(({ account }) => account !== undefined);
     const found = own.find(({ id }) => ids.includes(id)) ?? own[0];
     if (found?.account === undefined) continue;
-    const { id, account, identity } = found;
+    const { id, account, identity, mailKind } = found;
     const named: string[] = [];
     for (const to of recipients.filter((one) => parseAddress(one).ok)) {
       const those = await trace.search({ ...sent, to });
       if (those.rows.some((row) => row.id === id)) named.push(to);
     }
-    return { id, account, identity, recipients: named.length > 0 ? named : onlyOne(found) };
+    return {
+      ...{ id, account, identity },
+      isAnswer: mailKind === 'reply' || mailKind === 'bounce',
+      recipients: named.length > 0 ? named : onlyOne(found),
+    };
   }
   return undefined;
 }

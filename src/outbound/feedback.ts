@@ -17,6 +17,8 @@ export interface SentMail {
   readonly id: string;
   readonly account: string;
   readonly identity: string | undefined;
+  /** An automatic reply or a bounce: whoever got it may have called it forth. */
+  readonly isAnswer: boolean;
   /** Those that the report is about, in lower case; none: it does not say. */
   readonly recipients: readonly string[];
 }
@@ -75,7 +77,8 @@ export class Feedback {
       if (!(await this.#isNew(`complaint ${sent.id}`, report))) return;
       await this.#count('complaints', account, directory);
       log.emit('acct.complaint', { ...facts, report: report.id, by, type });
-      await locks.complained(account, sent.identity);
+      // Else a stranger could have anybody's account locked, by writing to it and complaining of the answers.
+      if (!sent.isAnswer) await locks.complained(account, sent.identity);
       return;
     }
     for (const to of sent.recipients.length > 0 ? sent.recipients : [SOMEBODY]) {

@@ -150,6 +150,7 @@ export class Sending {
     const [header, fields] = this.#header;
     const kind = kindOf(header, fields, reversePath, mailClass);
     if (kind === undefined) return undefined;
+    this.#transaction.note({ kind });
     if (kind === 'bulk' && outgoing.bulk === 'refuse') return replies.bulkRefused();
     const author = authorOf(header, fields, reversePath);
     const to = recipients.map(({ address }) => address);

@@ -29,6 +29,8 @@ export interface FoundRow extends TraceRow {
   readonly subject?: string;
   readonly account?: string;
   readonly identity?: string;
+  /** Of mail that has limits of its own. */
+  readonly mailKind?: string;
   /** Under which the destination has it. */
   readonly remoteId?: string;
 }
@@ -165,6 +167,7 @@ function rowOf(id: string, events: readonly TraceEvent[], own: readonly TraceEve
     own.find(({ fields }) => fields[name] !== undefined)?.fields[name];
   const sent = own.findLast(({ evt }) => evt === 'rcpt.sent')?.fields['text'];
   const remote = typeof sent === 'string' ? remoteId(sent) : undefined;
+  const taken = own.find(({ evt }) => evt === 'msg.in')?.fields;
   const size = first('size');
   return {
     ...summary(id, events, own),
@@ -175,6 +178,7 @@ function rowOf(id: string, events: readonly TraceEvent[], own: readonly TraceEve
     ...text('subject', first('subject')),
     ...text('account', first('acct')),
     ...text('identity', first('ident')),
+    ...text('mailKind', taken?.['kind']),
     ...text('remoteId', remote),
   };
 }

@@ -8,6 +8,7 @@ import { until } from '../support/until.ts';
 const SERVER = '127.0.3.1';
 const SMARTHOST = '127.0.3.2';
 const CALM = '127.0.3.3';
+const REPLIES = '127.0.3.4';
 const STRANGER = '127.0.3.9';
 const ABUSE = 'abuse@away.test';
 const LOCKED = /^550 5\.7\.1 .*\(locked\)$/;
@@ -27,6 +28,7 @@ describe('feedback', () => {
         },
         { domain: 'smart.test', account: `{ ip: ${SMARTHOST}, smarthost: true, ${few} }` },
         { domain: 'calm.test', account: `{ ip: ${CALM}, lock_after_complaints: false }` },
+        { domain: 'replies.test', account: `{ ip: ${REPLIES}, ${few} }` },
       ],
       { node: `complaints: { addresses: [Abuse@away.test] }` },
     );
@@ -34,10 +36,14 @@ describe('feedback', () => {
   after(() => customers.stop());
 
   /** A message of a customer; its Message-ID. */
-  async function send(address: string, from: string): Promise<string> {
+  async function send(address: string, from: string, header = ''): Promise<string> {
     sent += 1;
     const messageId = `<${sent}.secret@mail.customer.test>`;
-    const reply = await customers.send(address, from, { header: `Message-ID: ${messageId}\r\n` });
+    const to = [`eve${sent}@away.test`];
+    const reply = await customers.send(address, from, {
+      to,
+      header: `Message-ID: ${messageId}\r\n${header}`,
+    });
     assert.match(reply, /^250/);
     return messageId;
   }
@@ -149,13 +155,24 @@ describe('feedback', () => {
       assert.doesNotMatch(String(content), /^Message-ID/m);
   });
 
+  test('I50: what anybody can call forth, an automatic reply, is counted and locks nobody', async () => {
+    for (let i = 0; i < 4; i++) {
+      await complain(await send(REPLIES, 'a@replies.test', 'Auto-Submitted: auto-replied\r\n'));
+    }
+    assert.equal(await used('complaints', REPLIES), 4);
+    assert.match(await customers.send(REPLIES, 'a@replies.test'), /^250/);
+    for (let i = 0; i < 3; i++) await complain(await send(REPLIES, 'a@replies.test'));
+    assert.match(await customers.send(REPLIES, 'a@replies.test'), LOCKED);
+  });
+
   test('H12: bounces that come back are counted for the account, once for each recipient', async () => {
     const messageId = await send(CALM, 'a@calm.test');
+    const to = `eve${sent}@away.test`;
     const bounce = (action: string, about = messageId) =>
       stranger(
         '',
         'a@calm.test',
-        `From: MAILER-DAEMON@big.test\r\n\r\n--b\r\n\r\nFinal-Recipient: rfc822; eve@away.test\r\n` +
+        `From: MAILER-DAEMON@big.test\r\n\r\n--b\r\n\r\nFinal-Recipient: rfc822; ${to}\r\n` +
           `Action: ${action}\r\nStatus: 5.1.1\r\n\r\n--b\r\n\r\nMessage-ID: ${about}\r\n\r\n--b--\r\n`,
       );
     for (const action of ['delayed', 'failed', 'failed'])
@@ -164,7 +181,7 @@ describe('feedback', () => {
     const lines = customers.gateway.events('acct.bounce');
     assert.equal(lines.length, 1);
     assert.equal(lines[0]?.['acct'], CALM);
-    assert.equal(lines[0]?.['to'], 'eve@away.test');
+    assert.equal(lines[0]?.['to'], to);
     assert.equal(lines[0]?.['status'], '5.1.1');
     assert.equal(await used('bounced', CALM), 1);
   });
