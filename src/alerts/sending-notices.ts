@@ -9,8 +9,8 @@ import type { Log } from '../base/log.ts';
 import type { OwnMail } from '../delivery/own-mail.ts';
 import type { Directory, Domain } from '../directory/domain.ts';
 import { parseAddress } from '../mail/address.ts';
-import type { NoticeKind, NoticePlace, NoticeTexts } from '../mail/notice-words.ts';
-import { noticeWords } from '../mail/notice-words.ts';
+import type { LockCause, NoticeKind, NoticePlace, NoticeTexts } from '../mail/notice-words.ts';
+import { causeText, noticeWords } from '../mail/notice-words.ts';
 import type { Language } from '../mail/report-words.ts';
 import type { Lock } from '../store/counter-store.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
@@ -34,6 +34,7 @@ export interface LockNews {
   readonly account: { readonly name: string; readonly domain: string };
   readonly identity: string | undefined;
   readonly lock: Lock;
+  readonly cause: LockCause;
 }
 
 export interface SendingNoticesOptions {
@@ -101,7 +102,7 @@ export class SendingNotices {
     });
   }
 
-  async #tellOfLock({ account, identity, lock }: LockNews): Promise<void> {
+  async #tellOfLock({ account, identity, lock, cause }: LockNews): Promise<void> {
     const { directory } = this.#options;
     const domain = directory().find(account.domain);
     if (domain === undefined) return;
@@ -115,7 +116,7 @@ export class SendingNotices {
     await this.#send(to, domain, identity === undefined ? 'account_locked' : 'identity_locked', {
       account: [account.name],
       identity: [identity ?? ''],
-      reason: [lock.text],
+      reason: { en: [causeText(cause, 'en')], de: [causeText(cause, 'de')] },
       until: {
         en: [at === undefined ? 'until somebody unlocks it' : `until ${at}`],
         de: [at === undefined ? 'bis sie jemand entsperrt' : `bis ${at}`],

@@ -49,7 +49,11 @@ export function buildOutgoingParts({
   trace,
 }: OutgoingOptions): OutgoingParts {
   const { counters, ttl } = store;
-  const locks = new Locks({ counters, log, onLocked: (locked) => notices()?.locked(locked) });
+  const locks = new Locks({
+    counters,
+    log,
+    onLocked: (locked, cause) => notices()?.locked({ ...locked, cause }),
+  });
   return {
     limits: new Limits({
       ...{ counters, clock, log },

@@ -146,6 +146,32 @@ Hilfe gibt: {support}
   },
 };
 
+/** What an account, or somebody behind it, is locked for. */
+export interface LockCause {
+  readonly what: 'spam' | 'virus' | 'complaints';
+  readonly moreThan: number;
+  readonly withinMs: number;
+}
+
+const CAUSES = {
+  en: {
+    ...{ more: 'more than', within: 'within' },
+    ...{ spam: 'spam messages', virus: 'virus messages', complaints: 'complaints' },
+  },
+  de: {
+    ...{ more: 'mehr als', within: 'innerhalb von' },
+    ...{ spam: 'Spam-Mails', virus: 'Mails mit Viren', complaints: 'Beschwerden' },
+  },
+} as const;
+
+/** `more than 5 spam messages within 10 min` */
+export function causeText({ what, moreThan, withinMs }: LockCause, language: Language): string {
+  const words = CAUSES[language];
+  const minutes = Math.max(1, Math.round(withinMs / 60_000));
+  const time = minutes % 60 === 0 ? `${minutes / 60} h` : `${minutes} min`;
+  return `${words.more} ${moreThan} ${words[what]} ${words.within} ${time}`;
+}
+
 /** What keeps a text from being a template of this kind, in words; undefined: nothing. */
 export function noticeFault(kind: NoticeKind, text: string): string | undefined {
   return templateFault(text, PLACES[kind]);

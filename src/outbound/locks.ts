@@ -9,6 +9,8 @@ import { CodedError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { paged } from '../base/paged.ts';
 import type { Account } from '../directory/account.ts';
+import type { LockCause } from '../mail/notice-words.ts';
+import { causeText } from '../mail/notice-words.ts';
 import type { CounterStore, Lock, Strike, StrikePolicy } from '../store/counter-store.ts';
 import { accountKey, accountPrefix, complaintsKey, identityKey } from './counter-keys.ts';
 
@@ -22,8 +24,8 @@ export interface Locked {
 export interface LocksOptions {
   readonly counters: Pick<CounterStore, 'strike' | 'lockOf' | 'lock' | 'unlock' | 'reset' | 'list'>;
   readonly log: Log;
-  /** Hears of each lock that spam has set. */
-  readonly onLocked?: (locked: Locked) => void;
+  /** Hears of each lock that the gateway has set. */
+  readonly onLocked?: (locked: Locked, cause: LockCause) => void;
 }
 
 /** Who sets locks without being asked. */
@@ -87,22 +89,28 @@ export class Locks {
   }
 
   /** Counts a message that was spam or infected. Rejects on storage trouble. */
-  async strike(account: Account, identity: string | undefined, why: string): Promise<void> {
+  async strike(
+    account: Account,
+    identity: string | undefined,
+    what: 'spam' | 'virus',
+  ): Promise<void> {
     const { name, lock: policy } = account;
+    const { moreThan, withinMs } = policy;
+    const cause: LockCause = { what, moreThan, withinMs };
     if (identity !== undefined && policy.identities) {
       const key = identityKey(name, identity);
-      const struck = await this.#strike(key, account, why, true).catch(unlessFull);
+      const struck = await this.#strike(key, account, cause, true).catch(unlessFull);
       if (struck !== undefined && struck.kind !== 'counted') {
-        if (struck.kind === 'locked') this.#locked({ account, identity, lock: struck.lock }, why);
+        if (struck.kind === 'locked') this.#locked({ account, identity, lock: struck.lock }, cause);
         // The culprit is found: the rest of the account has done nothing.
         if (policy.account) await this.#options.counters.reset(accountKey(name));
         return;
       }
     }
     if (!policy.account) return;
-    const struck = await this.#strike(accountKey(name), account, why);
+    const struck = await this.#strike(accountKey(name), account, cause);
     if (struck.kind !== 'locked') return;
-    this.#locked({ account, identity: undefined, lock: struck.lock }, why);
+    this.#locked({ account, identity: undefined, lock: struck.lock }, cause);
   }
 
   /**
@@ -116,7 +124,8 @@ export class Locks {
     if (complaints === undefined || (account.isSmarthost && culprit === undefined)) return;
     const { moreThan, withinMs } = complaints;
     const key = complaintsKey(account.name, culprit);
-    const text = `more than ${moreThan} complaints within ${timeText(withinMs)}`;
+    const cause: LockCause = { what: 'complaints', moreThan, withinMs };
+    const text = causeText(cause, 'en');
     const struck = await counters.strike(key, {
       ...{ max: moreThan, windowMs: withinMs, lockMs: withinMs, maxAutoUnlocks: 0, by: BY, text },
       isOpen: culprit !== undefined,
@@ -126,10 +135,10 @@ export class Locks {
     await counters.lock(keyOf(account, culprit), { at, by, text });
     // They have done their work: whoever unlocks begins with none.
     await counters.unlock(key);
-    this.#locked({ account, identity: culprit, lock: { at, by, text } }, 'complaints');
+    this.#locked({ account, identity: culprit, lock: { at, by, text } }, cause);
   }
 
-  #strike(key: string, { lock }: Account, why: string, isOpen = false): Promise<Strike> {
+  #strike(key: string, { lock }: Account, cause: LockCause, isOpen = false): Promise<Strike> {
     const { moreThan, withinMs, lockMs, maxAutoUnlocks } = lock;
     const policy: StrikePolicy = {
       max: moreThan,
@@ -137,23 +146,23 @@ export class Locks {
       lockMs,
       maxAutoUnlocks,
       by: BY,
-      text: `more than ${moreThan} ${why} messages within ${timeText(withinMs)}`,
+      text: causeText(cause, 'en'),
       isOpen,
     };
     return this.#options.counters.strike(key, policy);
   }
 
-  #locked(locked: Locked, why: string): void {
+  #locked(locked: Locked, cause: LockCause | 'hand'): void {
     this.#changes += 1;
     const { account, identity, lock } = locked;
     this.#options.log.emit(identity === undefined ? 'acct.lock' : 'ident.lock', {
       ...whose(account, identity),
-      cause: why,
+      cause: cause === 'hand' ? cause : cause.what,
       by: lock.by,
       until: lock.until === undefined ? undefined : new Date(lock.until).toISOString(),
       text: lock.text,
     });
-    if (why !== 'hand') this.#options.onLocked?.(locked);
+    if (cause !== 'hand') this.#options.onLocked?.(locked, cause);
   }
 }
 
@@ -163,11 +172,6 @@ function keyOf({ name }: Account, identity: string | undefined): string {
 
 function whose({ name, domain }: Account, identity: string | undefined) {
   return { acct: name, dom: domain, ident: identity };
-}
-
-function timeText(ms: number): string {
-  const minutes = Math.max(1, Math.round(ms / 60_000));
-  return minutes % 60 === 0 ? `${minutes / 60} h` : `${minutes} min`;
 }
 
 /** With no room for one more identity its strikes are the account's. */

@@ -90,7 +90,7 @@ describe('notices about outgoing mail', () => {
     assert.match(text, /^Subject: =\?utf-8\?B\?/m);
     assert.match(
       text,
-      /\r\nbad@locks\.test bis 20.*, more than 1 virus messages within 10 min\. Hilfe: Example IT, /,
+      /\r\nbad@locks\.test bis 20.*, mehr als 1 Mails mit Viren innerhalb von 10 min\. Hilfe: Example IT, /,
     );
     await until('the contact to be told', () => arrived('boss@locks.test').length === 1);
   });
