@@ -237,7 +237,10 @@ function beyond({ key, limits }: Demand, counts: Counts, by: number): Refused | 
   for (const window of Object.keys(limits) as (keyof typeof limits)[]) {
     const limit = limits[window] ?? Infinity;
     const { count = 0, endsAt = 0 } = counts[window] ?? {};
-    if (count + by > limit) return { kind: 'refused', key, window, limit, count, endsAt };
+    if (count + by <= limit) continue;
+    // What the message has had room for until now is used as well.
+    const used = Math.max(count, Math.min(limit, count + by - 1));
+    return { kind: 'refused', key, window, limit, count: used, endsAt };
   }
   return undefined;
 }

@@ -70,6 +70,8 @@ describe('limits', () => {
     assert.match(await talk.say('RCPT TO:<a@away.test>'), /^250/);
     assert.match(await talk.say('RCPT TO:<b@away.test>'), /^250/);
     assert.equal(await talk.say('RCPT TO:<c@away.test>'), LIMIT);
+    const line = await customers.gateway.event('acct.limit', ({ acct }) => acct === RECIPIENTS);
+    assert.deepEqual([line['used'], line['limit']], [5, 5], 'those of this message too');
     assert.match(await talk.say('DATA'), /^354/);
     assert.match(await talk.say('From: a@recipients.test\r\n\r\nHello\r\n.'), /^250/);
     await talk.quit();
