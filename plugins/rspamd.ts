@@ -24,7 +24,7 @@ import type {
 import { ask } from './rspamd/ask.ts';
 import type { Judgement } from './rspamd/judgement.ts';
 import { readJudgement } from './rspamd/judgement.ts';
-import { clientName } from './rspamd/client-name.ts';
+import { clientName } from './shared/client-name.ts';
 import { formatEndpoint } from './shared/words.ts';
 import { wholeOf } from './shared/whole-content.ts';
 import { learn } from './rspamd/learn.ts';

@@ -4,7 +4,7 @@
  * The score and the names of the rules that matched go into the verdict, and as X-Spam-Score and
  * X-Spam-Tests on top of the message; what a score leads to is each domain's own choice (`spam: tag,
  * quarantine, reject`). The content goes to spamd as it came, with our Received field on top, so that
- * rules see who sent it. Content above `max_size` is not judged, for spam is small and spamd slow:
+ * rules see who sent it; the client's name stands in it if the DNS confirms it. Content above `max_size` is not judged, for spam is small and spamd slow:
  * the trace says `skipped`. Whatever is not a whole, clear answer is a failure, and `on_error`
  * decides. With several addresses the next one is asked when one fails.
  *
@@ -21,7 +21,9 @@ import type {
   PluginHost,
   Verdict,
 } from 'sluice-mx/plugin';
+import { clientName } from './shared/client-name.ts';
 import { wholeOf } from './shared/whole-content.ts';
+import { namedReceived } from './spamassassin/named-received.ts';
 import { ping } from './spamassassin/ping.ts';
 import { symbols } from './spamassassin/symbols.ts';
 import { tell } from './spamassassin/tell.ts';
@@ -91,7 +93,8 @@ async function judge(host: PluginHost, view: View, signal: AbortSignal): Promise
   const { address, max_size: maxSize, user, compress, header } = view.options;
   if (view.content.sizeBytes > maxSize) return { kind: 'pass', results: { spamd: 'skipped' } };
   const startedAt = performance.now();
-  const parts = [view.received, ...(await wholeOf(view.content))];
+  const name = await clientName(host.dns, view.session.remote.address);
+  const parts = [namedReceived(view.received, name), ...(await wholeOf(view.content))];
   const { score, tests } = await host.firstAnswer(address, signal, (endpoint) =>
     symbols(endpoint, parts, { user, compress }, signal),
   );

@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import type { Dns, MailView, PluginHost } from 'sluice-mx/plugin';
 import type { RuleFinding } from '../shared/by-actions.ts';
 import { dnsName } from '../shared/dns-name.ts';
-import { isPublic, plainAddress } from '../shared/public-address.ts';
+import { canonical, isPublic, plainAddress } from '../shared/public-address.ts';
 
 export type Rule =
   | 'no_ptr'
@@ -118,10 +118,4 @@ async function hasAddress(dns: Dns, name: string): Promise<boolean | undefined> 
   const answers = await Promise.all([dns.a(name), dns.aaaa(name)]);
   if (answers.some(({ kind }) => kind === 'found')) return true;
   return answers.some(({ kind }) => kind === 'unsure') ? undefined : false;
-}
-
-/** One way of writing, so that addresses can be compared; what is none is like nothing. */
-function canonical(address: string): string {
-  if (isIP(address) !== 6) return address;
-  return plainAddress(new URL(`http://[${address}]`).hostname.slice(1, -1));
 }

@@ -3,7 +3,7 @@
  * Addresses that mean something only within somebody's own network are told apart, for a list knows
  * nothing of them and need not hear of them.
  */
-import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 
 const PRIVATE: readonly (readonly [network: string, bits: number])[] = [
   ['0.0.0.0', 8],
@@ -54,4 +54,10 @@ export function plainAddress(address: string): string {
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {
   return isIPv4(address) ? 'ipv4' : 'ipv6';
+}
+
+/** One way of writing, so that addresses can be compared; what is none is like nothing. */
+export function canonical(address: string): string {
+  if (isIP(address) !== 6) return address;
+  return plainAddress(new URL(`http://[${address}]`).hostname.slice(1, -1));
 }

@@ -87,6 +87,17 @@ test('real clamd and spamd', async (t) => {
     assert.ok(verdict.tests?.includes('GTUBE'));
   });
 
+  await t.test('spamd sees the name of a client that has one', async () => {
+    const dns = {
+      names: { '192.0.2.1': ['a.example'] },
+      zones: { 'a.example': { a: ['192.0.2.1'] } },
+    };
+    const named = await filterOf('spamassassin', { address: scanners.spamassassin }, dns);
+    const mail = wireForm(Buffer.from('Subject: x\n\ntext\n'));
+    assert.ok((await spamassassin.judge(mail)).tests?.includes('RDNS_NONE'));
+    assert.ok(!(await named.judge(mail)).tests?.includes('RDNS_NONE'));
+  });
+
   await t.test('compressed and not, spamd gives the same', async () => {
     const [clean] = corpusFiles(`${SIGNATURES}/samples`, /^clean\.eml$/);
     assert.ok(clean !== undefined);

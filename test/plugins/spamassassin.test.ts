@@ -8,6 +8,7 @@ import { inflateSync } from 'node:zlib';
 import { readSymbols } from '../../plugins/spamassassin/symbols.ts';
 import { RECEIVED } from '../support/filter-view.ts';
 import { filterOf } from '../support/filter-host.ts';
+import type { TableDns } from '../support/table-dns.ts';
 import type { Behaviour } from '../support/fake-service.ts';
 import { FakeService } from '../support/fake-service.ts';
 
@@ -25,11 +26,16 @@ function says(text: string): Behaviour {
   };
 }
 
-async function judged(behaviour: Behaviour, options = {}, content: Uint8Array = MAIL) {
+async function judged(
+  behaviour: Behaviour,
+  options = {},
+  content: Uint8Array = MAIL,
+  dns: TableDns = {},
+) {
   const spamd = await FakeService.start(behaviour);
   try {
     const raw = { address: spamd.address, timeout: '500ms', ...options };
-    const filter = await filterOf('spamassassin', raw);
+    const filter = await filterOf('spamassassin', raw, dns);
     const verdict = await filter.judge(content);
     return { verdict, spamd, err: String(filter.log.of('scan.error')[0]?.['err']) };
   } finally {
@@ -48,6 +54,22 @@ test('score, tests and fields come from the reply; spamd got the message byte fo
   ]);
   const head = `SYMBOLS SPAMC/1.5\r\nContent-length: ${WHOLE.length}\r\n\r\n`;
   assert.deepEqual(spamd.inputs, [Buffer.concat([Buffer.from(head), WHOLE])]);
+});
+
+test('the client has its name in the field on top, if the DNS confirms it', async () => {
+  for (const [names, from] of [
+    [['client.example'], 'client.example (client.example [192.0.2.1])'],
+    [['other.example'], 'client.example ([192.0.2.1])'],
+    [['x) by evil.example', 'client.example'], 'client.example (client.example [192.0.2.1])'],
+  ] as const) {
+    const dns = {
+      names: { '192.0.2.1': names },
+      zones: { 'client.example': { a: ['192.0.2.1'] } },
+    };
+    const { spamd } = await judged(says(reply('A')), {}, MAIL, dns);
+    const [, content = ''] = String(spamd.inputs[0]).split('\r\n\r\n');
+    assert.ok(content.startsWith(`Received: from ${from}\r\n`), content);
+  }
 });
 
 test('compressed on demand, with the compressed length', async () => {

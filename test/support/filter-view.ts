@@ -4,7 +4,7 @@ import type { Content } from '../../src/mail/content.ts';
 import type { ContentView } from '../../src/plugin.ts';
 
 export const RECEIVED = Buffer.from(
-  'Received: from client.example (client.example [192.0.2.1])\r\n' +
+  'Received: from client.example ([192.0.2.1])\r\n' +
     '\tby mx.example with ESMTP id S.1; Mon, 05 Jan 2026 10:00:00 +0000\r\n',
 );
 
