@@ -42,7 +42,7 @@ function domainsOf(
   fields: readonly HeaderField[],
 ): readonly string[] | undefined {
   const [from, second] = fields.filter(({ name }) => name === field);
-  if (from === undefined || second !== undefined) return undefined;
+  if (from === undefined || second !== undefined || isDisguised(header, field)) return undefined;
   if (from.end - from.valueStart > MAX_FROM) return undefined;
   const bytes = header.subarray(from.valueStart, from.end);
   let value: string;
@@ -60,6 +60,18 @@ function domainsOf(
   }
   return domains.size === 0 ? undefined : [...domains];
 }
+
+/** Another field of this name for a program that drops what no name may hold: NUL, no-break spaces. */
+function isDisguised(header: Uint8Array, field: string): boolean {
+  const text = Buffer.from(header.buffer, header.byteOffset, header.length).toString('latin1');
+  return (text.match(FIELD_NAME) ?? []).some((name) => {
+    if (name.trimEnd().toLowerCase() === field) return false;
+    return name.replace(/[^\x21-\x7e]+/g, '').toLowerCase() === field;
+  });
+}
+
+/** From the beginning of a line that is no fold. */
+const FIELD_NAME = /^[^ \t:\r\n][^:\r\n]*(?=:)/gm;
 
 /** Some readers see the end of a text in one, or nothing where it stands. Folds and tabs are blanks. */
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
@@ -79,12 +91,15 @@ function domainOf(address: string): string | undefined {
 function addressTexts(value: string): string[] | undefined {
   const found: string[] = [];
   let plain = '';
+  let words = '';
   let angled: string | undefined;
   let isInAngles = false;
   const end = () => {
     const text = angled ?? plain;
     if (text !== '') found.push(text);
+    if (angled !== undefined) found.push(...words.split(' ').filter(looksLikeAddress));
     plain = '';
+    words = '';
     angled = undefined;
   };
   for (let i = 0; i < value.length; i++) {
@@ -113,12 +128,21 @@ function addressTexts(value: string): string[] | undefined {
     } else if (!/\s/.test(char)) {
       if (isInAngles) angled += char;
       else if (angled !== undefined) return undefined;
-      else plain += char;
-    }
+      else {
+        plain += char;
+        words += char;
+      }
+    } else words += ' ';
   }
   if (isInAngles) return undefined;
   end();
   return found;
+}
+
+/** In a name without quotes: some readers take it for the author. `Anna@work` is nobody elsewhere. */
+function looksLikeAddress(word: string): boolean {
+  const at = word.indexOf('@');
+  return at > 0 && word.includes('.', at + 1);
 }
 
 function quotedEnd(value: string, from: number): number | undefined {

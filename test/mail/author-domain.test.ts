@@ -21,6 +21,8 @@ test('the domain of the From field, however it is written', () => {
     '"a@b"@example.org',
     '"an na" <"an na"@example.org>',
     'Anna @ work <anna@example.org>',
+    'anna@example.org <anna@example.org>',
+    '"eve@evil.test" <anna@example.org>',
   ]) {
     assert.equal(domainOf(`From: ${value}`), 'example.org', value);
   }
@@ -68,6 +70,13 @@ test('what could be another author is nobody', () => {
     'From: eve@evil.test anna@example.org',
     'From: "eve@evil.test" anna@example.org',
     'From: <"eve@evil.test"anna@example.org>',
+    'From: eve@evil.test <anna@example.org>',
+    'From: for eve@evil.test<anna@example.org>',
+    'From: anna@example.org\r\nFrom\0: eve@evil.test',
+    'From: anna@example.org\r\nFr\x01om: eve@evil.test',
+    'From: anna@example.org\r\n\x0bFrom: eve@evil.test',
+    'From: anna@example.org\r\nFrom\u00a0: eve@evil.test',
+    'From: anna@example.org\r\nFrom\u200b: eve@evil.test',
     'From: eve@evil.test\0 <anna@example.org>',
     'From: Anna\x1b <anna@example.org>',
     'From: anna@example.org, nobody',
