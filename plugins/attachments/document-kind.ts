@@ -38,8 +38,9 @@ const MAGIC: readonly (readonly [kind: DocumentKind, magic: string])[] = [
 const OFFICE_MARKUP =
   /mso-application|<(?:[\w-]{1,40}:)?(?:worddocument|document-content)\b|<office:document\b|xmlpackage|urn:schemas-microsoft-com:office|^mime-version:|^content-type:\s*multipart\/related/m;
 /** Opened by its end, whatever it begins with. */
-const ZIP_NAME = /\.zip$/m;
-const TABLE_NAME = /\.(csv|tsv|iqy)$/m;
+const ZIP_NAME = /\.(?:zip|(?:do[ct]|xl[st]|p[op]t|pps)[xm]|xlsb|xlam|ppam|od[tspg])$/m;
+/** Excel opens text under its own names too. */
+const TABLE_NAME = /\.(?:csv|tsv|iqy|xl[st])$/m;
 
 /** `name`: lower case, where it is known; several are a line each. */
 export function documentKind(head: Buffer, name: string): DocumentKind | undefined {

@@ -1,4 +1,6 @@
 /** What a file is by its first bytes, whatever its name and declared type say. */
+import { withoutReferences } from './office-text.ts';
+
 const KINDS: readonly (readonly [kind: string, offset: number, magic: string])[] = [
   ['elf', 0, '\x7fELF'],
   ['mach-o', 0, '\xfe\xed\xfa\xce'],
@@ -32,7 +34,7 @@ const KINDS: readonly (readonly [kind: string, offset: number, magic: string])[]
 /** The kinds there are, as the option `kinds` has them. */
 export const FILE_KINDS = [...new Set(['exe', ...KINDS.map(([kind]) => kind), 'svg-script'])];
 
-const PROBE_BYTES = 16 * 1024;
+const PROBE_BYTES = 64 * 1024;
 
 export function fileKind(head: Uint8Array): string | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.length);
@@ -42,10 +44,27 @@ export function fileKind(head: Uint8Array): string | undefined {
     if (bytes.toString('latin1', offset, offset + magic.length) === magic) return kind;
   }
   const text = bytes.toString('latin1', 0, PROBE_BYTES).replaceAll('\0', '').toLowerCase();
-  const isSvg = text.includes('<svg') && !text.includes('<html');
-  return isSvg && /<script|\son[a-z]{2,20}\s{0,9}=|javascript:/.test(text)
-    ? 'svg-script'
-    : undefined;
+  return isSvg(text) && runsScript(withoutReferences(text)) ? 'svg-script' : undefined;
+}
+
+const SVG = /<(?:[\w.-]{1,40}:)?svg[\s/>]/;
+/** What may stand before the root of an XML file. */
+const PROLOG =
+  /^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff|\s|<\?[^>]*>|<!--[^]*?-->|<!doctype[^>[]*(?:\[[^\]]*\]\s*)?>)+/;
+
+/** Pages with a picture in them are none. */
+function isSvg(text: string): boolean {
+  if (!SVG.test(text)) return false;
+  return !text.includes('<html') || SVG.exec(text.replace(PROLOG, ''))?.index === 0;
+}
+
+/** By an element, under any prefix, an event or a link. */
+const SCRIPT =
+  /<(?:[\w.-]{1,40}:)?(?:script|iframe|embed|object|handler)[\s/>]|\son[a-z]{2,20}\s{0,9}=/;
+const SCRIPT_LINK = /javascript:|data:text\/html/;
+
+function runsScript(text: string): boolean {
+  return SCRIPT.test(text) || SCRIPT_LINK.test(text.replace(/[\t\r\n]/g, ''));
 }
 
 /** A program of DOS or Windows: "MZ" is a beginning of text too, so what follows must be binary. */

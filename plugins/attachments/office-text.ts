@@ -50,7 +50,7 @@ function character(code: number): string {
   return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : '';
 }
 
-const REFERENCE = /&(?:#(\d{1,7})|#x([\da-f]{1,6})|quot);/gi;
+const REFERENCE = /&(?:#0{0,99}(\d{1,7})|#x0{0,99}([\da-f]{1,6})|quot);/gi;
 
 /** Character references of XML as what they stand for, as far as words may be hidden in them. */
 export function withoutReferences(xml: string): string {

@@ -217,6 +217,8 @@ test('a zip hides no file from one reader alone', () => {
   assert.deepEqual(namesIn(renamed), ['*.exe'], 'another name in its own header');
   const junk = Buffer.concat([Buffer.from('GIF89a, and more'), evil]);
   assert.deepEqual(namesIn(junk), ['*.exe'], 'behind what is no archive');
+  const repaired = Buffer.concat([Buffer.from('junk'), storedZip({ 'xl/vbaProject.bin': HELLO })]);
+  assert.deepEqual(foundIn(repaired, LIMITS, 'x.xlsm', RULES).findings, ['vba'], 'a document too');
   assert.deepEqual(foundIn(HELLO, LIMITS, 'x.zip', RULES).findings, [], 'none, but called so');
   const honest = foundIn(storedZip({ 'z.zip': both }), LIMITS, '', RULES);
   assert.deepEqual([honest.names, honest.findings], [['*.exe'], []]);
@@ -226,6 +228,12 @@ test('a zero octet in a name of a zip ends it or is nothing', () => {
   for (const name of ['a.exe\0.txt', 'a.e\0xe']) {
     assert.deepEqual(namesIn(storedZip({ [name]: HELLO })), ['*.exe'], name);
   }
+});
+
+test('a formula that starts a program counts in text under the name of a workbook', () => {
+  const text = Buffer.from("a\tb\n=cmd|' /C calc'!A0\n");
+  assert.deepEqual(foundIn(text, LIMITS, 'x.xls', RULES).findings, ['dde']);
+  assert.deepEqual(foundIn(text, LIMITS, 'x.txt', RULES).findings, []);
 });
 
 test('a name in the extra field of a zip counts (APPNOTE 4.6.9)', () => {

@@ -34,6 +34,13 @@ const BEGINNINGS: Readonly<Record<string, readonly Buffer[]>> = {
   'svg-script': [
     octets('<svg><script>x</script></svg>'),
     octets('<svg onload = "x"/>'),
+    octets('<s:svg xmlns:s="http://www.w3.org/2000/svg"><s:script>x</s:script></s:svg>'),
+    octets('<svg><a href="java&#0000000000115;cript:x"/></svg>'),
+    octets('<svg><a href="java\n&#x9;script:x"/></svg>'),
+    octets('<svg><foreignObject><iframe src="data:text/html,x"/></foreignObject></svg>'),
+    octets('<?xml version="1.0"?><!-- <html --><svg><script>x</script></svg>'),
+    octets('<!DOCTYPE svg [<!ENTITY a "<html">]>\n<svg><script>x</script></svg>'),
+    octets(`<svg><!-- ${'x'.repeat(40_000)} --><script>x</script></svg>`),
     Buffer.from('<svg><a href="javascript:x"/></svg>', 'utf16le'),
   ],
 };
