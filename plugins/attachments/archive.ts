@@ -83,17 +83,22 @@ export function examineSevenZip(bytes: Buffer, examination: Examination): void {
   for (const name of names) examination.member(name, NOTHING);
 }
 
+/** Names and contents of one attachment in a winmail.dat; real ones have two or three. */
+const MAX_OF_ONE = 16;
+
 export function examineTnef(bytes: Buffer, examination: Examination, inner: Inner): void {
   const { attachments, isWhole } = listTnef(bytes);
   if (!isWhole) examination.note('unexamined');
   for (const { names, contents } of attachments) {
-    const files = contents.filter((content) => content.length > 0);
+    const called = names.slice(0, MAX_OF_ONE);
+    const files = contents.filter(({ length }) => length > 0).slice(0, MAX_OF_ONE);
+    if (Math.max(names.length, contents.length) > MAX_OF_ONE) examination.note('unexamined');
     // What a message is called is its subject, and no name of a file.
     const isMessage = files.length > 0 && files.every(isTnef);
-    for (const name of isMessage ? [] : names) examination.member(name, NOTHING);
+    for (const name of isMessage ? [] : called) examination.member(name, NOTHING);
     for (const file of files) {
       examination.member('', file);
-      inner(file, names.join('\n'));
+      inner(file, called.join('\n'));
     }
   }
 }

@@ -33,6 +33,7 @@ const TITLE = 0x8010;
 const DATA = 0x800f;
 const PROPERTIES = 0x9005;
 const MAX_ATTACHMENTS = 50_000;
+const MAX_NAME = 1000;
 
 interface Gathered {
   readonly names: string[];
@@ -78,8 +79,8 @@ function takeProperties(data: Buffer, { names, contents }: Gathered): boolean {
   });
 }
 
-/** Up to the zero that ends it. */
+/** Up to the zero that ends it; of more than any name has, the end. */
 function text(bytes: Buffer, encoding: 'latin1' | 'utf16le'): string {
   const [shown = ''] = bytes.toString(encoding).split('\0', 1);
-  return shown;
+  return shown.slice(-MAX_NAME);
 }

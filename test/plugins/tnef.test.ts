@@ -164,6 +164,14 @@ test('what is cut or damaged is told; what came before counts', () => {
     'properties that are cut, before others': tnef(
       ...[begin, title('a.exe'), attribute(PROPERTIES, word(2)), begin, properties(...OTHERS)],
     ),
+    'more names than anybody gives': tnef(
+      ...[begin, title('a.exe'), data(HELLO)],
+      ...Array.from({ length: 20 }, (_, at) => title(`${at}.txt`)),
+    ),
+    'more contents than one': tnef(
+      ...[begin, title('a.exe')],
+      ...Array.from({ length: 20 }, () => data(HELLO)),
+    ),
     'properties that are cut': tnef(begin, title('a.exe'), attribute(PROPERTIES, word(2))),
     'a type that there is not': tnef(begin, title('a.exe'), properties(property(0x99, 1, HELLO))),
     'a value without an end': tnef(
