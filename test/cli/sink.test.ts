@@ -153,7 +153,10 @@ test('the command says where it listens and whom it treats badly, its help too',
   const reply = await sendMail(port, '', ['unknown@b.example'], '');
   assert.match(reply, /^550 /);
   const second = await runCommand(['sink', '--port', String(port)]);
-  assert.match(second.err, /^sluice: the sink cannot listen on 127\.0\.0\.1:\d+: the port is taken/);
+  assert.match(
+    second.err,
+    /^sluice: the sink cannot listen on 127\.0\.0\.1:\d+: the port is taken/,
+  );
   const ended = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
   assert.equal(await ended, 0);

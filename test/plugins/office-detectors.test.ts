@@ -131,6 +131,10 @@ test('compound files: macros, passwords and what they carry', () => {
     'a storage': [VBA_OLE, ['vba']],
     'the storage of Excel': [oleFile({ _VBA_PROJECT_CUR: undefined }), ['vba']],
     'the stream alone': [oleFile({ _VBA_PROJECT: text('x') }), ['vba']],
+    'a small stream beside a large one': [
+      oleFile({ a: Buffer.alloc(5000), Workbook: Buffer.concat([BOF, MACRO_SHEET]) }),
+      ['xlm'],
+    ],
     'behind seven megabytes': [large, ['vba']],
     'a large stream': [oleFile({ Workbook: Buffer.concat([BOF, NOTHING, MACRO_SHEET]) }), ['xlm']],
     'names like them': [oleFile({ VBAX: undefined, VBA_PROJECT: text('x') }), []],
