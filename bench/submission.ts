@@ -2,7 +2,7 @@
  * Submission: `npm run bench:submission`. Customers log in over TLS and send messages of 10 KB, which leave
  * signed for one destination, through Postfix with opendkim and through our gateway in turn. The rate is
  * end to end: until the last accepted message has arrived. Each figure is the median of the rounds, the
- * ratio the median of the ratios within a round.
+ * ratio, to the first one, the median of the ratios within a round.
  */
 import { execFile } from 'node:child_process';
 import { cpus } from 'node:os';
@@ -12,7 +12,12 @@ import { parseArgs, promisify } from 'node:util';
 import { startSinkProcess } from './children.ts';
 import type { SinkProcess } from './children.ts';
 import { freePort, makeFolder, removeFolder } from './peers/peer.ts';
-import { makeSecrets, postfixSubmission, sluiceSubmission } from './peers/submission.ts';
+import {
+  limitedSubmission,
+  makeSecrets,
+  postfixSubmission,
+  sluiceSubmission,
+} from './peers/submission.ts';
 import type { Secrets, SubmissionPeer } from './peers/submission.ts';
 import { cpuSeconds } from './process-tree.ts';
 import type { LoadResult } from './source.ts';
@@ -25,13 +30,14 @@ const { values } = parseArgs({
     sessions: { type: 'string', default: '20' },
     'per-connection': { type: 'string', default: '1,10' },
     size: { type: 'string', default: '10240' },
+    peers: { type: 'string' },
   },
 });
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
 if (!(rounds > 0 && rounds <= 50 && seconds > 0 && seconds <= 120)) {
   console.error(
-    'usage: npm run bench:submission -- [--rounds 3] [--seconds 5] [--sessions 20] [--per-connection 1,10] [--size 10240]',
+    'usage: npm run bench:submission -- [--rounds 3] [--seconds 5] [--sessions 20] [--per-connection 1,10] [--size 10240] [--peers sluice,sluice+limits]',
   );
   process.exit(64);
 }
@@ -49,7 +55,9 @@ interface Measured {
   readonly p99Ms: number;
 }
 
-const peers = [postfixSubmission, sluiceSubmission].filter((peer) => {
+const wanted = values.peers?.split(',');
+const peers = [postfixSubmission, sluiceSubmission, limitedSubmission].filter((peer) => {
+  if (wanted?.includes(peer.name) === false) return false;
   const why = peer.missing();
   if (why !== undefined) console.log(`${peer.name} is left out: ${why}`);
   return why === undefined;
@@ -77,7 +85,8 @@ for (const perConnection of values['per-connection'].split(',').map(Number)) {
       p50Ms: of((one) => one.p50Ms),
       p99Ms: of((one) => one.p99Ms),
     };
-    const base = results.get(postfixSubmission.name) ?? [];
+    // What others are held against.
+    const base = results.get(peers[0]?.name ?? '') ?? [];
     const ratios = all.map((one, i) => one.perSecond / (base[i]?.perSecond ?? NaN));
     console.log(`median ${told(peer.name, figures)}, x ${median(ratios).toFixed(2)}`);
   }

@@ -1,6 +1,6 @@
 /**
  * Two ways to take mail of customers by submission: Postfix with Cyrus SASL and opendkim as a milter, and
- * our gateway with a login, a key and MX from a DNS of the benchmark's own. Both sign with the same
+ * our gateway with a login, a key and MX from a DNS of the benchmark's own, with limits and without. Both sign with the same
  * RSA-2048 key and the same certificate. Postfix is told the next host instead of asking a DNS.
  */
 import { spawnSync } from 'node:child_process';
@@ -39,6 +39,11 @@ export const SENDER_DOMAIN = 'source.test';
 const SELECTOR = 'bench';
 const DAY = 86_400_000;
 const SEEN_MS = 20_000;
+const LIMITS = ['connections', 'messages', 'recipients']
+  .flatMap((what) =>
+    ['minute', 'hour', 'day', 'week', 'month'].map((window) => `${what}_per_${window}`),
+  )
+  .concat('first_time_recipients_per_day');
 
 export async function makeSecrets(): Promise<Secrets> {
   const now = Date.now();
@@ -123,39 +128,56 @@ function writeSasl(folder: string): void {
   chmodSync(database, 0o644);
 }
 
-export const sluiceSubmission: SubmissionPeer = {
-  name: 'sluice',
-  missing: () => undefined,
-  async start(scene, secrets) {
-    const { folder, port, destinationPort } = scene;
-    const parsed = parseSigningKey(secrets.signingKey);
-    if (!parsed.ok) throw new Error(parsed.problem);
-    const record = recordText(parsed.value);
-    const dns = await new DnsServer({
-      [DOMAIN]: { mx: [`10 mx.${DOMAIN}`] },
-      [`mx.${DOMAIN}`]: { a: ['127.0.0.1'] },
-      [recordName(SENDER_DOMAIN, SELECTOR)]: { txt: [record.match(/.{1,255}/g) ?? []] },
-    }).start();
-    await writeConfiguration(scene, secrets, dns.address);
-    const program = join(import.meta.dirname, '../../test/support/remote-main.ts');
-    const args = [program, 'start', '-c', join(folder, 'sluice.yaml')];
-    const env = { ...process.env, SLUICE_TEST_REMOTE_PORT: String(destinationPort) };
-    const child = launch(folder, process.execPath, args, env);
-    const stop = async () => {
-      await terminate(child);
-      await dns.stop();
-    };
-    try {
-      await untilGreets(port, folder, child);
-      await untilSigning(join(folder, 'sluice.log'));
-    } catch (error) {
-      await stop();
-      throw error;
-    }
-    const pid = child.pid ?? 0;
-    return { pid, pids: [pid], stop };
-  },
-};
+export const sluiceSubmission = sluiceWith('sluice', '');
+
+/** With a limit in every window, and an identity that is counted for itself. */
+export const limitedSubmission = sluiceWith(
+  'sluice+limits',
+  `, identity: login, limits: { ${LIMITS.map((name) => `${name}: 1000000000`).join(', ')} }`,
+);
+
+/** `settings`: of the account that sends. */
+function sluiceWith(name: string, settings: string): SubmissionPeer {
+  return {
+    name,
+    missing: () => undefined,
+    start: (scene, secrets) => startSluice(scene, secrets, settings),
+  };
+}
+
+async function startSluice(
+  scene: Scene,
+  secrets: Secrets,
+  settings: string,
+): Promise<RunningSubmission> {
+  const { folder, port, destinationPort } = scene;
+  const parsed = parseSigningKey(secrets.signingKey);
+  if (!parsed.ok) throw new Error(parsed.problem);
+  const record = recordText(parsed.value);
+  const dns = await new DnsServer({
+    [DOMAIN]: { mx: [`10 mx.${DOMAIN}`] },
+    [`mx.${DOMAIN}`]: { a: ['127.0.0.1'] },
+    [recordName(SENDER_DOMAIN, SELECTOR)]: { txt: [record.match(/.{1,255}/g) ?? []] },
+  }).start();
+  await writeConfiguration(scene, secrets, dns.address, settings);
+  const program = join(import.meta.dirname, '../../test/support/remote-main.ts');
+  const args = [program, 'start', '-c', join(folder, 'sluice.yaml')];
+  const env = { ...process.env, SLUICE_TEST_REMOTE_PORT: String(destinationPort) };
+  const child = launch(folder, process.execPath, args, env);
+  const stop = async () => {
+    await terminate(child);
+    await dns.stop();
+  };
+  try {
+    await untilGreets(port, folder, child);
+    await untilSigning(join(folder, 'sluice.log'));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const pid = child.pid ?? 0;
+  return { pid, pids: [pid], stop };
+}
 
 async function untilSigning(log: string): Promise<void> {
   const deadline = performance.now() + SEEN_MS;
@@ -169,6 +191,7 @@ async function writeConfiguration(
   { folder, port }: Scene,
   { signingKey, tls }: Secrets,
   dns: string,
+  settings: string,
 ): Promise<void> {
   for (const name of ['domains', `dkim/${SENDER_DOMAIN}`, 'tls']) {
     mkdirSync(join(folder, name), { recursive: true });
@@ -185,7 +208,7 @@ services: [relay, fallback]
 outgoing:
   enabled: true
   accounts:
-    - { user: ${USER}, password: "${formatPasswordHash(await hashPassword(Buffer.from(PASSWORD)))}" }
+    - { user: ${USER}, password: "${formatPasswordHash(await hashPassword(Buffer.from(PASSWORD)))}"${settings} }
 `,
     'sluice.yaml': `hostname: sluice.bench.test
 data: ./data
