@@ -80,7 +80,7 @@ async function addOne(cli: Cli, words: readonly string[], options: AddOptions): 
     cli.terminal.err(`sluice: note: ${text}\n`);
   }
   if (!enabled) {
-    const text = `outgoing mail of ${domain} is off: nobody can send before "enabled: true" stands under "outgoing" in ${printable(file)}; "account add --enable" writes it`;
+    const text = `outgoing mail of ${domain} is off: nobody can send before "sluice account set ${name} --enable"`;
     cli.terminal.err(`sluice: note: ${text}\n`);
   }
   await tellGateway(json ? quietly(cli) : cli, `${name} ${enabled ? 'may send' : 'is an account'}`);

@@ -1,6 +1,6 @@
 /** `sluice account show|set|passwd|remove`: one account, as its domain file has it. */
 import type { Command } from 'commander';
-import { withoutAccount, withSettings } from '../config/account-text.ts';
+import { withoutAccount, withSendingOn, withSettings } from '../config/account-text.ts';
 import type { Row } from '../control/rows.ts';
 import { listedAccounts } from '../directory/account.ts';
 import type { AccountPlace } from './account-place.ts';
@@ -29,8 +29,11 @@ export function addAccountSteps(account: Command, cli: Cli): void {
     .command('set')
     .description('change settings of an account')
     .argument('<account>', WHICH)
-    .argument('<setting...>', SETTINGS_HELP)
-    .action((name: string, words: string[]) => set(cli, name, words));
+    .argument('[setting...]', SETTINGS_HELP)
+    .option('--enable', 'switch outgoing mail of its domain on (outgoing.enabled)')
+    .action((name: string, words: string[], options: SetOptions) =>
+      set(cli, name, words, options.enable === true),
+    );
   account
     .command('passwd')
     .description('a new password; the old one is refused from then on')
@@ -107,11 +110,24 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-async function set(cli: Cli, wanted: string, words: readonly string[]): Promise<void> {
+interface SetOptions {
+  readonly enable?: boolean;
+}
+
+async function set(
+  cli: Cli,
+  wanted: string,
+  words: readonly string[],
+  enable: boolean,
+): Promise<void> {
   const changes = parseSettings(words);
+  if (changes.length === 0 && !enable) throw new CliFault(EXIT.usage, 'set what? name=value');
   const place = await placeOf(cli, wanted);
-  await edit(cli, place, (text, index) => withSettings(text, index, changes));
-  await changed(cli, place, 'has its new settings');
+  await edit(cli, place, (text, index) => {
+    const enabled = enable ? withSendingOn(text) : text;
+    return enabled && withSettings(enabled, index, changes);
+  });
+  await changed(cli, place, changes.length === 0 ? 'may send' : 'has its new settings');
 }
 
 interface PasswdOptions {

@@ -99,13 +99,13 @@ function shapeColumns(): Column[] {
   ];
 }
 
-/** `50:30m` */
 function thresholdOption(flag: string, text: string, usual: string): Option {
   return new Option(`${flag} <messages:age>`, text)
     .argParser(threshold)
     .default(threshold(usual), usual);
 }
 
+/** `50:30m` */
 function threshold(text: string): Threshold {
   const [messages = '', age = ''] = text.split(':');
   const ageMs = parseAge(age);

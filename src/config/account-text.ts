@@ -46,6 +46,15 @@ export function withAccount(
   return proven(enabled && insertion(enabled, account), wanted);
 }
 
+/** With sending switched on. */
+export function withSendingOn(text: string): string | undefined {
+  const before = valueOf(text);
+  if (!isGroup(before?.['outgoing'])) return undefined;
+  const { outgoing } = before;
+  if (outgoing['enabled'] === true) return text;
+  return proven(withEnabled(text), { ...before, outgoing: { ...outgoing, enabled: true } });
+}
+
 /** With other settings of the account that stands at `index`. */
 export function withSettings(
   text: string,

@@ -42,6 +42,7 @@ const recipients = z.union(
   { error: 'expected callout, any, { list: [...] }, { file: path } or { ldap: {...} }' },
 );
 
+/** All of them where a file names none. */
 export const SERVICES = ['relay', 'fallback', 'spam', 'virus'] as const;
 
 const services = z
@@ -65,7 +66,7 @@ export const domainSchema = z.strictObject({
   recipients: recipients.prefault('callout'),
   case_sensitive_local_parts: z.boolean().prefault(false),
   outage: z.enum(['defer', 'hold', 'accept']).prefault('defer'),
-  services: services.prefault([...SERVICES]),
+  services: services.optional(),
   spam: z
     .strictObject({
       tag: score().prefault(5),

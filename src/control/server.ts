@@ -149,7 +149,10 @@ async function makeRoom(path: string): Promise<void> {
     throw new CodedError('LISTEN_FAILED', text);
   }
   if (await isAnswered(path)) {
-    throw new CodedError('LISTEN_FAILED', `another gateway is running: ${path} is in use`);
+    throw new CodedError(
+      'LISTEN_FAILED',
+      `another gateway is running, or another program: ${path} is in use, "ss -lxp src ${path}" says by whom`,
+    );
   }
   rmSync(path, { force: true });
 }

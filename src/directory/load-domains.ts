@@ -5,6 +5,7 @@
  */
 import { basename } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { SERVICES } from '../config/domain-schema.ts';
 import type { DomainFile } from '../config/domain-file.ts';
 import type { Path, Problem } from '../config/problem.ts';
 import type { KeyFolder } from '../dkim/key-folder.ts';
@@ -78,7 +79,7 @@ function buildDomain(
       ? partedDestination(`split:${name}`)
       : buildDestination(settings.destination);
   const laneOf = ({ key }: Domain['destination']) => `${name}/${key}`;
-  const services = new Set(settings.services);
+  const services = new Set(settings.services ?? SERVICES);
   const never = Number.POSITIVE_INFINITY;
   const { subject_tag: subjectTag } = settings.spam;
   const spam = {

@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { SILENT_LOG } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
+import type { DomainFile } from '../config/domain-file.ts';
 import type { Problem } from '../config/problem.ts';
 import type { ConfigSources } from '../config/sources.ts';
 import { networkTest } from '../config/endpoint.ts';
@@ -118,8 +119,28 @@ function overrideProblems(config: Config, filters: PluginHost): Problem[] {
       .checkOverrides(file.pluginOptions)
       .map(({ path, text }) => file.problemAt(path, text)),
     ...rulesWithoutPlugin(file, plugins),
+    ...servicesWithoutPlugin(file, filters),
   ]);
 }
+
+/** What a file asks for by its word, and no filter does. */
+function servicesWithoutPlugin(
+  { settings, problemAt }: DomainFile,
+  filters: PluginHost,
+): Problem[] {
+  return (settings.services ?? []).flatMap((service, index) => {
+    if (
+      service === 'relay' ||
+      service === 'fallback' ||
+      filters.plugins.some((plugin) => plugin.service === service)
+    )
+      return [];
+    const text = `not in effect: no plugin that looks for ${WANTED[service]} is among the plugins of sluice.yaml`;
+    return [problemAt(['services', index], text, 'warning')];
+  });
+}
+
+const WANTED = { spam: 'spam', virus: 'viruses' } as const;
 
 function settingsOf(config: Config): Settings {
   const { limits, queue, quarantine, delivery } = config;

@@ -69,4 +69,11 @@ test('I2 I5: account list: all three kinds in one list, with what is not in forc
   assert.equal((await list('two.test')).rows.length, 1);
   assert.equal((await list('three.test')).code, 1);
   assert.ok(!(await runInside(['account', 'list', '-c', file], {})).out.includes('scrypt'));
+
+  const set = (...more: string[]) =>
+    runInside(['account', 'set', '192.0.2.1', ...more, '-c', file], {});
+  assert.equal((await set()).code, 64, 'nothing to set');
+  const enabled = await set('--enable');
+  assert.equal(enabled.code, 0, enabled.err);
+  assert.deepEqual((await list('two.test')).rows, ['192.0.2.1 address two.test active']);
 });

@@ -1,11 +1,14 @@
 /** The commands beside the queue, against a control server with a gateway that is plain data. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
 import type { TestContext } from 'node:test';
+import { SMTPServer } from 'smtp-server';
 import { systemClock } from '../../src/base/clock.ts';
 import type { DestinationDetail } from '../../src/control/gateway-view.ts';
 import { ControlServer } from '../../src/control/server.ts';
@@ -13,6 +16,7 @@ import type { InsideOptions } from '../support/command.ts';
 import { runInside } from '../support/command.ts';
 import { FakeGateway, hostedDomain, queued, remembered, T0 } from '../support/fake-gateway.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
+import { SELF_SIGNED } from '../support/self-signed.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 process.env['TZ'] = 'UTC';
@@ -394,6 +398,37 @@ test('test-message speaks to the first listener and shows the dialogue', async (
   assert.ok(heard.some((line) => line.startsWith('Subject: Test message (clean)')));
 });
 
+test('test-message uses TLS where it is offered, and says what the certificate is worth', async (t) => {
+  const { run } = await running(t);
+  const secured: boolean[] = [];
+  const server = new SMTPServer({
+    ...SELF_SIGNED,
+    ...{ authOptional: true, closeTimeout: 1 },
+    onData(stream, session, answer) {
+      secured.push(session.secure);
+      stream.resume().once('end', () => answer(null));
+    },
+  });
+  server.on('error', () => undefined);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  t.after(() => server.close());
+  const { port } = server.server.address() as AddressInfo; // of a TCP server
+  const { code, out } = await run(`test-message --to a@b.example --via localhost:${port}`);
+  assert.equal(code, 0, out);
+  assert.deepEqual(secured, [true]);
+  assert.match(
+    out,
+    /^ -> STARTTLS\n<- {2}220 [^\n]+\n=== TLSv1\.[23] \S+; certificate not proven \(\S+\)\n -> EHLO /m,
+  );
+
+  const { port: unwilling } = await smtpServer(t, {
+    EHLO: '250-mx.test\r\n250 STARTTLS',
+    STARTTLS: '454 4.7.0 not now',
+  });
+  const clear = await run(`test-message --to a@b.example --via 127.0.0.1:${unwilling}`);
+  assert.equal(clear.code, 0, clear.out);
+});
+
 test('the exit code of test-message is what the server said', async (t) => {
   const { run } = await running(t);
   for (const [answers, expected] of [
@@ -426,6 +461,11 @@ test('test patterns and files go out as they are, dots stuffed', async (t) => {
   assert.ok(heard.some((line) => line.includes('GTUBE-STANDARD')));
   await run(`test-message --to a@b.example --via 127.0.0.1:${port} --virus`);
   assert.ok(heard.some((line) => line.startsWith('X5O!P%@AP') && line.length === 68));
+  const gone = await run('test-message --to a@b.example --via 127.0.0.1:1 --file /nowhere/at.all');
+  assert.deepEqual(
+    [gone.code, gone.err],
+    [64, 'sluice: /nowhere/at.all cannot be read: no such file\n'],
+  );
   const file = join(tempFolder(t), 'mail.eml');
   writeFileSync(file, 'Subject: mine\n\n.dot\n..two\n');
   await run(`test-message --to a@b.example --via 127.0.0.1:${port} --file ${file}`);

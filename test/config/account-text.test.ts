@@ -1,7 +1,12 @@
 /** Accounts are changed in the text of a domain file; all else stays as it was written. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { withAccount, withoutAccount, withSettings } from '../../src/config/account-text.ts';
+import {
+  withAccount,
+  withoutAccount,
+  withSendingOn,
+  withSettings,
+} from '../../src/config/account-text.ts';
 
 const BLOCK = `# A customer.
 domain: one.test   # their name
@@ -125,6 +130,21 @@ test('an account is taken out with its own lines', () => {
     withoutAccount(last, 0),
     'domain: one.test\noutgoing:\n  accounts: []\ncontact: a@one.test\n',
   );
+  const again = withAccount(withoutAccount(last, 0) ?? '', NEW, false);
+  assert.deepEqual(difference(last, again), ['-    - ip: 192.0.2.1', `+    - ${FORM}`]);
+});
+
+test('sending is switched on where it is written, or on a line of its own', () => {
+  assert.deepEqual(difference(FLOW, withSendingOn(FLOW)), [
+    '-outgoing: { enabled: false, accounts: [{ ip: 192.0.2.1 }, { ip: 192.0.2.2 }] } # both',
+    '+outgoing: { enabled: true, accounts: [{ ip: 192.0.2.1 }, { ip: 192.0.2.2 }] } # both',
+  ]);
+  assert.equal(withSendingOn(BLOCK), BLOCK);
+  assert.match(
+    withSendingOn('outgoing:\n  accounts:\n    - ip: 192.0.2.1\n') ?? '',
+    /^outgoing:\n  accounts:\n    - ip: 192\.0\.2\.1\n  enabled: true\n$/,
+  );
+  assert.equal(withSendingOn('domain: one.test\n'), undefined);
 });
 
 test('what is written with anchors is left to people', () => {

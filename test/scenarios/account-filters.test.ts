@@ -195,6 +195,7 @@ test('a rule whose filter does not run is told by check', async () => {
         {
           outgoing:
             '{ accounts: [{ ip: 192.0.2.1, block_macros: true, refuse_new_domains: true }] }',
+          services: '[relay, spam, virus]',
         },
         'old.test',
       ),
@@ -204,4 +205,9 @@ test('a rule whose filter does not run is told by check', async () => {
   await bare.remove();
   assert.match(out + err, /refuse_new_domains: not in effect: the plugin new-domains is not among/);
   assert.doesNotMatch(out + err, /block_macros/);
+  assert.match(
+    out,
+    /:5:19 warning services\[1\]: not in effect: no plugin that looks for spam is among/,
+  );
+  assert.doesNotMatch(out, /viruses/, 'attachments is of that kind');
 });
