@@ -1,12 +1,13 @@
 /**
  * `sluice mailq`: the queue in the layout of Postfix's `mailq` (long queue ids), and with `-j` the
  * members of `postqueue -j`, so that the scripts and monitoring plug-ins of mail administrators keep
- * working.
+ * working; with `--json` our own, as each listing has them.
  */
 import type { Command } from 'commander';
 import type { Row } from '../control/rows.ts';
 import type { Cli } from './cli.ts';
 import { jsonLine } from './listing.ts';
+import { printQueue } from './queue-list.ts';
 import { reasonOf } from './queue-selection.ts';
 import { numberOf, rowsOf, textOf, timeOf } from './row-reader.ts';
 import { printable } from './terminal.ts';
@@ -24,7 +25,12 @@ export function addMailq(program: Command, cli: Cli): void {
     .command('mailq')
     .description('the queue as mailq of Postfix prints it')
     .option('-j', 'one object a line, with the members of postqueue -j')
-    .action(async (options: { j?: boolean }) => {
+    .option('--json', 'JSON Lines, as of queue list')
+    .action(async (options: { j?: boolean; json?: boolean }) => {
+      if (options.json === true) {
+        await printQueue(cli, {}, { json: true, header: true });
+        return;
+      }
       const { terminal } = cli;
       const client = await cli.client();
       let count = 0;

@@ -27,7 +27,7 @@ import {
   actionRequest,
   addresses,
   mailbox,
-  messageId,
+  namedMessage,
   pinRequest,
   queueFilter,
   requester,
@@ -138,14 +138,14 @@ function addQueueRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDep
     return sendList(log, reply, await queueShape(queue.spool, filter, by, clock.now()));
   });
   server.get<ById>('/api/v1/queue/:id', async ({ params }) => {
-    const id = messageId(params.id);
+    const id = namedMessage(params.id);
     const found = await readMessage(queue.spool, id);
     if (found === undefined) throw new RequestFault(404, `${id} is not in the queue`);
     if (found === 'damaged') return rows.damagedRow(id);
     return rows.messageRow(found, queue.outage(found.entry.dest));
   });
   server.get<ById>('/api/v1/queue/:id/content', async ({ params }, reply) => {
-    const id = messageId(params.id);
+    const id = namedMessage(params.id);
     const found = await readMessage(queue.spool, id);
     if (found === 'damaged') throw new RequestFault(410, `the record of ${id} is damaged`);
     if (found === undefined) throw new RequestFault(404, `${id} is not in the queue`);

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ApiDeps } from './api.ts';
 import type { Archived, ArchiveQuery } from '../mail/archived-mail.ts';
 import { archiveQuery, resendRequest } from './archive-request.ts';
-import { messageId, RequestFault, requester } from './request.ts';
+import { namedMessage, RequestFault, requester } from './request.ts';
 import type { Row } from './rows.ts';
 import { iso } from './rows.ts';
 import { sendList } from './send-list.ts';
@@ -16,7 +16,7 @@ interface ById {
 export function addArchiveRoutes(server: FastifyInstance, { gateway, log }: ApiDeps): void {
   const { archive } = gateway;
   const find = async (text: string) => {
-    const id = messageId(text);
+    const id = namedMessage(text);
     const found = await archive.find(id);
     if (found === undefined) throw new RequestFault(404, `${id} is not in the archive`);
     return found;

@@ -7,7 +7,13 @@ import type { GatewayView } from './gateway-view.ts';
 import type { QuarantineFilter } from './queue-filter.ts';
 import { isKept } from './queue-filter.ts';
 import type { QuarantinedMail, QuarantineView } from './quarantine-view.ts';
-import { messageId, quarantineFilter, quarantineStep, RequestFault, requester } from './request.ts';
+import {
+  namedMessage,
+  quarantineFilter,
+  quarantineStep,
+  RequestFault,
+  requester,
+} from './request.ts';
 import type { QuarantineStep } from './request.ts';
 import type { Row } from './rows.ts';
 import { iso } from './rows.ts';
@@ -20,7 +26,7 @@ interface ById {
 export function addQuarantineRoutes(server: FastifyInstance, { gateway, log }: ApiDeps): void {
   const { quarantine } = gateway;
   const find = async (text: string) => {
-    const id = messageId(text);
+    const id = namedMessage(text);
     const found = await quarantine.find(id);
     if (found === undefined) throw new RequestFault(404, `${id} is not in the quarantine`);
     return found;

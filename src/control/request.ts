@@ -251,7 +251,14 @@ export function mailbox(text: unknown): Address {
   return parsed.value;
 }
 
-export function messageId(text: unknown): string {
+/** Of one message in a path: what has not even the form of an id is no message either. */
+export function namedMessage(text: string): string {
+  const id = parseMessageId(text);
+  if (id === undefined) throw new RequestFault(404, `"${text.slice(0, 40)}" is no message id`);
+  return id;
+}
+
+function messageId(text: unknown): string {
   if (typeof text !== 'string') throw fault('a message id is text');
   const id = parseMessageId(text);
   if (id === undefined) throw fault(`"${text.slice(0, 40)}" is no message id`);

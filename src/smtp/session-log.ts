@@ -46,8 +46,8 @@ export class SessionLog {
     this.#emit('crash', { state: this.#state(), msg: errorText(error), stack }, 'error');
   }
 
-  closed(summary: SessionSummary, ms: number): void {
-    this.#emit('smtp.close', { ...summary, ms, tls: this.#view.tls?.protocol });
+  closed({ bytesRead: bytes, ...summary }: SessionSummary, ms: number): void {
+    this.#emit('smtp.close', { ...summary, bytes, ms, tls: this.#view.tls?.protocol ?? '-' });
   }
 
   #emit(evt: EventName, fields: Fields, level?: 'error'): void {

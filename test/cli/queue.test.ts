@@ -259,6 +259,11 @@ test('a message is shown escaped, raw only when asked', async (t) => {
   assert.equal((await run(`queue show ${A} --raw`)).out, gateway.content);
   assert.equal((JSON.parse((await run(`queue show ${A} --json`)).out) as { id: string }).id, A);
   assert.equal((await run('queue show 4K7QZ2M9XT.9')).code, 1);
+  assert.deepEqual(await run('queue show nonsense'), {
+    code: 1,
+    out: '',
+    err: 'sluice: "nonsense" is no message id\n',
+  });
 });
 
 test('mailq is laid out as Postfix does it', async (t) => {
@@ -294,6 +299,9 @@ test('mailq is laid out as Postfix does it', async (t) => {
     sender: 'MAILER-DAEMON',
     recipients: [{ address: 'dora@kunde.example', delay_reason: 'held by root: looks forged' }],
   });
+  assert.deepEqual(await run('mailq --json'), await run('queue list --json'));
+  gateway.messages = [];
+  assert.deepEqual(await run('mailq --json'), { code: 1, out: '', err: '' });
 });
 
 test('what a sender wrote cannot harm the terminal', async (t) => {

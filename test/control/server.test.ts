@@ -272,7 +272,7 @@ test('a message is shown with the members that scripts rely on', async (t) => {
   });
   assert.deepEqual(await client.get('/api/v1/queue/4K7QZ2M9XT.1'), first);
   await assert.rejects(client.get('/api/v1/queue/4K7QZ2M9XT.9'), refusedWith(404));
-  await assert.rejects(client.get('/api/v1/queue/..%2F..%2Fx'), refusedWith(400));
+  await assert.rejects(client.get('/api/v1/queue/..%2F..%2Fx'), refusedWith(404));
 });
 
 test('content goes out byte for byte', async (t) => {

@@ -334,9 +334,10 @@ test('what a session did is in its last log line', async () => {
     await until('close', () => server.log.of('smtp.close').length > 0);
     const [closed] = server.log.of('smtp.close');
     assert.deepEqual(
-      [closed?.ip, closed?.['end'], closed?.['errors'], closed?.['transactions']],
-      ['127.0.0.1', 'quit', 1, 1],
+      [closed?.ip, closed?.['end'], closed?.['errors'], closed?.['transactions'], closed?.['tls']],
+      ['127.0.0.1', 'quit', 1, 1, '-'],
     );
+    assert.ok(Number(closed?.['bytes']) > 'x\r\n.\r\nNONSENSE\r\nQUIT\r\n'.length);
     assert.match(String(closed?.['sid']), /^[0-9A-Z]{10}$/);
     assert.deepEqual(server.program.views[0]?.hello, { verb: 'EHLO', name: 'client.example' });
   });
