@@ -1,7 +1,8 @@
 /**
  * Whose turn it is to be delivered from the queue: a pace for each destination, shared by all its
  * domains first come first served, so that a long queue of one does not starve another; the rate the
- * destination was promised; and a number of places for all destinations together.
+ * destination was promised; and a number of places for all destinations together, not all of which
+ * servers of others may take: whoever sends for a customer can name as many silent ones as he likes.
  */
 import type { Clock } from '../base/clock.ts';
 import { Places } from '../base/places.ts';
@@ -10,7 +11,7 @@ import type { AttemptResult } from './attempt.ts';
 import { Pace } from './pace.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { PARTED_AT_ONCE } from '../directory/destination.ts';
-import { FAN_OUT } from './route.ts';
+import { FAN_OUT, isRemote } from './route.ts';
 
 export interface TurnsOptions {
   readonly clock: Clock;
@@ -25,6 +26,8 @@ export interface TurnsOptions {
 
 /** Deliveries at once, all destinations together. */
 const MAX_DELIVERIES = 200;
+/** Of these, to servers that nobody configured. */
+const MAX_REMOTE = 150;
 /** For a domain without a destination: how many of its messages are held side by side. */
 const HOLDING = 10;
 const UNSERVED = '';
@@ -34,6 +37,7 @@ const RATE_LOOK_MS = 5000;
 export class Turns {
   readonly #options: TurnsOptions;
   readonly #places = new Places(MAX_DELIVERIES);
+  readonly #remote = new Places(MAX_REMOTE);
   readonly #paces = new Map<string, Pace>();
   /** Of mail for several destinations: none of them sets the pace for the others. */
   readonly #fanOut = new Places(PARTED_AT_ONCE);
@@ -93,6 +97,15 @@ export class Turns {
   }
 
   #inPlace(
+    domain: string,
+    signal: AbortSignal,
+    work: () => Promise<AttemptResult>,
+  ): Promise<AttemptResult> {
+    const inPlace = () => this.#inPlaceOfAll(domain, signal, work);
+    return isRemote(domain) ? this.#remote.run(inPlace) : inPlace();
+  }
+
+  #inPlaceOfAll(
     domain: string,
     signal: AbortSignal,
     work: () => Promise<AttemptResult>,
