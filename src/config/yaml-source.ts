@@ -4,7 +4,17 @@
  * but a key given twice yields no value. Anchors and aliases are allowed, tags and further documents
  * are not. Never throws, whatever the file holds.
  */
-import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  parseDocument,
+  visit,
+} from 'yaml';
 import type { Document, Node, YAMLError } from 'yaml';
 import { errorText } from '../base/errors.ts';
 import type { Path, Problem, ProblemAt } from './problem.ts';
@@ -30,6 +40,11 @@ const MAX_SYNTAX_PROBLEMS = 10;
 /** Each costs the parser a walk over the file; far beyond what a person writes. */
 const MAX_ALIASES = 100;
 
+/** Of brackets in each other; the parser takes seconds for very many. No setting needs ten. */
+const MAX_DEPTH = 100;
+
+const TOO_DEEP = 'lists and groups stand too deep in each other';
+
 const SYNTAX_TEXT: Readonly<Record<string, string>> = {
   BAD_INDENT: 'wrong indentation, or a bracket that is not closed',
   BAD_SCALAR_START: 'a value that begins with this character needs "quotes"',
@@ -43,6 +58,7 @@ const SYNTAX_TEXT: Readonly<Record<string, string>> = {
 };
 
 export function parseYaml(file: string, text: string): YamlReading {
+  if (isTooDeep(text)) return { source: undefined, problems: [fileProblem(file, TOO_DEEP)] };
   const lines = new LineCounter();
   let doc: Document;
   let value: unknown;
@@ -69,9 +85,27 @@ export function parseYaml(file: string, text: string): YamlReading {
     };
     return { source, problems: faults.problems };
   } catch (error) {
-    const problem = fileProblem(file, `cannot be understood as YAML: ${errorText(error)}`);
+    const problem = fileProblem(file, `cannot be understood as YAML: ${faultText(error)}`);
     return { source: undefined, problems: [problem] };
   }
+}
+
+/** Without brackets the parser comes to the end of its stack, and soon. */
+function faultText(fault: unknown): string {
+  const text = errorText(fault);
+  return text.startsWith('Maximum call stack') ? TOO_DEEP : text;
+}
+
+function isTooDeep(text: string): boolean {
+  // Nearly always that is all it takes to know.
+  if (text.split(/[[{]/, MAX_DEPTH + 2).length < MAX_DEPTH + 2) return false;
+  let depth = 0;
+  for (const token of new Lexer().lex(text)) {
+    if (token === '[' || token === '{') depth += 1;
+    else if (token === ']' || token === '}') depth -= 1;
+    if (depth > MAX_DEPTH) return true;
+  }
+  return false;
 }
 
 /** A YAML map, as the plain value it becomes. */
@@ -95,7 +129,7 @@ function syntaxProblems(file: string, whole: string, doc: Document, lines: LineC
   };
   const found = [...doc.errors, ...doc.warnings].map((fault: YAMLError) => ({
     fatal: fault.code !== 'TAG_RESOLVE_FAILED',
-    problem: at(fault.pos[0], SYNTAX_TEXT[fault.code] ?? errorText(fault)),
+    problem: at(fault.pos[0], SYNTAX_TEXT[fault.code] ?? faultText(fault)),
   }));
   // One walk for all: a file of aliases or keys alone must not take longer than another.
   const anchors = new Set<string>();

@@ -131,6 +131,24 @@ test('YAML that is made to hurt is a problem, not a fall', () => {
   }
 });
 
+test('YAML that is nested without end is told at once, in words; brackets in text are none', () => {
+  const deep = {
+    flow: '['.repeat(200_000),
+    groups: '{a: '.repeat(100_000),
+    dashes: '- '.repeat(20_000),
+  };
+  for (const [name, text] of Object.entries(deep)) {
+    const startedAt = performance.now();
+    const { problems } = parseYaml('/etc/x.yaml', text);
+    assert.match(problems[0]?.text ?? '', /stand too deep in each other$/, name);
+    assert.ok(performance.now() - startedAt < 1000, `${name} took too long`);
+    // Brackets are seen before anything is parsed, which is what takes the time.
+    assert.equal(problems[0]?.path, name === 'dashes' ? 'yaml' : 'file', name);
+  }
+  const shallow = Array.from({ length: 200 }, (_, at) => `k${at}: "[" # {`).join('\n');
+  assert.deepEqual(parseYaml('/etc/x.yaml', shallow).problems, []);
+});
+
 test('YAML of aliases or keys alone is read in the time of other files of its length', () => {
   const many = (count: number, line: (at: number) => string) =>
     Array.from({ length: count }, (_, at) => line(at)).join('\n');
