@@ -22,6 +22,9 @@
  * (message/partial), meets `unexamined_action`; content that cannot be read is an error, and
  * `on_error` decides.
  *
+ * Files that somebody has put into a document (objects of the class Package, also in RTF) and those in
+ * notebooks of OneNote meet the rules for archives as well, of OneNote by kind alone.
+ *
  * In archives the rules for names, kinds and disguises count too (`archives`): zip, tar and gz, and the
  * winmail.dat of Outlook, are looked into, also within each other; of RAR and 7z the names are read. An
  * archive whose list cannot be read is unexamined, or encrypted where that is why. Documents packed in

@@ -16,7 +16,8 @@ export type DocumentKind =
   | 'gz'
   | 'rar'
   | '7z'
-  | 'tnef';
+  | 'tnef'
+  | 'onenote';
 
 /** How much of a file is enough to tell. */
 export const PROBE_BYTES = 4096;
@@ -33,6 +34,7 @@ const MAGIC: readonly (readonly [kind: DocumentKind, magic: string])[] = [
   ['rar', 'Rar!\x1a\x07'],
   ['7z', '7z\xbc\xaf\x27\x1c'],
   ['tnef', TNEF_MAGIC],
+  ['onenote', '\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d'],
 ];
 /** Word, Excel and OpenDocument as one XML file, web pages and web archives that Office saves. */
 const OFFICE_MARKUP =

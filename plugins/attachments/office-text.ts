@@ -3,11 +3,14 @@
  * OpenDocument, and the field codes of Word in any of its forms. Each search is linear in the length.
  */
 import type { Finding } from './finding.ts';
+import type { Packaged } from './package.ts';
+import { packagedObject } from './package.ts';
 
 export interface TextFindings {
   readonly findings: readonly Finding[];
   /** Files that the text carries, decoded. */
   readonly embedded: readonly Buffer[];
+  readonly packages: readonly Packaged[];
 }
 
 /** Bytes as text, a character a byte; UTF-16 by its mark or its zeros. */
@@ -91,7 +94,7 @@ const BASE64_DOCUMENT = /(?:0M8R4KGxGuE|QWN0aXZlTWltZ)[\w+/=\s]*/g;
 
 export function markupFindings(text: string): TextFindings {
   const embedded = [...text.matchAll(BASE64_DOCUMENT)].map(([run]) => Buffer.from(run, 'base64'));
-  return { findings: xmlFindings(text), embedded };
+  return { findings: xmlFindings(text), embedded, packages: [] };
 }
 
 /** Controls, groups and white space of RTF. */
@@ -113,16 +116,35 @@ export function rtfFindings(rtf: string): TextFindings {
   // A field within a field may make a piece of its code.
   const findings: Finding[] = hasDdeField(codes.join('')) ? ['dde'] : [];
   const embedded: Buffer[] = [];
+  const packages: Packaged[] = [];
   const [, ...objects] = rtf.split(/\\objdata\b/);
   for (const object of objects) {
-    const hex = groupOf(object)
+    const hex = groupOf(withBinaryAsHex(object))
       .replace(RTF_NOISE, '')
       .replace(/[^0-9a-f]+/gi, '')
       .toLowerCase();
     const at = [hex.indexOf(OLE_HEX), hex.indexOf(ZIP_HEX)].find((place) => place >= 0);
     if (at !== undefined) embedded.push(Buffer.from(hex.slice(at), 'hex'));
+    const file = packagedObject(Buffer.from(hex, 'hex'));
+    if (file !== undefined) packages.push(file);
   }
-  return { findings, embedded };
+  return { findings, embedded, packages };
+}
+
+const RTF_BINARY = /\\bin(\d{1,9}) ?/g;
+
+/** `\\binN` and N octets, which may be anything, as the digits that stand for the rest. */
+function withBinaryAsHex(rtf: string): string {
+  let out = '';
+  let from = 0;
+  for (const { 0: control, 1: count, index } of rtf.matchAll(RTF_BINARY)) {
+    if (index < from) continue;
+    const start = index + control.length;
+    out += rtf.slice(from, index);
+    from = start + Number(count);
+    out += Buffer.from(rtf.slice(start, from), 'latin1').toString('hex');
+  }
+  return out + rtf.slice(from);
 }
 
 /** Up to the brace that ends the group. */

@@ -10,7 +10,8 @@ import type { DocumentLimits, Finding, Found, MemberRules } from './finding.ts';
 import { Examination } from './finding.ts';
 import type { TextFindings } from './office-text.ts';
 import { markupFindings, rtfFindings, slkFindings, tableFindings, textOf } from './office-text.ts';
-import { examineActiveMime, examineOle } from './ole-document.ts';
+import { examineActiveMime, examineOle, examinePackage } from './ole-document.ts';
+import { filesOfNotebook } from './package.ts';
 import { examineZip } from './zip-document.ts';
 
 /** `name`: where it is known; it counts only for files whose bytes say nothing. */
@@ -38,9 +39,10 @@ function examine(bytes: Buffer, examination: Examination, depth: number, name: s
   const note = (findings: readonly Finding[]) => {
     for (const finding of findings) examination.note(finding);
   };
-  const take = ({ findings, embedded }: TextFindings) => {
+  const take = ({ findings, embedded, packages }: TextFindings) => {
     note(findings);
     for (const within of embedded) inner(within);
+    for (const file of packages) examinePackage(file, examination, inner);
   };
   switch (kind) {
     case 'ole':
@@ -78,6 +80,9 @@ function examine(bytes: Buffer, examination: Examination, depth: number, name: s
       return;
     case '7z':
       examineSevenZip(bytes, examination);
+      return;
+    case 'onenote':
+      for (const file of filesOfNotebook(bytes)) examinePackage(file, examination, inner);
       return;
     case 'tnef':
       examineTnef(bytes, examination, inner);

@@ -9,6 +9,8 @@ import type { Examination } from './finding.ts';
 import { CODE_BEGINS, hasDdeField } from './office-text.ts';
 import type { OleEntry, OleFile } from './ole.ts';
 import { openOle } from './ole.ts';
+import type { Packaged } from './package.ts';
+import { packaged } from './package.ts';
 
 /** Looks into a document within the document; its name counts where its bytes say nothing. */
 export type Inner = (bytes: Buffer, name?: string) => void;
@@ -17,12 +19,7 @@ const VBA_STREAM = '_VBA_PROJECT';
 const VBA_STORAGES: readonly string[] = ['VBA', '_VBA_PROJECT_CUR'];
 const ENCRYPTED_STREAMS: readonly string[] = ['ENCRYPTEDPACKAGE', 'ENCRYPTEDSUMMARY'];
 /** Files that are embedded as they are, and attachments of Outlook (MS-OXMSG 2.2.2: PidTagAttachDataBinary). */
-const CARRIED: readonly string[] = [
-  'PACKAGE',
-  'CONTENTS',
-  '\x01OLE10NATIVE',
-  '__SUBSTG1.0_37010102',
-];
+const CARRIED: readonly string[] = ['PACKAGE', 'CONTENTS', '__SUBSTG1.0_37010102'];
 
 export function examineOle(bytes: Buffer, examination: Examination, inner: Inner): void {
   const file = openOle(bytes);
@@ -67,9 +64,28 @@ function examineStream(
     case 'POWERPOINT DOCUMENT':
       examineShow(stream(), examination, inner);
       return;
+    case '\x01OLE10NATIVE': {
+      const native = stream();
+      const { names, content } = packaged(native.subarray(4)) ?? { names: [], content: native };
+      for (const name of names) examination.member(name, content);
+      // What its lengths say is one reading, the first document in it the other.
+      const within = fileWithin(native);
+      inner(within === native ? content : within, names.join('\n'));
+      return;
+    }
     default:
       if (CARRIED.includes(entry.name)) inner(fileWithin(stream()));
   }
+}
+
+/** The file meets the rules for those in archives. */
+export function examinePackage(
+  { names, content }: Packaged,
+  examination: Examination,
+  inner: Inner,
+): void {
+  for (const name of names) examination.member(name, content);
+  inner(content, names.join('\n'));
 }
 
 /** MS-DOC 2.5.2: the flags of the FIB. */
