@@ -5,8 +5,11 @@
  */
 import { existsSync } from 'node:fs';
 import { open, rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Command } from 'commander';
+import { readConfig } from '../config/load.ts';
 import { ControlFault } from '../control/client.ts';
+import { loadGatewayConfig } from '../directory/load.ts';
 import { confirm } from './bulk-steps.ts';
 import type { Cli } from './cli.ts';
 import { isThere, soundConfig, tellGateway } from './domain-file-change.ts';
@@ -30,14 +33,7 @@ export function addDomainRemove(domain: Command, cli: Cli): void {
 }
 
 async function removeOne(cli: Cli, name: string, options: RemoveOptions): Promise<void> {
-  const { config, directory } = await soundConfig(cli);
-  const served = directory.find(name);
-  if (served === undefined) throw new CliFault(EXIT.nothing, `${name} is not served here`);
-  if (served.name !== name) {
-    throw new CliFault(EXIT.usage, `${name} is an alias of ${served.name}: edit its file`);
-  }
-  const file = config.domainFiles.find((one) => one.settings.domain === name)?.file;
-  if (file === undefined) throw new CliFault(EXIT.failed, `the file of ${name} is not found`);
+  const file = (await brokenFile(cli, name)) ?? (await soundFile(cli, name));
   const what = `${name}${await waiting(cli, name)}`;
   if (options.dryRun === true) {
     const to = namesAside(file).find((name) => !existsSync(name)) ?? file;
@@ -48,6 +44,37 @@ async function removeOne(cli: Cli, name: string, options: RemoveOptions): Promis
   const aside = await putAside(file);
   await cli.terminal.out(`${printable(file)} is now ${printable(aside)}\n`);
   await tellGateway(cli, `${name} is no longer served`);
+}
+
+async function soundFile(cli: Cli, name: string): Promise<string> {
+  const { config, directory } = await soundConfig(cli);
+  const served = directory.find(name);
+  if (served === undefined) throw new CliFault(EXIT.nothing, `${name} is not served here`);
+  if (served.name !== name) {
+    throw new CliFault(EXIT.usage, `${name} is an alias of ${served.name}: edit its file`);
+  }
+  const file = config.domainFiles.find((one) => one.settings.domain === name)?.file;
+  if (file === undefined) throw new CliFault(EXIT.failed, `the file of ${name} is not found`);
+  return file;
+}
+
+/**
+ * The file of the domain when it has errors itself, so that it can be put out of the way: the one
+ * that names the domain, else one of that name which cannot be understood.
+ */
+async function brokenFile(cli: Cli, name: string): Promise<string | undefined> {
+  const loaded = await loadGatewayConfig(cli.configFile());
+  if (loaded.ok) return undefined;
+  const errors = loaded.problems.filter(({ severity }) => severity === 'error');
+  const { domainFiles } = await readConfig(cli.configFile());
+  const known = domainFiles.filter(({ isSound }) => isSound('domain'));
+  const files = new Set(errors.map(({ file }) => file));
+  const own = known.find(({ settings }) => settings.domain === name)?.file;
+  if (own !== undefined) return files.has(own) ? own : undefined;
+  const folder = loaded.sources?.folder;
+  return [`${name}.yaml`, `${name}.yml`]
+    .map((base) => join(folder ?? '', base))
+    .find((file) => files.has(file) && !known.some((one) => one.file === file));
 }
 
 /** What was removed before is never overwritten; so many times nobody removes a domain. */

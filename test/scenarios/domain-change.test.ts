@@ -124,4 +124,19 @@ test('without a gateway the file is for its next start; a broken configuration i
     refused.err,
     /has errors: correct them or move a broken domain file away, "sluice check" has all of them \(.*bad\.yaml:1:1 error/,
   );
+
+  writeFileSync(join(folder, 'domains', 'torn.test.yaml'), 'domain: "torn.test');
+  writeFileSync(join(folder, 'domains', 'else.test.yaml'), 'domain: other.test\n');
+  assert.equal((await sluice('domain remove six.test --yes')).code, 78, 'it has no fault itself');
+  assert.equal((await sluice('domain remove else.test --yes')).code, 78, 'another domain is in it');
+  for (const name of ['bad.test', 'torn.test', 'other.test']) {
+    const removed = await sluice(`domain remove ${name} -y`);
+    assert.equal(removed.code, 0, removed.err);
+  }
+  assert.deepEqual(readdirSync(join(folder, 'domains')).toSorted(), [
+    'bad.yaml.removed',
+    'else.test.yaml.removed',
+    'six.test.yaml',
+    'torn.test.yaml.removed',
+  ]);
 });
