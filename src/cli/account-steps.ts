@@ -8,6 +8,7 @@ import { findAccount } from './account-place.ts';
 import { parseSettings, SETTINGS_HELP } from './account-settings.ts';
 import { confirm } from './bulk-steps.ts';
 import { withLocks } from './account-locks.ts';
+import { accountRow } from '../control/account-row.ts';
 import type { Cli } from './cli.ts';
 import { quietly, soundConfig, tellGateway } from './domain-file-change.ts';
 import { editDomainFile } from './domain-file-edit.ts';
@@ -66,7 +67,7 @@ async function show(cli: Cli, wanted: string, isJson: boolean): Promise<void> {
     password: _password,
     ...rest
   } = settings;
-  const facts = await running(cli, { v: 1, kind: 'account', ...listed, line });
+  const facts = await running(cli, { ...(listed && accountRow(listed)), line });
   if (isJson) {
     await cli.terminal.out(jsonLine({ ...facts, settings: rest }));
     return;

@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import type { Row } from '../control/rows.ts';
 import { listedAccounts } from '../directory/account.ts';
 import { loadGatewayConfig } from '../directory/load.ts';
+import { accountRow } from '../control/account-row.ts';
 import { addAccountAdd } from './account-add.ts';
 import { addAccountLocks, lockedText, withLocks } from './account-locks.ts';
 import { addAccountSteps } from './account-steps.ts';
@@ -72,7 +73,7 @@ async function* accountRows(cli: Cli, name: string | undefined): AsyncGenerator<
     throw new CliFault(EXIT.nothing, `${name} is not served here`);
   }
   const domains = wanted === undefined ? directory.domains : [wanted];
-  for (const account of listedAccounts(domains)) yield { v: 1, kind: 'account', ...account };
+  for (const account of listedAccounts(domains)) yield accountRow(account);
 }
 
 /** What is in force goes on while the files have errors, and is what somebody must see then. */

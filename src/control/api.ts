@@ -22,6 +22,7 @@ import { QueueActions } from './queue-actions.ts';
 import { filteredQueue, meansDamaged, readMessage } from './queue-filter.ts';
 import type { QueueFilter } from './queue-filter.ts';
 import { queueShape } from './queue-shape.ts';
+import { accountRow } from './account-row.ts';
 import {
   RequestFault,
   actionRequest,
@@ -86,11 +87,7 @@ function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiD
     sendList(log, reply, gateway.domains().map(rows.domainRow)),
   );
   server.get('/api/v1/accounts', (_request, reply) =>
-    sendList(
-      log,
-      reply,
-      gateway.accounts().map((account): Row => ({ v: 1, kind: 'account', ...account })),
-    ),
+    sendList(log, reply, gateway.accounts().map(accountRow)),
   );
   server.get('/api/v1/plugins', (_request, reply) =>
     sendList(log, reply, gateway.plugins().map(rows.pluginRow)),

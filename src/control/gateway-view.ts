@@ -3,6 +3,7 @@
  * gateway hands this in; nothing in control/ knows how it is done. Reading methods are cheap and
  * never wait for the outside world, but for the store where they return promises.
  */
+import type { AccountView } from './account-row.ts';
 import type { PluginView } from './plugin-view.ts';
 import type { ListsView } from './lists-view.ts';
 import type { Rates } from '../base/message-rates.ts';
@@ -118,8 +119,6 @@ export interface HealthCheck {
   readonly required: boolean;
   readonly text: string;
 }
-
-export type AccountView = Readonly<Record<'name' | 'by' | 'domain' | 'state' | 'file', string>>;
 
 export interface DomainView {
   readonly name: string;

@@ -87,9 +87,11 @@ export interface Accounts {
   byName(name: string): Account | undefined;
 }
 
-/** As it is listed for people. */
-export interface ListedAccount {
-  readonly name: string;
+/** As it is listed for people and scripts. */
+export interface ListedAccount extends Pick<
+  Account,
+  'name' | 'identity' | 'limits' | 'isArchived' | 'quarantineReply' | 'dkimSelector'
+> {
   readonly by: Account['by']['kind'];
   readonly domain: string;
   /** `off`: outgoing mail of its domain is not enabled. */
@@ -99,10 +101,11 @@ export interface ListedAccount {
 
 export function listedAccounts(domains: readonly Domain[]): ListedAccount[] {
   return domains.flatMap(({ name: domain, outgoing, file }) =>
-    outgoing.accounts.map(({ name, by }) => {
+    outgoing.accounts.map((account) => {
+      const { by } = account;
       const cannotLogIn = 'password' in by && by.password === undefined;
       const state = !outgoing.enabled ? 'off' : cannotLogIn ? 'no password' : 'active';
-      return { name, by: by.kind, domain, state, file };
+      return { ...account, by: by.kind, domain, state, file };
     }),
   );
 }

@@ -45,7 +45,9 @@ test('I2 I5: account list: all three kinds in one list, with what is not in forc
     'one.test',
     `{ enabled: true, accounts: [{ ip: 198.51.100.0/24 }, { user: Anna@one.test, password: "${hash}" }, { domain: true, password: "scrypt:..." }] }`,
   );
-  domain('two.test', '{ accounts: [{ ip: 192.0.2.1 }] }');
+  const settings =
+    'identity: sender, archive: true, quarantine_reply: accept, limits: { connections_per_hour: 9, recipients_per_day: 7 }';
+  domain('two.test', `{ accounts: [{ ip: 192.0.2.1, ${settings} }] }`);
   const list = async (...more: string[]) => {
     const ran = await runInside(['account', 'list', '-c', file, '--json', ...more], {});
     const rows = ran.out.split('\n').filter(Boolean);
@@ -67,6 +69,21 @@ test('I2 I5: account list: all three kinds in one list, with what is not in forc
     ],
   });
   assert.equal((await list('two.test')).rows.length, 1);
+  const two = await runInside(['account', 'list', 'two.test', '-c', file, '--json'], {});
+  const { file: _file, ...members } = JSON.parse(two.out) as Record<string, unknown>; // ours
+  assert.deepEqual(members, {
+    v: 1,
+    kind: 'account',
+    id: '192.0.2.1',
+    name: '192.0.2.1',
+    by: 'address',
+    domain: 'two.test',
+    state: 'off',
+    identity_method: 'sender',
+    limits: { connections: { hour: 9 }, messages: {}, recipients: { day: 7 }, new_recipients: {} },
+    archive: true,
+    quarantine_reply: 'accept',
+  });
   assert.equal((await list('three.test')).code, 1);
   assert.ok(!(await runInside(['account', 'list', '-c', file], {})).out.includes('scrypt'));
 

@@ -141,7 +141,17 @@ test('accounts are those in force while the files have errors', async (t) => {
   const { gateway } = await running(t, data);
   const file = '/etc/sluice/domains/a.test.yaml';
   gateway.accounts = [
-    { name: '192.0.2.1/32', by: 'address', domain: 'a.test', state: 'active', file },
+    {
+      name: '192.0.2.1/32',
+      by: 'address',
+      domain: 'a.test',
+      state: 'active',
+      file,
+      identity: undefined,
+      limits: { newRecipients: {} },
+      isArchived: false,
+      quarantineReply: 'reject',
+    },
   ];
   const config = join(folder, 'sluice.yaml');
   writeFileSync(config, 'hostname: mx.a.test\nlistenerz: []\n');

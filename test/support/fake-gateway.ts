@@ -2,11 +2,11 @@
  * A gateway that is only its outside: what the control server shows of it is plain data that a test
  * sets. Its queue is a list; operators' steps change it as the real store would.
  */
+import type { AccountView } from '../../src/control/account-row.ts';
 import { Readable } from 'node:stream';
 import type { EventName, Fields, Level } from '../../src/base/log.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type {
-  AccountView,
   AlertView,
   DestinationDetail,
   DestinationView,
