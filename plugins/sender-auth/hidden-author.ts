@@ -11,8 +11,10 @@ import { decodeWords } from '../shared/parameters.ts';
 const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 /** Not shown, and left out of names by many; the two joiners have their place in some scripts. */
 const INVISIBLE = /[\p{Cf}--[\u200c\u200d]]|[\x21-\x7e][\u200c\u200d]/v;
-const QUOTED = /"(?:[^"\\]|\\.)*"/gs;
-const COMMENT = /\((?:[^()\\]|\\.)*\)/gs;
+// An escaped quote or bracket goes with its backslash, and a quote without an end to the end of the
+// field: looked at anew from each of them, a long field would take minutes.
+const QUOTED = /"(?:[^"\\]|\\.?)*("?)/gs;
+const COMMENT = /\\.|\((?:[^()\\]|\\.)*\)/gs;
 /** As deep as people nest comments, and deeper. */
 const MAX_NESTED = 5;
 
@@ -34,8 +36,12 @@ function showsAddress(text: string): boolean {
 /** Whether a reader of RFC 5322 sees a domain that was not asked about, or no one domain. */
 function isReadOtherwise(line: string, asked: readonly string[]): boolean {
   const known = asked.map((domain) => plain(domain));
-  let text = line.slice(line.indexOf(':') + 1).replace(QUOTED, 'x');
-  for (let depth = 0; depth < MAX_NESTED; depth++) text = text.replace(COMMENT, '');
+  let text = line
+    .slice(line.indexOf(':') + 1)
+    .replace(QUOTED, (quoted, end) => (end === '' ? quoted : 'x'));
+  for (let depth = 0; depth < MAX_NESTED; depth++) {
+    text = text.replace(COMMENT, (found) => (found.startsWith('(') ? '' : found));
+  }
   return text.split(',').some((one) => {
     const [angled, second] = one.match(/<[^<>]*>?/g) ?? [];
     if (second !== undefined) return true;

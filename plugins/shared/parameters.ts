@@ -130,7 +130,8 @@ function parametersOf(parts: readonly string[]): Parameter[] {
     const equals = part.indexOf('=');
     if (equals < 0) continue;
     // The word before it may have lost its semicolon.
-    const [name = ''] = /[^\s,]*$/.exec(part.slice(0, equals).trimEnd().toLowerCase()) ?? [];
+    const words = part.slice(0, equals).trimEnd().toLowerCase().split(/[\s,]/);
+    const name = words.at(-1) ?? '';
     const [, base = name, order, star] = /^([^*]*)\*(\d{1,4})?(\*)?$/.exec(name) ?? [];
     for (const text of textsOf(part.slice(equals + 1).trim())) {
       if (order === undefined) {

@@ -311,6 +311,18 @@ test('a header of lines that begin no field costs no time, and says what it said
   assert.equal(twice.kind, 'quarantine', 'a folded name is a name');
 });
 
+test('quotes and comments without end in an author field cost no time', async () => {
+  const judge = await senderAuth(tableDns({ zones: zonesWith('reject') }));
+  const client = { ip: '198.51.100.1', from: 'x@evil.example' };
+  const startedAt = performance.now();
+  for (const open of ['"', '(']) {
+    const rest = `${open}${`\\${open}`.repeat(100_000)}`;
+    assert.notEqual((await judge(mailFrom(`a@bank.example ${rest}`), client)).kind, 'pass', open);
+    await judge(mailFrom(`x@evil.example ${rest}`), client);
+  }
+  assert.ok(performance.now() - startedAt < 5000);
+});
+
 test('white space without end in a signature costs no time', async () => {
   const judge = await senderAuth(tableDns({ zones: zonesWith('reject') }));
   const blank = ' '.repeat(100_000);
