@@ -22,6 +22,7 @@ export function markedMessage(secret: string, subject: string): string | undefin
   return isOurs ? id : undefined;
 }
 
+/** With a capital, which no name of a login has: what the secret makes of those, strangers may ask for. */
 function codeOf(secret: string, id: string): string {
-  return createHmac('sha256', secret).update(`release ${id}`).digest('hex').slice(0, CODE_CHARS);
+  return createHmac('sha256', secret).update(`Release ${id}`).digest('hex').slice(0, CODE_CHARS);
 }
