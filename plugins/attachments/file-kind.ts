@@ -1,5 +1,6 @@
 /** What a file is by its first bytes, whatever its name and declared type say. */
 import { withoutReferences } from './office-text.ts';
+import { TNEF_MAGIC } from './tnef.ts';
 
 const KINDS: readonly (readonly [kind: string, offset: number, magic: string])[] = [
   ['elf', 0, '\x7fELF'],
@@ -24,7 +25,7 @@ const KINDS: readonly (readonly [kind: string, offset: number, magic: string])[]
   ['tar', 257, 'ustar'],
   ['iso', 32_769, 'CD001'],
   ['vhdx', 0, 'vhdxfile'],
-  ['tnef', 0, '\x78\x9f\x3e\x22'],
+  ['tnef', 0, TNEF_MAGIC],
   ['onenote', 0, '\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d'],
   ['script', 0, '#!'],
   ['rtf', 0, '{\\rt'],
