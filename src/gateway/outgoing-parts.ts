@@ -65,7 +65,7 @@ export function buildOutgoingParts({
       ...{ counters, ttl, locks, log },
       findSent: (says) => findSent(trace, says),
     }),
-    acquaintances: new Acquaintances(ttl),
+    acquaintances: new Acquaintances(ttl, clock),
     sharedNetworks: new SharedNetworks({
       find: (record) => spfNetworks(record, uncached),
       domains: () => directory().domains,

@@ -76,11 +76,8 @@ export class Limits {
     const limits = account.limits.connections;
     if (isEmpty(limits)) return undefined;
     const key = countKey('connections', account.name);
-    const taken = await this.#options.counters.take(
-      [{ key, timeZone: outgoing.timeZone, limits }],
-      1,
-    );
-    if (taken.kind === 'granted') return undefined;
+    const taken = await this.#allowances.take({ key, timeZone: outgoing.timeZone, limits }, 1);
+    if (taken.kind === 'taken') return undefined;
     this.#reached(account, taken);
     return taken;
   }
@@ -88,7 +85,7 @@ export class Limits {
   /** Whether a message of this size has room now; it takes nothing. Rejects on storage trouble. */
   async lacks(sender: Sender, need: Need): Promise<Refused | undefined> {
     for (const { demand, by } of demandsOf(sender, need)) {
-      if (this.#allowances.inHand(demand) >= by) continue;
+      if (isUnlimited(demand) || this.#allowances.inHand(demand) >= by) continue;
       const counts = await this.#allowances.counts(demand.key);
       const refused = beyond(demand, counts, by);
       if (refused === undefined) continue;
@@ -156,9 +153,7 @@ export class Limits {
       return await this.#allowances.take(demand, by);
     } catch (error) {
       const isFull = error instanceof CodedError && error.code === 'LIMIT';
-      if (isFull && Object.values(demand.limits).every((limit) => limit === Infinity)) {
-        return undefined;
-      }
+      if (isFull && isUnlimited(demand)) return undefined;
       throw error;
     }
   }
@@ -243,6 +238,14 @@ function beyond({ key, limits }: Demand, counts: Counts, by: number): Refused | 
     return { kind: 'refused', key, window, limit, count: used, endsAt };
   }
   return undefined;
+}
+
+/** It is counted for people to look at. */
+function isUnlimited({ limits }: Demand): boolean {
+  for (const window in limits) {
+    if (limits[window as keyof typeof limits] !== Infinity) return false;
+  }
+  return true;
 }
 
 function isEmpty(limits: Demand['limits']): boolean {

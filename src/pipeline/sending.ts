@@ -181,7 +181,8 @@ export class Sending {
       reservation.then((one) => one.giveBack()).catch(() => undefined);
       return;
     }
-    this.#deps.acquaintances.met(this.#account, [...this.#strangers]).catch((error: unknown) => {
+    const addresses = this.#transaction.recipients.map(({ address }) => address);
+    this.#deps.acquaintances.met(this.#account, addresses).catch((error: unknown) => {
       this.#deps.log.emit('store.error', { acct: this.#account.name, err: errorText(error) });
     });
   }
