@@ -19,8 +19,9 @@ export interface Recorder {
   readonly traces: SessionTraces;
   readonly records: RecordKeeping;
   readonly feed: LiveFeed;
-  /** At a reload: the level may have changed, the file may have been rotated. */
-  reload(level: Level): void;
+  setLevel(level: Level): void;
+  /** The file may have been rotated: goes on in one of its name. */
+  reopenLog(): void;
 }
 
 export interface RecorderOptions {
@@ -54,9 +55,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     },
   });
   const records = new RecordKeeping(clock, log);
-  const reload = (level: Level) => {
-    log.setLevel(level);
-    destination.reopen?.();
-  };
-  return { log, metrics, rates, traces, records, feed, reload };
+  const setLevel = (level: Level) => log.setLevel(level);
+  const reopenLog = () => destination.reopen?.();
+  return { log, metrics, rates, traces, records, feed, setLevel, reopenLog };
 }

@@ -91,6 +91,8 @@ export class Reloads {
   }
 
   async reload(by: ReloadWish): Promise<ReloadResult> {
+    // First, and whatever the files are like: a rotated log must not be written to any longer.
+    this.#options.recorder.reopenLog();
     // One that nobody asked for may come to nothing: whoever asks gets one of his own.
     if (by !== 'watch' && this.#running?.by === 'watch') {
       await this.#running.result.catch(() => undefined);
@@ -171,7 +173,7 @@ export class Reloads {
     inForce.replace(config, generation);
     if (config.reload === 'watch') this.#watch.start();
     else this.#watch.stop();
-    recorder.reload(config.log.level);
+    recorder.setLevel(config.log.level);
     log.emit('cfg.reload', {
       file: config.file,
       by,

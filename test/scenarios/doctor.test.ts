@@ -50,6 +50,7 @@ test('beside a running gateway: bound, greeting, in force; a change of a file is
   assert.equal(broken.code, 78);
   assert.match(broken.row('files').detail, /bad\.yaml:1:\d+ error/);
   assert.equal(broken.status('control'), 'PASS', 'the gateway that still runs is looked at');
+  assert.match(broken.row('the rest').detail, /not looked at .* domains, destinations/);
 });
 
 test('a control socket that takes the question and never answers keeps nobody waiting', async (t) => {

@@ -1,6 +1,6 @@
 /** What whoever starts a gateway sees, and that a second one on the same data folder does no harm. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { domainFile } from '../support/domain-file.ts';
@@ -38,6 +38,14 @@ test('with a log file the first lines are on standard output, and a second start
       new RegExp(`: a gateway runs on the data folder ${gateway.folder}/data already [^\n]*\n$`),
     );
     assert.equal(await readFile(logFile, 'utf8'), before, 'the log is that of the one that runs');
+
+    // A rotation waits for nobody who mends a file.
+    await gateway.configure({ domains: { broken: 'domain: [' } });
+    await rename(logFile, `${logFile}.1`);
+    gateway.signal('SIGHUP');
+    await until('the log goes on in a new file', async () =>
+      (await readFile(logFile, 'utf8').catch(() => '')).includes('"evt":"cfg.error"'),
+    );
   } finally {
     await gateway.remove();
   }

@@ -2,7 +2,7 @@
 import type { Problem } from '../../config/problem.ts';
 import type { Domain } from '../../directory/domain.ts';
 import type { Installation, Premises } from '../installation.ts';
-import { judgeProblems } from '../judge/config.ts';
+import { judgeProblems, leftOut } from '../judge/config.ts';
 import type { Check } from '../rounds.ts';
 import { destinationChecks, recipientChecks, scannerChecks } from './destinations.ts';
 import { configChecks, gatewayChecks, logCheck } from './gateway.ts';
@@ -46,7 +46,7 @@ export function fewChecks(premises: Premises, problems: readonly Problem[]): Che
     {
       group: 'config',
       about: 'files',
-      look: async () => judgeProblems(problems, 0, premises.place),
+      look: async () => [...judgeProblems(problems, 0, premises.place), leftOut()],
     },
     ...gatewayChecks(premises),
     ...machineChecks(premises),

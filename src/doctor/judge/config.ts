@@ -25,6 +25,14 @@ export function judgeProblems(
   return more === 0 ? rows : [...rows, warn(check, `and ${more} more`, 'sluice check tells all')];
 }
 
+/** Of a configuration with errors: what cannot be looked at without one. */
+export function leftOut(): Finding {
+  const text =
+    'not looked at while the files have errors: log, disk space, ports, certificate, DNS, ' +
+    'domains, destinations, lists of recipients, scanners';
+  return unsure('the rest', text, 'correct the errors, then ask the doctor again');
+}
+
 /** A gateway that watches its files has taken them by then. */
 const WATCHED_MS = 30_000;
 
