@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { formatAddress, pathText } from '../mail/address.ts';
+import { withoutSender } from '../mail/remote-lane.ts';
 import type { ApiDeps } from './api.ts';
 import type { GatewayView } from './gateway-view.ts';
 import type { QuarantineFilter } from './queue-filter.ts';
@@ -91,7 +92,7 @@ function keptRow({ entry, expiresAt }: QuarantinedMail): Row {
     rcpts: entry.recipients.map(({ address }) => formatAddress(address)),
     subject,
     account,
-    dest: entry.dest,
+    dest: withoutSender(entry.dest),
     expires_at: iso(expiresAt),
     released,
     asked: asked && { ...asked, at: iso(asked.at) },

@@ -4,6 +4,7 @@
  */
 import { pathText } from '../mail/address.ts';
 import { homeLane } from '../mail/redirection.ts';
+import { withoutSender } from '../mail/remote-lane.ts';
 import type { SpoolStore, Summary } from '../store/spool-store.ts';
 import type { QueueFilter } from './queue-filter.ts';
 import { filteredQueue } from './queue-filter.ts';
@@ -59,7 +60,7 @@ function classOf(ageMs: number): number {
 function kindOf({ entry }: Summary, by: ShapeBy): string {
   switch (by) {
     case 'dest':
-      return homeLane(entry.dest);
+      return withoutSender(homeLane(entry.dest));
     case 'from':
       return entry.reversePath === null ? '<>' : pathText(entry.reversePath).replace(/^.*@/, '@');
     case 'reason': {

@@ -6,6 +6,7 @@
 import type { TraceEvent } from '../base/session-traces.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
 import { homeLane, redirectionOf } from '../mail/redirection.ts';
+import { withoutSender } from '../mail/remote-lane.ts';
 import type { Hold, SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import { isQuarantined } from '../mail/spool-entry.ts';
 import type { TracePage } from '../records/trace-book.ts';
@@ -54,7 +55,7 @@ export function messageRow(summary: Summary, outage: Outage | undefined): Row {
     size: entry.sizeBytes,
     from: pathText(entry.reversePath),
     rcpts: entry.recipients.map((recipient) => recipientOf(recipient, state)),
-    dest: homeLane(entry.dest),
+    dest: withoutSender(homeLane(entry.dest)),
     via: redirectionOf(entry.dest)?.place,
     maybe_delivered: entry.maybeDelivered,
     sender_proven: entry.senderProven,

@@ -13,6 +13,7 @@ import type { Address } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { isRedirected } from '../mail/redirection.ts';
+import { isRemote } from '../mail/remote-lane.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { Lease, SpoolStore } from '../store/spool-store.ts';
 import { logAttempt, logDone, logExpired, logHold } from './attempt-log.ts';
@@ -30,8 +31,8 @@ import type { Group, PlacingDeps } from './placing.ts';
 import type { Happening } from './happening.ts';
 import { happeningsOf } from './happening.ts';
 import { lookElsewhere, placeRecipients } from './placing.ts';
-import { isRemote } from './route.ts';
 import type { Settlement, Tried } from './settlement.ts';
+import { isFanOut } from './route.ts';
 import { held, isRefused, settle } from './settlement.ts';
 
 export interface AttemptDeps extends PlacingDeps {
@@ -165,7 +166,9 @@ async function deliver(
   const marked = markedIfDoubted(entry, content);
   const job = {
     ...{ id, destination, envelope, content: marked },
-    ...{ finalReplyTimeoutMs: FINAL_REPLY_MS, mayFinish, origin: 'queue' as const },
+    ...{ finalReplyTimeoutMs: FINAL_REPLY_MS, mayFinish },
+    // The other recipients wait meanwhile; in a lane of its own it has all the time it wants.
+    origin: isFanOut(entry.dest) ? ('session' as const) : ('queue' as const),
     client: entry.client,
     mailClass: entry.mailClass,
   };

@@ -12,6 +12,7 @@ import type { Destination } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
+import { domainOfLane } from '../mail/split-lane.ts';
 import type { SpoolStep, SpoolStore } from '../store/spool-store.ts';
 import { laneOf } from './route.ts';
 
@@ -99,7 +100,7 @@ export async function storeParted(
   if (isStored !== true) return;
   for (const part of parts) {
     const to = part.recipients.map(({ address }) => formatAddress(address));
-    log.emit('msg.part', { id: part.id, sid, orig: entry.id, dest: part.dest, to });
+    log.emit('msg.part', { id: part.id, sid, orig: entry.id, dest: domainOfLane(part.dest), to });
   }
 }
 

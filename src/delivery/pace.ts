@@ -65,7 +65,7 @@ export class Pace {
   }
 
   /** Waits for a place, does the work in it, and learns from its result. */
-  run(work: () => Promise<AttemptResult>): Promise<AttemptResult> {
+  run<R extends string>(work: () => Promise<R | AttemptResult>): Promise<R | AttemptResult> {
     return this.#places.run(async () => {
       const result = await work();
       if (result === 'put-off') this.#lower(Math.floor(this.#limit / 2));

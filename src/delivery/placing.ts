@@ -10,10 +10,11 @@ import type { Outcome } from '../mail/outcome.ts';
 import { replyText } from '../mail/outcome.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isRedirected } from '../mail/redirection.ts';
+import { isRemote } from '../mail/remote-lane.ts';
 import { domainOfLane, isOneOfSplit } from '../mail/split-lane.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import { saysUnknown } from './callout.ts';
-import { isRemote, laneOf } from './route.ts';
+import { laneOf } from './route.ts';
 import { recipientsToTry } from './settlement.ts';
 
 /** Which server of a split domain knows a recipient. */

@@ -1,11 +1,11 @@
 /**
  * Where mail goes: the lanes of the spool and the destinations behind them. Mail for a hosted
- * domain lies in the lane of that name, or of one server of a split domain; mail of our customers
- * for everybody else in a lane `mx:` of its own per domain, which leads to the smarthost if there
- * is one, else to the domain's MX hosts; mail for several destinations in the lane `mx:*` until the
- * first attempt has parted it; mail that an operator has given to another host in a lane `to:` of
- * that host. Looked up at each attempt, so a change of the configuration counts for mail that
- * waits.
+ * domain lies in the lane of that name, or of one server of a split domain; mail of a customer for
+ * everybody else in a lane `mx:` of its own per sender and domain, which leads to the smarthost if
+ * there is one, else to the domain's MX hosts; his mail for several destinations in a lane `mx:*`
+ * until the first attempt has parted it; mail that an operator has given to another host in a lane
+ * `to:` of that host. Looked up at each attempt, so a change of the configuration counts for mail
+ * that waits.
  */
 import type { Destination, Directory } from '../directory/domain.ts';
 import { partedDestination } from '../directory/destination.ts';
@@ -13,28 +13,32 @@ import { asciiDomain } from '../directory/domain-name.ts';
 import { transportPolicy } from './transport-policy.ts';
 import type { Redirection } from '../mail/redirection.ts';
 import { homeLane, redirectionKey, redirectionOf } from '../mail/redirection.ts';
+import { isRemote, laneTo, placeOf, senderOf, withoutSender } from '../mail/remote-lane.ts';
 import { domainOfLane } from '../mail/split-lane.ts';
 import type { SpoolEntry, SpooledRecipient } from '../mail/spool-entry.ts';
 
-const REMOTE = 'mx:';
-/** The lane of mail for several destinations. */
-export const FAN_OUT = `${REMOTE}*`;
+const SEVERAL = '*';
 /** Connections at a time to one server that nobody configured. */
 const REMOTE_CONNECTIONS = 20;
 
-export function remoteLane(domain: string): string {
-  return REMOTE + asciiDomain(domain);
+/** `sender` is the hosted domain whose mail it is, by its own name; undefined for our own. */
+export function remoteLane(domain: string, sender?: string): string {
+  return laneTo(asciiDomain(domain), sender);
 }
 
-/** Of our customers' mail to the outside: nobody configured it, and there is no end of them. */
-export function isRemote(laneOrKey: string): boolean {
-  return laneOrKey.startsWith(REMOTE);
+/** The lane of mail for several destinations. */
+export function fanOutLane(sender?: string): string {
+  return laneTo(SEVERAL, sender);
+}
+
+export function isFanOut(lane: string): boolean {
+  return isRemote(lane) && placeOf(lane) === SEVERAL;
 }
 
 /** As people know it. */
 export function laneName(lane: string): string {
   const home = domainOfLane(homeLane(lane));
-  return isRemote(home) ? home.slice(REMOTE.length) : home;
+  return isRemote(home) ? placeOf(home) : home;
 }
 
 /** Undefined when the lane leads nowhere any more. */
@@ -42,12 +46,13 @@ export function destinationOf(directory: Directory, lane: string): Destination |
   const other = redirectionOf(lane);
   if (other !== undefined) return otherHost(other);
   if (!isRemote(lane)) return directory.find(lane)?.destination;
-  if (lane === FAN_OUT) return partedDestination(FAN_OUT);
-  const domain = laneName(lane);
+  const key = withoutSender(lane);
+  if (isFanOut(lane)) return partedDestination(key);
+  const domain = placeOf(lane);
   const hosted = directory.find(domain)?.destination;
   if (hosted !== undefined) return hosted;
   const { smarthost } = directory;
-  const hop = smarthost ?? destination(lane, domain);
+  const hop = smarthost ?? destination(key, domain);
   const demanded = directory.remoteTls(domain);
   if (demanded === undefined) return hop;
   const facts = { hop: smarthost === undefined ? 'mx' : 'smarthost', tls: hop.tls } as const;
@@ -65,7 +70,7 @@ export function laneOf(
   { address }: Pick<SpooledRecipient, 'address'>,
 ): string {
   if (!isRemote(dest)) return dest;
-  return hosted(address.domain) ?? remoteLane(address.domain);
+  return hosted(address.domain) ?? remoteLane(address.domain, senderOf(dest));
 }
 
 function otherHost(redirection: Redirection): Destination {

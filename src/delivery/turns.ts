@@ -2,16 +2,19 @@
  * Whose turn it is to be delivered from the queue: a pace for each destination, shared by all its
  * domains first come first served, so that a long queue of one does not starve another; the rate the
  * destination was promised; and a number of places for all destinations together, not all of which
- * servers of others may take: whoever sends for a customer can name as many silent ones as he likes.
+ * servers of others may take, and no customer all of these: whoever sends can name as many silent
+ * servers as he likes.
  */
 import type { Clock } from '../base/clock.ts';
 import { Places } from '../base/places.ts';
+import { SharedPlaces } from '../base/shared-places.ts';
 import type { Destination } from '../directory/domain.ts';
+import { isRemote, senderOf } from '../mail/remote-lane.ts';
 import type { AttemptResult } from './attempt.ts';
 import { Pace } from './pace.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { PARTED_AT_ONCE } from '../directory/destination.ts';
-import { FAN_OUT, isRemote } from './route.ts';
+import { isFanOut } from './route.ts';
 
 export interface TurnsOptions {
   readonly clock: Clock;
@@ -31,16 +34,16 @@ const MAX_REMOTE = 150;
 /** For a domain without a destination: how many of its messages are held side by side. */
 const HOLDING = 10;
 const UNSERVED = '';
+/** The sender of what the gateway sends itself. */
+const OURS = '';
 /** Who waits for a place in a rate looks so often whether the destination is still there. */
 const RATE_LOOK_MS = 5000;
 
 export class Turns {
   readonly #options: TurnsOptions;
   readonly #places = new Places(MAX_DELIVERIES);
-  readonly #remote = new Places(MAX_REMOTE);
+  readonly #remote = new SharedPlaces(MAX_REMOTE);
   readonly #paces = new Map<string, Pace>();
-  /** Of mail for several destinations: none of them sets the pace for the others. */
-  readonly #fanOut = new Places(PARTED_AT_ONCE);
 
   constructor(options: TurnsOptions) {
     this.#options = options;
@@ -59,7 +62,7 @@ export class Turns {
   /** Deliveries of a domain that may be begun at once. */
   limit(domain: string): number {
     if (this.#options.isBarred(domain)) return 0;
-    return domain === FAN_OUT ? PARTED_AT_ONCE : this.#pace(domain).limit;
+    return isFanOut(domain) ? PARTED_AT_ONCE : this.#pace(domain).limit;
   }
 
   /** The destination is back after an outage: few at first. */
@@ -75,37 +78,34 @@ export class Turns {
    * Waits for a place at the destination, in its rate, then for one of all, so that nobody starves
    * another; `untried` when by then there is no use in it. `bytes`: a large message may take longer.
    */
-  run(
+  async run(
     domain: string,
     bytes: number,
     signal: AbortSignal,
     work: () => Promise<AttemptResult>,
   ): Promise<AttemptResult> {
-    if (domain === FAN_OUT) {
-      return this.#fanOut.run(() => this.#inPlace(domain, signal, work));
-    }
+    const inPlace = () => this.#inPlace(domain, signal, work);
+    const sender = senderOf(domain) ?? OURS;
+    // Of several destinations none sets the pace for the others.
+    if (isFanOut(domain)) return this.#remote.run(sender, inPlace);
     const pace = this.#pace(domain);
-    return pace.run(async () => {
-      await this.#waitForRate(domain, signal);
-      return this.#inPlace(domain, signal, async () => {
+    const timed = () =>
+      this.#inPlace(domain, signal, async () => {
         const startedAt = this.#options.clock.mono();
         const result = await work();
         pace.took(this.#options.clock.mono() - startedAt, bytes);
         return result;
       });
+    const result = await pace.run(async () => {
+      await this.#waitForRate(domain, signal);
+      return isRemote(domain) ? (this.#remote.tryRun(sender, timed) ?? 'full') : timed();
     });
+    if (result !== 'full') return result;
+    // He waits for what he has taken himself: not in the destination's line, where others are.
+    return this.#remote.run(sender, () => pace.run(timed));
   }
 
   #inPlace(
-    domain: string,
-    signal: AbortSignal,
-    work: () => Promise<AttemptResult>,
-  ): Promise<AttemptResult> {
-    const inPlace = () => this.#inPlaceOfAll(domain, signal, work);
-    return isRemote(domain) ? this.#remote.run(inPlace) : inPlace();
-  }
-
-  #inPlaceOfAll(
     domain: string,
     signal: AbortSignal,
     work: () => Promise<AttemptResult>,

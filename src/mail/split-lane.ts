@@ -3,12 +3,13 @@
  * has a slash in its name.
  */
 import { isRedirected } from './redirection.ts';
+import { isRemote, withoutSender } from './remote-lane.ts';
 
 export function isOneOfSplit(lane: string): boolean {
-  return !lane.startsWith('mx:') && !isRedirected(lane) && lane.includes('/');
+  return !isRemote(lane) && !isRedirected(lane) && lane.includes('/');
 }
 
-/** The hosted domain of a lane, by its own name; any other lane as it is. */
+/** The hosted domain of a lane, by its own name, or the place that a remote one leads to. */
 export function domainOfLane(lane: string): string {
-  return isOneOfSplit(lane) ? lane.slice(0, lane.indexOf('/')) : lane;
+  return isOneOfSplit(lane) ? lane.slice(0, lane.indexOf('/')) : withoutSender(lane);
 }

@@ -47,7 +47,7 @@ export async function judgeRecipient(
   const { directory, settings } = transaction.generation;
   const { account } = transaction;
   const routed = account === undefined ? routeInbound : routeOutbound;
-  const route = routed(directory, settings.hostname, asked.address);
+  const route = routed(directory, settings.hostname, asked.address, transaction.domain);
   if (route.kind === 'denied') {
     return transaction.mayBeCustomer ? replies.accountUnsure() : replies.relayDenied();
   }

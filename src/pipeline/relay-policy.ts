@@ -54,13 +54,14 @@ export function routeOutbound(
   directory: Directory,
   hostname: string,
   address: Address,
+  sender?: Pick<Domain, 'name'>,
 ): OutboundRoute {
   const hosted = routeInbound(directory, hostname, address);
   if (hosted.kind === 'hosted') return hosted;
   // An address literal may name any machine that we can reach and others cannot.
   const isLiteral = address.domain.startsWith('[');
   if (isLiteral || directory.find(address.domain) !== undefined) return { kind: 'denied' };
-  const lane = remoteLane(address.domain);
+  const lane = remoteLane(address.domain, sender?.name);
   const destination = destinationOf(directory, lane);
   if (destination === undefined) return { kind: 'denied' };
   return { kind: 'remote', way: { lane, destination }, address };

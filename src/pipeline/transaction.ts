@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Fields, Log } from '../base/log.ts';
-import { destinationOf, FAN_OUT } from '../delivery/route.ts';
+import { destinationOf, fanOutLane } from '../delivery/route.ts';
 import type { Account } from '../directory/account.ts';
 import { wayKey } from '../directory/destination-key.ts';
 import type { Domain } from '../directory/domain.ts';
@@ -135,8 +135,9 @@ export class Transaction {
   get way(): Way | undefined {
     const [first, second] = this.#ways.values();
     if (second === undefined) return first;
-    const destination = destinationOf(this.generation.directory, FAN_OUT);
-    return destination && { lane: FAN_OUT, destination };
+    const lane = fanOutLane(this.domain?.name);
+    const destination = destinationOf(this.generation.directory, lane);
+    return destination && { lane, destination };
   }
 
   /** The members that every log line about this message carries. */

@@ -13,6 +13,7 @@ import type { Address } from '../mail/address.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
 import type { Asked, SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import { isQuarantined } from '../mail/spool-entry.ts';
+import { domainOfLane } from '../mail/split-lane.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import { partNumbers } from './part-number.ts';
 
@@ -158,7 +159,13 @@ export class Quarantine {
       return isFull ? 'no room' : 'damaged';
     }
     const to = formatAddress(recipient.address);
-    log.emit('msg.part', { id, sid: sidOf(id), orig: entry.id, dest: entry.dest, to: [to] });
+    log.emit('msg.part', {
+      id,
+      sid: sidOf(id),
+      orig: entry.id,
+      dest: domainOfLane(entry.dest),
+      to: [to],
+    });
     this.#note('quar.release', entry, { who: by, to });
     wake(entry.dest);
     // Not done, he may be released again: twice rather than never.

@@ -10,7 +10,7 @@
 import assert from 'node:assert/strict';
 import { CodedError } from '../../src/base/errors.ts';
 import type { DeliveryJob } from '../../src/delivery/courier.ts';
-import { FAN_OUT } from '../../src/delivery/route.ts';
+import { fanOutLane } from '../../src/delivery/route.ts';
 import { formatAddress } from '../../src/mail/address.ts';
 import type { Held, SpoolStore, Summary } from '../../src/store/spool-store.ts';
 import { guard } from '../../src/store/leveldb/guard.ts';
@@ -134,7 +134,7 @@ export class DeliveryWorld {
     const to = ['x', 'y', 'z']
       .slice(0, 1 + Math.floor(this.#random() * 3))
       .map((l) => `${l}@${isSpread ? this.#pick(domains) : domain}`);
-    const dest = isSpread ? FAN_OUT : domain;
+    const dest = isSpread ? fanOutLane() : domain;
     this.#mails += 1;
     const id = `${String(this.#mails).padStart(10, '0')}.1`;
     const { entry, bytes } = rig.entry(to, { id, dest });

@@ -4,7 +4,7 @@
  */
 import { HealthBook } from '../../src/delivery/destination-health.ts';
 import type { SchedulerOptions, SchedulerPolicy } from '../../src/delivery/scheduler.ts';
-import { FAN_OUT } from '../../src/delivery/route.ts';
+import { isFanOut } from '../../src/delivery/route.ts';
 import { Scheduler } from '../../src/delivery/scheduler.ts';
 import { partedDestination } from '../../src/directory/destination.ts';
 import type { Destination } from '../../src/directory/domain.ts';
@@ -85,8 +85,8 @@ export class SchedulerRig {
       clock,
       log: this.log,
       route: (domain) =>
-        domain === FAN_OUT
-          ? partedDestination(FAN_OUT)
+        isFanOut(domain)
+          ? partedDestination(domain)
           : destination(this.domains[domain], maxConnections),
       hosted: (domain) => (domain in this.domains ? domain : undefined),
       policy: (dest) => {

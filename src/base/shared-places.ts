@@ -1,0 +1,61 @@
+/**
+ * A number of places for work of several owners who know nothing of each other: nobody gets one more
+ * who has as many as are free. So one alone has half of them at most, two have a third each, and
+ * however long they keep theirs, the next one finds a place. Among those who wait, who has fewest is
+ * first.
+ */
+interface Share {
+  taken: number;
+  readonly waiting: (() => void)[];
+}
+
+export class SharedPlaces {
+  readonly #limit: number;
+  readonly #shares = new Map<string, Share>();
+  #taken = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Undefined, and nothing was begun, when the owner would have to wait. */
+  tryRun<T>(owner: string, work: () => Promise<T>): Promise<T> | undefined {
+    const { taken, waiting } = this.#shares.get(owner) ?? { taken: 0, waiting: [] };
+    return waiting.length === 0 && taken < this.#free ? this.run(owner, work) : undefined;
+  }
+
+  async run<T>(owner: string, work: () => Promise<T>): Promise<T> {
+    const share = this.#shares.get(owner) ?? { taken: 0, waiting: [] };
+    this.#shares.set(owner, share);
+    await new Promise<void>((resolve) => {
+      share.waiting.push(resolve);
+      this.#admit();
+    });
+    try {
+      return await work();
+    } finally {
+      this.#taken -= 1;
+      share.taken -= 1;
+      if (share.taken === 0 && share.waiting.length === 0) this.#shares.delete(owner);
+      this.#admit();
+    }
+  }
+
+  get #free(): number {
+    return this.#limit - this.#taken;
+  }
+
+  #admit(): void {
+    for (;;) {
+      const waiting = [...this.#shares.values()].filter((share) => share.waiting.length > 0);
+      const next = waiting.reduce<Share | undefined>(
+        (fewest, share) => (fewest === undefined || share.taken < fewest.taken ? share : fewest),
+        undefined,
+      );
+      if (next === undefined || next.taken >= this.#free) return;
+      this.#taken += 1;
+      next.taken += 1;
+      next.waiting.shift()?.();
+    }
+  }
+}
