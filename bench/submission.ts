@@ -43,7 +43,8 @@ if (!(rounds > 0 && rounds <= 50 && seconds > 0 && seconds <= 120)) {
 }
 
 const ARRIVAL_MS = 60_000;
-const WARM_UP_SECONDS = 2;
+/** Until then the compiler of a fresh process takes much of a core. */
+const WARM_UP_SECONDS = 5;
 const SOURCE_GRACE_MS = 90_000;
 /** A signature of RSA-2048 is some 700 bytes; less means that something left unsigned. */
 const SIGNATURE_BYTES = 500;

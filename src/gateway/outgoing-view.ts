@@ -23,7 +23,7 @@ const CAME_BACK: WindowLimits = { day: Infinity, month: Infinity };
 
 export interface OutgoingViewParts {
   readonly counters: Pick<CounterStore, 'list'>;
-  readonly limits: Pick<Limits, 'counts'>;
+  readonly limits: Pick<Limits, 'counts' | 'settle'>;
   readonly locks: Locks;
   readonly sharedNetworks: Pick<SharedNetworks, 'view'>;
   readonly directory: () => Directory;
@@ -138,6 +138,7 @@ async function* identitiesOf(parts: OutgoingViewParts): AsyncGenerator<LockedVie
     ),
   );
   const prefix = identityPrefix();
+  await limits.settle();
   const all = paged(
     (page) => counters.list({ ...page, prefix }),
     ({ key }) => key,

@@ -39,8 +39,6 @@ export interface AllowancesOptions {
 
 /** Of what is left until the limit, one part in so many is taken ahead, ... */
 const SHARE = 50;
-/** ... without a limit one in so many of what was used, ... */
-const SHARE_USED = 10;
 /** ... and never more than this. */
 const MOST = 1000;
 /** Of stocks; the one not used for longest goes back. */
@@ -101,6 +99,8 @@ export class Allowances {
 
   /** What was really used. */
   async counts(key: string): Promise<Counts> {
+    // What is just being taken is counted already and not yet in hand.
+    await this.#stocks.get(key)?.filling?.catch(() => undefined);
     const counts = await this.#options.counters.peek(key);
     const left = (this.#stocks.get(key)?.lots ?? []).reduce((sum, lot) => sum + lot.left, 0);
     if (left === 0) return counts;
@@ -241,9 +241,7 @@ function aheadOf({ limits }: Demand, counts: Counts): number {
   let most = MOST;
   for (const window of Object.keys(limits) as (keyof typeof limits)[]) {
     const { count = 0 } = counts[window] ?? {};
-    const left = (limits[window] ?? Infinity) - count;
-    // Without a limit it is for people to look at: after a crash it is not to be far off.
-    most = Math.min(most, left === Infinity ? Math.floor(count / SHARE_USED) : left / SHARE);
+    most = Math.min(most, ((limits[window] ?? Infinity) - count) / SHARE);
   }
   return Math.max(0, Math.floor(most));
 }

@@ -2,17 +2,19 @@
  * How much accounts and domains may send: connections, messages, recipients and recipients that are
  * new to an account, in calendar windows of the domain's time zone, and the relay limit of each
  * domain and day. What a message takes is counted before its content is accepted and given back when
- * it is not, so of what was accepted there is never more than the limit.
+ * it is not, so of what was accepted there is never more than the limit. What has no limit is counted
+ * when a message was accepted.
  */
 import type { Clock } from '../base/clock.ts';
-import { CodedError, errorText } from '../base/errors.ts';
+import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Account, Outgoing } from '../directory/account.ts';
 import type { Counts, CounterStore, Demand, Refused } from '../store/counter-store.ts';
 import { Allowances } from './allowances.ts';
 import type { Taken } from './allowances.ts';
-import type { KindDemand } from './mail-kinds.ts';
 import { countKey, domainKey, identityKey } from './counter-keys.ts';
+import type { KindDemand } from './mail-kinds.ts';
+import { PlainCounts } from './plain-counts.ts';
 
 /** Whose limits count. */
 export interface Sender {
@@ -25,6 +27,11 @@ export interface Need {
   readonly recipients: number;
   /** Of them, those that the account has not written to before. */
   readonly newRecipients: number;
+}
+
+/** What one message that was accepted adds to what has no limit. */
+export interface Sent {
+  readonly recipients: number;
   readonly identity: string | undefined;
 }
 
@@ -59,16 +66,15 @@ const MAX_TOLD = 10_000;
 export class Limits {
   readonly #options: LimitsOptions;
   readonly #told = new Map<string, number>();
-
   readonly #allowances: Allowances;
+  readonly #plain: PlainCounts;
 
   constructor(options: LimitsOptions) {
     const { log } = options;
     this.#options = options;
-    this.#allowances = new Allowances({
-      ...options,
-      onFault: (error) => log.emit('store.error', { err: errorText(error) }),
-    });
+    const onFault = (error: unknown) => log.emit('store.error', { err: errorText(error) });
+    this.#allowances = new Allowances({ ...options, onFault });
+    this.#plain = new PlainCounts({ ...options, onFault });
   }
 
   /** Counts a connection of an account; undefined: it may come. Rejects on storage trouble. */
@@ -85,7 +91,7 @@ export class Limits {
   /** Whether a message of this size has room now; it takes nothing. Rejects on storage trouble. */
   async lacks(sender: Sender, need: Need): Promise<Refused | undefined> {
     for (const { demand, by } of demandsOf(sender, need)) {
-      if (isUnlimited(demand) || this.#allowances.inHand(demand) >= by) continue;
+      if (this.#allowances.inHand(demand) >= by) continue;
       const counts = await this.#allowances.counts(demand.key);
       const refused = beyond(demand, counts, by);
       if (refused === undefined) continue;
@@ -100,9 +106,16 @@ export class Limits {
     return this.#reserve(sender, demandsOf(sender, need));
   }
 
-  /** The same for an identity alone, which was not known before. */
-  reserveIdentity(sender: Sender, identity: string, recipients: number): Promise<Reservation> {
-    return this.#reserve(sender, [identityDemand(sender, identity, recipients)]);
+  /** A message was accepted. Nobody waits for these counts. */
+  sent({ account, outgoing: { timeZone } }: Sender, { recipients, identity }: Sent): void {
+    const { name, limits } = account;
+    const unlimited = { timeZone, limits: { day: Infinity } };
+    if (isEmpty(limits.recipients)) {
+      this.#plain.add({ ...unlimited, key: countKey('recipients', name) }, recipients);
+    }
+    if (identity === undefined) return;
+    const key = identityKey(name, identity);
+    this.#plain.add({ ...unlimited, key, isOpen: true }, recipients);
   }
 
   /** The same for what is counted beside the limits of the account. */
@@ -118,14 +131,14 @@ export class Limits {
       for (const one of taken.splice(0)) this.#allowances.giveBack(one);
     };
     const results = await Promise.allSettled(
-      wanted.map(({ demand, by }) => this.#take(demand, by)),
+      wanted.map(({ demand, by }) => this.#allowances.take(demand, by)),
     );
     let refused: Refused | undefined;
     let fault: unknown;
     let isNews = false;
     for (const result of results) {
       if (result.status === 'rejected') fault ??= result.reason;
-      else if (result.value?.kind === 'taken') {
+      else if (result.value.kind === 'taken') {
         taken.push(result.value);
         isNews ||= result.value.isFilled;
       } else refused ??= result.value;
@@ -138,24 +151,19 @@ export class Limits {
   }
 
   /** What an account or a domain has used in the windows that are on. */
-  counts(key: string): Promise<Counts> {
+  async counts(key: string): Promise<Counts> {
+    await this.settle();
     return this.#allowances.counts(key);
   }
 
-  /** Nothing more is sent: what was taken ahead goes back. */
-  stop(): Promise<void> {
-    return this.#allowances.stop();
+  /** Writes what has no limit, so that the store can be looked through. */
+  settle(): Promise<void> {
+    return this.#plain.settle();
   }
 
-  /** With no room for one more identity it goes uncounted. */
-  async #take(demand: Demand, by: number): Promise<Taken | Refused | undefined> {
-    try {
-      return await this.#allowances.take(demand, by);
-    } catch (error) {
-      const isFull = error instanceof CodedError && error.code === 'LIMIT';
-      if (isFull && isUnlimited(demand)) return undefined;
-      throw error;
-    }
+  /** Nothing more is sent: what was taken ahead goes back. */
+  async stop(): Promise<void> {
+    await Promise.all([this.#plain.settle(), this.#allowances.stop()]);
   }
 
   async #near({ account, outgoing }: Sender): Promise<void> {
@@ -199,17 +207,8 @@ interface Wanted {
   readonly by: number;
 }
 
-function identityDemand({ account, outgoing }: Sender, identity: string, by: number): Wanted {
-  const key = identityKey(account.name, identity);
-  const { timeZone } = outgoing;
-  return { demand: { key, timeZone, limits: { day: Infinity }, isOpen: true }, by };
-}
-
 /** What must be had together. */
-function demandsOf(
-  { account, outgoing }: Sender,
-  { recipients, newRecipients, identity }: Need,
-): Wanted[] {
+function demandsOf({ account, outgoing }: Sender, { recipients, newRecipients }: Need): Wanted[] {
   const { name, domain, limits } = account;
   const { timeZone, relayPerDay } = outgoing;
   const wanted: Wanted[] = [];
@@ -217,9 +216,8 @@ function demandsOf(
     if (by > 0) wanted.push({ demand: { key, timeZone, limits: windows }, by });
   };
   add(domainKey(domain), { day: relayPerDay }, recipients);
-  add(countKey('recipients', name), { day: Infinity, ...limits.recipients }, recipients);
-  if (identity !== undefined) {
-    wanted.push(identityDemand({ account, outgoing }, identity, recipients));
+  if (!isEmpty(limits.recipients)) {
+    add(countKey('recipients', name), { day: Infinity, ...limits.recipients }, recipients);
   }
   if (!isEmpty(limits.messages)) add(countKey('messages', name), limits.messages, 1);
   if (!isEmpty(limits.newRecipients)) {
@@ -238,14 +236,6 @@ function beyond({ key, limits }: Demand, counts: Counts, by: number): Refused | 
     return { kind: 'refused', key, window, limit, count: used, endsAt };
   }
   return undefined;
-}
-
-/** It is counted for people to look at. */
-function isUnlimited({ limits }: Demand): boolean {
-  for (const window in limits) {
-    if (limits[window as keyof typeof limits] !== Infinity) return false;
-  }
-  return true;
 }
 
 function isEmpty(limits: Demand['limits']): boolean {

@@ -16,7 +16,7 @@ import { replies } from '../mail/reply.ts';
 import type { Acquaintances } from '../outbound/acquaintances.ts';
 import { authorOf, demandsOfKind, kindOf } from '../outbound/mail-kinds.ts';
 import { identityOfEnvelope, identityOfHeader, removedFields } from '../outbound/identity.ts';
-import type { Limits, Need, Reservation } from '../outbound/limits.ts';
+import type { Limits, Reservation } from '../outbound/limits.ts';
 import type { Locks } from '../outbound/locks.ts';
 import { mayAuthor } from '../outbound/sender-policy.ts';
 import type { Judgement } from './judge.ts';
@@ -44,8 +44,6 @@ export class Sending {
   #asked: number | undefined;
   #reservation: Promise<Reservation> | undefined;
   #header: readonly [Buffer, readonly HeaderField[]] = [Buffer.alloc(0), []];
-  /** The identity that was counted. */
-  #counted: string | undefined;
   readonly #alsoTaken: Reservation[] = [];
 
   private constructor(
@@ -94,9 +92,8 @@ export class Sending {
   /** The content begins. What is taken of the limits is known when it has ended. */
   begin(): void {
     const { recipients } = this.#transaction;
-    const need = this.#need(recipients.length, this.#strangers.size);
+    const need = { recipients: recipients.length, newRecipients: this.#strangers.size };
     this.#reservation = this.#deps.limits.reserve(this.#sender, need);
-    this.#counted = this.#identity;
     // Asked for at the end; who leaves before that never asks.
     this.#reservation.catch(() => undefined);
   }
@@ -138,7 +135,6 @@ export class Sending {
       if (locked !== undefined) return locked;
       const { refused } = (await this.#reservation) ?? {};
       if (refused !== undefined) return replies.relayLimit();
-      await this.#countIdentity();
       return this.#againstKind(mailClass);
     });
   }
@@ -162,15 +158,6 @@ export class Sending {
     return kind === 'reply' ? replies.tooManyReplies() : replies.relayLimit();
   }
 
-  /** One that only the header has told. */
-  async #countIdentity(): Promise<void> {
-    const identity = this.#identity;
-    if (identity === undefined || identity === this.#counted) return;
-    const { recipients } = this.#transaction;
-    const { limits } = this.#deps;
-    this.#alsoTaken.push(await limits.reserveIdentity(this.#sender, identity, recipients.length));
-  }
-
   /** The transaction is over. */
   ended(result: TransactionResult): void {
     const reservation = this.#reservation;
@@ -181,7 +168,10 @@ export class Sending {
       reservation.then((one) => one.giveBack()).catch(() => undefined);
       return;
     }
-    const addresses = this.#transaction.recipients.map(({ address }) => address);
+    const { recipients } = this.#transaction;
+    const sent = { recipients: recipients.length, identity: this.#identity };
+    this.#deps.limits.sent(this.#sender, sent);
+    const addresses = recipients.map(({ address }) => address);
     this.#deps.acquaintances.met(this.#account, addresses).catch((error: unknown) => {
       this.#deps.log.emit('store.error', { acct: this.#account.name, err: errorText(error) });
     });
@@ -189,10 +179,6 @@ export class Sending {
 
   get #sender() {
     return { account: this.#account, outgoing: this.#domain.outgoing };
-  }
-
-  #need(recipients: number, newRecipients: number): Need {
-    return { recipients, newRecipients, identity: this.#identity };
   }
 
   #identify(identity: string | undefined): void {
@@ -212,10 +198,8 @@ export class Sending {
   }
 
   async #roomFor(recipients: number, newRecipients: number): Promise<Reply | undefined> {
-    const lacking = await this.#deps.limits.lacks(
-      this.#sender,
-      this.#need(recipients, newRecipients),
-    );
+    const need = { recipients, newRecipients };
+    const lacking = await this.#deps.limits.lacks(this.#sender, need);
     return lacking && replies.relayLimit();
   }
 

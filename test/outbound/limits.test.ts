@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { buildAccountOptions } from '../../src/directory/account-options.ts';
 import type { Account } from '../../src/directory/account.ts';
-import { domainKey } from '../../src/outbound/counter-keys.ts';
+import { domainKey, identityKey } from '../../src/outbound/counter-keys.ts';
 import { Limits } from '../../src/outbound/limits.ts';
 import type { Sender } from '../../src/outbound/limits.ts';
 import type { KeyBounds } from '../../src/store/counter-store.ts';
@@ -48,7 +48,7 @@ describe('limits', () => {
     return { account, outgoing: { relayPerDay, timeZone: 'Europe/Berlin' } };
   }
 
-  const need = (recipients: number) => ({ recipients, newRecipients: 0, identity: undefined });
+  const need = (recipients: number) => ({ recipients, newRecipients: 0 });
 
   /** How many of so many messages with one recipient are taken. */
   async function taken(limits: Limits, whose: Sender, messages: number): Promise<number> {
@@ -152,9 +152,11 @@ describe('limits', () => {
     const { store, limits } = await open(new FakeClock(), undefined, { all: 12, open: 8 });
     const whose = sender(1000);
     for (let i = 0; i < 10; i++) {
-      const { refused } = await limits.reserve(whose, { ...need(1), identity: `made-up-${i}` });
-      assert.equal(refused, undefined);
+      limits.sent(whose, { recipients: 1, identity: `made-up-${i}` });
     }
+    const first = await limits.counts(identityKey('example.org', 'made-up-0'));
+    assert.equal(first.day?.count, 1);
+    assert.deepEqual(await limits.counts(identityKey('example.org', 'made-up-9')), {});
     const reply = { key: 'replies\tx', limits: { week: 2 }, isOpen: true, by: 1 };
     await assert.rejects(limits.reserveKind(whose, [reply]), { code: 'LIMIT' });
     const account: Account = { ...whose.account, name: 'other.test', domain: 'other.test' };
