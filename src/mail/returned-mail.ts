@@ -16,7 +16,7 @@ export interface ReturnedMail {
   readonly action: string | undefined;
   /** RFC 3463, where one is found: `5.1.1`. */
   readonly status: string | undefined;
-  /** Whom it could not be delivered to (RFC 3464 2.3.1, 2.3.2), in lower case. */
+  /** Who complains (RFC 5965 3.2), or could not be reached (RFC 3464 2.3.1, 2.3.2), in lower case. */
   readonly recipients: readonly string[];
 }
 
@@ -33,6 +33,7 @@ const FEEDBACK = /^Feedback-Type:[ \t]*([a-z-]{1,40})/im;
 const ACTION = /^Action:[ \t]*([a-z]{1,20})/im;
 const STATUS = /^Status:[ \t]*([245]\.\d{1,3}\.\d{1,3})/im;
 const FAILED = /^(?:Original|Final)-Recipient:[ \t]*rfc822;[ \t]*<?([^\s<>;]{3,320})>?/gim;
+const COMPLAINING = /^Original-Rcpt-To:[ \t]*<?([^\s<>;]{3,320})>?/gim;
 /** Of systems that only tell people. */
 const TOLD_STATUS = /\b([45]\.\d{1,3}\.\d{1,3})\b|\b([45])[0-5]\d[ -]/;
 
@@ -50,7 +51,9 @@ export function readReturned(content: Buffer): ReturnedMail {
     feedbackType: isFeedback ? FEEDBACK.exec(body)?.[1]?.toLowerCase() : undefined,
     action: ACTION.exec(body)?.[1]?.toLowerCase(),
     status: STATUS.exec(body)?.[1] ?? toldStatus(body),
-    recipients: all(body, FAILED, MAX_RECIPIENTS).map((address) => address.toLowerCase()),
+    recipients: all(body, isFeedback ? COMPLAINING : FAILED, MAX_RECIPIENTS).map((address) =>
+      address.toLowerCase(),
+    ),
   };
 }
 

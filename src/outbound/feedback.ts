@@ -1,7 +1,9 @@
 /**
  * What others say of mail that customers have sent: complaints of those who got it, and bounces. Anybody
  * can write such a report, so it counts only for a message that was really sent, whose Message-ID is known
- * to those alone who had it; and once, however often it comes. Neither is ever answered.
+ * to those alone who had it; and for each recipient once, however often it comes. What locks an account are
+ * complaints about several messages by several people: one who complains of all that he got, or who names
+ * all recipients of one message, counts as one. Neither is ever answered.
  */
 import type { Log } from '../base/log.ts';
 import type { Account } from '../directory/account.ts';
@@ -73,29 +75,37 @@ export class Feedback {
       return;
     }
     const facts = { id: sent.id, acct: account.name, dom: account.domain, ident: sent.identity };
-    if (kind === 'complaint') {
-      if (!(await this.#isNew(`complaint ${sent.id}`, report))) return;
-      await this.#count('complaints', account, directory);
-      log.emit('acct.complaint', { ...facts, report: report.id, by, type });
-      // Else a stranger could have anybody's account locked, by writing to it and complaining of the answers.
-      if (!sent.isAnswer) await locks.complained(account, sent.identity);
-      return;
-    }
     for (const to of sent.recipients.length > 0 ? sent.recipients : [SOMEBODY]) {
-      if (!(await this.#isNew(`bounce ${sent.id} ${to}`, report))) continue;
-      await this.#count('bounced', account, directory);
-      log.emit('acct.bounce', { ...facts, report: report.id, to, status, action });
+      if (!(await this.#isNew(`${kind} ${sent.id} ${to}`, report))) continue;
+      await this.#count(kind === 'complaint' ? 'complaints' : 'bounced', account, directory);
+      const line = { ...facts, report: report.id, to };
+      if (kind === 'complaint') log.emit('acct.complaint', { ...line, by, type });
+      else log.emit('acct.bounce', { ...line, status, action });
+    }
+    // Else a stranger could have anybody's account locked, by writing to it and complaining of the answers.
+    const mayLock = kind === 'complaint' && !sent.isAnswer;
+    if (mayLock && (await this.#weighs(account, sent, report))) {
+      await locks.complained(account, sent.identity);
     }
   }
 
-  /** Nobody has reported it before. */
-  async #isNew(what: string, { id }: Report): Promise<boolean> {
-    const { value } = await this.#options.ttl.putIfAbsent(
-      NAMESPACE,
-      what,
-      Buffer.from(id),
-      KEEP_MS,
-    );
+  /** Neither was this message complained about before, nor did the same person complain of late. */
+  async #weighs({ name, lock }: Account, sent: SentMail, report: Report): Promise<boolean> {
+    const { complaints } = lock;
+    if (complaints === undefined) return false;
+    // What people write themselves says who they are; a provider's report speaks for all of them.
+    const isOwn = report.says.feedbackType === undefined;
+    const people = sent.recipients.length === 0 && isOwn ? [report.from] : sent.recipients;
+    for (const one of people) {
+      const what = `person ${name} ${one.toLowerCase()}`;
+      if (!(await this.#isNew(what, report, complaints.withinMs))) return false;
+    }
+    return this.#isNew(`weight ${sent.id}`, report);
+  }
+
+  /** No other report was about it before. */
+  async #isNew(what: string, { id }: Report, keepMs = KEEP_MS): Promise<boolean> {
+    const { value } = await this.#options.ttl.putIfAbsent(NAMESPACE, what, Buffer.from(id), keepMs);
     return Buffer.from(value).toString() === id;
   }
 

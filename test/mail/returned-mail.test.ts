@@ -13,6 +13,7 @@ Content-Type: multipart/report; report-type=feedback-report; boundary=b\r
 Content-Type: message/feedback-report\r
 \r
 Feedback-Type: Abuse\r
+Original-Rcpt-To: <Eve@far.example>\r
 Version: 1\r
 --b\r
 Content-Type: message/rfc822\r
@@ -32,7 +33,7 @@ test('a complaint names the message it is about, not itself', () => {
     feedbackType: 'abuse',
     action: undefined,
     status: undefined,
-    recipients: [],
+    recipients: ['eve@far.example'],
   });
 });
 

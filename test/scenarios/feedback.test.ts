@@ -9,6 +9,7 @@ const SERVER = '127.0.3.1';
 const SMARTHOST = '127.0.3.2';
 const CALM = '127.0.3.3';
 const REPLIES = '127.0.3.4';
+const ONE = '127.0.3.5';
 const STRANGER = '127.0.3.9';
 const ABUSE = 'abuse@away.test';
 const LOCKED = /^550 5\.7\.1 .*\(locked\)$/;
@@ -29,6 +30,7 @@ describe('feedback', () => {
         { domain: 'smart.test', account: `{ ip: ${SMARTHOST}, smarthost: true, ${few} }` },
         { domain: 'calm.test', account: `{ ip: ${CALM}, lock_after_complaints: false }` },
         { domain: 'replies.test', account: `{ ip: ${REPLIES}, ${few} }` },
+        { domain: 'one.test', account: `{ ip: ${ONE}, ${few} }` },
       ],
       { node: `complaints: { addresses: [Abuse@away.test] }` },
     );
@@ -36,10 +38,14 @@ describe('feedback', () => {
   after(() => customers.stop());
 
   /** A message of a customer; its Message-ID. */
-  async function send(address: string, from: string, header = ''): Promise<string> {
+  async function send(
+    address: string,
+    from: string,
+    header = '',
+    to = [`eve${sent + 1}@away.test`],
+  ): Promise<string> {
     sent += 1;
     const messageId = `<${sent}.secret@mail.customer.test>`;
-    const to = [`eve${sent}@away.test`];
     const reply = await customers.send(address, from, {
       to,
       header: `Message-ID: ${messageId}\r\n${header}`,
@@ -55,13 +61,19 @@ describe('feedback', () => {
     return reply;
   }
 
-  function complain(messageId: string, type = 'abuse', body = 'buy'): Promise<string> {
+  function complain(
+    messageId: string,
+    type = 'abuse',
+    body = 'buy',
+    about: readonly string[] = [],
+  ): Promise<string> {
+    const named = about.map((to) => `Original-Rcpt-To: <${to}>\r\n`).join('');
     return stranger(
       'fbl@big.test',
       ABUSE,
       `From: fbl@big.test\r\nMessage-ID: <r@big.test>\r\nMIME-Version: 1.0\r\n` +
         `Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n` +
-        `--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: ${type}\r\n\r\n` +
+        `--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: ${type}\r\n${named}\r\n` +
         `--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: ${messageId}\r\n\r\n${body}\r\n--b--\r\n`,
     );
   }
@@ -163,6 +175,27 @@ describe('feedback', () => {
     assert.match(await customers.send(REPLIES, 'a@replies.test'), /^250/);
     for (let i = 0; i < 3; i++) await complain(await send(REPLIES, 'a@replies.test'));
     assert.match(await customers.send(REPLIES, 'a@replies.test'), LOCKED);
+  });
+
+  test('I50: one who complains again and again, or in the name of others, locks nobody', async () => {
+    const [eve, carl] = ['eve@away.test', 'carl@away.test'];
+    // Of all that he got.
+    for (let i = 0; i < 4; i++) await complain(await send(ONE, 'a@one.test', '', [eve]));
+    assert.equal(await used('complaints', ONE), 4);
+    // Of one message, each time in the name of another who got it as well.
+    const people = [1, 2, 3, 4].map((n) => `list${n}@away.test`);
+    const toMany = await send(ONE, 'a@one.test', '', people);
+    for (const one of [...people, ...people]) await complain(toMany, 'abuse', 'buy', [one]);
+    assert.equal(await used('complaints', ONE), 8, 'counted once for each recipient');
+    const named = complaints().filter(({ acct }) => acct === ONE);
+    assert.deepEqual(
+      named.map(({ to }) => to),
+      [eve, eve, eve, eve, ...people],
+    );
+    assert.match(await customers.send(ONE, 'a@one.test'), /^250/);
+    // A third who complains of a third message is one more than two.
+    await complain(await send(ONE, 'a@one.test', '', [carl]));
+    assert.match(await customers.send(ONE, 'a@one.test'), LOCKED);
   });
 
   test('H12: bounces that come back are counted for the account, once for each recipient', async () => {
