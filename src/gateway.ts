@@ -97,6 +97,7 @@ export class Gateway {
           return minFreeBytes();
         },
         onFailure: () => this.#storeFailed(),
+        onWrite: recorder.metrics.took.storeWrite,
       });
       undo.push(() => store.close());
       this.#options.onStoreOpen?.();
@@ -139,14 +140,12 @@ export class Gateway {
       scanners.watch(() => this.#current().filters);
       recorder.metrics.watch(
         metricSources({
-          listeners: parts.listeners,
-          spool: store.spool,
+          ...{ ...parts, ...store, ...recorder, folder, clock },
           health: parts.delivery.health,
           directory: () => parts.generation.directory,
           isStoreUp: () => this.#state !== 'failed',
-          folder,
-          outgoing: parts.outgoing,
           records: () => recorder.records.counts(),
+          loadedAt: () => this.#reloads.state.loadedAt,
         }),
       );
       this.#reloads.start();
@@ -178,6 +177,7 @@ export class Gateway {
     const delivery = buildDelivery({
       ...{ ...base, ids },
       onStoreFailure: () => this.#storeFailed(),
+      onAnswer: recorder.metrics.took.lookup,
       remote: this.#options.remote,
       onBack: () => this.#parts?.watches.back(),
       happened: tellFilters(() => this.#current().filters),

@@ -4,6 +4,7 @@
  */
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
+import type { Durations } from './durations.ts';
 import type { EventName, Fields } from './log.ts';
 
 /** Counts what an event of the log means. */
@@ -17,7 +18,7 @@ const WORD = /^[\w.:+-]{1,80}$/;
 /** Longest name from the configuration. */
 const MAX_NAME = 120;
 
-export function createMeter(registry: Registry): Meter {
+export function createMeter(registry: Registry, durations: Durations): Meter {
   const registers = [registry];
   const counter = (name: string, help: string, ...labelNames: string[]) =>
     new Counter({ name: `sluice_${name}`, help, labelNames, registers });
@@ -50,6 +51,11 @@ export function createMeter(registry: Registry): Meter {
     'recipient_checks_total',
     'Recipient verifications.',
     ...['source', 'result'],
+  );
+  const checkTook = durations.of(
+    'recipient_check_duration_seconds',
+    'source',
+    'How long it took to ask whether a recipient is there.',
   );
   const scans = counter('scan_total', 'Messages scanned.', 'engine', 'verdict');
   const scanSeconds = histogram(
@@ -96,6 +102,10 @@ export function createMeter(registry: Registry): Meter {
   const unproven = counter(
     'dsn_unproven_total',
     'Delivery status notifications to unproven senders; must stay 0.',
+  );
+  const nullSenders = counter(
+    'null_sender_outbound_total',
+    'Messages of customers with the null reverse-path that were taken.',
   );
   const locks = counter(
     'account_locks_total',
@@ -144,9 +154,14 @@ export function createMeter(registry: Registry): Meter {
       // `accepted/put off/refused`; the other two were counted with their reasons.
       const accepted = Number.parseInt(String(fields['rcpts']), 10);
       recipients.inc({ ...from, result: 'accept', reason: 'none' }, amount(accepted));
+      const { dir, res } = fields;
+      if (dir === 'out' && res === 'accept' && fields['from'] === '') nullSenders.inc();
     },
-    'rcpt.check': (fields) =>
-      checks.inc({ source: word(fields['source']), result: word(fields['result']) }),
+    'rcpt.check': (fields) => {
+      const source = word(fields['source']);
+      checks.inc({ source, result: word(fields['result']) });
+      checkTook(source, amount(fields['ms']));
+    },
     'scan.result': (fields) => {
       scans.inc({ ...engine(fields), verdict: word(fields['verdict']) });
       scanSeconds.observe(engine(fields), amount(fields['ms']) / 1000);

@@ -27,6 +27,10 @@ export class HeldLog {
     this.#waiting = undefined;
   }
 
+  get dropped(): number {
+    return this.#sink.dropped ?? 0;
+  }
+
   reopen(): void {
     this.#sink.reopen?.();
   }

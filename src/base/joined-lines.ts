@@ -23,6 +23,10 @@ export class JoinedLines implements LogSink {
     if (this.#waiting.length >= MAX_WAITING) this.#flush();
   }
 
+  get dropped(): number {
+    return this.#sink.dropped ?? 0;
+  }
+
   reopen(): void {
     this.#flush();
     this.#sink.reopen?.();

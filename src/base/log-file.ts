@@ -19,7 +19,9 @@ export class LogFile {
   /** What is left of lines that went out in part: it goes first. */
   #rest: Buffer | undefined;
   #isFailing = false;
+  /** Lines, since it fails and before. */
   #lost = 0;
+  #lostBefore = 0;
   readonly #pause = new Int32Array(new SharedArrayBuffer(4));
 
   /** Standard output when `path` is null; else the file, made if missing. Throws when it cannot be. */
@@ -44,6 +46,11 @@ export class LogFile {
     if (left.length === bytes.length) this.#lost += countLines(lines);
     else if (left.length > 0) this.#rest = left;
     else if (this.#isFailing) this.#recovered();
+  }
+
+  /** Lines that were given up since the start. */
+  get dropped(): number {
+    return this.#lostBefore + this.#lost;
   }
 
   /** At a file that was rotated: goes on in a new one of the same name. */
@@ -85,6 +92,7 @@ export class LogFile {
   #recovered(): void {
     complain(`the log can be written again, ${this.#lost} lines were lost`);
     this.#isFailing = false;
+    this.#lostBefore += this.#lost;
     this.#lost = 0;
   }
 }

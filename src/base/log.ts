@@ -161,7 +161,11 @@ export interface LogOptions {
   readonly tap?: Tap;
 }
 
-export type LogSink = DestinationStream & { reopen?(): void };
+export type LogSink = DestinationStream & {
+  reopen?(): void;
+  /** Lines that could not be written. */
+  readonly dropped?: number;
+};
 
 /** Standard output when `file` is null; else the file, made if missing. */
 export function logDestination(file: string | null): LogSink {

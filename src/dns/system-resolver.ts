@@ -17,6 +17,8 @@ export interface SystemResolverOptions {
   readonly clock: Clock;
   /** `address:port` of each server, as configured now; undefined: the system's. */
   readonly servers: () => readonly string[] | undefined;
+  /** Hears of each question: the record type, the kind of the answer, milliseconds. */
+  readonly onAnswer?: ((type: string, result: string, ms: number) => void) | undefined;
 }
 
 /** All tries of a question together. */
@@ -26,7 +28,11 @@ const TRIES = 2;
 const MAX_OPEN = 200;
 const MAX_WAITING = 2_000;
 
-export function createSystemResolver({ clock, servers }: SystemResolverOptions): FilterResolver {
+export function createSystemResolver({
+  clock,
+  servers,
+  onAnswer,
+}: SystemResolverOptions): FilterResolver {
   const places = new Places(MAX_OPEN);
   let waiting = 0;
   let current: { readonly key: string; readonly asker: dns.Resolver } | undefined;
@@ -42,28 +48,38 @@ export function createSystemResolver({ clock, servers }: SystemResolverOptions):
   };
 
   async function ask<T>(
-    what: string,
+    type: string,
+    name: string,
     question: (asker: dns.Resolver) => Promise<readonly T[]>,
     checked: (records: readonly T[]) => Lookup<T>,
   ): Promise<Lookup<T>> {
     if (waiting >= MAX_OPEN + MAX_WAITING) return { kind: 'unsure', text: 'too many questions' };
     waiting += 1;
-    // What the DNS says is an answer, whatever it is; node:dns throws most of them.
+    const startedAt = clock.mono();
+    const lookup = await answered(type, name, question, checked);
+    waiting -= 1;
+    onAnswer?.(type, lookup.kind, clock.mono() - startedAt);
+    return lookup;
+  }
+
+  /** What the DNS says is an answer, whatever it is; node:dns throws most of them. */
+  async function answered<T>(
+    ...[type, name, question, checked]: Parameters<typeof ask<T>>
+  ): Promise<Lookup<T>> {
     try {
       const work = () => places.run(() => question(asker()));
-      return checked(await withDeadline(clock, DEADLINE_MS, what, work));
+      return checked(await withDeadline(clock, DEADLINE_MS, `${type} ${name}`, work));
     } catch (error) {
       return answerOf(error);
-    } finally {
-      waiting -= 1;
     }
   }
 
   const v4 = (name: string) =>
-    ask(`A ${name}`, async (by) => timed(await by.resolve4(name, { ttl: true })), checkedAddresses);
+    ask('A', name, async (by) => timed(await by.resolve4(name, { ttl: true })), checkedAddresses);
   const v6 = (name: string) =>
     ask(
-      `AAAA ${name}`,
+      'AAAA',
+      name,
       async (by) => timed(await by.resolve6(name, { ttl: true })),
       checkedAddresses,
     );
@@ -71,7 +87,8 @@ export function createSystemResolver({ clock, servers }: SystemResolverOptions):
   return {
     mx: (name) =>
       ask<MxRecord>(
-        `MX ${name}`,
+        'MX',
+        name,
         async (by) =>
           (await by.resolveMx(name)).map(({ priority, exchange }) => ({
             preference: priority,
@@ -81,13 +98,12 @@ export function createSystemResolver({ clock, servers }: SystemResolverOptions):
       ),
     a: v4,
     aaaa: v6,
-    txt: (name) =>
-      ask(`TXT ${name}`, async (by) => joined(await by.resolveTxt(name)), checkedTexts),
+    txt: (name) => ask('TXT', name, async (by) => joined(await by.resolveTxt(name)), checkedTexts),
     // Not `reverse`, which makes of a server's failure that there is no name.
     ptr: async (address) =>
       isIP(address) === 0
         ? { kind: 'no-domain' }
-        : ask(`PTR ${address}`, (by) => by.resolvePtr(reverseName(address)), checkedNames),
+        : ask('PTR', address, (by) => by.resolvePtr(reverseName(address)), checkedNames),
     async addresses(name) {
       const [four, six] = await Promise.all([v4(name), v6(name)]);
       return eitherOf(four, six);

@@ -27,6 +27,7 @@ import { probeMsOf } from '../directory/queue-policy.ts';
 import type { RecordWatch } from '../dkim/record-watch.ts';
 import type { OwnListings } from '../dns/own-listings.ts';
 import type { FilterResolver, Resolver } from '../dns/resolver.ts';
+import type { SystemResolverOptions } from '../dns/system-resolver.ts';
 import { homeLane, isRedirected } from '../mail/redirection.ts';
 import { isRemote } from '../mail/remote-lane.ts';
 import { domainOfLane, isOneOfSplit } from '../mail/split-lane.ts';
@@ -47,6 +48,8 @@ export interface DeliveryOptions {
   readonly config: () => Config;
   readonly directory: () => Directory;
   readonly onStoreFailure: () => void;
+  /** Hears of each question for the DNS. */
+  readonly onAnswer: SystemResolverOptions['onAnswer'];
   /** A destination that was down answers again, or a hold is over. */
   readonly onBack: () => void;
   readonly happened: (one: Happening) => void;

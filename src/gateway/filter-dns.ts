@@ -4,12 +4,18 @@ import type { Endpoint } from '../config/endpoint.ts';
 import { formatEndpoint } from '../config/endpoint.ts';
 import { createFilterCache } from '../dns/cached-resolver.ts';
 import type { AddressRecord, Lookup } from '../dns/resolver.ts';
+import type { SystemResolverOptions } from '../dns/system-resolver.ts';
 import { createSystemResolver } from '../dns/system-resolver.ts';
 import type { Dns } from '../plugin.ts';
 
-export function filterDns(servers: readonly Endpoint[] | undefined, clock: Clock): Dns {
+export function filterDns(
+  servers: readonly Endpoint[] | undefined,
+  clock: Clock,
+  onAnswer?: SystemResolverOptions['onAnswer'],
+): Dns {
   const asked = servers?.map(formatEndpoint);
-  const resolver = createFilterCache(createSystemResolver({ clock, servers: () => asked }), clock);
+  const asking = createSystemResolver({ clock, servers: () => asked, onAnswer });
+  const resolver = createFilterCache(asking, clock);
   return {
     a: async (name) => texts(await resolver.a(name)),
     aaaa: async (name) => texts(await resolver.aaaa(name)),

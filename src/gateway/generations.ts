@@ -14,6 +14,7 @@ import { networkTest } from '../config/endpoint.ts';
 import { rulesWithoutPlugin } from '../directory/account-filters.ts';
 import type { Directory } from '../directory/domain.ts';
 import { loadGatewayConfig } from '../directory/load.ts';
+import type { SystemResolverOptions } from '../dns/system-resolver.ts';
 import type { Settings } from '../pipeline/generation.ts';
 import { Generation } from '../pipeline/generation.ts';
 import type { PluginSpec } from '../plugin-host/load.ts';
@@ -30,6 +31,8 @@ export interface GenerationEnvironment {
   readonly scannerAddresses: Readonly<Record<string, string>>;
   /** What plugins keep over restarts; without it their books are empty and end with them. */
   readonly books?: PluginBooks;
+  /** Hears of each question that filters have for the DNS. */
+  readonly onAnswer?: SystemResolverOptions['onAnswer'];
   /** In force until now. */
   readonly before?: Directory | undefined;
 }
@@ -76,6 +79,7 @@ async function loadFilters(
     log,
     scannerAddresses,
     books = new PluginBooks(new MemoryTtlMap({ clock }), clock),
+    onAnswer,
   }: GenerationEnvironment,
 ): Promise<
   | { readonly ok: true; readonly filters: PluginHost; readonly problems: readonly Problem[] }
@@ -88,7 +92,7 @@ async function loadFilters(
   const loaded = await loadPlugins(specs, {
     hostname: config.hostname,
     pluginFolder: join(dirname(config.file), 'plugins'),
-    dns: filterDns(config.dnsServers, clock),
+    dns: filterDns(config.dnsServers, clock, onAnswer),
     books,
     clock,
     log,

@@ -10,6 +10,7 @@ import type { StartConversation } from '../smtp/conversation.ts';
 import type { ListenerSettings } from '../smtp/listener.ts';
 import { SmtpListener } from '../smtp/listener.ts';
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../smtp/session-settings.ts';
+import type { CertificateView } from '../smtp/tls-contexts.ts';
 import { TlsContexts } from '../smtp/tls-contexts.ts';
 
 export interface ListenersOptions {
@@ -98,6 +99,10 @@ export class Listeners {
 
   connections(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#ports.map(({ name, listener }) => [name, listener.sessions]));
+  }
+
+  get certificate(): CertificateView | undefined {
+    return this.#contexts.view;
   }
 
   async #loadCertificate(config: Config): Promise<void> {

@@ -1,44 +1,70 @@
 /** The levels that metrics show, read from the running parts whenever somebody asks. */
-import type { MetricSources } from '../base/metrics.ts';
+import type { Clock } from '../base/clock.ts';
+import type { MetricSources } from '../base/metric-levels.ts';
+import { oldestWaiting } from '../delivery/queue-age.ts';
 import type { HealthBook } from '../delivery/destination-health.ts';
 import type { Directory } from '../directory/domain.ts';
 import type { OutgoingView } from '../control/outgoing-view.ts';
 import { listedAccounts } from '../directory/account.ts';
+import { homeLane } from '../mail/redirection.ts';
+import { domainOfLane } from '../mail/split-lane.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import { freeBytes } from './data-folder.ts';
 import type { Listeners } from './listeners.ts';
 
 export interface MeasuredParts {
-  readonly listeners: Pick<Listeners, 'connections'>;
-  readonly spool: Pick<SpoolStore, 'totals' | 'quarantined'>;
-  readonly health: Pick<HealthBook, 'isDown'>;
+  readonly listeners: Pick<Listeners, 'connections' | 'certificate'>;
+  readonly spool: Pick<SpoolStore, 'totals' | 'quarantined' | 'backlog' | 'scan'>;
+  readonly health: Pick<HealthBook, 'isDown' | 'view'>;
   readonly directory: () => Directory;
   readonly isStoreUp: () => boolean;
   /** The data folder. */
   readonly folder: string;
   readonly outgoing: Pick<OutgoingView, 'usage'>;
   readonly records: MetricSources['records'];
+  readonly loadedAt: MetricSources['loadedAt'];
+  readonly logDropped: MetricSources['logDropped'];
+  readonly clock: Clock;
 }
 
 export function metricSources(parts: MeasuredParts): MetricSources {
-  const { listeners, spool, health, directory, isStoreUp, folder, outgoing, records } = parts;
+  const { listeners, spool, health, directory, isStoreUp, folder, outgoing, clock } = parts;
+  const { records, loadedAt, logDropped } = parts;
   return {
+    ...{ records, loadedAt, logDropped },
     connections: () => listeners.connections(),
     queue: () => {
       const { queued, held, bytes } = spool.totals();
       return { deferred: queued, hold: held, bytes };
     },
+    queueAgeMs: async () => {
+      const oldest = await oldestWaiting(spool).catch(() => undefined);
+      return oldest === undefined ? 0 : Math.max(0, clock.now() - oldest.queuedAt);
+    },
+    waiting: () => {
+      const counts = new Map<string, number>();
+      for (const { dest: lane, messages } of spool.backlog()) {
+        const home = domainOfLane(homeLane(lane));
+        const dest = home.startsWith('mx:') ? 'mx' : home;
+        counts.set(dest, (counts.get(dest) ?? 0) + messages);
+      }
+      return [...counts].map(([dest, messages]) => ({ dest, messages }));
+    },
     kept: () => spool.quarantined(),
     destinations: () => {
       const keys = new Set(directory().routes.map(({ destination }) => destination.key));
-      return [...keys].map((dest) => ({ dest, up: !health.isDown(dest) }));
+      return [...keys].map((dest) => ({
+        dest,
+        up: !health.isDown(dest),
+        goodAt: health.view(dest)?.goodAt,
+      }));
     },
     accounts: () =>
       listedAccounts(directory().domains).map(({ by, state }) => {
         return { kind: by, state: state.replaceAll(' ', '_') };
       }),
     limitUse: () => fullest(outgoing),
-    records,
+    certificateUntil: () => listeners.certificate?.expiresAt,
     store: () => ({ engine: 'leveldb', up: isStoreUp(), freeBytes: freeBytes(folder) }),
   };
 }

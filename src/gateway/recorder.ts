@@ -22,6 +22,8 @@ export interface Recorder {
   setLevel(level: Level): void;
   /** The file may have been rotated: goes on in one of its name. */
   reopenLog(): void;
+  /** Lines that could not be written. */
+  logDropped(): number;
 }
 
 export interface RecorderOptions {
@@ -57,5 +59,6 @@ export function createRecorder(options: RecorderOptions): Recorder {
   const records = new RecordKeeping(clock, log);
   const setLevel = (level: Level) => log.setLevel(level);
   const reopenLog = () => destination.reopen?.();
-  return { log, metrics, rates, traces, records, feed, setLevel, reopenLog };
+  const logDropped = () => destination.dropped ?? 0;
+  return { log, metrics, rates, traces, records, feed, setLevel, reopenLog, logDropped };
 }

@@ -146,7 +146,9 @@ export class Reloads {
     before?: Directory,
   ): Promise<GenerationResult> {
     const { clock, recorder } = this.#options;
-    const environment = { clock, log: recorder.log, scannerAddresses, books, before };
+    const { log, metrics } = recorder;
+    const onAnswer = metrics.took.lookup;
+    const environment = { clock, log, onAnswer, scannerAddresses, books, before };
     return loadGeneration(this.#config.file, environment);
   }
 

@@ -41,9 +41,9 @@ export interface RemoteParts {
 const SMTP_PORT = 25;
 
 export function buildRemote(options: DeliveryOptions): RemoteParts {
-  const { store, clock, log, config, directory } = options;
+  const { store, clock, log, config, directory, onAnswer } = options;
   const servers = () => config().dnsServers?.map(formatEndpoint);
-  const uncached = createSystemResolver({ clock, servers });
+  const uncached = createSystemResolver({ clock, servers, onAnswer });
   const resolver = createCachedResolver(uncached, clock);
   const records = new RecordWatch({
     ...{ resolver: uncached, map: store.ttl, clock, log },

@@ -130,11 +130,13 @@ export class RecipientVerifier {
 
   #askLdap(source: LdapSource, key: string, address: Address): Promise<LdapAnswer> {
     return merged(this.#asksInFlight, key, async () => {
-      const { ldap, memory, log } = this.#deps;
+      const { ldap, memory, clock, log } = this.#deps;
       const local = key.slice(0, key.lastIndexOf('@'));
+      const startedAt = clock.mono();
       const answer = await ldap.ask(source, { local, domain: address.domain });
+      const ms = Math.round(clock.mono() - startedAt);
       const text = answer.kind === 'unsure' ? answer.text : undefined;
-      log.emit('rcpt.check', { to: key, source: 'ldap', result: answer.kind, text });
+      log.emit('rcpt.check', { to: key, source: 'ldap', result: answer.kind, text, ms });
       if (answer.kind !== 'unsure') await memory.remember(source.key, key, answer.kind, 'ldap');
       return answer;
     });
@@ -227,10 +229,12 @@ export class RecipientVerifier {
     address: Address,
     reversePath: ReversePath,
   ): Promise<CalloutAnswer> {
-    const { courier, memory, habits, log } = this.#deps;
+    const { courier, memory, habits, clock, log } = this.#deps;
+    const startedAt = clock.mono();
     const smtpUtf8 = !isAscii(address.local) || !isAscii(address.domain);
     const answer = await courier.callout(domain.destination, reversePath, address, smtpUtf8);
-    log.emit('rcpt.check', { to: key, source: 'callout', result: answer.kind });
+    const ms = Math.round(clock.mono() - startedAt);
+    log.emit('rcpt.check', { to: key, source: 'callout', result: answer.kind, ms });
     if (answer.kind === 'unknown') {
       this.#guesses.add(domain.destination.key, GUESSES_PER_HOUR, GUESSES);
     }

@@ -98,6 +98,14 @@ const CASES: readonly [EventName, Fields, series: string, value: number][] = [
     'sluice_message_latency_seconds_bucket{le="0.5",result="delivered"}',
     1,
   ],
+  ['msg.in', { dir: 'out', res: 'accept', from: '' }, 'sluice_null_sender_outbound_total', 1],
+  ['msg.in', { dir: 'in', res: 'accept', from: '' }, 'sluice_null_sender_outbound_total', 0],
+  [
+    'rcpt.check',
+    { source: 'callout', result: 'known', ms: 40 },
+    'sluice_recipient_check_duration_seconds_bucket{le="0.05",source="callout"}',
+    1,
+  ],
   ['rcpt.defer', { maybe: true }, 'sluice_maybe_delivered_total', 1],
   ['rcpt.sent', {}, 'sluice_maybe_duplicates_total', 0],
   ['rcpt.sent', { again: true }, 'sluice_maybe_duplicates_total', 1],
@@ -138,10 +146,12 @@ test('levels are read when somebody asks, and gone when their source is', async 
   metrics.watch({
     connections: () => connections,
     queue: () => queue,
+    queueAgeMs: async () => 90_500,
+    waiting: () => [{ dest: 'example.org', messages: 12 }],
     kept: () => ({ messages: 3, bytes: 2048 }),
     destinations: () => [
-      { dest: '192.0.2.10:25', up: true },
-      { dest: '192.0.2.11:25', up: false },
+      { dest: '192.0.2.10:25', up: true, goodAt: 1_800_000_000_500 },
+      { dest: '192.0.2.11:25', up: false, goodAt: undefined },
     ],
     accounts: () => [
       { kind: 'user', state: 'active' },
@@ -149,6 +159,9 @@ test('levels are read when somebody asks, and gone when their source is', async 
       { kind: 'address', state: 'off' },
     ],
     limitUse: async () => [{ account: 'example.org', window: 'day', ratio: 0.25 }],
+    loadedAt: () => 1_800_000_000_000,
+    certificateUntil: () => 1_900_000_000_000,
+    logDropped: () => 7,
     store: () => ({ engine: 'leveldb', up: true, freeBytes: 5e9 }),
     records: () => ({ isUp: true, waiting: 1, written: 40, lost: 2, bytes: 9000, days: 3 }),
   });
@@ -159,6 +172,15 @@ test('levels are read when somebody asks, and gone when their source is', async 
   assert.equal(valueOf(lines, 'sluice_accounts{kind="user",state="active"}'), 2);
   const use = 'sluice_account_limit_used_ratio{account="example.org",window="day"}';
   assert.equal(valueOf(lines, use), 0.25);
+  assert.equal(valueOf(lines, 'sluice_queue_oldest_age_seconds'), 90.5);
+  assert.equal(valueOf(lines, 'sluice_queue_destination_messages{dest="example.org"}'), 12);
+  const good = 'sluice_destination_last_success_timestamp_seconds';
+  assert.equal(valueOf(lines, `${good}{dest="192.0.2.10:25"}`), 1_800_000_000.5);
+  assert.equal(valueOf(lines, `${good}{dest="192.0.2.11:25"}`), undefined);
+  const loaded = 'sluice_config_last_reload_success_timestamp_seconds';
+  assert.equal(valueOf(lines, loaded), 1_800_000_000);
+  assert.equal(valueOf(lines, 'sluice_certificate_expiry_timestamp_seconds'), 1_900_000_000);
+  assert.equal(valueOf(lines, 'sluice_log_dropped_total'), 7);
   assert.equal(valueOf(lines, 'sluice_records_written_total'), 40);
   assert.equal(valueOf(lines, 'sluice_records_bytes'), 9000);
   assert.equal(valueOf(lines, 'sluice_destination_up{dest="192.0.2.11:25"}'), 0);
@@ -172,6 +194,25 @@ test('levels are read when somebody asks, and gone when their source is', async 
   const later = (await metrics.text()).split('\n');
   assert.equal(valueOf(later, 'sluice_smtp_connections{listener="mx"}'), 4);
   assert.equal(valueOf(later, 'sluice_smtp_connections{listener="submission"}'), undefined);
+});
+
+test('what takes time is counted by its steps, each bucket with all below it', async () => {
+  const metrics = createMetrics(OPTIONS);
+  const { took } = metrics;
+  took.storeWrite(4);
+  took.storeWrite(5);
+  took.storeWrite(60_000);
+  took.lookup('MX', 'found', 30);
+  took.lookup('MX', 'unsure', 12_000);
+  const lines = (await metrics.text()).split('\n');
+  const store = (le: string) =>
+    valueOf(lines, `sluice_store_op_duration_seconds_bucket{le="${le}",op="write"}`);
+  assert.deepEqual([store('0.005'), store('0.01'), store('30'), store('+Inf')], [2, 2, 2, 3]);
+  assert.equal(valueOf(lines, 'sluice_store_op_duration_seconds_count{op="write"}'), 3);
+  assert.equal(valueOf(lines, 'sluice_store_op_duration_seconds_sum{op="write"}'), 60.009);
+  assert.equal(valueOf(lines, 'sluice_dns_lookups_total{type="MX",result="unsure"}'), 1);
+  assert.equal(valueOf(lines, 'sluice_dns_lookup_duration_seconds_bucket{le="0.05",type="MX"}'), 1);
+  assert.equal(lines.filter((line) => line.startsWith('# TYPE sluice_store_op_')).length, 1);
 });
 
 test('two registries know nothing of each other', async () => {

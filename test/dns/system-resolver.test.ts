@@ -104,6 +104,21 @@ describe('the resolver on node:dns', () => {
     assert.equal((await gone.mx('two.test')).kind, 'unsure');
   });
 
+  test('who counts questions hears of each its type, what came of it, and how long it took', async () => {
+    const heard: string[] = [];
+    const onAnswer = (type: string, result: string, ms: number) => {
+      assert.ok(ms >= 0 && ms < 12_000, `${ms}`);
+      heard.push(`${type} ${result}`);
+    };
+    const servers = () => [server.address];
+    const counted = createSystemResolver({ clock: systemClock, servers, onAnswer });
+    await counted.mx('two.test');
+    await counted.txt('two.test');
+    await counted.mx('nobody.test');
+    await counted.mx('broken.test');
+    assert.deepEqual(heard, ['MX found', 'TXT none', 'MX no-domain', 'MX unsure']);
+  });
+
   test('other servers are asked once they are configured', async () => {
     let servers = ['127.0.0.1:9'];
     const resolving = createSystemResolver({ clock: systemClock, servers: () => servers });

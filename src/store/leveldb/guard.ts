@@ -17,6 +17,8 @@ export interface GuardOptions {
   readonly clock: Clock;
   readonly onFailure: (error: CodedError) => void;
   readonly onSlow?: (ms: number) => void;
+  /** Hears how long each write took that did not fail. */
+  readonly onWrite?: (ms: number) => void;
 }
 
 export interface GuardedDatabase extends Database {
@@ -27,7 +29,7 @@ export interface GuardedDatabase extends Database {
 }
 
 export function guard(database: Database, options: GuardOptions): GuardedDatabase {
-  const { clock, onFailure, onSlow } = options;
+  const { clock, onFailure, onSlow, onWrite } = options;
   let failure: CodedError | undefined;
   const condemn = (error: unknown): CodedError => {
     if (failure !== undefined) return failure;
@@ -49,6 +51,7 @@ export function guard(database: Database, options: GuardOptions): GuardedDatabas
         throw condemn(error);
       }
       const tookMs = clock.mono() - startedAt;
+      onWrite?.(tookMs);
       if (tookMs >= SLOW_WRITE_MS) onSlow?.(tookMs);
     },
     get: (key) => database.get(key),

@@ -25,6 +25,8 @@ export interface LevelStoreOptions {
   readonly log: Log;
   /** Called once, when a write failed: from then on the store takes nothing until a restart. */
   readonly onFailure: (error: CodedError) => void;
+  /** Hears how long each batch took, in milliseconds. */
+  readonly onWrite?: (ms: number) => void;
   /** Seams for tests. */
   readonly open?: (folder: string) => Promise<Database>;
   readonly access?: FileAccess;
@@ -47,6 +49,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
       log.emit('store.error', { folder, msg: error.message }, 'fatal');
       options.onFailure(error);
     },
+    onWrite: (ms) => options.onWrite?.(ms),
     onSlow: (ms) => log.emit('store.slow', { folder, ms: Math.round(ms) }),
   });
   const watermark = new DiskWatermark(options);

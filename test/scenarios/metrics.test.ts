@@ -1,0 +1,53 @@
+/** The metrics of a running gateway, as Prometheus reads them from the control port. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Destination } from '../support/destination.ts';
+import { domainFile } from '../support/domain-file.ts';
+import { Gateway } from '../support/gateway.ts';
+import { sendMail } from '../support/smtp-talk.ts';
+
+const MAIL = 'Subject: counted\r\n\r\nbody\r\n';
+
+test('what was asked, stored and delivered, what waits since when, until when the certificate is good', async () => {
+  const destination = await new Destination().start();
+  const gateway = await Gateway.run({
+    node: 'queue: { retry: [1h], probe: 1h }',
+    domains: { 'example.org': domainFile(destination.port, { recipients: 'callout' }) },
+  });
+  const address = /http:\/\/\S+\//.exec(gateway.log)?.[0] ?? '';
+  const scrape = async () => {
+    const text = await (await fetch(new URL('/metrics', address))).text();
+    return (series: string) => {
+      const line = text.split('\n').find((one) => one.startsWith(`sluice_${series} `));
+      return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1));
+    };
+  };
+  const send = () => sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], MAIL);
+  const dest = `dest="127.0.0.1:${destination.port}"`;
+  try {
+    const startedAt = Date.now() / 1000;
+    const before = await scrape();
+    assert.equal(before('queue_oldest_age_seconds'), 0);
+    assert.equal(before(`destination_last_success_timestamp_seconds{${dest}}`), undefined);
+    const expiry = before('certificate_expiry_timestamp_seconds') ?? 0;
+    assert.ok(expiry > startedAt + 3000 * 86_400, `the self-made one: ${expiry}`);
+    const loadedAt = before('config_last_reload_success_timestamp_seconds') ?? 0;
+    assert.ok(Math.abs(loadedAt - startedAt) < 60, `${loadedAt}`);
+    assert.equal(before('log_dropped_total'), 0);
+
+    assert.match(await send(), / delivered/);
+    await destination.stop();
+    assert.match(await send(), / queued/);
+    await gateway.event('rcpt.defer');
+    const after = await scrape();
+    assert.ok((after('queue_oldest_age_seconds') ?? 0) > 0);
+    assert.equal(after('queue_destination_messages{dest="example.org"}'), 1);
+    const goodAt = after(`destination_last_success_timestamp_seconds{${dest}}`) ?? 0;
+    assert.ok(goodAt >= Math.floor(startedAt), `${goodAt}`);
+    assert.equal(after('recipient_check_duration_seconds_count{source="callout"}'), 1);
+    assert.ok((after('store_op_duration_seconds_count{op="write"}') ?? 0) >= 1);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
