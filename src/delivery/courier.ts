@@ -30,6 +30,7 @@ import { KnownOffers } from './known-offers.ts';
 import type { Providers } from './providers.ts';
 import type { Origin } from './rate-limits.ts';
 import { isBeyondRequireTls, requiresTls, UNMET, withoutRequiredTls } from './require-tls.ts';
+import { TOO_LARGE } from './size-limit.ts';
 import { NO_UTF8 } from './smtp-utf8.ts';
 import type { SourceAddresses } from './source-addresses.ts';
 import type { Speaker } from './speak-for.ts';
@@ -144,7 +145,7 @@ export function createCourier(options: CourierOptions): Courier {
         const value = await runTransaction(client, { ...job, onAnswered });
         if (client.source !== undefined && value.reached === 'content')
           sources?.sent(client.source);
-        return { value, gotNowhere: gotNowhere(value) || value.outcomes.every(isNoUtf8) };
+        return { value, gotNowhere: gotNowhere(value) || value.outcomes.every(isUnasked) };
       },
       signal,
       job.origin,
@@ -317,10 +318,10 @@ function unasked(envelope: Envelope, outcome: Outcome): Transaction {
 
 /** A host that could not be reached may have what those that were reached lack. */
 function unlessMet(outcome: Outcome, { text }: NoHost): Outcome {
-  return outcome === UNMET || isNoUtf8(outcome) ? { kind: 'deferred', text } : outcome;
+  return isUnasked(outcome) ? { kind: 'deferred', text } : outcome;
 }
 
-/** Nobody was asked about it. */
-function isNoUtf8(outcome: Outcome): boolean {
-  return outcome === NO_UTF8;
+/** Nothing of it was said to this host, for what it offers: another one may do. */
+function isUnasked(outcome: Outcome): boolean {
+  return [UNMET, NO_UTF8, TOO_LARGE].includes(outcome);
 }

@@ -13,6 +13,7 @@ import { isClosing, isPositive, isTemporary, isTooManyRecipients, replies } from
 import type { SmtpClient } from '../smtp/client.ts';
 import { exchangeEnvelope } from './envelope-exchange.ts';
 import type { Answers } from './envelope-exchange.ts';
+import { isTooLarge, TOO_LARGE } from './size-limit.ts';
 import { askable, NO_UTF8 } from './smtp-utf8.ts';
 
 export interface Transaction {
@@ -40,6 +41,9 @@ export interface Message {
 
 export async function runTransaction(client: SmtpClient, message: Message): Promise<Transaction> {
   const { envelope, content } = message;
+  if (isTooLarge(client.offers, content)) {
+    return { outcomes: envelope.recipients.map(() => TOO_LARGE), reached: 'nothing' };
+  }
   const recipients = askable(client.offers, envelope);
   const isAsked = new Set(recipients);
   const merge = (outcomes: readonly Outcome[]): Outcome[] => {

@@ -263,6 +263,8 @@ export const replies = {
   // Content.
   sizeExceeded: (limit: number): Reply =>
     named(552, '5.3.4', `Message size exceeds the limit of ${limit} bytes`, 'size'),
+  tooLargeThere: (): Reply =>
+    named(552, '5.3.4', 'Message size exceeds what the destination takes', 'size'),
   headerTooLarge: (limit: number): Reply =>
     named(552, '5.3.4', `Message header exceeds the limit of ${limit} bytes`, 'size'),
   bareLineEndInContent: (): Reply =>

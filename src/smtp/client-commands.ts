@@ -17,6 +17,8 @@ export interface Offers {
   readonly pipelining: boolean;
   readonly startTls: boolean;
   readonly size: boolean;
+  /** The largest content that it takes (RFC 1870 4); undefined when it does not say. */
+  readonly maxBytes: number | undefined;
   readonly eightBitMime: boolean;
   readonly smtpUtf8: boolean;
   readonly dsn: boolean;
@@ -31,6 +33,7 @@ export const NO_OFFERS: Offers = {
   pipelining: false,
   startTls: false,
   size: false,
+  maxBytes: undefined,
   eightBitMime: false,
   smtpUtf8: false,
   dsn: false,
@@ -48,6 +51,7 @@ export function offersOf(ehlo: Reply): Offers {
     pipelining: words.has('PIPELINING'),
     startTls: words.has('STARTTLS'),
     size: words.has('SIZE'),
+    maxBytes: maxBytesOf(ehlo),
     eightBitMime: words.has('8BITMIME'),
     smtpUtf8: words.has('SMTPUTF8'),
     dsn: words.has('DSN'),
@@ -55,6 +59,12 @@ export function offersOf(ehlo: Reply): Offers {
     auth: wordsBehind('AUTH', ehlo),
     xclient: wordsBehind('XCLIENT', ehlo),
   };
+}
+
+/** Zero says that there is no limit; what is no number says nothing. */
+function maxBytesOf(ehlo: Reply): number | undefined {
+  const [digits = ''] = wordsBehind('SIZE', ehlo);
+  return /^\d{1,20}$/.test(digits) && Number(digits) > 0 ? Number(digits) : undefined;
 }
 
 function wordsBehind(keyword: string, ehlo: Reply): readonly string[] {

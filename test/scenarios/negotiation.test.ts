@@ -135,3 +135,67 @@ describe('what a client asks about reports', () => {
     }
   });
 });
+
+describe('a destination that says how large mail may be', () => {
+  const small = new Destination();
+  const large = new Destination();
+  const alone = new Destination();
+  let gateway: Gateway;
+  const asked: string[] = [];
+  before(async () => {
+    for (const destination of [small, large, alone]) await destination.start();
+    for (const { behaviour } of [small, alone]) {
+      behaviour.mail = (line) => {
+        asked.push(line);
+        return '250 2.1.0 Ok';
+      };
+    }
+    gateway = await Gateway.run({
+      node: 'queue: { retry: [1s], probe: 100ms }',
+      domains: {
+        'example.org': domainFile([small.port, large.port]),
+        'alone.test': domainFile(alone.port, {}, 'alone.test'),
+      },
+    });
+  });
+  after(async () => {
+    await gateway.remove();
+    for (const destination of [small, large, alone]) await destination.stop();
+  });
+  const toAlone = [PLAIN[0] ?? '', 'RCPT TO:<anna@alone.test>'];
+  const refused = /^552 5\.3\.4 Message size exceeds what the destination takes \(size\)$/;
+
+  test('is not asked about a larger one, which goes to another host of it', async () => {
+    small.behaviour.offers = ['SIZE 100'];
+    large.behaviour.offers = ['SIZE 100000'];
+    assert.match(await sent(gateway, PLAIN), /^250 .* delivered/);
+    assert.deepEqual([small.arrived.length, large.arrived.length, asked.length], [0, 1, 0]);
+    large.behaviour.offers = ['SIZE 100'];
+    alone.behaviour.offers = ['SIZE 100'];
+    assert.match(await sent(gateway, toAlone), refused);
+    assert.deepEqual(asked, []);
+  });
+
+  test('without a number there is no limit', async () => {
+    for (const offer of ['SIZE', 'SIZE 0', 'SIZE -1', 'SIZE x']) {
+      await alone.stop();
+      alone.behaviour.offers = [offer];
+      await alone.start();
+      assert.match(await sent(gateway, toAlone), /^250 .* delivered/, offer);
+    }
+  });
+
+  test('from the queue it is as if it had refused it: held, and no stranger is told', async () => {
+    await alone.stop();
+    alone.behaviour.offers = ['SIZE 100'];
+    const reply = await sent(gateway, toAlone);
+    assert.match(reply, /^250 .* queued/);
+    const isIt = (line: Readonly<Record<string, unknown>>) =>
+      reply.includes(` ${String(line['id'])} `);
+    await alone.start();
+    const fail = await gateway.event('rcpt.fail', isIt);
+    assert.deepEqual([fail['why'], fail['code'], fail['dsn']], ['size', 552, 'none']);
+    const hold = await gateway.event('rcpt.hold', isIt);
+    assert.equal(hold['why'], 'undeliverable');
+  });
+});

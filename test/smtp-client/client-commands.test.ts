@@ -41,6 +41,7 @@ test('EHLO keywords are read in any letter case, the peer name is none', () => {
     pipelining: true,
     startTls: true,
     size: true,
+    maxBytes: 1000,
     eightBitMime: true,
     smtpUtf8: true,
     dsn: true,
