@@ -81,6 +81,11 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     LATENCY_SECONDS,
     'result',
   );
+  const delays = durations.of(
+    'delivery_delay_seconds',
+    'stage',
+    'Where the time of delivered recipients went: in the queue, to connect, in the transaction.',
+  );
   const changes = counter(
     'destination_changes_total',
     'Times a destination went down or came back.',
@@ -124,6 +129,13 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
 
   const attempt = (fields: Fields, result: string) =>
     attempts.inc({ dest: nameLabel(fields['dest']), result, reason: word(fields['why'], 'none') });
+
+  const delayed = (stages: unknown) => {
+    if (!isGroup(stages)) return;
+    delays('queue', amount(stages['q']) * 1000);
+    delays('connect', amount(stages['c']) * 1000);
+    delays('transfer', amount(stages['t']) * 1000);
+  };
 
   const direction = (fields: Fields) => word(fields['dir'], 'in');
   const reason = (fields: Fields) => word(fields['why'], 'none');
@@ -173,6 +185,7 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     'plugin.timeout': pluginFault,
     'rcpt.sent': (fields) => {
       attempt(fields, 'sent');
+      delayed(fields['stages']);
       if (fields['again'] === true) again.inc();
     },
     'rcpt.defer': (fields) => {
@@ -216,6 +229,10 @@ export function nameLabel(value: unknown): string {
   // Domains that are not hosted here are the network's word: all of them are one.
   if (typeof value === 'string' && value.startsWith('mx:')) return 'mx';
   return typeof value === 'string' ? value.slice(0, MAX_NAME) : 'none';
+}
+
+function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 function amount(value: unknown): number {

@@ -35,6 +35,10 @@ function whose({ reason }: Reply): Reason {
 
 export function logAttempt(log: Log, lines: AttemptLines): void {
   const { entry, tried, now, nextDueAt, isReported } = lines;
+  const delay = secondsSince(entry.queuedAt, now);
+  // One object for all recipients of a transaction, which are recorded as one.
+  let stages: Stages | undefined;
+  let timed: DeliveryReport | undefined;
   for (const { recipient, outcome, report, lane } of tried) {
     const fields = {
       ...idFields(entry),
@@ -46,14 +50,19 @@ export function logAttempt(log: Log, lines: AttemptLines): void {
       src: report.source,
       tls: report.tls,
       try: entry.attempts + 1,
-      delay: secondsSince(entry.queuedAt, now),
+      delay,
     };
     switch (outcome.kind) {
       case 'delivered':
+        if (stages === undefined || timed !== report) {
+          timed = report;
+          stages = stagesOf(report, delay);
+        }
         // It may have been there before: see rcpt.defer with `maybe`.
         log.emit('rcpt.sent', {
           ...fields,
           ...replyFields(outcome),
+          stages,
           again: entry.maybeDelivered === true ? true : undefined,
         });
         break;
@@ -160,6 +169,18 @@ function replyFields(outcome: Outcome) {
   const { reply } = outcome;
   const text = outcome.kind === 'deferred' ? outcome.text : replyText(outcome.reply);
   return { code: reply?.code, enh: reply?.enhanced, text };
+}
+
+/** Where the delay went, in seconds: before this attempt, until a connection was there, the rest. */
+interface Stages {
+  readonly q: number;
+  readonly c: number;
+  readonly t: number;
+}
+
+function stagesOf({ connectMs, transferMs }: DeliveryReport, delay: number): Stages {
+  const [c, t] = [Math.round(connectMs) / 1000, Math.round(transferMs) / 1000];
+  return { q: Math.max(0, Math.round((delay - c - t) * 1000) / 1000), c, t };
 }
 
 function secondsSince(then: number, now: number): number {

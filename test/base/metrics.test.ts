@@ -106,6 +106,18 @@ const CASES: readonly [EventName, Fields, series: string, value: number][] = [
     'sluice_recipient_check_duration_seconds_bucket{le="0.05",source="callout"}',
     1,
   ],
+  [
+    'rcpt.sent',
+    { stages: { q: 0.02, c: 0.001, t: 3 } },
+    'sluice_delivery_delay_seconds_bucket{le="2.5",stage="transfer"}',
+    0,
+  ],
+  [
+    'rcpt.sent',
+    { stages: { q: 0.02, c: 0.001, t: 3 } },
+    'sluice_delivery_delay_seconds_sum{stage="queue"}',
+    0.02,
+  ],
   ['rcpt.defer', { maybe: true }, 'sluice_maybe_delivered_total', 1],
   ['rcpt.sent', {}, 'sluice_maybe_duplicates_total', 0],
   ['rcpt.sent', { again: true }, 'sluice_maybe_duplicates_total', 1],

@@ -36,6 +36,10 @@ test('what was asked, stored and delivered, what waits since when, until when th
     assert.equal(before('log_dropped_total'), 0);
 
     assert.match(await send(), / delivered/);
+    const { stages, delay } = await gateway.event('rcpt.sent');
+    const { q, c, t } = stages as { q: number; c: number; t: number }; // our own log
+    assert.ok(c >= 0 && t > 0, JSON.stringify(stages));
+    assert.ok(Math.abs(q + c + t - Number(delay)) < 0.002, JSON.stringify({ q, c, t, delay }));
     await destination.stop();
     assert.match(await send(), / queued/);
     await gateway.event('rcpt.defer');
@@ -45,6 +49,7 @@ test('what was asked, stored and delivered, what waits since when, until when th
     const goodAt = after(`destination_last_success_timestamp_seconds{${dest}}`) ?? 0;
     assert.ok(goodAt >= Math.floor(startedAt), `${goodAt}`);
     assert.equal(after('recipient_check_duration_seconds_count{source="callout"}'), 1);
+    assert.equal(after('delivery_delay_seconds_count{stage="transfer"}'), 1);
     assert.ok((after('store_op_duration_seconds_count{op="write"}') ?? 0) >= 1);
   } finally {
     await gateway.remove();
