@@ -100,6 +100,11 @@ const OWN_MARKS: readonly string[] = ['x-sluice-score', 'x-sluice-tests'];
 /** A report quotes the mail, Received fields of ours perhaps with it. */
 const FILTER_MARK = /^x-(?:spam|virus)-(?!report$)/;
 
+/** What filters find, as they write it on mail; an operator's filter may put others on it. */
+export function isFinding(name: string): boolean {
+  return /^(?:x-(?:spam|virus|sluice|attachment)-|authentication-results$)/i.test(name);
+}
+
 /** Whether `hostname` stands in a text as a whole name. */
 function names(text: string, hostname: string): boolean {
   const lower = text.toLowerCase();

@@ -194,14 +194,14 @@ export class ContentStage implements ContentSink {
     const leaving = await leavingContent(this.#deps, transaction, {
       ...{ content, header: this.#header, fields, removed, verdict, judgement, isJudged },
       received: hides ? receivedOf(transaction, clock.now(), true) : received,
-      ...{ messageId: added, signature: this.#signature },
+      ...{ messageId: added, signature: this.#signature, lane: this.#way.lane },
     });
     const unjudged = isJudged
       ? undefined
       : unjudgedOf(findings, {
           ...{ domain: this.#domain.name, session: transaction.session, received },
           ...{ account: transaction.account?.name, identity: sending?.identity },
-          ...{ ownBytes: leaving.ownBytes, fields: fieldsText(judgement) },
+          ...{ ownBytes: leaving.ownBytes, fields: fieldsText(judgement, this.#way.lane) },
           isUnverified: transaction.holdsUnverified,
         });
     return this.#take(judgement, leaving.content, verdict, unjudged);

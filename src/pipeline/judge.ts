@@ -6,7 +6,9 @@ import type { Domain } from '../directory/domain.ts';
 import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
 import type { Reason } from '../mail/reason.ts';
-import { formatField } from '../mail/trace-fields.ts';
+import { homeLane } from '../mail/redirection.ts';
+import { isRemote } from '../mail/remote-lane.ts';
+import { formatField, isFinding } from '../mail/trace-fields.ts';
 import type { Field, Verdict } from '../mail/verdict.ts';
 
 export type Judgement =
@@ -121,10 +123,16 @@ function kept(
   return { kind: 'clean', ...marks };
 }
 
-/** The fields that go on top, whole. */
-export function fieldsText(judgement: Judgement): string {
+/**
+ * The fields that go on top, whole. How a customer's mail is judged is nothing to servers of others: they
+ * would take it for their own word, or a spammer among the customers learn what to avoid.
+ */
+export function fieldsText(judgement: Judgement, lane: string): string {
   if (judgement.kind !== 'clean' && judgement.kind !== 'quarantine') return '';
-  return judgement.fields.map((field) => formatField(field)).join('');
+  return judgement.fields
+    .filter(({ name }) => !isRemote(homeLane(lane)) || !isFinding(name))
+    .map((field) => formatField(field))
+    .join('');
 }
 
 /** What the filters found together, above what each says for itself. */

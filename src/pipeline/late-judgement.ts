@@ -109,7 +109,7 @@ async function editFor(
     : undefined;
   const cuts = tagged?.cuts ?? [];
   const marks = Buffer.concat([
-    Buffer.from(fieldsText(judgement)),
+    Buffer.from(fieldsText(judgement, entry.dest)),
     tagged?.field ?? Buffer.alloc(0),
   ]);
   let facts: Facts = {};

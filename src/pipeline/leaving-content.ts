@@ -31,6 +31,8 @@ export interface JudgedContent {
   readonly signature: OutgoingSignature | undefined;
   readonly verdict: Verdict;
   readonly judgement: Exclude<Judgement, { kind: 'refuse' }>;
+  /** Where it goes. */
+  readonly lane: string;
   /** All filters have spoken. */
   readonly isJudged: boolean;
 }
@@ -63,7 +65,9 @@ export async function leavingContent(
     (a, b) => a.start - b.start,
   );
   const ours = Buffer.concat([
-    Buffer.from(signature + received + (isJudged ? fieldsText(judgement) : '') + messageId),
+    Buffer.from(
+      signature + received + (isJudged ? fieldsText(judgement, mail.lane) : '') + messageId,
+    ),
     tagged?.field ?? Buffer.alloc(0),
   ]);
   const seal = isJudged

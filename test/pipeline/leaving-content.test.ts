@@ -21,7 +21,7 @@ test('fields that go by the ten thousand cost linear time', async () => {
       header: { bytes: header, bodyStart: header.length + 2, isMissing: false },
       removed: fields.filter(({ name }) => name === 'x-id'),
       ...{ received: 'Received: by mx.test\r\n', messageId: undefined },
-      ...{ signature: undefined, isJudged: false },
+      ...{ signature: undefined, isJudged: false, lane: 'mx:far.test' },
       ...{
         verdict: PASS,
         judgement: { kind: 'clean', fields: [] },

@@ -428,10 +428,27 @@ test('I1: the filters judge outbound mail, and see whose it is', async () => {
     const talk = await SmtpTalk.greeted(gateway.port(), 'mail.example.org', CUSTOMER);
     const refused = await talk.send('anna@example.org', ['eve@one.test'], `${MAIL}secret\r\n`);
     assert.match(refused, /^550 5\.7\.1 no secrets of 127\.0\.0\.80 \(policy\)$/);
-    assert.match(await talk.send('anna@example.org', ['eve@one.test'], MAIL), /^250 .* delivered/);
+    for (const to of ['eve@one.test', 'bob@example.org'])
+      assert.match(await talk.send('anna@example.org', [to], MAIL), /^250 .* delivered/);
     await talk.quit();
-    assert.equal(outside.server(0).arrived.length, 1);
-    assert.match(String(outside.server(0).arrived[0]?.content), /^X-Watched: out example\.org\r$/m);
+    const found = /^(?:X-Spam|X-Virus|X-Sluice|X-Attachment|Authentication-Results).*$/gim;
+    const [there] = outside.server(0).arrived;
+    assert.match(String(there?.content), /^X-Watched: out example\.org\r$/m);
+    assert.doesNotMatch(String(there?.content), found, 'that is nothing to strangers');
+    const [here] = destination.arrived;
+    assert.deepEqual(
+      String(here?.content)
+        .match(found)
+        ?.map((line) => line.trim().split(':')[0]),
+      [
+        'X-Sluice-Score',
+        'X-Sluice-Tests',
+        'X-Spam-Score',
+        'X-Virus-Status',
+        'X-Attachment-Rule',
+        'Authentication-Results',
+      ],
+    );
   } finally {
     await gateway.remove();
     await outside.stop();
@@ -449,7 +466,10 @@ export default {
       if (direction === 'out' && text.includes('secret')) {
         return { kind: 'refuse', reason: 'policy', text: 'no secrets of ' + account };
       }
-      return { kind: 'pass', fields: [{ name: 'X-Watched', value: direction + ' ' + domain }] };
+      const found = ['X-Spam-Score', 'X-Virus-Status', 'X-Attachment-Rule', 'Authentication-Results'];
+      const fields = found.map((name) => ({ name, value: '1' }));
+      fields.push({ name: 'X-Watched', value: direction + ' ' + domain });
+      return { kind: 'pass', score: 1, tests: ['WATCHED'], fields };
     },
   },
 };
