@@ -1,7 +1,8 @@
 /**
  * One connection to spamd for one request: connects within a bound, writes the request and closes
- * its side, collects the reply until spamd closes, in bounded memory. Fails when spamd answers before
- * it can have seen the whole request. Nothing is left open when it is done.
+ * its side, collects the reply in bounded memory until it is as long as it says, or until spamd
+ * closes, which a busy one does late. Fails when spamd answers before it can have seen the whole
+ * request. Nothing is left open when it is done.
  */
 import { connect } from 'node:net';
 import type { Endpoint } from 'sluice-mx/plugin';
@@ -9,6 +10,8 @@ import { formatEndpoint } from '../shared/words.ts';
 
 const CONNECT_MS = 5000;
 const MAX_REPLY_BYTES = 64 * 1024;
+const MAX_HEAD_BYTES = 4096;
+const HEAD_END = '\r\n\r\n';
 
 export async function ask(
   endpoint: Endpoint,
@@ -26,12 +29,15 @@ export async function ask(
     return await new Promise<Buffer>((resolve, reject) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
+      let saidBytes: number | undefined;
       socket.on('connect', () => clearTimeout(timer));
       socket.on('data', (chunk) => {
         if (socket.writableLength > 0) reject(new Error('answered before it had all'));
         chunks.push(chunk);
         bytes += chunk.length;
         if (bytes > MAX_REPLY_BYTES) reject(new Error('endless reply'));
+        if (bytes <= MAX_HEAD_BYTES) saidBytes ??= bytesOfReply(Buffer.concat(chunks));
+        if (saidBytes !== undefined && bytes >= saidBytes) resolve(Buffer.concat(chunks));
       });
       socket.on('end', () => resolve(Buffer.concat(chunks)));
       socket.on('error', (error) => reject(new Error(error.message || error.name)));
@@ -52,4 +58,14 @@ export async function ask(
     signal.removeEventListener('abort', onAbort);
     socket.destroy();
   }
+}
+
+/** Head and body together; undefined until the head is there, or when it says no length. */
+function bytesOfReply(reply: Buffer): number | undefined {
+  const headEnd = reply.indexOf(HEAD_END);
+  if (headEnd < 0) return undefined;
+  const length = /^Content-length: (\d{1,6})\r$/im.exec(
+    reply.toString('latin1', 0, headEnd + 2),
+  )?.[1];
+  return length === undefined ? undefined : headEnd + HEAD_END.length + Number(length);
 }

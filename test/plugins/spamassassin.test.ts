@@ -150,6 +150,24 @@ for (const [what, behaviour, err] of BROKEN) {
   });
 }
 
+test('a reply as long as it says is whole, before spamd closes and however it comes', async () => {
+  const { verdict, spamd } = await judged(
+    (socket, _input, isEnd) => {
+      if (!isEnd) return;
+      const bytes = [...reply('GTUBE,NO_RELAYS')];
+      const next = () => {
+        const byte = bytes.shift();
+        if (byte !== undefined) socket.write(byte, next);
+      };
+      socket.setNoDelay(true);
+      next();
+    },
+    { timeout: '5s' },
+  );
+  assert.deepEqual(verdict.tests, ['GTUBE', 'NO_RELAYS']);
+  assert.equal(spamd.inputs.length, 1);
+});
+
 test('an answer to a message that spamd has not read is no answer', async () => {
   const behaviour: Behaviour = (socket) => {
     socket.pause();
