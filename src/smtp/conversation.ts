@@ -9,6 +9,7 @@ import type { SessionView } from '../mail/session-view.ts';
 import type { QueueName } from './commands.ts';
 import type { Credentials } from './sasl.ts';
 import type { ScramSalt } from './scram.ts';
+import type { Tally } from './tally.ts';
 
 /** Why content that was read to its end cannot be taken as it is. */
 export type ContentFault = 'bare-line-end' | 'too-large';
@@ -56,6 +57,9 @@ export interface SessionSummary {
   readonly errors: number;
   readonly bytesRead: number;
   readonly transactions: number;
+  readonly recipients: Tally;
+  /** Those whose content was judged. */
+  readonly messages: Tally;
   /** How it ended: `quit`, `lost`, `timeout`, `refused`, `errors`, `stopped`. */
   readonly end: 'quit' | 'lost' | 'timeout' | 'refused' | 'errors' | 'stopped' | 'fault';
 }

@@ -17,13 +17,14 @@ import { ChunkInVain } from './chunk-phase.ts';
 import { Chunking } from './chunking.ts';
 import type { Chunk, Command, QueueName } from './commands.ts';
 import { parseCommand } from './commands.ts';
-import type { Conversation } from './conversation.ts';
+import type { Conversation, SessionSummary } from './conversation.ts';
 import { extensionsOf } from './extensions.ts';
 import type { Line } from './line-reader.ts';
 import { Patience } from './patience.ts';
 import type { SessionSettings, Surroundings } from './session-settings.ts';
 import type { SessionState } from './session-state.ts';
 import { denial, hasTransaction, stateAfter, stateAfterChunk } from './session-state.ts';
+import { Tally } from './tally.ts';
 import { claimedView, parseXclient } from './xclient.ts';
 
 const AUTH = /^AUTH(?: |$)/i;
@@ -49,6 +50,8 @@ export class ServerProtocol {
   /** From here on a line that is no command may be a secret. */
   #sawAuth = false;
   #transactions = 0;
+  readonly #recipientTally = new Tally();
+  readonly #messageTally = new Tally();
 
   constructor(
     conversation: Conversation,
@@ -73,11 +76,11 @@ export class ServerProtocol {
   get hasTransaction(): boolean {
     return hasTransaction(this.#state);
   }
-  get errors(): number {
-    return this.#patience.errors;
-  }
-  get transactions(): number {
-    return this.#transactions;
+  /** What the session came to so far. */
+  get counts(): Omit<SessionSummary, 'bytesRead' | 'end'> {
+    const { errors } = this.#patience;
+    const transactions = this.#transactions;
+    return { errors, transactions, recipients: this.#recipientTally, messages: this.#messageTally };
   }
 
   /** Obeys one line; a promise when the conversation has to be asked. */
@@ -106,6 +109,7 @@ export class ServerProtocol {
     if (this.#state !== 'content') return answer(reply); // to a chunk in vain
     this.#setState(this.#chunking.stateAfter(reply));
     if (this.hasTransaction) return answer(reply);
+    this.#messageTally.count(reply);
     if (isPositive(reply)) this.#patience.messageTaken();
     else this.#patience.messageRefused();
     return answer(reply);
@@ -223,6 +227,7 @@ export class ServerProtocol {
 
   async #rcpt(recipient: Recipient): Promise<Answer> {
     const reply = await this.#conversation.rcpt(recipient);
+    this.#recipientTally.count(reply);
     const done = this.#done('RCPT', reply);
     if (!isPositive(reply)) return this.#notTaken(reply);
     this.#recipients += 1;

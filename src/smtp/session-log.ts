@@ -46,11 +46,15 @@ export class SessionLog {
     this.#emit('crash', { state: this.#state(), msg: errorText(error), stack }, 'error');
   }
 
-  closed({ bytesRead: bytes, ...summary }: SessionSummary, ms: number): void {
-    this.#emit('smtp.close', { ...summary, bytes, ms, tls: this.#view.tls?.protocol ?? '-' });
+  closed(summary: SessionSummary, ms: number): void {
+    const { end, errors, transactions, recipients, messages, bytesRead: bytes } = summary;
+    const counts = { errors, transactions, rcpts: recipients.text, msgs: messages.text };
+    const tls = this.#view.tls?.protocol ?? '-';
+    const isClean = errors === 0 && recipients.areAllAccepted && messages.areAllAccepted;
+    this.#emit('smtp.close', { end, ...counts, bytes, ms, tls }, isClean ? undefined : 'info');
   }
 
-  #emit(evt: EventName, fields: Fields, level?: 'error'): void {
+  #emit(evt: EventName, fields: Fields, level?: 'error' | 'info'): void {
     const { remote, sid } = this.#view;
     this.#log.emit(evt, { ip: remote.address, sid, ...fields }, level);
   }

@@ -293,8 +293,8 @@ export class Session implements WireListener {
   #conclude(): void {
     if (this.#activity === 'over' || this.#end === undefined) return;
     this.#activity = 'over';
-    const { errors, transactions } = this.#protocol;
-    const summary = { errors, bytesRead: this.#bytesRead, transactions, end: this.#end };
+    const { counts } = this.#protocol;
+    const summary = { ...counts, bytesRead: this.#bytesRead, end: this.#end };
     try {
       if (this.#content !== undefined) this.#content.abort();
       else if (this.#protocol.state !== 'content') this.#protocol.endTransaction();

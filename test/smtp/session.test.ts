@@ -324,6 +324,31 @@ test('nothing keeps running for a session that is over', async () => {
   });
 });
 
+test('a session is told of when something was not taken, and else only to who looks at each', async () => {
+  await withServer({}, async (server) => {
+    const clean = await inContent(server);
+    clean.write('x\r\n.\r\n');
+    await clean.reply();
+    await clean.quit();
+    await until('close', () => server.log.of('smtp.close').length === 1);
+    const other = await SmtpTalk.greeted(server.port);
+    await other.say('MAIL FROM:<a@client.test>');
+    for (const local of ['b', 'unknown', 'later', 'unknown']) {
+      await other.say(`RCPT TO:<${local}@example.test>`);
+    }
+    await other.quit();
+    await until('close', () => server.log.of('smtp.close').length === 2);
+    const closed = server.log.events.filter(({ evt }) => evt === 'smtp.close');
+    assert.deepEqual(
+      closed.map(({ level, fields: { rcpts, msgs } }) => [level, rcpts, msgs]),
+      [
+        [undefined, '1/0/0', '1/0/0'],
+        ['info', '1/1/2', '0/0/0'],
+      ],
+    );
+  });
+});
+
 test('what a session did is in its last log line', async () => {
   await withServer({}, async (server) => {
     const talk = await inContent(server);
@@ -333,10 +358,9 @@ test('what a session did is in its last log line', async () => {
     await talk.quit();
     await until('close', () => server.log.of('smtp.close').length > 0);
     const [closed] = server.log.of('smtp.close');
-    assert.deepEqual(
-      [closed?.ip, closed?.['end'], closed?.['errors'], closed?.['transactions'], closed?.['tls']],
-      ['127.0.0.1', 'quit', 1, 1, '-'],
-    );
+    const { ip, end, errors, transactions, rcpts, msgs, tls } = closed ?? {};
+    assert.deepEqual([ip, end, errors, transactions, tls], ['127.0.0.1', 'quit', 1, 1, '-']);
+    assert.deepEqual([rcpts, msgs], ['1/0/0', '1/0/0']);
     assert.ok(Number(closed?.['bytes']) > 'x\r\n.\r\nNONSENSE\r\nQUIT\r\n'.length);
     assert.match(String(closed?.['sid']), /^[0-9A-Z]{10}$/);
     assert.deepEqual(server.program.views[0]?.hello, { verb: 'EHLO', name: 'client.example' });
