@@ -154,7 +154,7 @@ test('a reply as long as it says is whole, before spamd closes and however it co
   const { verdict, spamd } = await judged(
     (socket, _input, isEnd) => {
       if (!isEnd) return;
-      const bytes = [...reply('GTUBE,NO_RELAYS')];
+      const bytes = reply('GTUBE,NO_RELAYS').split('');
       const next = () => {
         const byte = bytes.shift();
         if (byte !== undefined) socket.write(byte, next);
