@@ -43,7 +43,7 @@ export function addArchiveRoutes(server: FastifyInstance, { gateway, log }: ApiD
     const by = requester(headers['x-sluice-user']);
     const result = await archive.resend(id, resendRequest(body), by);
     if (typeof result === 'string') throw new RequestFault(409, `${id}: ${result}`);
-    return { v: 1, kind: 'resent', id, ids: result.ids };
+    return { v: 1, kind: 'resent', id, ids: [result.id] };
   });
 }
 

@@ -8,10 +8,6 @@ export interface ArchiveView {
   find(id: string): Promise<Archived | undefined>;
   /** Bytes as they went out. */
   content(id: string): AsyncIterable<Uint8Array>;
-  /** To its recipients, or to these: the ids of the new messages, or why there are none. */
-  resend(
-    id: string,
-    to: readonly Address[],
-    by: string,
-  ): Promise<{ readonly ids: readonly string[] } | string>;
+  /** To its recipients, or to these: the id of the new message, or why there is none. */
+  resend(id: string, to: readonly Address[], by: string): Promise<{ readonly id: string } | string>;
 }

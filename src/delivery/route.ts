@@ -11,9 +11,10 @@ import type { Destination, Directory } from '../directory/domain.ts';
 import { partedDestination } from '../directory/destination.ts';
 import { asciiDomain } from '../directory/domain-name.ts';
 import { transportPolicy } from './transport-policy.ts';
+import type { Address } from '../mail/address.ts';
 import type { Redirection } from '../mail/redirection.ts';
 import { homeLane, redirectionKey, redirectionOf } from '../mail/redirection.ts';
-import { isRemote, laneTo, placeOf, senderOf, withoutSender } from '../mail/remote-lane.ts';
+import { isRemote, laneOfSender, placeOf, senderOf, withoutSender } from '../mail/remote-lane.ts';
 import { domainOfLane } from '../mail/split-lane.ts';
 import type { SpoolEntry, SpooledRecipient } from '../mail/spool-entry.ts';
 
@@ -23,12 +24,25 @@ const REMOTE_CONNECTIONS = 20;
 
 /** `sender` is the hosted domain whose mail it is, by its own name; undefined for our own. */
 export function remoteLane(domain: string, sender?: string): string {
-  return laneTo(asciiDomain(domain), sender);
+  return laneOfSender(asciiDomain(domain), sender);
 }
 
 /** The lane of mail for several destinations. */
 export function fanOutLane(sender?: string): string {
-  return laneTo(SEVERAL, sender);
+  return laneOfSender(SEVERAL, sender);
+}
+
+/** The one lane that leads to all of these. */
+export function laneTo(
+  hosted: (domain: string) => string | undefined,
+  recipients: readonly Address[],
+  sender: string,
+): string {
+  const lanes = new Set(
+    recipients.map(({ domain }) => hosted(domain) ?? remoteLane(domain, sender)),
+  );
+  const [only] = lanes;
+  return only === undefined || lanes.size > 1 ? fanOutLane(sender) : only;
 }
 
 export function isFanOut(lane: string): boolean {

@@ -25,8 +25,7 @@ import type { ScannerView } from '../control/gateway-view.ts';
 import { hindranceAdvice } from '../delivery/hindrance-words.ts';
 import { OwnMail } from '../delivery/own-mail.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
-import { destinationOf, laneName, remoteLane } from '../delivery/route.ts';
-import type { Address } from '../mail/address.ts';
+import { destinationOf, laneName, laneTo } from '../delivery/route.ts';
 import { parseAddress } from '../mail/address.ts';
 import { homeLane } from '../mail/redirection.ts';
 import type { SharedNetworks } from '../outbound/shared-networks.ts';
@@ -151,9 +150,10 @@ export class Watches {
     });
     const lessons = new Lessons({ quarantine, generation, clock, log });
     const archive = openArchive(parts);
-    const laneOf = ({ domain }: Address) => directory().find(domain)?.name ?? remoteLane(domain);
+    const hosted = (domain: string) => directory().find(domain)?.name;
     const resend = new Resend({
-      ...{ archive, store: store.spool, ids, laneOf, lifetimeMs, wake, clock, log },
+      ...{ archive, store: store.spool, ids, lifetimeMs, wake, clock, log },
+      laneTo: (recipients, sender) => laneTo(hosted, recipients, sender),
     });
     const { sharedNetworks } = parts.outgoing;
     this.views = { alerts, quarantine, lessons, archive, resend, sharedNetworks };

@@ -7,7 +7,7 @@
 const REMOTE = 'mx:';
 
 /** `place` is a domain, or `*` for several. */
-export function laneTo(place: string, sender: string | undefined): string {
+export function laneOfSender(place: string, sender: string | undefined): string {
   return sender === undefined ? REMOTE + place : `${REMOTE}${place}/${sender}`;
 }
 

@@ -1,7 +1,13 @@
 /** Lanes of mail to the outside, as they are stored and as people know them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isRemote, laneTo, placeOf, senderOf, withoutSender } from '../../src/mail/remote-lane.ts';
+import {
+  isRemote,
+  laneOfSender,
+  placeOf,
+  senderOf,
+  withoutSender,
+} from '../../src/mail/remote-lane.ts';
 import { domainOfLane, isOneOfSplit } from '../../src/mail/split-lane.ts';
 
 test('a lane says where it leads and whose mail it is', () => {
@@ -11,7 +17,7 @@ test('a lane says where it leads and whose mail it is', () => {
     ['far.test', undefined, 'mx:far.test', 'mx:far.test'],
   ] as const;
   for (const [place, sender, lane, shared] of cases) {
-    assert.equal(laneTo(place, sender), lane);
+    assert.equal(laneOfSender(place, sender), lane);
     assert.deepEqual([placeOf(lane), senderOf(lane)], [place, sender]);
     assert.deepEqual([withoutSender(lane), domainOfLane(lane)], [shared, shared]);
     assert.deepEqual([isRemote(lane), isOneOfSplit(lane)], [true, false]);
