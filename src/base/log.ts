@@ -174,6 +174,8 @@ export function logDestination(file: string | null): LogSink {
 
 /** JSON escapes no DEL, no C1 and no bidirectional controls, which a terminal would obey. */
 function terminalSafe(line: string): string {
+  // Nearly all lines are ASCII, which is seen ten times faster so.
+  if (Buffer.byteLength(line) === line.length && !line.includes('\x7f')) return line;
   return line.replace(
     /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
@@ -200,13 +202,12 @@ export function createLog(options: LogOptions): AdjustableLog {
   const logger = pino(
     {
       level: options.level,
-      base: null,
+      base: { host: options.host },
       timestamp,
       formatters: { level: (level) => ({ level }) },
     },
     { write: (line: string) => options.destination.write(terminalSafe(line)) },
   );
-  const host = options.host;
   return {
     emit(evt, given = {}, level = LEVEL_OF[evt]) {
       const { kept } = given;
@@ -214,7 +215,7 @@ export function createLog(options: LogOptions): AdjustableLog {
       tap?.(evt, level, fields, kept);
       if (!logger.isLevelEnabled(level)) return;
       const { ip, msg } = fields;
-      const line: Record<string, unknown> = { host, evt };
+      const line: Record<string, unknown> = { evt };
       if (ip !== undefined) line['ip'] = ip;
       for (const name in fields) {
         const value = fields[name];
