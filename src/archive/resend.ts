@@ -58,6 +58,7 @@ export class Resend {
       attempts: 0,
       senderProven: true,
       maybeDelivered: false,
+      account: mail.account,
       client: { address: mail.client, hello: '' },
     };
     const content = { sizeBytes: mail.size, read: () => archive.content(id) };

@@ -16,7 +16,7 @@ import { CliFault, EXIT } from './exit.ts';
 import { jsonLine } from './listing.ts';
 import { printQueue } from './queue-list.ts';
 import type { FilterOptions, Selection } from './queue-selection.ts';
-import { listQueue, selectionOf, withFilterOptions } from './queue-selection.ts';
+import { age, listQueue, selectionOf, withFilterOptions } from './queue-selection.ts';
 import { rowOf, textOf, wordsOf } from './row-reader.ts';
 import { printable } from './terminal.ts';
 
@@ -25,6 +25,8 @@ interface ActionOptions extends FilterOptions {
   readonly yes?: boolean;
   readonly dryRun?: boolean;
   readonly why?: string;
+  /** Milliseconds. */
+  readonly for?: number;
   readonly toHost?: Endpoint;
   readonly back?: boolean;
 }
@@ -36,18 +38,26 @@ interface Verb {
   readonly done: string;
   readonly takesReason?: boolean;
   readonly takesHost?: boolean;
+  readonly takesTime?: boolean;
 }
 
 interface Wish {
   readonly json: boolean;
   readonly yes: boolean;
   readonly why: string;
+  readonly forMs: number | undefined;
   readonly toHost: Endpoint | undefined;
 }
 
 const VERBS: readonly Verb[] = [
   { name: 'retry', description: 'try at once', done: 'retried' },
-  { name: 'hold', description: 'keep until released', done: 'held', takesReason: true },
+  {
+    name: 'hold',
+    description: 'keep until released',
+    done: 'held',
+    takesReason: true,
+    takesTime: true,
+  },
   { name: 'release', description: 'end a hold and try at once', done: 'released' },
   {
     name: 'delete',
@@ -75,6 +85,8 @@ export function addQueueActions(queue: Command, cli: Cli): void {
       .option('-y, --yes', 'do not ask')
       .option('--dry-run', 'only show what would be hit');
     if (verb.takesReason === true) command.option('--why <text>', 'reason, for log and listing');
+    if (verb.takesTime === true)
+      command.option('--for <age>', 'how long, such as 2h; until released when not given', age);
     if (verb.takesHost === true) {
       command
         .option(
@@ -90,6 +102,7 @@ export function addQueueActions(queue: Command, cli: Cli): void {
         yes = false,
         dryRun = false,
         why = '',
+        for: forMs,
         toHost,
         back,
         ...filter
@@ -98,7 +111,7 @@ export function addQueueActions(queue: Command, cli: Cli): void {
         throw new CliFault(EXIT.usage, 'say either --to-host HOST[:PORT] or --back');
       const selection = await selectionOf(words, filter);
       if (dryRun) await preview(cli, selection, json);
-      else await act(cli, verb, selection, { json, yes, why, toHost });
+      else await act(cli, verb, selection, { json, yes, why, forMs, toHost });
     });
   }
 }
@@ -129,12 +142,14 @@ async function act(
   cli: Cli,
   verb: Verb,
   selection: Selection,
-  { json, yes, why, toHost }: Wish,
+  { json, yes, why, forMs, toHost }: Wish,
 ): Promise<void> {
   const client = await cli.client();
   const ids = selection.kind === 'ids' ? selection.ids : await listed(cli, client, selection);
   if (selection.kind === 'filter' && ids.length > 0 && !yes)
     await confirm(cli, verb.name, countText(ids.length));
+  const until =
+    forMs === undefined ? undefined : new Date(cli.terminal.now() + forMs).toISOString();
   const path = `/api/v1/queue/actions/${verb.name}`;
   // Whatever a filter names is never let go unscanned by the way.
   const isUnscanned = verb.name === 'release' && selection.kind === 'ids';
@@ -142,7 +157,7 @@ async function act(
   await takeSteps(
     cli,
     client,
-    { ...verb, path, more: { why, to: toHost, unscanned } },
+    { ...verb, path, more: { why, until, to: toHost, unscanned } },
     { ids, json },
   );
 }

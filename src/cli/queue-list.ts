@@ -7,7 +7,7 @@ import type { ListingOptions } from './listing.ts';
 import { ageText, longSizeText, sinceText, sizeText, untilText } from './quantity.ts';
 import type { FilterOptions } from './queue-selection.ts';
 import { listQueue, reasonOf, withFilterOptions } from './queue-selection.ts';
-import { numberOf, rowsOf, textOf, timeOf } from './row-reader.ts';
+import { numberOf, rowOf, rowsOf, textOf, timeOf } from './row-reader.ts';
 import type { Column } from './table.ts';
 import { firstAndMore } from './tail-line.ts';
 import { coloured } from './terminal.ts';
@@ -81,7 +81,7 @@ function queueColumns(now: number): readonly Column[] {
         state === 'hold' || state === 'damaged' ? 'red' : state === 'deferred' ? 'yellow' : 'green',
     },
     { name: 'AGE', value: (row) => sinceText(now, timeOf(row, 'queued_at')), align: 'right' },
-    { name: 'NEXT', value: (row) => untilText(now, timeOf(row, 'next_at')), align: 'right' },
+    { name: 'NEXT', value: (row) => untilText(now, nextOf(row)), align: 'right' },
     { name: 'TRY', value: (row) => textOf(row, 'attempts'), align: 'right', drop: 3 },
     { name: 'SIZE', value: (row) => sizeText(numberOf(row, 'size') ?? 0), align: 'right', drop: 2 },
     {
@@ -95,6 +95,11 @@ function queueColumns(now: number): readonly Column[] {
     { name: 'DEST', value: (row) => textOf(row, 'dest'), max: 24, drop: 1 },
     { name: 'REASON', value: reasonOf, min: 30, isTelling: true },
   ];
+}
+
+/** Held for a time: when that is over. */
+function nextOf(row: Row): number | undefined {
+  return timeOf(row, 'next_at') ?? timeOf(rowOf(row, 'hold'), 'until');
 }
 
 function isDamaged(row: Row): boolean {

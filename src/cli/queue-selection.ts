@@ -17,6 +17,7 @@ export interface FilterOptions {
   readonly from?: string;
   readonly to?: string;
   readonly dest?: string;
+  readonly account?: string;
   readonly state?: string;
   /** Milliseconds. */
   readonly older?: number;
@@ -32,6 +33,7 @@ export function withFilterOptions(command: Command): Command {
     .option('--from <address>', 'sender: an address, @domain, or <>')
     .option('--to <address>', 'a recipient: an address or @domain')
     .option('--dest <domain>', 'hosted domain whose destination gets it')
+    .option('--account <name>', 'account that sends it')
     .addOption(
       new Option('--state <state>').choices([
         'active',
@@ -66,7 +68,7 @@ export function filterQuery(cli: Cli, filter: FilterOptions): URLSearchParams {
   const query = new URLSearchParams();
   const now = cli.terminal.now();
   const { older, younger, larger } = filter;
-  for (const name of ['from', 'to', 'dest', 'state'] as const) {
+  for (const name of ['from', 'to', 'dest', 'account', 'state'] as const) {
     const value = filter[name];
     if (value !== undefined) query.set(name, value);
   }

@@ -4,6 +4,7 @@
  */
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
+import { SHAPE_BY } from '../control/queue-shape.ts';
 import type { Row } from '../control/rows.ts';
 import type { Cli } from './cli.ts';
 import { EXIT } from './exit.ts';
@@ -44,9 +45,7 @@ export function addQueueState(queue: Command, cli: Cli): void {
     queue
       .command('shape')
       .description('what waits, by age in minutes, busiest first')
-      .addOption(
-        new Option('--by <what>', 'counted by').choices(['dest', 'from', 'reason']).default('dest'),
-      )
+      .addOption(new Option('--by <what>', 'counted by').choices([...SHAPE_BY]).default('dest'))
       .addOption(new Option('--state <state>').choices(['active', 'deferred', 'hold'])),
   ).action(async ({ by, state, ...options }: ListingOptions & { by: string; state?: string }) => {
     const client = await cli.client();

@@ -23,9 +23,9 @@ import { filteredQueue, meansDamaged, readMessage } from './queue-filter.ts';
 import type { QueueFilter } from './queue-filter.ts';
 import { queueShape } from './queue-shape.ts';
 import { accountRow } from './account-row.ts';
+import { actionRequest } from './action-request.ts';
 import {
   RequestFault,
-  actionRequest,
   addresses,
   mailbox,
   namedMessage,

@@ -241,6 +241,8 @@ export interface QueueView {
   wake(dest: string): void;
   /** What keeps all mail of a domain back, as long as its destination is down or held. */
   outage(dest: string): Outage | undefined;
+  /** A message is held until then. */
+  holdEnds(at: number): void;
   /** It leads back to one of our own ports. */
   isOwn(host: OtherHost): boolean;
   /** How long a message that was released may be tried once more. */

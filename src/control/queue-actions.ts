@@ -41,6 +41,8 @@ export interface ActionRequest {
   readonly by: string;
   /** With `release`: also what filters have still to judge, as it is. */
   readonly unscanned?: boolean;
+  /** With `hold`: when it ends by itself; without it, when somebody releases it. */
+  readonly until?: number;
   /** With `requeue`: the host that gets it; without it goes back to its own destination. */
   readonly to?: OtherHost;
 }
@@ -95,9 +97,12 @@ export class QueueActions {
       }
       case 'hold': {
         if (isHeld) return 'on hold';
-        const hold = { by, at: now, reason: 'by_hand', text: why } as const;
+        const { until } = request;
+        const end = until === undefined ? {} : { until };
+        const hold = { by, at: now, reason: 'by_hand', text: why, ...end } as const;
         if (!(await spool.administer(id, { kind: 'hold', hold }))) return 'busy';
-        this.#note('queue.hold', id, by, why);
+        if (until !== undefined) this.#queue.holdEnds(until);
+        this.#note('queue.hold', id, by, why, until);
         return 'held';
       }
       case 'requeue':
@@ -150,9 +155,11 @@ export class QueueActions {
     id: string,
     who: string,
     text = '',
+    until?: number,
   ): void {
     const sid = sessionOf(id);
-    this.#log.emit(evt, { sid, id, who, ...(text !== '' && { text }) });
+    const end = until === undefined ? undefined : new Date(until).toISOString();
+    this.#log.emit(evt, { sid, id, who, ...(text !== '' && { text }), until: end });
   }
 }
 

@@ -20,6 +20,8 @@ export interface QueueFilter {
   /** Name of a hosted domain. */
   readonly dest?: string;
   readonly state?: QueueState;
+  /** Name of the account that sends it. */
+  readonly account?: string;
   /** Queued before, or at or after, this time. */
   readonly before?: number;
   readonly since?: number;
@@ -45,11 +47,12 @@ export function meansDamaged({ state, ...others }: QueueFilter): boolean {
 
 export function isMeant(summary: Summary, filter: QueueFilter): boolean {
   const { entry } = summary;
-  const { from, to, dest, state, before, since, largerBytes } = filter;
+  const { from, to, dest, state, account, before, since, largerBytes } = filter;
   return (
     (from === undefined || isAddressed(entry.reversePath, from)) &&
     (to === undefined || entry.recipients.some(({ address }) => isAddressed(address, to))) &&
     (dest === undefined || isLaneOf(homeLane(entry.dest), dest)) &&
+    (account === undefined || entry.account?.toLowerCase() === account.toLowerCase()) &&
     isInState(stateOf(summary), state) &&
     (before === undefined || entry.queuedAt < before) &&
     (since === undefined || entry.queuedAt >= since) &&

@@ -10,7 +10,7 @@ import type { QueueFilter } from './queue-filter.ts';
 import { filteredQueue } from './queue-filter.ts';
 import type { Row } from './rows.ts';
 
-export const SHAPE_BY = ['dest', 'from', 'reason'] as const;
+export const SHAPE_BY = ['dest', 'from', 'account', 'reason'] as const;
 export type ShapeBy = (typeof SHAPE_BY)[number];
 
 /** Upper ends of the age classes, in minutes; the last class has none. */
@@ -63,6 +63,8 @@ function kindOf({ entry }: Summary, by: ShapeBy): string {
       return withoutSender(homeLane(entry.dest));
     case 'from':
       return entry.reversePath === null ? '<>' : pathText(entry.reversePath).replace(/^.*@/, '@');
+    case 'account':
+      return entry.account ?? '-';
     case 'reason': {
       const last = entry.recipients.find((recipient) => recipient.last !== undefined)?.last;
       return entry.hold?.text ?? last?.text ?? '-';

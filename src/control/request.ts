@@ -2,14 +2,10 @@
  * Reads what a request asks for: query strings and bodies, strictly and within bounds. An unknown
  * member is an error, so that a misspelt filter never means "everything".
  */
-import { isIP } from 'node:net';
 import { messageOf, parseMessageId } from '../base/ids.ts';
 import type { Address } from '../mail/address.ts';
-import { isDomain, parseAddress } from '../mail/address.ts';
-import type { OtherHost } from '../mail/redirection.ts';
+import { parseAddress } from '../mail/address.ts';
 import type { TraceQuery } from '../records/trace-query.ts';
-import type { ActionRequest } from './queue-actions.ts';
-import { ACTIONS } from './queue-actions.ts';
 import type { QuarantineFilter, QueueFilter } from './queue-filter.ts';
 import type { ShapeBy } from './queue-shape.ts';
 import { SHAPE_BY } from './queue-shape.ts';
@@ -47,11 +43,14 @@ export function members(source: unknown, known: readonly string[]): Members {
   return found;
 }
 
+const QUEUE_FILTERS = ['from', 'to', 'dest', 'account', 'state', 'before', 'since', 'larger'];
+
 export function queueFilter(query: unknown): QueueFilter {
-  const given = members(query, ['from', 'to', 'dest', 'state', 'before', 'since', 'larger']);
+  const given = members(query, QUEUE_FILTERS);
   const from = given.get('from');
   const to = given.get('to');
   const dest = given.get('dest');
+  const account = given.get('account');
   const state = oneOf(given, 'state', STATES);
   const before = time(given, 'before');
   const since = time(given, 'since');
@@ -60,6 +59,7 @@ export function queueFilter(query: unknown): QueueFilter {
     ...(from !== undefined && { from }),
     ...(to !== undefined && { to }),
     ...(dest !== undefined && { dest }),
+    ...(account !== undefined && { account }),
     ...(state !== undefined && { state }),
     ...(before !== undefined && { before }),
     ...(since !== undefined && { since }),
@@ -119,27 +119,6 @@ export function requester(header: unknown): string {
   return name === '' ? 'operator' : name;
 }
 
-export function actionRequest(action: string, body: unknown, by: string): ActionRequest {
-  const known = ACTIONS.find((name) => name === action);
-  if (known === undefined) throw new RequestFault(404, 'no such action');
-  const { ids, why, to, unscanned } = record(body);
-  if (unscanned !== undefined && (known !== 'release' || typeof unscanned !== 'boolean'))
-    throw fault('"unscanned" is true or false, for release only');
-  if (to !== undefined && known !== 'requeue') throw fault('"to" is for requeue only');
-  const place = to === undefined ? {} : { to: otherHost(to) };
-  const more = { ...place, ...(unscanned === true && { unscanned }) };
-  return { action: known, ids: messageIds(ids), why: sentence(why), by, ...more };
-}
-
-function otherHost(given: unknown): OtherHost {
-  const { host, port } = record(given);
-  if (typeof host !== 'string' || (isIP(host) === 0 && (host.startsWith('[') || !isDomain(host))))
-    throw fault('"to.host" must be a name or an address');
-  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535)
-    throw fault('"to.port" must be a port');
-  return { host: host.toLowerCase(), port };
-}
-
 export interface QuarantineStep {
   readonly step: 'release' | 'delete';
   readonly ids: readonly string[];
@@ -164,7 +143,7 @@ export function quarantineStep(step: string, body: unknown): QuarantineStep {
   };
 }
 
-function messageIds(ids: unknown): string[] {
+export function messageIds(ids: unknown): string[] {
   if (!Array.isArray(ids) || ids.length > MAX_IDS) {
     throw fault(`"ids" must be a list of at most ${MAX_IDS} message ids`);
   }
@@ -179,9 +158,13 @@ export function holdRequest(body: unknown): {
 } {
   const { alone = false, until, why } = record(body);
   if (typeof alone !== 'boolean') throw fault('"alone" must be true or false');
-  const at = until === undefined ? undefined : Date.parse(typeof until === 'string' ? until : '');
+  return { alone, until: until === undefined ? undefined : moment(until), why: sentence(why) };
+}
+
+export function moment(until: unknown): number {
+  const at = Date.parse(typeof until === 'string' ? until : '');
   if (Number.isNaN(at)) throw fault('"until" must be a time such as 2026-06-02T06:42Z');
-  return { alone, until: at, why: sentence(why) };
+  return at;
 }
 
 /** An account, or an identity behind it; `until`: when the lock ends by itself. */
@@ -283,7 +266,7 @@ export function record(body: unknown): Readonly<Record<string, unknown>> {
   return { ...body };
 }
 
-function sentence(why: unknown): string {
+export function sentence(why: unknown): string {
   if (why === undefined) return '';
   if (typeof why !== 'string') throw fault('"why" must be text');
   // oxlint-disable-next-line no-control-regex -- control characters are what must go

@@ -23,6 +23,7 @@ import type {
 import type { LiveFeed } from '../control/live-feed.ts';
 import type { QuarantineView } from '../control/quarantine-view.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
+import type { TimedHolds } from '../delivery/timed-holds.ts';
 import { isOwn } from '../directory/destination.ts';
 import { listedAccounts } from '../directory/account.ts';
 import type { Domain } from '../directory/domain.ts';
@@ -74,6 +75,7 @@ export interface ViewedParts {
   readonly resend: Resend;
   readonly lessons: GatewayView['lessons'];
   readonly sharedNetworks: Pick<SharedNetworks, 'lost'>;
+  readonly timedHolds: Pick<TimedHolds, 'endsAt'>;
   readonly outgoing: GatewayView['outgoing'];
   readonly added: AddedEntries;
   readonly spool: SpoolStore;
@@ -121,6 +123,7 @@ export function controlView(parts: ViewedParts): GatewayView {
       spool: parts.spool,
       wake: parts.wake,
       oldest: async () => (await oldestWaiting(parts.spool))?.queuedAt,
+      holdEnds: (at) => parts.timedHolds.endsAt(at),
       outage: (lane) => outageOf(parts.destinations, lane),
       isOwn: ({ host, port }) => {
         const { listeners, hostname } = parts.config();

@@ -26,6 +26,7 @@ import { hindranceAdvice } from '../delivery/hindrance-words.ts';
 import { OwnMail } from '../delivery/own-mail.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
 import { destinationOf, laneName, laneTo } from '../delivery/route.ts';
+import { TimedHolds } from '../delivery/timed-holds.ts';
 import { parseAddress } from '../mail/address.ts';
 import { homeLane } from '../mail/redirection.ts';
 import type { SharedNetworks } from '../outbound/shared-networks.ts';
@@ -79,6 +80,7 @@ export class Watches {
     readonly archive: Archive;
     readonly resend: Resend;
     readonly sharedNetworks: Pick<SharedNetworks, 'lost'>;
+    readonly timedHolds: TimedHolds;
   };
 
   constructor(parts: WatchedParts) {
@@ -156,7 +158,10 @@ export class Watches {
       laneTo: (recipients, sender) => laneTo(hosted, recipients, sender),
     });
     const { sharedNetworks } = parts.outgoing;
-    this.views = { alerts, quarantine, lessons, archive, resend, sharedNetworks };
+    const timedHolds = new TimedHolds({
+      ...{ store: store.spool, lifetimeMs, wake, clock, log, onFault },
+    });
+    this.views = { alerts, quarantine, lessons, archive, resend, sharedNetworks, timedHolds };
   }
 
   async start(): Promise<void> {
@@ -165,6 +170,7 @@ export class Watches {
     this.#outageHolds.start();
     this.#unjudged.start();
     this.#heldMail.start();
+    this.views.timedHolds.start();
     this.views.archive.start();
     await this.#parts.outgoing.sharedNetworks.start();
     await this.views.alerts.start();
@@ -208,6 +214,7 @@ export class Watches {
       this.#outageHolds.stop(),
       this.#unjudged.stop(),
       this.#heldMail.stop(),
+      this.views.timedHolds.stop(),
       this.caught.stop(),
       this.sending.stop(),
       this.#parts.outgoing.sharedNetworks.stop(),

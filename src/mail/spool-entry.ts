@@ -29,6 +29,8 @@ export interface Hold {
   readonly at: number;
   readonly reason: HoldReason;
   readonly text: string;
+  /** When it ends by itself; absent: when somebody ends it. */
+  readonly until?: number;
   /** Present when a filter keeps it back: then it is in the quarantine and no part of the queue. */
   readonly quarantine?: Quarantined;
   /** Present when filters have still to judge it. */
@@ -80,6 +82,8 @@ export interface SpoolEntry {
   readonly delayToldAt?: number;
   /** What kind of mail it is, where a filter has said so. */
   readonly mailClass?: string;
+  /** The account of a customer that it was sent with. */
+  readonly account?: string;
   readonly client: { readonly address: string; readonly hello: string };
   /** Present while it waits for a person, absent while it waits for its time. */
   readonly hold?: Hold;

@@ -37,9 +37,10 @@ import { heard, mayHaveTaken, NO_OUTCOME, whyOf, withAnswer } from './session-ou
 import type { RecipientLessons } from './recipient-lessons.ts';
 import type { Way } from './relay-policy.ts';
 
-export interface JudgedMessage {
-  readonly id: string;
-  readonly direction: 'in' | 'out';
+export interface JudgedMessage extends Pick<
+  SpoolEntry,
+  'id' | 'direction' | 'client' | 'senderProven'
+> {
   readonly envelope: Envelope;
   readonly way: Way;
   /** It may wait here when the destination cannot take it now. */
@@ -48,11 +49,10 @@ export interface JudgedMessage {
   readonly hosted: (name: string) => Domain | undefined;
   /** With our fields on top. */
   readonly content: Content;
-  readonly client: { readonly address: string; readonly hello: string };
-  /** The sender's domain stands behind it: only then may a report be sent. */
-  readonly senderProven: boolean;
   /** What kind of mail it is, where a filter has said so. */
   readonly mailClass?: string | undefined;
+  /** The name of the account that sends it. */
+  readonly account?: string | undefined;
   /** When it came, milliseconds since the epoch. */
   readonly arrivedAt: number;
   /** Present when it must wait for a person. */
@@ -159,9 +159,8 @@ export class Accept {
     const { finalReplyTimeoutMs } = settings;
     const { destination } = way;
     const time = new RelayTime(this.#deps.clock, waiting);
-    const { mayFinish } = time;
     const mail = { id, destination, envelope, content, client, mailClass };
-    const job = { ...mail, finalReplyTimeoutMs, mayFinish };
+    const job = { ...mail, finalReplyTimeoutMs, mayFinish: time.mayFinish };
     const report = await this.#deps.courier.deliver(job, time.signal);
     time.stop();
     if (time.isLeft) return { reply: replies.fault(), how: 'left' };
@@ -249,6 +248,7 @@ export class Accept {
       maybeDelivered: outcomes?.some((o) => o.kind === 'deferred' && o.maybeDelivered) ?? false,
       client: message.client,
       ...(message.mailClass !== undefined && { mailClass: message.mailClass }),
+      ...(message.account !== undefined && { account: message.account }),
       ...(message.hold && { hold: heldAt(message.hold, now) }),
     };
     // A refusal of one recipient or a first try: at once. A destination that put us off: later.

@@ -239,6 +239,7 @@ export class ContentStage implements ContentSink {
           content,
           client: { address: session.remote.address, hello: session.hello?.name ?? '' },
           arrivedAt: transaction.openedAt,
+          account: transaction.account?.name,
           mailClass: typeof mailClass === 'string' ? mailClass : undefined,
           // Who sends as an account is who it says; of a stranger a filter may know.
           senderProven: direction === 'out' || (senderProven && envelope.reversePath !== null),

@@ -1,10 +1,11 @@
 /** An operator holds a customer's mail: taken and kept, nothing tried, all delivered afterwards. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { runInside } from '../support/command.ts';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
-import { sendMail } from '../support/smtp-talk.ts';
+import { sendMail, SmtpTalk } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
 
 const QUICK = 'queue: { retry: [1s, 2s], probe: 1s }';
@@ -91,6 +92,52 @@ test('held and without the fallback service, mail is put off', async () => {
     assert.equal((await gateway.cli('queue', 'pause', 'example.org')).code, 0);
     const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(1));
     assert.match(reply, /^451 4\.4\.1/);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('a message held for a time goes when it is over, and says whose it is', async () => {
+  const destination = await new Destination().start();
+  const customer = '127.0.0.9';
+  const outgoing = `{ enabled: true, accounts: [{ ip: ${customer} }] }`;
+  const gateway = await Gateway.run({
+    node: QUICK,
+    domains: { 'example.org': domainFile(destination.port, { outgoing }) },
+  });
+  const own = `From: bob@example.org\r\n${mail(1)}`;
+  const cli = (...words: string[]) =>
+    runInside(words, { env: { SLUICE_CONFIG: gateway.configFile } });
+  const list = async (...filter: string[]) => {
+    const { out } = await cli('queue', 'list', '--json', ...filter);
+    const lines = out.split('\n').filter((line) => line !== '');
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>); // our own output
+  };
+  try {
+    await cli('queue', 'pause', 'example.org');
+    const talk = await SmtpTalk.greeted(gateway.port(), 'server.example.org', customer);
+    assert.match(await talk.send('bob@example.org', ['anna@example.org'], own), / queued/);
+    await talk.quit();
+    await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(2));
+    const [kept, ...others] = await list('--account', customer);
+    assert.deepEqual([kept?.['account'], others], [customer, []]);
+    const shape = await cli('queue', 'shape', '--by', 'account');
+    assert.match(shape.out, /^127\.0\.0\.9 +1 /m);
+
+    const id = String(kept?.['id']);
+    const heldAt = Date.now();
+    const hold = await cli('queue', 'hold', id, '--for', '2s', '--why', 'he moves');
+    assert.deepEqual([hold.code, hold.out], [0, `${id}  held\n`]);
+    const [row] = await list('--state', 'hold');
+    const { until: end } = (row?.['hold'] ?? {}) as { until?: string };
+    assert.ok(Math.abs(Date.parse(end ?? '') - heldAt - 2000) < 2000, end);
+    await cli('queue', 'resume', 'example.org');
+    await until('the other mail delivered', () => destination.arrived.length > 0);
+    const released = await gateway.event('queue.release');
+    assert.deepEqual([released['id'], released['who']], [id, 'gateway']);
+    assert.ok(Date.now() >= Date.parse(end ?? ''), 'not before its time');
+    await until('its mail delivered', () => destination.arrived.length === 2);
   } finally {
     await gateway.remove();
     await destination.stop();

@@ -56,6 +56,7 @@ const HOLD: Required<Hold> = {
   at: 4,
   reason: 'expired',
   text: 'too old',
+  until: 5,
   quarantine: QUARANTINE,
   unjudged: UNJUDGED,
 };
@@ -78,6 +79,7 @@ const FULL: Required<SpoolEntry> = {
   queuedAt: 1_795_000_000_000,
   expiresAt: 1_795_400_000_000,
   attempts: 7,
+  account: 'anna@example.com',
   senderProven: true,
   maybeDelivered: true,
   delayToldAt: 1_795_100_000_000,

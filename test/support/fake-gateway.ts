@@ -56,6 +56,7 @@ export class FakeGateway {
   onStop: () => void = () => undefined;
   onLesson: (id: string) => Promise<string> = async () => 'no filter learns';
   readonly woken: string[] = [];
+  readonly holdEnds: number[] = [];
   readonly trace = new MemoryTrace();
   readonly feed = new LiveFeed(systemClock);
 
@@ -136,6 +137,7 @@ export class FakeGateway {
     };
     return {
       wake: (dest) => void this.woken.push(dest),
+      holdEnds: (at) => void this.holdEnds.push(at),
       oldest: async () => this.messages[0]?.entry.queuedAt,
       outage: (dest) => this.outages[dest],
       isOwn: ({ host }) => host === '127.0.0.1',

@@ -93,6 +93,7 @@ function entryOf(json: read.Json): SpoolEntry {
     ...read.defined({
       delayToldAt: read.optional(json['delayToldAt'], read.number),
       mailClass: read.optional(json['mailClass'], read.text),
+      account: read.optional(json['account'], read.text),
     }),
     ...(hold === undefined ? {} : { hold }),
   };
@@ -153,6 +154,7 @@ function holdOf(json: read.Json): Hold {
     reason: read.text(json['reason']) as Hold['reason'],
     text: read.text(json['text']),
     ...read.defined({
+      until: read.optional(json['until'], read.number),
       quarantine: read.optional(json['quarantine'], (value) => quarantinedOf(read.object(value))),
       unjudged: read.optional(json['unjudged'], (value) => unjudgedOf(read.object(value))),
     }),

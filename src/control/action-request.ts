@@ -1,0 +1,30 @@
+/** Reads which step on which messages of the queue a request asks for. */
+import { isIP } from 'node:net';
+import { isDomain } from '../mail/address.ts';
+import type { OtherHost } from '../mail/redirection.ts';
+import type { ActionRequest } from './queue-actions.ts';
+import { ACTIONS } from './queue-actions.ts';
+import { RequestFault, fault, messageIds, moment, record, sentence } from './request.ts';
+
+export function actionRequest(action: string, body: unknown, by: string): ActionRequest {
+  const known = ACTIONS.find((name) => name === action);
+  if (known === undefined) throw new RequestFault(404, 'no such action');
+  const { ids, why, to, unscanned, until } = record(body);
+  if (unscanned !== undefined && (known !== 'release' || typeof unscanned !== 'boolean'))
+    throw fault('"unscanned" is true or false, for release only');
+  if (to !== undefined && known !== 'requeue') throw fault('"to" is for requeue only');
+  const place = to === undefined ? {} : { to: otherHost(to) };
+  if (until !== undefined && known !== 'hold') throw fault('"until" is for hold only');
+  const end = until === undefined ? {} : { until: moment(until) };
+  const more = { ...place, ...end, ...(unscanned === true && { unscanned }) };
+  return { action: known, ids: messageIds(ids), why: sentence(why), by, ...more };
+}
+
+function otherHost(given: unknown): OtherHost {
+  const { host, port } = record(given);
+  if (typeof host !== 'string' || (isIP(host) === 0 && (host.startsWith('[') || !isDomain(host))))
+    throw fault('"to.host" must be a name or an address');
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535)
+    throw fault('"to.port" must be a port');
+  return { host: host.toLowerCase(), port };
+}
