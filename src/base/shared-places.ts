@@ -18,6 +18,10 @@ export class SharedPlaces {
     this.#limit = limit;
   }
 
+  get taken(): number {
+    return this.#taken;
+  }
+
   /** Undefined, and nothing was begun, when the owner would have to wait. */
   tryRun<T>(owner: string, work: () => Promise<T>): Promise<T> | undefined {
     const { taken, waiting } = this.#shares.get(owner) ?? { taken: 0, waiting: [] };

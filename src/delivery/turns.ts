@@ -1,12 +1,10 @@
 /**
  * Whose turn it is to be delivered from the queue: a pace for each destination, shared by all its
  * domains first come first served, so that a long queue of one does not starve another; the rate the
- * destination was promised; and a number of places for all destinations together, not all of which
- * servers of others may take, and no customer all of these: whoever sends can name as many silent
- * servers as he likes.
+ * destination was promised; and a number of places, shared by customers' servers, and another, shared by
+ * senders of mail to servers of others: whoever sends can name as many silent ones as he likes.
  */
 import type { Clock } from '../base/clock.ts';
-import { Places } from '../base/places.ts';
 import { SharedPlaces } from '../base/shared-places.ts';
 import type { Destination } from '../directory/domain.ts';
 import { isRemote, senderOf } from '../mail/remote-lane.ts';
@@ -27,9 +25,9 @@ export interface TurnsOptions {
   readonly stopped: AbortSignal;
 }
 
-/** Deliveries at once, all destinations together. */
-const MAX_DELIVERIES = 200;
-/** Of these, to servers that nobody configured. */
+/** Deliveries at once to customers' servers. */
+const MAX_HOSTED = 200;
+/** To servers that nobody configured. */
 const MAX_REMOTE = 150;
 /** For a domain without a destination: how many of its messages are held side by side. */
 const HOLDING = 10;
@@ -41,7 +39,7 @@ const RATE_LOOK_MS = 5000;
 
 export class Turns {
   readonly #options: TurnsOptions;
-  readonly #places = new Places(MAX_DELIVERIES);
+  readonly #hosted = new SharedPlaces(MAX_HOSTED);
   readonly #remote = new SharedPlaces(MAX_REMOTE);
   readonly #paces = new Map<string, Pace>();
 
@@ -50,7 +48,7 @@ export class Turns {
   }
 
   get active(): number {
-    return this.#places.taken;
+    return this.#hosted.taken + this.#remote.taken;
   }
 
   /** Deliveries of a destination, now and at most; undefined when there are none. */
@@ -75,8 +73,9 @@ export class Turns {
   }
 
   /**
-   * Waits for a place at the destination, in its rate, then for one of all, so that nobody starves
-   * another; `untried` when by then there is no use in it. `bytes`: a large message may take longer.
+   * Waits for a place at the destination, in its rate, then for one of those that are shared, so that
+   * nobody starves another; `untried` when by then there is no use in it. `bytes`: a large message may
+   * take longer.
    */
   async run(
     domain: string,
@@ -84,37 +83,31 @@ export class Turns {
     signal: AbortSignal,
     work: () => Promise<AttemptResult>,
   ): Promise<AttemptResult> {
-    const inPlace = () => this.#inPlace(domain, signal, work);
-    const sender = senderOf(domain) ?? OURS;
+    const ifOfUse = (): Promise<AttemptResult> => {
+      // While it waited the destination may have gone down, or its lease been lost.
+      const isUseless = signal.aborted || this.#options.isBarred(domain);
+      return isUseless ? Promise.resolve('untried') : work();
+    };
     // Of several destinations none sets the pace for the others.
-    if (isFanOut(domain)) return this.#remote.run(sender, inPlace);
-    const pace = this.#pace(domain);
-    const timed = () =>
-      this.#inPlace(domain, signal, async () => {
-        const startedAt = this.#options.clock.mono();
-        const result = await work();
-        pace.took(this.#options.clock.mono() - startedAt, bytes);
-        return result;
-      });
-    const result = await pace.run(async () => {
+    if (isFanOut(domain)) return this.#remote.run(senderOf(domain) ?? OURS, ifOfUse);
+    // Looked up at each use: one that is idle meanwhile is forgotten.
+    const pace = () => this.#pace(domain);
+    const timed = async () => {
+      const startedAt = this.#options.clock.mono();
+      const result = await ifOfUse();
+      if (result !== 'untried') pace().took(this.#options.clock.mono() - startedAt, bytes);
+      return result;
+    };
+    const [places, owner] = isRemote(domain)
+      ? [this.#remote, senderOf(domain) ?? OURS]
+      : [this.#hosted, this.#keyOf(domain)];
+    const result = await pace().run(async () => {
       await this.#waitForRate(domain, signal);
-      return isRemote(domain) ? (this.#remote.tryRun(sender, timed) ?? 'full') : timed();
+      return places.tryRun(owner, timed) ?? 'full';
     });
     if (result !== 'full') return result;
     // He waits for what he has taken himself: not in the destination's line, where others are.
-    return this.#remote.run(sender, () => pace.run(timed));
-  }
-
-  #inPlace(
-    domain: string,
-    signal: AbortSignal,
-    work: () => Promise<AttemptResult>,
-  ): Promise<AttemptResult> {
-    return this.#places.run(async () => {
-      // While it waited the destination may have gone down, or its lease been lost.
-      if (signal.aborted || this.#options.isBarred(domain)) return 'untried';
-      return work();
-    });
+    return places.run(owner, () => pace().run(timed));
   }
 
   async #waitForRate(domain: string, signal: AbortSignal): Promise<void> {
@@ -129,12 +122,15 @@ export class Turns {
     }
   }
 
+  #keyOf(domain: string): string {
+    return this.#options.route(domain)?.key ?? UNSERVED;
+  }
+
   #pace(domain: string): Pace {
-    const destination = this.#options.route(domain);
-    const key = destination?.key ?? UNSERVED;
+    const key = this.#keyOf(domain);
     const known = this.#paces.get(key);
     if (known !== undefined) return known;
-    const maxConnections = destination?.maxConnections ?? HOLDING;
+    const maxConnections = this.#options.route(domain)?.maxConnections ?? HOLDING;
     const pace = new Pace(() => this.#options.route(domain)?.maxConnections ?? maxConnections);
     this.#paces.set(key, pace);
     return pace;

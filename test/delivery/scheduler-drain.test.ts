@@ -170,12 +170,12 @@ test('a big backlog of one destination does not keep others waiting', async () =
   for (let i = 0; i < 3000; i++) await rig.mail([`mail@big${i % 30}.test`]);
   await rig.clock.advance(6000);
   const total = [...rig.courier.running.values()].reduce((sum, n) => sum + n, 0);
-  assert.equal(total, 200, 'as many at once as there may be');
+  assert.ok(total > 180 && total < 200, `${total}: almost as many at once as there may be`);
   const from = rig.clock.now();
   await rig.mail(['anna@small.test']);
   await rig.clock.advance(6000);
   const [taken] = rig.courier.taken.filter(({ to }) => to === 'anna@small.test');
-  assert.ok(taken !== undefined && taken.at - from <= 6000);
+  assert.ok(taken !== undefined && taken.at - from <= 1000, 'it found a place at once');
   assert.ok((await rig.entries()).length > 100, 'the backlog is still there');
 });
 

@@ -18,7 +18,7 @@ function rig() {
   const silence = Promise.withResolvers<'other'>();
   const all: Promise<unknown>[] = [];
   const begun: string[] = [];
-  const begin = (lane: string, work: () => Promise<'other'>) =>
+  const begin = (lane: string, work: () => Promise<'other' | 'delivered'>) =>
     all.push(turns.run(lane, 1000, stopped.signal, work));
   return {
     turns,
@@ -29,7 +29,7 @@ function rig() {
     deliver: (lane: string) =>
       begin(lane, () => {
         begun.push(lane);
-        return Promise.resolve('other');
+        return Promise.resolve('delivered');
       }),
     end: async () => {
       silence.resolve('other');
@@ -69,4 +69,22 @@ test('what one sender keeps hanging leaves places to the others, and of all serv
   assert.deepEqual(begun.toSorted(), ['mx:*/other.test', 'mx:far.test', 'mx:far.test/other.test']);
   await end();
   assert.equal(begun.length, 8, 'and in the end everybody has had his turn');
+});
+
+test('customers’ servers that hang, many at once, leave places to all others', async () => {
+  const { hang, deliver, begun, turns, end } = rig();
+  const lanes = Array.from({ length: 20 }, (_, n) => `hanging${n}.test`);
+  // They were well until now, so each has its full pace.
+  for (let n = 0; n < 20; n++) {
+    for (const lane of lanes) deliver(lane);
+    await settle();
+  }
+  begun.length = 0;
+  for (let n = 0; n < 30; n++) hang(lanes);
+  await settle();
+  assert.ok(turns.active > 150, String(turns.active));
+  deliver('well.test');
+  await settle();
+  assert.deepEqual(begun, ['well.test']);
+  await end();
 });
