@@ -6,6 +6,12 @@ import { relative, sep } from 'node:path';
 
 export type Severity = 'error' | 'warning';
 
+/**
+ * What kind of fault it is, for scripts: of the file itself, of its YAML, a key that nobody knows, one
+ * that is needed, a value that cannot be, or what does not fit with the rest or with what is there.
+ */
+export type ProblemCode = 'file' | 'syntax' | 'unknown_key' | 'missing' | 'value' | 'rule';
+
 export interface Problem {
   /** Absolute path of the file. */
   readonly file: string;
@@ -15,7 +21,10 @@ export interface Problem {
   readonly severity: Severity;
   /** `listeners[0].tls`; `yaml` for a fault of syntax, `file` for one of the file itself. */
   readonly path: string;
+  readonly code: ProblemCode;
   readonly text: string;
+  /** What was probably meant; part of the text as well. */
+  readonly hint?: string;
 }
 
 /** Member names and list positions from the root of a file down to a value. */
@@ -25,7 +34,7 @@ export type Path = readonly (string | number)[];
 export type ProblemAt = (path: Path, text: string, severity?: Severity) => Problem;
 
 export function fileProblem(file: string, text: string, severity: Severity = 'error'): Problem {
-  return { file, line: 1, col: 1, severity, path: 'file', text };
+  return { file, line: 1, col: 1, severity, path: 'file', code: 'file', text };
 }
 
 export function hasErrors(problems: readonly Problem[]): boolean {

@@ -92,7 +92,8 @@ function explain(issue: z.core.$ZodIssue, path: Path, sight: Sight): Problem[] {
         name === undefined
           ? keyAdvice(key, path, sight)
           : `; did you mean "${name}", which is missing?`;
-      return source.problemAtKey([...path, key], `unknown key${advice}`);
+      const problem = source.problemAtKey([...path, key], `unknown key${advice}`);
+      return { ...problem, code: 'unknown_key', ...hinted(advice) };
     });
   }
   if (issue.code === 'invalid_union') {
@@ -107,18 +108,25 @@ function explain(issue: z.core.$ZodIssue, path: Path, sight: Sight): Problem[] {
     }
   }
   if (issue.input === undefined && issue.code !== 'custom') {
-    const problem = source.problemAt(path, 'is missing');
+    const problem = { ...source.problemAt(path, 'is missing'), code: 'missing' } as const;
     // The line that says whom the file is about is where people look.
     const isDomainFile = isGroup(source.value) && Object.hasOwn(source.value, 'domain');
     if (path.length !== 1 || !isDomainFile) return [problem];
-    return [{ ...source.problemAtKey(['domain'], problem.text), path: problem.path }];
+    const { line, col } = source.problemAtKey(['domain'], problem.text);
+    return [{ ...problem, line, col }];
   }
   // Of a whole group or list that is faulty in itself, "found a group" says nothing.
   const isWhole =
     issue.code === 'custom' && typeof issue.input === 'object' && issue.input !== null;
   const found = isWhole ? '' : finding(issue.input, path);
-  const words = `${expectation(issue)}${found}${hint(issue)}`;
-  return [source.problemAt(path, words)];
+  const advice = hint(issue);
+  const words = `${expectation(issue)}${found}${advice}`;
+  return [{ ...source.problemAt(path, words), code: 'value', ...hinted(advice) }];
+}
+
+/** Of what is put behind a text, with `; ` in front. */
+function hinted(advice: string): { readonly hint?: string } {
+  return advice === '' ? {} : { hint: advice.slice('; '.length) };
 }
 
 const TYPE_WORDS: Readonly<Record<string, string>> = {

@@ -124,6 +124,7 @@ function syntaxProblems(file: string, whole: string, doc: Document, lines: LineC
       col: Math.max(1, col),
       severity: 'error',
       path: 'yaml',
+      code: 'syntax',
       text,
     };
   };
@@ -187,7 +188,7 @@ function locator(file: string, doc: Document, lines: LineCounter, atKey: boolean
   return (path, text, severity = 'error') => {
     const { line, col } = lines.linePos(offsetOf(doc, path, atKey));
     const place = { line: Math.max(1, line), col: Math.max(1, col) };
-    return { file, ...place, severity, path: pathText(path), text };
+    return { file, ...place, severity, path: pathText(path), code: 'rule', text };
   };
 }
 

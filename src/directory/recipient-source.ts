@@ -78,6 +78,7 @@ async function readRecipientFile(
     col: 1,
     severity,
     path: 'recipients',
+    code: 'value',
     text,
   });
   const reading = await collect(linesOf(pieces), domainFile, names, problemAt, mark);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { check } from '../../src/cli/check.ts';
@@ -287,8 +287,37 @@ test('with json each problem is one object', async () => {
     col: 1,
     severity: 'error',
     path: 'hostname',
+    code: 'missing',
     text: 'is missing',
   });
+});
+
+test('what kind of fault it is, and what was meant, is there for scripts', async (context) => {
+  const folder = folderOf(context, {
+    'sluice.yaml': `${SMALLEST}reload: wach\nlimts: {}\ntls: { self_made: true }\n`,
+    'domains/a.yaml': 'domain: [\n',
+    'domains/b.yaml': 'domain: b.test\noutage: perhaps\n',
+    'domains/c.yaml': 'domain: c.test\ndestination: 192.0.2.1\nrecipients: any\n',
+    'domains/d.yaml': 'domain: c.test\ndestination: 192.0.2.1\nrecipients: any\n',
+  });
+  let output = '';
+  const config = join(folder, 'sluice.yaml');
+  await check({ config, json: true, write: (text) => (output += text) });
+  const told = output
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { code: string; hint?: string; file: string }); // our own
+  assert.deepEqual(
+    told.map(({ file, code, hint }) => [basename(file), code, hint]),
+    [
+      ['sluice.yaml', 'value', 'did you mean "watch"?'],
+      ['sluice.yaml', 'unknown_key', 'did you mean "limits"?'],
+      ['a.yaml', 'syntax', undefined],
+      ['b.yaml', 'missing', undefined],
+      ['b.yaml', 'value', undefined],
+      ['d.yaml', 'rule', undefined],
+    ],
+  );
 });
 
 test('a reload knows what only a new start can change', async (context) => {
