@@ -189,11 +189,15 @@ function envelope(row: Row, now: number): readonly (readonly [string, string])[]
   const askedAt = textOf(asked, 'at');
   const askedBy = `by ${textOf(asked, 'by')} in ${textOf(asked, 'mail')}`;
   const score = scoreText(row);
+  const engine = textOf(row, 'engine');
+  const tests = wordsOf(row, 'tests').join(', ');
   return [
     ['id', textOf(row, 'id')],
     ['kept', whenText(textOf(row, 'ts'), now)],
     ['why', `${textOf(row, 'why')}: ${textOf(row, 'text')}`],
+    ...(engine === '' ? [] : [['filter', engine] as const]),
     ...(score === '' ? [] : [['score', score] as const]),
+    ...(tests === '' ? [] : [['tests', tests] as const]),
     ['expires', `${textOf(row, 'expires_at')} (in ${untilText(now, timeOf(row, 'expires_at'))})`],
     ['size', `${numberOf(row, 'size') ?? 0} bytes`],
     ['client', `${textOf(client, 'ip')} ${textOf(client, 'helo')}`],

@@ -76,7 +76,8 @@ async function* resultRows(
 
 function keptRow({ entry, expiresAt }: QuarantinedMail): Row {
   const { hold, client } = entry;
-  const { score, account, headerFrom, subject, released = [], asked } = hold?.quarantine ?? {};
+  const { released = [], asked, headerFrom, ...facts } = hold?.quarantine ?? {};
+  const { score, engine, tests, account, subject } = facts;
   return {
     v: 1,
     kind: 'quarantined',
@@ -85,7 +86,9 @@ function keptRow({ entry, expiresAt }: QuarantinedMail): Row {
     dir: entry.direction,
     why: hold?.reason,
     text: hold?.text,
+    engine,
     score,
+    tests,
     size: entry.sizeBytes,
     from: pathText(entry.reversePath),
     header_from: headerFrom,

@@ -40,6 +40,10 @@ export interface Hold {
 /** What a person must know to decide about a message in quarantine, as far as it was there. */
 export interface Quarantined {
   readonly score?: number;
+  /** The filter that weighed most. */
+  readonly engine?: string;
+  /** Names of rules that matched, of all filters, some at most. */
+  readonly tests?: readonly string[];
   readonly account?: string;
   /** Fields of the header as a person reads them, cut. */
   readonly headerFrom?: string;

@@ -13,7 +13,6 @@ import { fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, isPositive, replies } from '../mail/reply.ts';
 import type { Unjudged } from '../mail/unjudged.ts';
-import type { Verdict } from '../mail/verdict.ts';
 import { PASS } from '../mail/verdict.ts';
 import type { Findings } from '../plugin-host/run-hooks.ts';
 import type { ContentFault, ContentSink } from '../smtp/conversation.ts';
@@ -204,16 +203,17 @@ export class ContentStage implements ContentSink {
           ...{ ownBytes: leaving.ownBytes, fields: fieldsText(judgement, this.#way.lane) },
           isUnverified: transaction.holdsUnverified,
         });
-    return this.#take(judgement, leaving.content, verdict, unjudged);
+    return this.#take(judgement, leaving.content, findings, unjudged);
   }
 
   async #take(
     judgement: Exclude<Judgement, { kind: 'refuse' }>,
     content: Content,
-    { score, senderProven = false, results }: Verdict,
+    findings: Findings,
     unjudged: Unjudged | undefined,
   ): Promise<Reply> {
     const transaction = this.#transaction;
+    const { senderProven = false, results } = findings.verdict;
     // From here on the size that queue, deliveries and log speak of: our own fields belong to it.
     transaction.note({ size: content.sizeBytes });
     const { accept } = this.#deps;
@@ -243,7 +243,7 @@ export class ContentStage implements ContentSink {
           mailClass: typeof mailClass === 'string' ? mailClass : undefined,
           // Who sends as an account is who it says; of a stranger a filter may know.
           senderProven: direction === 'out' || (senderProven && envelope.reversePath !== null),
-          hold: unjudged === undefined ? this.#hold(judgement, score) : unjudgedHold(unjudged),
+          hold: unjudged === undefined ? this.#hold(judgement, findings) : unjudgedHold(unjudged),
         },
         generation.settings.delivery,
         this.#signal,
@@ -272,11 +272,11 @@ export class ContentStage implements ContentSink {
     this.#deps.lessons.sender(this.#domain, reversePath);
   }
 
-  #hold(judgement: Judgement, score: number | undefined): JudgedMessage['hold'] {
+  #hold(judgement: Judgement, findings: Findings): JudgedMessage['hold'] {
     if (judgement.kind === 'quarantine') {
       const { reason, text } = judgement;
       const account = this.#transaction.account?.name;
-      const quarantine = quarantineFacts(this.#header.bytes, { score, account });
+      const quarantine = quarantineFacts(this.#header.bytes, findings, account);
       // An account may want its people to hear of it.
       const isTold = this.#transaction.account?.quarantineReply === 'reject';
       return {

@@ -12,6 +12,7 @@ import type { SpoolEntry } from '../mail/spool-entry.ts';
 import { taggedSubject } from '../mail/subject-tag.ts';
 import type { Unjudged } from '../mail/unjudged.ts';
 import type { Verdict } from '../mail/verdict.ts';
+import type { Findings } from '../plugin-host/run-hooks.ts';
 import type { Edit, SpoolStore } from '../store/spool-store.ts';
 import { filterPolicy } from './filter-policy.ts';
 import { forwarderSeal } from './forwarder-seal.ts';
@@ -28,6 +29,8 @@ export type LateJudgement =
       readonly kind: 'judged';
       readonly judgement: Kept;
       readonly verdict: Verdict;
+      /** By whom it was said. */
+      readonly said: Findings['said'];
       readonly edit: Edit;
       readonly sizeBytes: number;
       readonly header: Buffer;
@@ -91,7 +94,9 @@ export async function judgeLate(late: Late, signal: AbortSignal): Promise<LateJu
   const cutBytes = edit.cuts.reduce((sum, { start, end }) => sum + end - start, 0);
   const sizeBytes = entry.sizeBytes + edit.top.length - cutBytes;
   const { bytes: header } = headers.header;
-  return { kind: 'judged', judgement, verdict, edit, facts, sizeBytes, header, domain, by, gone };
+  const { said } = found;
+  const judged = { judgement, verdict, said, edit, facts, sizeBytes, header };
+  return { kind: 'judged', ...judged, domain, by, gone };
 }
 
 /** What filters add on top, above our own fields; the subject that is written anew; the seal. */

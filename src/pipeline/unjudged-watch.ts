@@ -211,12 +211,12 @@ export class UnjudgedWatch {
 
   #holdFor(
     { account, isUnverified }: Unjudged,
-    { judgement, verdict, header }: Extract<LateJudgement, { kind: 'judged' }>,
+    { judgement, header, ...findings }: Extract<LateJudgement, { kind: 'judged' }>,
   ): Hold | undefined {
     const base = { by: 'gateway', at: this.#deps.clock.now() };
     if (judgement.kind === 'quarantine') {
       const { reason, text } = judgement;
-      const facts = quarantineFacts(header, { score: verdict.score, account });
+      const facts = quarantineFacts(header, findings, account);
       return { ...base, reason, text, quarantine: { ...facts, isLate: true } };
     }
     return isUnverified === true ? { ...base, ...UNVERIFIED_HOLD } : undefined;

@@ -17,7 +17,7 @@ const JUDGE = `export default {
     async content(view) {
       for await (const bytes of view.content.read()) {
         const text = Buffer.from(bytes).toString();
-        if (/^Subject: spam/m.test(text)) return { kind: 'pass', score: 9.25 };
+        if (/^Subject: spam/m.test(text)) return { kind: 'pass', score: 9.25, tests: ['BUY', 'NOW'] };
         if (/^Subject: virus/m.test(text))
           return { kind: 'quarantine', reason: 'virus', text: 'Eicar-Test found' };
         return undefined;
@@ -57,6 +57,7 @@ test('what a filter keeps is released to who asks, and no step on the queue free
     assert.equal(Date.parse(expires) - Date.parse(ts), 14 * 24 * 3600 * 1000);
     assert.deepEqual(facts, {
       ...{ v: 1, kind: 'quarantined', id: spam, dir: 'in', why: 'spam', score: 9.25 },
+      ...{ engine: 'judge', tests: ['BUY', 'NOW'] },
       text: 'Message looks like spam, score 9.3',
       ...{ from: 'x@shop.example', header_from: '"Big Sale" <sale@shop.example>' },
       ...{ subject: 'spam für you', rcpts: ['anna@example.org', 'bob@example.org'] },
@@ -64,6 +65,7 @@ test('what a filter keeps is released to who asks, and no step on the queue free
     });
     assert.deepEqual([second.id, second.why, second.text], [virus, 'virus', 'Eicar-Test found']);
     const shown = await gateway.cli('quarantine', 'show', spam);
+    assert.match(shown.stdout, /^filter +judge\nscore +9\.3\ntests +BUY, NOW\n/m);
     assert.match(shown.stdout, /^subject +spam für you\n/m);
     assert.match(shown.stdout, /^Subject: spam =\?utf-8/m, 'the header as it is');
 

@@ -21,6 +21,8 @@ const LAST: Required<LastAnswer> = {
 };
 const QUARANTINE: Required<Quarantined> = {
   score: 8.25,
+  engine: 'spamassassin',
+  tests: ['GTUBE', 'BAYES_99'],
   account: 'anna@example.com',
   headerFrom: 'Anna <anna@example.com>',
   subject: 'schöne Grüße',

@@ -164,6 +164,8 @@ function holdOf(json: read.Json): Hold {
 function quarantinedOf(json: read.Json): Quarantined {
   return read.defined({
     score: read.optional(json['score'], read.number),
+    engine: read.optional(json['engine'], read.text),
+    tests: read.optional(json['tests'], (value) => read.list(value, read.text)),
     account: read.optional(json['account'], read.text),
     headerFrom: read.optional(json['headerFrom'], read.text),
     subject: read.optional(json['subject'], read.text),
