@@ -43,7 +43,7 @@ const RENEWED_MS = 100 * DAY_MS;
 export default {
   name: 'bounces',
   options: OPTIONS,
-  setup(host) {
+  setup(host, { learning: atFirst }) {
     const senders = host.book('senders', SENDERS);
     const beginning = host.book('beginning', BEGINNING);
     let renewedAt = 0;
@@ -89,6 +89,13 @@ export default {
     };
 
     return {
+      async note() {
+        const since = await beginning.get('since');
+        if (since === undefined) return 'has seen no mail yet: looks on';
+        const end = Number(since) + atFirst;
+        if (host.now() < end) return `looks on until ${new Date(end).toISOString()}`;
+        return (await lacksSome()) ? 'has no room for all senders: looks on' : undefined;
+      },
       hooks: {
         async data(view) {
           const { direction, envelope } = view;

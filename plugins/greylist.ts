@@ -52,6 +52,10 @@ type View = RcptView<typeof OPTIONS> | DataView<typeof OPTIONS>;
 type Address = RcptView['recipient']['address'];
 
 const LONGEST_DELAY_MS = 86_400_000;
+const DAY_MS = 86_400_000;
+const BEGINNING = { ttl: 400 * DAY_MS, max: 1 };
+/** Until those are known who write once a fortnight. */
+const LEARNING_MS = 14 * DAY_MS;
 
 export default {
   name: 'greylist',
@@ -61,6 +65,10 @@ export default {
     const organisationOf = await organisations(host);
     const acquaintances = new Acquaintances(host);
     const callers = new Callers();
+    const beginning = host.book('beginning', BEGINNING);
+    const since = Number(await beginning.putIfAbsent('since', String(host.now())));
+    // Written anew long before it would be forgotten.
+    if (host.now() - since > LEARNING_MS) await beginning.put('since', String(since));
 
     const judge = async (
       view: View,
@@ -88,6 +96,11 @@ export default {
     };
 
     return {
+      async note() {
+        if (host.now() - since > LEARNING_MS) return undefined;
+        const day = new Date(since).toISOString().slice(0, 10);
+        return `learns who writes here since ${day}: puts off more than later`;
+      },
       hooks: {
         rcpt(view, signal) {
           if (view.direction === 'out') return undefined;

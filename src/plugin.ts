@@ -143,6 +143,8 @@ export interface PluginParts<Schema extends OptionSchema = OptionSchema> {
   readonly hooks: Hooks<Schema>;
   /** Asks the daemon behind the plugin whether it is there; shown in `sluice status`. */
   probe?(signal: AbortSignal): Promise<ProbeResult>;
+  /** What people should know of it as it is now, in a few words; shown in `sluice plugins list`. */
+  note?(): Promise<string | undefined>;
   /**
    * Takes in what a person says of a message. False: this plugin does not learn as it is configured.
    * Rejects when it could not.

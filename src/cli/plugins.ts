@@ -23,6 +23,7 @@ const COLUMNS: readonly Column[] = [
     value: (row) => (row['source'] === 'own' ? textOf(row, 'file') : 'shipped'),
     min: 10,
   },
+  { name: 'NOTE', value: (row) => textOf(row, 'note'), min: 10 },
 ];
 
 export function addPlugins(program: Command, cli: Cli): void {

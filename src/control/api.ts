@@ -89,8 +89,8 @@ function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiD
   server.get('/api/v1/accounts', (_request, reply) =>
     sendList(log, reply, gateway.accounts().map(accountRow)),
   );
-  server.get('/api/v1/plugins', (_request, reply) =>
-    sendList(log, reply, gateway.plugins().map(rows.pluginRow)),
+  server.get('/api/v1/plugins', async (_request, reply) =>
+    sendList(log, reply, (await gateway.plugins()).map(rows.pluginRow)),
   );
   server.get('/api/v1/alerts', (_request, reply) =>
     sendList(log, reply, gateway.alerts.raised().map(rows.alertRow)),

@@ -27,7 +27,7 @@ export interface GatewayView {
   accounts(): readonly AccountView[];
   readonly outgoing: OutgoingView;
   /** The filters in force, in the order of the configuration. */
-  plugins(): readonly PluginView[];
+  plugins(): Promise<readonly PluginView[]>;
   destinations(): readonly DestinationView[];
   /** All about the destination of a domain, found by its name or an alias. */
   destination(domain: string): DestinationDetail | undefined;

@@ -13,4 +13,6 @@ export interface PluginView {
   readonly onError: 'accept' | 'defer' | 'hold' | 'reject';
   readonly timeoutMs: number;
   readonly maxConcurrent: number;
+  /** What the plugin itself says of how it is now. */
+  readonly note?: string | undefined;
 }

@@ -103,7 +103,7 @@ export function controlView(parts: ViewedParts): GatewayView {
     }),
     domains: () => parts.generation().directory.domains.map((domain) => domainView(domain)),
     accounts: () => listedAccounts(parts.generation().directory.domains),
-    plugins: () => pluginViews(parts.generation().filters.plugins, parts.scanners()),
+    plugins: () => pluginViews(parts.generation().filters.plugins, parts.scanners(), parts.clock),
     destinations: () => destinationViews(parts.destinations),
     destination: (domain) => destinationDetail(parts.destinations, domain),
     holds: holdsView(parts.destinations),

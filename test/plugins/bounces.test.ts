@@ -28,7 +28,11 @@ function hostWith(room: number) {
   };
   const start = () => {
     const host = { book, now: () => clock.now } as unknown as PluginHost; // no more is asked of it
-    const { hooks } = bounces.setup(host);
+    const { hooks } = bounces.setup(host, {
+      ...OPTIONS,
+      unsent: 'reject',
+      on_error: 'accept',
+    });
     const at = (local: string) => ({ local, domain: 'example.org' });
     const seen = (direction: 'in' | 'out', from: string, to: string) => {
       const view = {

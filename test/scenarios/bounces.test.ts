@@ -16,7 +16,7 @@ before(async () => {
   gateway = await Gateway.run({
     node: `delivery: { smarthost: "127.0.0.1:${destination.port}" }`,
     listeners: PROXIED_LISTENER,
-    plugins: '[bounces]',
+    plugins: '[bounces, greylist: { from_score: 1000, no_ptr: false }]',
     domains: {
       'example.org': domainFile(destination.port, {
         outgoing,
@@ -51,6 +51,11 @@ test('after the time of learning only who has sent gets bounces, over a restart 
   );
   await gateway.stop();
   await gateway.start();
+  const { stdout } = await gateway.cli('plugins', 'list', '-o', 'name,note', '-H');
+  assert.match(
+    stdout,
+    /^bounces +looks on until 20\S+Z\ngreylist +learns who writes here since 20/,
+  );
   assert.match(await bounce('nobody@example.org'), REFUSED);
   const line = await gateway.event('smtp.reject.data');
   assert.equal(line['why'], 'bounce');

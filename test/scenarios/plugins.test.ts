@@ -63,9 +63,9 @@ test('plugins list shows each filter with its state, hooks and error policy', as
     assert.match(table.stdout, /^NAME +STATE +SERVICE +HOOKS +ON-ERROR/);
     assert.match(
       table.stdout,
-      /^night-watch +loaded +- +helo,mail,data +accept .*night-watch\.js$/m,
+      /^night-watch +loaded +- +helo,mail,data +accept .*night-watch\.js +-$/m,
     );
-    assert.match(table.stdout, /^clamav +down +virus +content +defer .*shipped$/m);
+    assert.match(table.stdout, /^clamav +down +virus +content +defer .*shipped +-$/m);
 
     // A filter of HELO judges the name that is being said, not the one before.
     const talk = await SmtpTalk.open(gateway.port());

@@ -87,7 +87,7 @@ export class FakeGateway {
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'sluice_up 1\n' }),
       domains: () => this.domains,
       accounts: () => this.accounts,
-      plugins: () => this.plugins,
+      plugins: async () => this.plugins,
       destinations: () => this.destinations,
       destination: (name) => this.details.find(({ domains }) => domains.includes(name)),
       examine: () => ({ kind: 'not-hosted' }),
