@@ -92,9 +92,7 @@ export class Allowances {
     const limits = markOf(demand);
     const now = this.#options.clock.now();
     const lots = this.#stocks.get(demand.key)?.lots ?? [];
-    let sum = 0;
-    for (const lot of lots) if (isGood(lot, limits, now)) sum += lot.left;
-    return sum;
+    return sumOf(lots.filter((lot) => isGood(lot, limits, now)));
   }
 
   /** What was really used. */
@@ -102,7 +100,7 @@ export class Allowances {
     // What is just being taken is counted already and not yet in hand.
     await this.#stocks.get(key)?.filling?.catch(() => undefined);
     const counts = await this.#options.counters.peek(key);
-    const left = (this.#stocks.get(key)?.lots ?? []).reduce((sum, lot) => sum + lot.left, 0);
+    const left = sumOf(this.#stocks.get(key)?.lots ?? []);
     if (left === 0) return counts;
     return Object.fromEntries(
       Object.entries(counts).map(([window, { count, endsAt }]) => {
@@ -136,27 +134,23 @@ export class Allowances {
   #consumed(stock: Stock, limits: string, by: number): Taken['parts'] | undefined {
     const { lots } = stock;
     const now = this.#options.clock.now();
-    let sum = 0;
-    for (let at = lots.length - 1; at >= 0; at--) {
-      const lot = lots[at];
-      if (lot === undefined) continue;
-      if (isGood(lot, limits, now)) sum += lot.left;
-      else {
-        lots.splice(at, 1);
-        this.#return(lot, lot.left);
-      }
+    const good = lots.filter((lot) => isGood(lot, limits, now));
+    // Who has more brought counts on what there is: under other limits than these it is his.
+    if (good.length < lots.length && stock.filling === undefined) {
+      for (const lot of lots.splice(0)) if (!good.includes(lot)) this.#return(lot, lot.left);
+      lots.push(...good);
     }
-    if (sum < by) return undefined;
+    if (sumOf(good) < by) return undefined;
     const parts: { lot: Lot; by: number }[] = [];
-    for (let rest = by; rest > 0;) {
-      const [lot] = lots;
-      if (lot === undefined) break;
+    let rest = by;
+    for (const lot of good) {
       const part = Math.min(rest, lot.left);
+      if (part === 0) continue;
       lot.left -= part;
       rest -= part;
-      if (part > 0) parts.push({ lot, by: part });
-      if (lot.left === 0 && lots.length > 1) lots.shift();
+      parts.push({ lot, by: part });
     }
+    while (lots.length > 1 && lots[0]?.left === 0) lots.shift();
     return parts;
   }
 
@@ -225,6 +219,10 @@ export class Allowances {
 function isLow({ lots }: Stock): boolean {
   const last = lots.at(-1);
   return last !== undefined && lots.length === 1 && last.left < last.granted.by / 2;
+}
+
+function sumOf(lots: readonly Lot[]): number {
+  return lots.reduce((sum, { left }) => sum + left, 0);
 }
 
 function isGood(lot: Lot, limits: string, now: number): boolean {

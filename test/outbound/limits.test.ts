@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { buildAccountOptions } from '../../src/directory/account-options.ts';
 import type { Account } from '../../src/directory/account.ts';
 import { domainKey, identityKey } from '../../src/outbound/counter-keys.ts';
@@ -132,6 +133,22 @@ describe('limits', () => {
     assert.equal((await limits.counts(domainKey('example.org'))).day?.count, 3);
     await limits.stop();
     assert.equal((await store.counters.peek(domainKey('example.org'))).day?.count, 3);
+    await store.close();
+  });
+
+  test('while a limit is changed, mail under the old one and the new one does not wait for ever', async () => {
+    const { store, limits } = await open(new FakeClock());
+    const [before, now] = [sender(100), sender(90)];
+    await taken(limits, before, 1);
+    const both = Promise.all([limits.reserve(before, need(22)), limits.reserve(now, need(12))]);
+    const late = setTimeout(2000, [], { ref: false });
+    const granted = await Promise.race([both, late]);
+    assert.deepEqual(
+      granted.map(({ refused }) => refused),
+      [undefined, undefined],
+    );
+    await limits.stop();
+    assert.equal((await store.counters.peek(domainKey('example.org'))).day?.count, 35);
     await store.close();
   });
 
