@@ -12,6 +12,8 @@ export const identityPrefix = (account?: string) =>
 /** Locks of an identity and the recipients of its mail. */
 export const identityKey = (account: string, identity: string) =>
   `${identityPrefix(account)}${identity}`;
+/** Identities of an account that were locked for what they sent. */
+export const culpritsKey = (account: string) => `culprits${TAB}${account}`;
 /** Recipients of the mail of a domain. */
 export const domainKey = (domain: string) => `relay${TAB}${domain}`;
 /** What an account did, or what came back of it. */

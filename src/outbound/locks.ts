@@ -2,8 +2,9 @@
  * Locks of accounts and of the identities behind them. Spam and viruses are strikes; more than a
  * number of them within a time lock: the identity where there is one, else the account. What one
  * identity was locked for is not held against its account, so a whole account is locked only for
- * spam that comes from many, and that of a smarthost never. A lock ends by itself so many times; the
- * next one waits for a person.
+ * spam that comes from many, or when as many identities are locked as would be strikes enough: most
+ * of them are names that somebody made up. That of a smarthost never is. A lock ends by itself so
+ * many times; the next one waits for a person.
  */
 import { CodedError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -12,7 +13,13 @@ import type { Account } from '../directory/account.ts';
 import type { LockCause } from '../mail/notice-words.ts';
 import { causeText } from '../mail/notice-words.ts';
 import type { CounterStore, Lock, Strike, StrikePolicy } from '../store/counter-store.ts';
-import { accountKey, accountPrefix, complaintsKey, identityKey } from './counter-keys.ts';
+import {
+  accountKey,
+  accountPrefix,
+  complaintsKey,
+  culpritsKey,
+  identityKey,
+} from './counter-keys.ts';
 
 export interface Locked {
   readonly account: Account;
@@ -73,7 +80,9 @@ export class Locks {
 
   /** Whether it was locked. Earlier locks are forgotten. Rejects on storage trouble. */
   async unlock(account: Account, identity: string | undefined, by: string): Promise<boolean> {
-    const wasLocked = await this.#options.counters.unlock(keyOf(account, identity));
+    const { counters } = this.#options;
+    const wasLocked = await counters.unlock(keyOf(account, identity));
+    if (identity === undefined) await counters.unlock(culpritsKey(account.name));
     if (wasLocked) {
       const evt = identity === undefined ? 'acct.unlock' : 'ident.unlock';
       this.#options.log.emit(evt, { ...whose(account, identity), by });
@@ -83,7 +92,9 @@ export class Locks {
 
   /** Counters and strikes begin anew. Rejects on storage trouble. */
   async reset(account: Account, identity: string | undefined, by: string): Promise<void> {
-    await this.#options.counters.reset(keyOf(account, identity));
+    const { counters } = this.#options;
+    await counters.reset(keyOf(account, identity));
+    if (identity === undefined) await counters.reset(culpritsKey(account.name));
     const evt = identity === undefined ? 'acct.reset' : 'ident.reset';
     this.#options.log.emit(evt, { ...whose(account, identity), by });
   }
@@ -99,16 +110,30 @@ export class Locks {
     const cause: LockCause = { what, moreThan, withinMs };
     if (identity !== undefined && policy.identities) {
       const key = identityKey(name, identity);
-      const struck = await this.#strike(key, account, cause, true).catch(unlessFull);
+      const open = this.#strike(key, account, cause, { isOpen: true });
+      const struck = await open.catch(unlessFull);
       if (struck !== undefined && struck.kind !== 'counted') {
-        if (struck.kind === 'locked') this.#locked({ account, identity, lock: struck.lock }, cause);
-        // The culprit is found: the rest of the account has done nothing.
-        if (policy.account) await this.#options.counters.reset(accountKey(name));
+        if (struck.kind === 'already-locked') return;
+        this.#locked({ account, identity, lock: struck.lock }, cause);
+        if (policy.account) await this.#foundCulprit(account, cause);
         return;
       }
     }
-    if (!policy.account) return;
-    const struck = await this.#strike(accountKey(name), account, cause);
+    if (policy.account) await this.#strikeAccount(account, cause);
+  }
+
+  /** The rest of the account has done nothing, unless one culprit follows the other. */
+  async #foundCulprit(account: Account, cause: LockCause): Promise<void> {
+    const { counters } = this.#options;
+    const key = culpritsKey(account.name);
+    const struck = await this.#strike(key, account, cause);
+    if (struck.kind === 'counted') return counters.reset(accountKey(account.name));
+    await this.#strikeAccount(account, cause, 0);
+    await counters.unlock(key);
+  }
+
+  async #strikeAccount(account: Account, cause: LockCause, max = cause.moreThan): Promise<void> {
+    const struck = await this.#strike(accountKey(account.name), account, cause, { max });
     if (struck.kind !== 'locked') return;
     this.#locked({ account, identity: undefined, lock: struck.lock }, cause);
   }
@@ -138,7 +163,12 @@ export class Locks {
     this.#locked({ account, identity: culprit, lock: { at, by, text } }, cause);
   }
 
-  #strike(key: string, { lock }: Account, cause: LockCause, isOpen = false): Promise<Strike> {
+  #strike(
+    key: string,
+    { lock }: Account,
+    cause: LockCause,
+    unlike: Partial<Pick<StrikePolicy, 'max' | 'isOpen'>> = {},
+  ): Promise<Strike> {
     const { moreThan, withinMs, lockMs, maxAutoUnlocks } = lock;
     const policy: StrikePolicy = {
       max: moreThan,
@@ -147,7 +177,7 @@ export class Locks {
       maxAutoUnlocks,
       by: BY,
       text: causeText(cause, 'en'),
-      isOpen,
+      ...unlike,
     };
     return this.#options.counters.strike(key, policy);
   }

@@ -13,6 +13,7 @@ const SMARTHOST = '127.0.1.3';
 const HEADER = '127.0.1.4';
 const BRIEF = '127.0.1.5';
 const QUICK = '127.0.1.6';
+const NAMES = '127.0.1.7';
 const PASSWORD = 'correct horse';
 const LOCKED = /^550 5\.7\.1 .*\(locked\)$/;
 
@@ -40,6 +41,10 @@ describe('locks', () => {
         {
           domain: 'quick.test',
           account: `{ ip: ${QUICK}, auto_lock: true, lock_after: { messages: 1, within: 1s }, max_auto_unlocks: 0 }`,
+        },
+        {
+          domain: 'names.test',
+          account: `{ ip: ${NAMES}, auto_lock: true, identity: { header: [X-Client-ID] }, lock_after: { messages: 1 } }`,
         },
         {
           domain: 'user.test',
@@ -133,6 +138,28 @@ describe('locks', () => {
   test('I26: spam from many identities locks the account', async () => {
     await spam(OTHER, 'one@each.test', 1);
     assert.match(await customers.send(OTHER, 'two@each.test'), LOCKED);
+  });
+
+  test('I26: who goes on under the name that is locked, or under ever new ones, locks the account', async () => {
+    const as = (name: string, count: number) =>
+      spam(NAMES, 'a@names.test', count, `X-Client-ID: ${name}\r\n`);
+    const { gateway } = customers;
+    await as('one', 2);
+    await as('two', 1);
+    await as('one', 1);
+    await as('three', 1);
+    assert.match(await customers.send(NAMES, 'a@names.test'), LOCKED);
+    await gateway.cli('account', 'unlock', NAMES);
+    assert.match(await customers.send(NAMES, 'a@names.test'), /^250/);
+    await as('four', 2);
+    assert.match(await customers.send(NAMES, 'a@names.test'), /^250/);
+    await as('five', 2);
+    assert.match(await customers.send(NAMES, 'a@names.test'), LOCKED);
+    const lines = gateway.events('acct.lock').filter(({ acct }) => acct === NAMES);
+    assert.deepEqual(
+      lines.map(({ cause }) => cause),
+      ['spam', 'spam'],
+    );
   });
 
   test('I27: a smarthost is never locked as a whole, only its sender', async () => {
