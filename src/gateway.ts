@@ -207,11 +207,8 @@ export class Gateway {
       ...{ lacks: courier.lacks, clock, log },
     };
     const listeners = new Listeners({
-      config: () => this.#config,
-      folder,
-      clock,
-      ids,
-      log,
+      ...{ config, folder, clock, ids, log },
+      onCommand: recorder.metrics.took.command,
       begin: (session, signal) => new Stages(stages, session, signal),
     });
     const shown = outgoingView({ ...store, ...outgoing, directory });

@@ -14,6 +14,8 @@ import type { MetricSources } from './metric-levels.ts';
 
 /** What is timed without an event of its own, in milliseconds. */
 export interface Took {
+  /** A command of a client that waited for its answer, by its verb; `content` from its end on. */
+  readonly command: (what: string, ms: number) => void;
   /** A batch of the store, with the fsync. */
   readonly storeWrite: (ms: number) => void;
   /** A question to a DNS server: its record type, and the kind of the answer. */
@@ -60,6 +62,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
     labelNames: ['type', 'result'],
     registers: [registry],
   });
+  const commandTook = durations.of(
+    'smtp_command_duration_seconds',
+    'command',
+    'How long commands took that had to wait for their answer, and content from its end on.',
+  );
   const lookupTook = durations.of(
     'dns_lookup_duration_seconds',
     'type',
@@ -75,6 +82,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     text: async () => (await registry.metrics()) + durations.text(),
     meter: createMeter(registry, durations),
     took: {
+      command: commandTook,
       storeWrite: (ms) => storeTook('write', ms),
       lookup: (type, result, ms) => {
         lookups.inc({ type, result });

@@ -9,6 +9,7 @@ import type { ListenerView } from '../control/gateway-view.ts';
 import type { StartConversation } from '../smtp/conversation.ts';
 import type { ListenerSettings } from '../smtp/listener.ts';
 import { SmtpListener } from '../smtp/listener.ts';
+import type { CommandTimer } from '../smtp/session-settings.ts';
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from '../smtp/session-settings.ts';
 import type { CertificateView } from '../smtp/tls-contexts.ts';
 import { TlsContexts } from '../smtp/tls-contexts.ts';
@@ -21,6 +22,7 @@ export interface ListenersOptions {
   readonly ids: Ids;
   readonly log: Log;
   readonly begin: StartConversation;
+  readonly onCommand: CommandTimer;
 }
 
 interface OpenPort {
@@ -45,7 +47,7 @@ export class Listeners {
 
   /** Binds every port, or none: rejects with `LISTEN_FAILED`. */
   async start(): Promise<void> {
-    const { clock, ids, log, begin } = this.#options;
+    const { clock, ids, log, begin, onCommand } = this.#options;
     const config = this.#options.config();
     await this.#loadCertificate(config);
     try {
@@ -62,6 +64,7 @@ export class Listeners {
           ids,
           log,
           begin,
+          onCommand,
         });
         const bound = await listener.start();
         this.#ports.push({ config: listenerConfig, name, listener, ...bound });

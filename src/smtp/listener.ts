@@ -20,7 +20,7 @@ import { readIntroduction } from './proxied-socket.ts';
 import type { Ends } from './proxy-header.ts';
 import { plainAddress } from './proxy-header.ts';
 import { Session } from './session.ts';
-import type { SessionOptions, SessionSettings } from './session-settings.ts';
+import type { CommandTimer, SessionOptions, SessionSettings } from './session-settings.ts';
 import type { TlsContexts } from './tls-contexts.ts';
 
 export interface ListenerOptions {
@@ -35,6 +35,7 @@ export interface ListenerOptions {
   readonly ids: Ids;
   readonly log: Log;
   readonly begin: StartConversation;
+  readonly onCommand?: CommandTimer;
 }
 
 /** What may change while the port stays open. */
@@ -120,7 +121,7 @@ export class SmtpListener {
   }
 
   #optionsOfSessions(settings: SessionSettings): SessionOptions {
-    const { tls, contexts, clock, log, begin } = this.#options;
+    const { tls, contexts, clock, log, begin, onCommand } = this.#options;
     return {
       settings,
       tls,
@@ -128,6 +129,7 @@ export class SmtpListener {
       clock,
       log,
       begin,
+      onCommand,
       admits: (session, address) => this.#reintroduce(session, address),
       onClosed: (session) => this.#forget(session),
     };

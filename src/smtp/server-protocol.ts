@@ -15,7 +15,7 @@ import type { LoginStep } from './auth.ts';
 import { Auth } from './auth.ts';
 import { ChunkInVain } from './chunk-phase.ts';
 import { Chunking } from './chunking.ts';
-import type { Chunk, Command, QueueName } from './commands.ts';
+import type { Chunk, Command, QueueName, Verb } from './commands.ts';
 import { parseCommand } from './commands.ts';
 import type { Conversation, SessionSummary } from './conversation.ts';
 import { extensionsOf } from './extensions.ts';
@@ -49,9 +49,8 @@ export class ServerProtocol {
   readonly #chunking: Chunking;
   /** From here on a line that is no command may be a secret. */
   #sawAuth = false;
-  #transactions = 0;
-  readonly #recipientTally = new Tally();
-  readonly #messageTally = new Tally();
+  readonly #counts = { transactions: 0, recipients: new Tally(), messages: new Tally() };
+  #verb: Verb | 'other' = 'other';
 
   constructor(
     conversation: Conversation,
@@ -78,9 +77,11 @@ export class ServerProtocol {
   }
   /** What the session came to so far. */
   get counts(): Omit<SessionSummary, 'bytesRead' | 'end'> {
-    const { errors } = this.#patience;
-    const transactions = this.#transactions;
-    return { errors, transactions, recipients: this.#recipientTally, messages: this.#messageTally };
+    return { ...this.#counts, errors: this.#patience.errors };
+  }
+  /** What the last line was. */
+  get verb(): Verb | 'other' {
+    return this.#verb;
   }
 
   /** Obeys one line; a promise when the conversation has to be asked. */
@@ -92,6 +93,7 @@ export class ServerProtocol {
       hostname: this.#settings.hostname,
       smtpUtf8: this.#smtpUtf8,
     });
+    this.#verb = command.verb ?? 'other';
     // Out of sequence comes before malformed: the former is what the client must mend first.
     const denied = command.verb === undefined ? undefined : denial(this.#state, command.verb);
     const shown = this.#sawAuth ? (command.verb ?? 'after AUTH') : line.text;
@@ -109,7 +111,7 @@ export class ServerProtocol {
     if (this.#state !== 'content') return answer(reply); // to a chunk in vain
     this.#setState(this.#chunking.stateAfter(reply));
     if (this.hasTransaction) return answer(reply);
-    this.#messageTally.count(reply);
+    this.#counts.messages.count(reply);
     if (isPositive(reply)) this.#patience.messageTaken();
     else this.#patience.messageRefused();
     return answer(reply);
@@ -218,7 +220,7 @@ export class ServerProtocol {
   async #mail(reversePath: ReversePath, parameters: MailParameters): Promise<Answer> {
     const reply = await this.#conversation.mail(reversePath, parameters);
     if (isPositive(reply)) {
-      this.#transactions += 1;
+      this.#counts.transactions += 1;
       this.#recipients = 0;
       this.#smtpUtf8 = parameters.smtpUtf8 ?? false;
     }
@@ -227,7 +229,7 @@ export class ServerProtocol {
 
   async #rcpt(recipient: Recipient): Promise<Answer> {
     const reply = await this.#conversation.rcpt(recipient);
-    this.#recipientTally.count(reply);
+    this.#counts.recipients.count(reply);
     const done = this.#done('RCPT', reply);
     if (!isPositive(reply)) return this.#notTaken(reply);
     this.#recipients += 1;

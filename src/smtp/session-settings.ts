@@ -6,8 +6,12 @@
 import type { SecureContext } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { Verb } from './commands.ts';
 import type { StartConversation } from './conversation.ts';
 import type { Session } from './session.ts';
+
+/** The command's verb, `content` or `other`, and milliseconds. */
+export type CommandTimer = (what: Verb | 'content' | 'other', ms: number) => void;
 
 /** What all sessions of a listener share. */
 export interface SessionOptions {
@@ -20,6 +24,8 @@ export interface SessionOptions {
   readonly begin: StartConversation;
   /** The client is another one by XCLIENT; false when that one may have no further session. */
   readonly admits: (session: Session, address: string) => boolean;
+  /** Hears how long a command took that had to wait for its answer, or content from its end on. */
+  readonly onCommand?: CommandTimer | undefined;
   /** The connection is gone; called once. */
   readonly onClosed: (session: Session) => void;
 }

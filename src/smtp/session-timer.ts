@@ -14,6 +14,7 @@ export class SessionTimer {
   readonly #onTimeout: (wait: Wait) => void;
   #wait: Wait;
   #fruitlessAt = 0;
+  #commandAt = 0;
   /** Absent once it was stopped. */
   #timer: Timer | undefined;
 
@@ -35,8 +36,14 @@ export class SessionTimer {
   messageTaken(): void {
     this.#fruitlessAt = this.#clock.mono() + this.#timeouts.fruitless;
   }
-  get isFruitless(): boolean {
-    return this.#clock.mono() > this.#fruitlessAt;
+  /** A command begins; false when the time without a message is over. */
+  begin(): boolean {
+    this.#commandAt = this.#clock.mono();
+    return this.#commandAt <= this.#fruitlessAt;
+  }
+  /** Since the last command, or since content came that began then, in milliseconds. */
+  sinceCommand(): number {
+    return this.#clock.mono() - this.#commandAt;
   }
 
   /** Watches `wait`, by default the same as before, for its full time. */

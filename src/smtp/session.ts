@@ -90,25 +90,17 @@ export class Session implements WireListener {
 
   input(chunk: Buffer): void {
     this.#bytesRead += chunk.length;
-    switch (this.#activity) {
-      case 'opening':
-        // RFC 5321 4.3.1: the client waits for the greeting.
-        this.#log.spokeEarly();
-        this.#close('refused', replies.earlyTalker());
-        break;
-      case 'waiting':
-        this.#reader.push(chunk);
-        void this.#work(); // never rejects
-        break;
-      case 'working':
-        this.#reader.push(chunk);
-        if (this.#reader.isFull) this.#wire.pause();
-        break;
-      case 'over':
-        break;
-      default:
-        this.#activity satisfies never;
+    if (this.#activity === 'over') return;
+    if (this.#activity === 'opening') {
+      // RFC 5321 4.3.1: the client waits for the greeting.
+      this.#log.spokeEarly();
+      this.#close('refused', replies.earlyTalker());
+      return;
     }
+    this.#reader.push(chunk);
+    if (this.#activity === 'waiting')
+      void this.#work(); // never rejects
+    else if (this.#reader.isFull) this.#wire.pause();
   }
 
   inputEnded(): void {
@@ -130,7 +122,7 @@ export class Session implements WireListener {
         else if (this.#content === undefined) {
           const line = this.#reader.next();
           if (line === undefined) break;
-          if (this.#timer.isFruitless) {
+          if (!this.#timer.begin()) {
             this.#close('timeout', replies.idleTimeout(this.#hostname));
             break;
           }
@@ -178,7 +170,9 @@ export class Session implements WireListener {
   }
 
   async #giveLater(pending: Promise<Answer>): Promise<void> {
-    const busy = this.#give(await pending);
+    const answer = await pending;
+    this.#options.onCommand?.(this.#protocol.verb, this.#timer.sinceCommand());
+    const busy = this.#give(answer);
     if (busy !== undefined) await busy;
   }
 
@@ -219,13 +213,14 @@ export class Session implements WireListener {
 
   #takeContent(content: ContentInput, chunk: Buffer): Promise<void> | undefined {
     this.#arm();
-    const step = content.take(chunk, this.#options.clock.mono());
+    const now = this.#options.clock.mono();
+    const step = content.take(chunk, now);
     switch (step.kind) {
       case 'more':
         return step.busy;
       case 'end':
         this.#reader.giveBack(step.rest);
-        return this.#endContent(content, step.busy);
+        return this.#endContent(content, step.busy, now);
       case 'overrun':
         this.#log.brokeProtocol('overrun');
         this.#close('errors', step.reply);
@@ -235,12 +230,17 @@ export class Session implements WireListener {
     }
   }
 
-  async #endContent(content: ContentInput, busy: Promise<void> | undefined): Promise<void> {
+  async #endContent(
+    content: ContentInput,
+    busy: Promise<void> | undefined,
+    endedAt: number,
+  ): Promise<void> {
     if (busy !== undefined) await busy;
     if (this.#end !== undefined) return;
     // From here on the conversation knows that the content is whole: no abort any more.
     this.#content = undefined;
     const { reply, end } = this.#protocol.contentEnded(await content.end());
+    this.#options.onCommand?.('content', this.#options.clock.mono() - endedAt);
     if (isPositive(reply) && !this.#protocol.hasTransaction) this.#timer.messageTaken();
     this.#arm('command');
     if (end === undefined) this.#say(reply);

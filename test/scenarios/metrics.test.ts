@@ -49,6 +49,15 @@ test('what was asked, stored and delivered, what waits since when, until when th
     const goodAt = after(`destination_last_success_timestamp_seconds{${dest}}`) ?? 0;
     assert.ok(goodAt >= Math.floor(startedAt), `${goodAt}`);
     assert.equal(after('recipient_check_duration_seconds_count{source="callout"}'), 1);
+    for (const [what, count] of [
+      ['RCPT', 2],
+      ['MAIL', 2],
+      ['content', 2],
+      ['NOOP', undefined],
+    ] as const) {
+      const series = `smtp_command_duration_seconds_count{command="${what}"}`;
+      assert.equal(after(series), count, what);
+    }
     assert.equal(after('delivery_delay_seconds_count{stage="transfer"}'), 1);
     assert.ok((after('store_op_duration_seconds_count{op="write"}') ?? 0) >= 1);
   } finally {
