@@ -31,12 +31,10 @@ export async function exchangeEnvelope(client: SmtpClient, exchange: Exchange): 
 async function inOneWrite(client: SmtpClient, exchange: Exchange): Promise<Answers> {
   const { envelope, contentBytes } = exchange;
   const calls: Promise<Reply>[] = [];
-  client.cork();
   const skip = client.inTransaction ? calls.push(client.rset()) : 0;
   calls.push(client.mail(envelope.reversePath, envelope.parameters, contentBytes));
   for (const recipient of envelope.recipients) calls.push(client.rcpt(recipient));
   if (contentBytes !== undefined) calls.push(client.data());
-  client.uncork();
   const results = await Promise.allSettled(calls);
   const replies = results.map((result) =>
     result.status === 'fulfilled' ? result.value : undefined,

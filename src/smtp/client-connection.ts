@@ -1,6 +1,9 @@
 /**
  * The wire below an SMTP client: one socket, the replies that come in and the calls that wait for
- * them, first come first served. One moving deadline covers connect, each reply, the TLS handshake
+ * them, first come first served. What is sent in one turn of the event loop leaves at its end, in as
+ * few segments as can be, whatever the peer has taken so far: pipelined commands together (RFC 2920),
+ * and many connections at once, so that a peer that one of them wakes finds the others there.
+ * One moving deadline covers connect, each reply, the TLS handshake
  * and each block of content. When the connection is lost all open calls reject with the reason;
  * what was answered before stays answered. Knows no command but STARTTLS's handshake.
  */
@@ -70,8 +73,9 @@ export class ClientConnection {
   #socket: Socket;
   #stage: Stage = 'connecting';
   #drained: (() => void) | undefined;
-  #corked = false;
+  /** Commands of this turn. */
   #unsent = '';
+  #isGathering = false;
 
   /** Starts to connect; the greeting is to be expected at once. */
   constructor(options: ConnectionOptions) {
@@ -117,35 +121,25 @@ export class ClientConnection {
     this.#deadline.set(ms);
   }
 
-  /** Sends one command line, together with others while corked. */
+  /** Sends one command line. */
   send(line: string): void {
+    if (this.lost !== undefined) return;
+    this.#gather();
     this.#unsent += `${line}\r\n`;
-    if (!this.#corked) this.uncork();
   }
 
-  cork(): void {
-    this.#corked = true;
-  }
-
-  uncork(): void {
-    this.#corked = false;
-    const text = this.#unsent;
-    this.#unsent = '';
-    if (text !== '' && this.lost === undefined) this.#socket.write(text);
-  }
-
-  /** Sends bytes in as few segments as can be, whatever the peer has taken so far. */
   write(pieces: readonly Uint8Array[]): void {
     if (this.lost !== undefined) return;
-    this.#socket.cork();
+    this.#gather();
+    this.#sendCommands();
     for (const piece of pieces) this.#socket.write(piece);
-    this.#socket.uncork();
   }
 
   /** Sends a block; resolves when the peer has taken enough to go on, or the connection is lost. */
   async writeBlock(bytes: Uint8Array): Promise<void> {
     if (this.lost !== undefined) return;
     this.#deadline.set(this.#deadlines.blockMs);
+    this.#sendCommands();
     if (this.#socket.write(bytes)) return;
     await new Promise<void>((resolve) => {
       this.#drained = resolve;
@@ -186,7 +180,7 @@ export class ClientConnection {
       return;
     }
     this.#stage = 'leaving';
-    this.#socket.write('QUIT\r\n');
+    this.send('QUIT');
     this.#deadline.set(this.#deadlines.quitMs);
   }
 
@@ -200,6 +194,24 @@ export class ClientConnection {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
     this.#drained?.();
     this.onLost?.();
+  }
+
+  #gather(): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    const socket = this.#socket;
+    socket.cork();
+    setImmediate(() => {
+      this.#isGathering = false;
+      this.#sendCommands();
+      socket.uncork();
+    });
+  }
+
+  #sendCommands(): void {
+    const commands = this.#unsent;
+    this.#unsent = '';
+    if (commands !== '' && this.lost === undefined) this.#socket.write(commands);
   }
 
   #attach(socket: Socket): void {

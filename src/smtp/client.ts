@@ -1,7 +1,7 @@
 /**
  * An SMTP client as an open transaction object: each command is a call that resolves with its reply.
  * Replies meet their commands in order, so pipelining (RFC 2920) is only a question of when one
- * flushes: between `cork` and `uncork` commands leave in one write.
+ * calls: commands of one turn of the event loop leave in one write.
  *
  * Promises: every call has a deadline; content is never ended by a dot unless all of it was sent.
  * It decides nothing: which hosts, when to try again and what a reply means is for others.
@@ -183,14 +183,6 @@ export class SmtpClient {
   /** Ends the connection at once; open calls reject with `reason`. */
   close(reason = new CodedError('STOPPING', 'connection closed by us')): void {
     this.#connection.close(reason);
-  }
-
-  cork(): void {
-    this.#connection.cork();
-  }
-
-  uncork(): void {
-    this.#connection.uncork();
   }
 
   #command(line: string, ms: number, expects?: Expected): Promise<Reply> {

@@ -146,7 +146,7 @@ export class Session implements WireListener {
 
   /** Nothing is being worked off: what is left is to wait or to end. */
   #settle(): void {
-    this.#wire.flush();
+    this.#wire.flushSoon();
     if (this.#end === undefined) {
       if (this.#mayStop()) this.#close('stopped', replies.shuttingDown(this.#hostname));
       else if (this.#wire.isInputEnded) this.#lost(undefined);

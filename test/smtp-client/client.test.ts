@@ -91,9 +91,7 @@ test('pipelined commands leave in one write and meet their replies in order', as
   ]);
   const client = await clientOf(t, peer.port);
   assert.equal(client.offers.pipelining, true);
-  client.cork();
   const calls = [client.mail(null, {}), client.rcpt(ANNA), client.rcpt(BEN), client.data()];
-  client.uncork();
   const codes = (await Promise.all(calls)).map((reply) => reply.code);
   assert.deepEqual(codes, [250, 550, 250, 354]);
   assert.equal(client.refusals, 1);
@@ -109,9 +107,7 @@ test('replies that come byte by byte are the same replies', async (t) => {
   const peer = await ScriptedPeer.start([['HELLO', 'MESSAGE']], { bytewise: true });
   t.after(() => peer.stop());
   const client = await clientOf(t, peer.port);
-  client.cork();
   const calls = [client.mail(null, {}), client.rcpt(ANNA), client.data()];
-  client.uncork();
   await Promise.all(calls);
   const final = await client.content(memoryContent([Buffer.from('x\r\n')]), 1000);
   assert.equal(final.lines[0], 'taken');
@@ -125,9 +121,7 @@ test('any content arrives as it was, from memory and as a stream', async (t) => 
       const peer = await ScriptedPeer.start([['HELLO', 'MESSAGE']]);
       try {
         const client = await clientOf(t, peer.port);
-        client.cork();
         const calls = [client.mail(null, {}), client.rcpt(ANNA), client.data()];
-        client.uncork();
         await Promise.all(calls);
         const bytes = Buffer.from(parts.map((part) => `${part}\r\n`).join(''));
         const chunks = [bytes.subarray(0, at), bytes.subarray(at)];
@@ -146,9 +140,7 @@ test('any content arrives as it was, from memory and as a stream', async (t) => 
 test('content larger than memory allows goes through with back-pressure', async (t) => {
   const peer = await peerOf(t, ['HELLO', 'ENVELOPE', 'C* content', 'S: 250 taken']);
   const client = await clientOf(t, peer.port);
-  client.cork();
   const calls = [client.mail(null, {}), client.rcpt(ANNA), client.data()];
-  client.uncork();
   await Promise.all(calls);
   const chunk = Buffer.from(`${'x'.repeat(62)}\r\n`.repeat(1000));
   let read = 0;
@@ -168,9 +160,7 @@ test('content larger than memory allows goes through with back-pressure', async 
 test('a source that is faster than the peer is made to wait', async (t) => {
   const peer = await peerOf(t, ['HELLO', 'ENVELOPE', 'hang']);
   const client = await clientOf(t, peer.port);
-  client.cork();
   const calls = [client.mail(null, {}), client.rcpt(ANNA), client.data()];
-  client.uncork();
   await Promise.all(calls);
   // The peer's sockets keep reading in this process, so the wait is for the write to be taken.
   let ahead = 0;
@@ -217,9 +207,7 @@ test('deadlines of a transaction: a reply, and the final one as the caller says'
   assert.equal((await mail).code, 250, 'answered before the loss');
   await assert.rejects(rcpt, failsWith('DEADLINE', /RCPT/));
   const second = await clientOf(t, peer.port, { clock: hurriedClock(100) });
-  second.cork();
   const calls = [second.mail(null, {}), second.rcpt(ANNA), second.data()];
-  second.uncork();
   await Promise.all(calls);
   const final = second.content(memoryContent([Buffer.from('x\r\n')]), 9_000);
   await assert.rejects(final, failsWith('DEADLINE', /final reply/));
@@ -236,9 +224,7 @@ test('when the connection is lost all open calls reject, what was answered stays
     'close',
   ]);
   const client = await clientOf(t, peer.port);
-  client.cork();
   const calls = [client.mail(null, {}), client.rcpt(ANNA), client.rcpt(BEN), client.data()];
-  client.uncork();
   const results = await Promise.allSettled(calls);
   assert.deepEqual(
     results.map((result) => result.status),
@@ -257,9 +243,7 @@ test('421 answers the call it meets and ends the connection', async (t) => {
     'hang',
   ]);
   const client = await clientOf(t, peer.port);
-  client.cork();
   const calls = [client.mail(null, {}), client.rcpt(ANNA), client.rcpt(BEN)];
-  client.uncork();
   const [, anna, ben] = await Promise.allSettled(calls);
   assert.ok(anna?.status === 'fulfilled' && anna.value.enhanced === '4.3.2');
   assert.equal(ben?.status, 'rejected');
@@ -309,9 +293,7 @@ for (const [name, script] of OUT_OF_ORDER) {
 test('content that cannot be read back never gets a final dot', async (t) => {
   const peer = await peerOf(t, ['HELLO', 'ENVELOPE', 'C* content', 'S: 250 taken']);
   const client = await clientOf(t, peer.port);
-  client.cork();
   const calls = [client.mail(null, {}), client.rcpt(ANNA), client.data()];
-  client.uncork();
   await Promise.all(calls);
   await assert.rejects(
     client.content(unreadable(100), 1000),
@@ -325,9 +307,7 @@ test('content that cannot be read back never gets a final dot', async (t) => {
 test('content with a bare LF never leaves', async (t) => {
   const peer = await peerOf(t, ['HELLO', 'ENVELOPE', 'C* content', 'S: 250 taken']);
   const client = await clientOf(t, peer.port);
-  client.cork();
   const calls = [client.mail(null, {}), client.rcpt(ANNA), client.data()];
-  client.uncork();
   await Promise.all(calls);
   const smuggling = memoryContent([Buffer.from('a\n.\r\nMAIL FROM:<x>\r\n')]);
   await assert.rejects(client.content(smuggling, 1000), failsWith('CONTENT_UNFIT'));
@@ -343,9 +323,7 @@ for (const [name, step, end] of AMID) {
   test(`amid the content: ${name}`, async (t) => {
     const peer = await peerOf(t, ['HELLO', 'ENVELOPE', 'C< 5', step, 'hang']);
     const client = await clientOf(t, peer.port);
-    client.cork();
     const calls = [client.mail(null, {}), client.rcpt(ANNA), client.data()];
-    client.uncork();
     await Promise.all(calls);
     const endless: Content = {
       sizeBytes: 1e9,
