@@ -118,6 +118,9 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     'kind',
     'cause',
   );
+  // From the start, or the first one would be no increase.
+  for (const kind of ['account', 'identity'])
+    for (const cause of ['spam', 'virus', 'complaints', 'hand']) locks.inc({ kind, cause }, 0);
   const complaints = counter('complaints_total', 'Complaints about mail of customers.', 'known');
   const returned = counter('bounces_returned_total', 'Bounces that came back for customers.');
   const storeErrors = counter('store_errors_total', 'Writes or reads that failed.');

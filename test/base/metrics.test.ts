@@ -118,6 +118,7 @@ const CASES: readonly [EventName, Fields, series: string, value: number][] = [
     'sluice_delivery_delay_seconds_sum{stage="queue"}',
     0.02,
   ],
+  ['crash', {}, 'sluice_account_locks_total{kind="account",cause="spam"}', 0],
   ['rcpt.defer', { maybe: true }, 'sluice_maybe_delivered_total', 1],
   ['rcpt.sent', {}, 'sluice_maybe_duplicates_total', 0],
   ['rcpt.sent', { again: true }, 'sluice_maybe_duplicates_total', 1],

@@ -4,8 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { parse } from 'yaml';
 import type { EventName, Fields } from '../../src/base/log.ts';
 import { createLog } from '../../src/base/log.ts';
+import { createMetrics } from '../../src/base/metrics.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { Gateway } from '../support/gateway.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -108,6 +110,24 @@ test('the unit asks for nothing that Node cannot live with, and systemd understa
   writeFileSync(file, unit.replace('ExecStart=sluice', 'ExecStart=/bin/true'));
   const checked = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' });
   if (checked.error === undefined) assert.equal(checked.stderr, '');
+});
+
+test('each alert rule asks for metrics and labels that there are', async () => {
+  const text = await createMetrics({ version: '1', node: 'mx1', processMetrics: true }).text();
+  const names = new Set([...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name));
+  const rules = parse(read('prometheus/sluice.rules.yml')) as {
+    groups: { rules: { alert: string; expr: string; labels: { severity: string } }[] }[];
+  };
+  const all = rules.groups.flatMap((group) => group.rules);
+  assert.ok(all.length > 15);
+  for (const { alert, expr, labels } of all) {
+    assert.match(labels.severity, /^(?:page|warn|info)$/, alert);
+    const asked = expr.match(/\b(?:sluice|nodejs)_\w+/g) ?? [];
+    assert.ok(asked.length > 0 || expr.startsWith('up{'), alert);
+    for (const name of asked) {
+      assert.ok(names.has(name.replace(/_bucket$/, '')), `${alert}: ${name}`);
+    }
+  }
 });
 
 test('a service of type notify is told when the gateway is ready', async (t) => {
