@@ -1,7 +1,8 @@
 /**
  * Limits towards those who take mail for very many domains: they are known by the names of their hosts,
  * and all their domains together get no more connections and no more messages than was set. Which provider
- * a domain is with is learnt whenever its hosts are looked up.
+ * a domain is with is learnt whenever its hosts are looked up. A domain that has other hosts too counts for
+ * itself: who takes mail there must not speak for the provider, nor keep its connections.
  */
 import type { Destination } from '../directory/domain.ts';
 import type { FindExchangers } from './remote-hosts.ts';
@@ -13,13 +14,13 @@ export interface Provider {
   readonly rate: Destination['rate'] | undefined;
 }
 
-/** Domains whose best host is remembered; the one asked for longest ago is forgotten. */
+/** Domains whose hosts are remembered; the one asked for longest ago is forgotten. */
 const MAX_DOMAINS = 50_000;
 
 export class Providers {
   readonly #settings: () => readonly Provider[];
-  /** Best host by domain. */
-  readonly #hosts = new Map<string, string>();
+  /** By domain. */
+  readonly #hosts = new Map<string, readonly string[]>();
 
   /** As in force now. */
   constructor(settings: () => readonly Provider[]) {
@@ -30,17 +31,17 @@ export class Providers {
   learning(find: FindExchangers): FindExchangers {
     return async (domain) => {
       const found = await find(domain);
-      const best = found.kind === 'found' ? found.hosts[0]?.host : undefined;
-      if (best !== undefined && this.#settings().length > 0) this.#learn(domain, best);
+      if (found.kind === 'found' && this.#settings().length > 0) {
+        this.#learn(domain, [...new Set(found.hosts.map(({ host }) => host))]);
+      }
       return found;
     };
   }
 
   /** Undefined for mail to configured hosts, and while nobody has looked. */
   of({ mx }: Pick<Destination, 'mx'>): Provider | undefined {
-    const host = mx === undefined ? undefined : this.#hosts.get(mx);
-    if (host === undefined) return undefined;
-    return this.#settings().find((one) => one.mx.some((pattern) => fits(host, pattern)));
+    const hosts = mx === undefined ? undefined : this.#hosts.get(mx);
+    return hosts && this.#settings().find((one) => hosts.every((host) => isOf(one, host)));
   }
 
   /** Whether asking would teach anything. */
@@ -48,11 +49,11 @@ export class Providers {
     return mx !== undefined && this.#settings().length > 0 && !this.#hosts.has(mx);
   }
 
-  #learn(domain: string, host: string): void {
+  #learn(domain: string, hosts: readonly string[]): void {
     this.#hosts.delete(domain);
     const oldest = this.#hosts.size < MAX_DOMAINS ? undefined : this.#hosts.keys().next().value;
     if (oldest !== undefined) this.#hosts.delete(oldest);
-    this.#hosts.set(domain, host);
+    this.#hosts.set(domain, hosts);
   }
 }
 
@@ -64,6 +65,6 @@ export function shareKey(
   return provider === undefined ? destination.key : `provider:${provider.mx[0] ?? ''}`;
 }
 
-function fits(host: string, pattern: string): boolean {
-  return pattern.startsWith('*.') ? host.endsWith(pattern.slice(1)) : host === pattern;
+function isOf({ mx }: Provider, host: string): boolean {
+  return mx.some((name) => (name.startsWith('*.') ? host.endsWith(name.slice(1)) : host === name));
 }
