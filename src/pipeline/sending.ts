@@ -122,17 +122,17 @@ export class Sending {
   /** The filters have spoken: counts what they found, and says what is against taking the message. */
   async judged(judgement: Judgement, mailClass?: unknown): Promise<Reply | undefined> {
     const why = judgement.kind === 'refuse' ? judgement.reply.reason : reasonOf(judgement);
-    if (why === 'spam' || why === 'virus') {
-      const refused = await this.#asking(async () => {
+    const locked = await this.#asking(async () => {
+      // By now the header has said who it is, and others of the account may have been caught.
+      const found = await this.#locked();
+      if (found === undefined && (why === 'spam' || why === 'virus')) {
         await this.#deps.locks.strike(this.#account, this.#identity, why);
-        return undefined;
-      });
-      if (refused !== undefined) return refused;
-    }
+      }
+      return found;
+    });
+    if (locked !== undefined) return locked;
     if (judgement.kind === 'refuse') return judgement.reply;
     return this.#asking(async () => {
-      const locked = why === undefined ? await this.#locked() : undefined;
-      if (locked !== undefined) return locked;
       const { refused } = (await this.#reservation) ?? {};
       if (refused !== undefined) return replies.relayLimit();
       return this.#againstKind(mailClass);

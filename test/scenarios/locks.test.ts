@@ -181,6 +181,8 @@ describe('locks', () => {
     assert.equal(line['acct'], HEADER);
     await spam(HEADER, 'a@header.test', 6, header);
     assert.match(await customers.send(HEADER, 'a@header.test', { header }), LOCKED);
+    // Spam of a locked sender is not kept back again and again.
+    assert.match(await customers.send(HEADER, 'a@header.test', { header, body: 'SPAM' }), LOCKED);
     const other = { header: 'X-Client-ID: c43\r\n' };
     assert.match(await customers.send(HEADER, 'a@header.test', other), /^250/);
   });
