@@ -43,6 +43,9 @@ const REFUSED: Readonly<Record<string, string>> = {
   discard: 'DISC',
 };
 
+/** Sees all that is known of what a line is about, and the verb of one about mail. */
+export type IsMeant = (facts: Row, verb?: string) => boolean;
+
 interface Message {
   /** Its `msg.in`, or nothing in it when that will not come. */
   came?: Row;
@@ -56,13 +59,12 @@ interface Message {
 
 export class TailFormat {
   readonly #style: LineStyle;
-  readonly #isMeant: (facts: Row) => boolean;
+  readonly #isMeant: IsMeant;
   readonly #messages = new Map<string, Message>();
   /** Messages with something waiting, oldest first. */
   readonly #early = new Set<string>();
 
-  /** `isMeant` sees all that is known of what a line is about. */
-  constructor(style: LineStyle, isMeant: (facts: Row) => boolean = () => true) {
+  constructor(style: LineStyle, isMeant: IsMeant = () => true) {
     this.#style = style;
     this.#isMeant = isMeant;
   }
@@ -115,7 +117,7 @@ export class TailFormat {
   }
 
   #mail(verb: string, facts: Row, text: string): string[] {
-    return this.#isMeant(facts) ? [mailLine(this.#style, verb, facts, text)] : [];
+    return this.#isMeant(facts, verb) ? [mailLine(this.#style, verb, facts, text)] : [];
   }
 
   /** Its `msg.in` is there, or will not come: what waited for it can be shown. */

@@ -9,6 +9,7 @@ import { Option } from 'commander';
 import { linesOf } from '../control/ndjson.ts';
 import type { Row } from '../control/rows.ts';
 import type { Cli } from './cli.ts';
+import { CliFault, EXIT } from './exit.ts';
 import { jsonLine } from './listing.ts';
 import { liveEvents } from './live-events.ts';
 import { asRow, textOf, wordsOf } from './row-reader.ts';
@@ -20,10 +21,15 @@ interface TailOptions {
   readonly dir?: string;
   readonly dest?: string;
   readonly ip?: string;
+  readonly result?: string;
 }
 
 /** While nothing happens, what waits for its other half is shown after so long. */
 const IDLE_MS = 1000;
+/** What becomes of mail, as the lines have it. */
+const RESULTS = 'sent queue reject tempf defer quar disc fail hold expire del'.split(' ');
+/** Sessions of one client whose other events are shown; the oldest is forgotten. */
+const MAX_SESSIONS = 10_000;
 
 export function addTail(program: Command, cli: Cli): void {
   program
@@ -34,8 +40,11 @@ export function addTail(program: Command, cli: Cli): void {
     .addOption(new Option('--dir <dir>', 'direction').choices(['in', 'out']))
     .option('--dest <domain>', 'hosted domain')
     .option('--ip <address>', 'client')
+    .addOption(new Option('--result <result>', 'what became of it').choices(RESULTS))
     .option('--json', 'the events themselves, as JSON Lines')
     .action(async (text: string | undefined, options: TailOptions) => {
+      if (options.json === true && options.result !== undefined)
+        throw new CliFault(EXIT.usage, '--result is for the lines, not for events');
       const fromInput = options.live !== true && isFileOrPipe();
       const rows = fromInput
         ? logRows(process.stdin)
@@ -51,7 +60,13 @@ async function follow(
   options: TailOptions,
 ): Promise<void> {
   const { terminal } = cli;
-  const format = new TailFormat(terminal, (facts) => isMeant(facts, options));
+  const { ip, ...others } = options;
+  const isHis = eventsOf(ip);
+  const format = new TailFormat(
+    terminal,
+    (facts, verb = '') =>
+      isMeant(facts, options) && (options.result ?? verb.toLowerCase()) === verb.toLowerCase(),
+  );
   const wanted = text?.toLowerCase();
   const print = async (lines: readonly string[]) => {
     for (const line of lines) {
@@ -69,7 +84,7 @@ async function follow(
         terminal.err(`${textOf(row, 'count')} events left out: this terminal is too slow\n`);
       } else if (options.json !== true) {
         await print(format.lines(row));
-      } else if (isMeant(row, options)) {
+      } else if (isHis(row) && isMeant(row, others)) {
         const line = jsonLine(row);
         if (wanted === undefined || line.toLowerCase().includes(wanted)) await terminal.out(line);
       }
@@ -78,6 +93,23 @@ async function follow(
   } finally {
     clearInterval(idle);
   }
+}
+
+/** Whether an event is of the client, or of a session of his that does not name him again. */
+function eventsOf(ip: string | undefined): (row: Row) => boolean {
+  const sessions = new Set<string>();
+  return (row) => {
+    if (ip === undefined) return true;
+    const sid = textOf(row, 'sid');
+    if (row['ip'] === undefined) return sessions.has(sid);
+    if (row['ip'] !== ip) return false;
+    sessions.add(sid);
+    for (const oldest of sessions) {
+      if (sessions.size <= MAX_SESSIONS) break;
+      sessions.delete(oldest);
+    }
+    return true;
+  };
 }
 
 function isMeant(facts: Row, { dir, dest, ip }: TailOptions): boolean {
