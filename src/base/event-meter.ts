@@ -33,7 +33,11 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     'SMTP connections refused before a transaction.',
     'reason',
   );
-  const handshakes = counter('tls_handshakes_total', 'TLS sessions of clients.', 'version');
+  const handshakes = counter(
+    'tls_handshakes_total',
+    'TLS handshakes of clients.',
+    ...['version', 'result'],
+  );
   const transactions = counter(
     'smtp_transactions_total',
     'Transactions that reached MAIL, at their end.',
@@ -150,7 +154,11 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
 
   const meaning: Partial<Record<EventName, (fields: Fields) => void>> = {
     'smtp.open': (fields) => connections.inc({ listener: nameLabel(fields['listener']) }),
-    'smtp.tls': (fields) => handshakes.inc({ version: word(fields['proto'], 'unknown') }),
+    'smtp.tls': (fields) =>
+      handshakes.inc({ version: word(fields['proto'], 'unknown'), result: 'ok' }),
+    'smtp.lost': ({ why }) => {
+      if (why === 'tls') handshakes.inc({ version: 'none', result: 'failed' });
+    },
     'smtp.auth.ok': (fields) => logins.inc({ mechanism: word(fields['mech']), result: 'ok' }),
     'smtp.auth.fail': (fields) =>
       logins.inc({ mechanism: word(fields['mech']), result: reason(fields) }),

@@ -2,7 +2,7 @@
  * The lines that one SMTP session writes into the log, each with the client's address and the
  * session's id in front. One method per event, so that no two places word the same thing.
  */
-import { errorText } from '../base/errors.ts';
+import { CodedError, errorText } from '../base/errors.ts';
 import type { EventName, Fields, Log } from '../base/log.ts';
 import type { SessionView, TlsView } from '../mail/session-view.ts';
 import type { SessionSummary } from './conversation.ts';
@@ -37,8 +37,10 @@ export class SessionLog {
   }
 
   lost(error: Error | undefined): void {
-    const why = error === undefined ? {} : { msg: errorText(error) };
-    this.#emit('smtp.lost', { state: this.#state(), ...why });
+    const isTls = error instanceof CodedError && error.code === 'TLS_FAILED';
+    const why = isTls ? 'tls' : undefined;
+    const text = error === undefined ? {} : { msg: errorText(error) };
+    this.#emit('smtp.lost', { state: this.#state(), why, ...text });
   }
 
   crashed(error: unknown): void {

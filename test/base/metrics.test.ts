@@ -22,7 +22,13 @@ const CASES: readonly [EventName, Fields, series: string, value: number][] = [
   ['smtp.open', { listener: 'mx' }, 'sluice_smtp_connections_total{listener="mx"}', 1],
   ['smtp.early', {}, 'sluice_smtp_connections_rejected_total{reason="early"}', 1],
   ['smtp.reject.conn', { why: 'rate' }, 'sluice_smtp_connections_rejected_total{reason="rate"}', 1],
-  ['smtp.tls', { proto: 'TLSv1.3' }, 'sluice_tls_handshakes_total{version="TLSv1.3"}', 1],
+  [
+    'smtp.tls',
+    { proto: 'TLSv1.3' },
+    'sluice_tls_handshakes_total{version="TLSv1.3",result="ok"}',
+    1,
+  ],
+  ['smtp.lost', { why: 'tls' }, 'sluice_tls_handshakes_total{version="none",result="failed"}', 1],
   [
     'smtp.reject.rcpt',
     { why: 'unknown_rcpt', code: 550 },

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
-import { sendMail } from '../support/smtp-talk.ts';
+import { sendMail, SmtpTalk } from '../support/smtp-talk.ts';
 
 const MAIL = 'Subject: counted\r\n\r\nbody\r\n';
 
@@ -40,6 +40,11 @@ test('what was asked, stored and delivered, what waits since when, until when th
     const { q, c, t } = stages as { q: number; c: number; t: number }; // our own log
     assert.ok(c >= 0 && t > 0, JSON.stringify(stages));
     assert.ok(Math.abs(q + c + t - Number(delay)) < 0.002, JSON.stringify({ q, c, t, delay }));
+    const broken = await SmtpTalk.greeted(gateway.port());
+    assert.match(await broken.say('STARTTLS'), /^220/);
+    broken.write('EHLO in the clear\r\n');
+    const lost = await gateway.event('smtp.lost');
+    assert.equal(lost['why'], 'tls');
     await destination.stop();
     assert.match(await send(), / queued/);
     await gateway.event('rcpt.defer');
@@ -58,6 +63,7 @@ test('what was asked, stored and delivered, what waits since when, until when th
       const series = `smtp_command_duration_seconds_count{command="${what}"}`;
       assert.equal(after(series), count, what);
     }
+    assert.equal(after('tls_handshakes_total{version="none",result="failed"}'), 1);
     assert.equal(after('delivery_delay_seconds_count{stage="transfer"}'), 1);
     assert.ok((after('store_op_duration_seconds_count{op="write"}') ?? 0) >= 1);
   } finally {
