@@ -16,6 +16,7 @@ import type { AbuseFacts } from '../mail/abuse-report.ts';
 import { buildAbuseReport } from '../mail/abuse-report.ts';
 import type { Address } from '../mail/address.ts';
 import { formatAddress, parseAddress, pathText } from '../mail/address.ts';
+import { caughtWords } from '../mail/caught-words.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 
@@ -38,8 +39,8 @@ const MAX_CUSTOMERS = 10_000;
 /** A new message waits for the report of the one before; beyond so many it goes without. */
 const MAX_WAITING = 1000;
 const DAY_MS = 86_400_000;
-const NAMED_RECIPIENTS = 10;
-const NO_WORD = ' '.repeat('recipients:'.length);
+/** RFC 5965 7.3. */
+const FEEDBACK = { spam: 'abuse', virus: 'virus', other: 'other' } as const;
 
 export class CaughtMail {
   readonly #options: CaughtMailOptions;
@@ -81,24 +82,35 @@ export class CaughtMail {
     if (domain === undefined || to === undefined || !to.ok) return;
     if (this.#told.level(domain.name, PER_HOUR) >= PER_HOUR) return;
     this.#told.add(domain.name, PER_HOUR, PER_HOUR);
-    const isVirus = entry.hold?.reason === 'virus';
+    const reason = entry.hold?.reason;
+    const as = reason === 'spam' || reason === 'virus' ? reason : 'other';
     const read = () => store.readContent(id);
     const { requireTls = false } = entry.parameters;
-    const mayHaveAll = !isVirus && !requireTls; // RFC 8689 5
+    const mayHaveAll = as !== 'virus' && !requireTls; // RFC 8689 5
     const returned = await readBack({ read }, mayHaveAll && entry.sizeBytes <= MAX_RETURNED_BYTES);
     if (returned === undefined) throw new CodedError('STORE_DAMAGED', 'its content is damaged');
-    const subject = `${isVirus ? 'Virus' : 'Spam'} from ${account} was not sent`;
     const request = requests(id);
+    const { subject, lines } = caughtWords(
+      {
+        ...{ as, id, account, mayAsk: request !== undefined },
+        client: entry.client.address,
+        sender: pathText(entry.reversePath),
+        recipients: entry.recipients.map(({ address }) => formatAddress(address)),
+        finding: entry.hold?.text ?? '',
+        keepDays: Math.round(this.#options.keepMs() / DAY_MS),
+      },
+      domain.reportLanguage,
+    );
     const build = (facts: Pick<AbuseFacts, 'hostname' | 'id' | 'at'>) =>
       buildAbuseReport({
         ...facts,
         version,
         boundary: randomToken(16),
         to: to.value,
-        kind: isVirus ? 'virus' : 'abuse',
+        kind: FEEDBACK[as],
         subject: request === undefined ? subject : `${subject} ${request.mark}`,
         replyTo: request?.to,
-        text: this.#text(entry, account, request !== undefined),
+        text: [...lines, ''],
         arrivedAt: entry.queuedAt,
         sourceIp: entry.client.address,
         reversePath: entry.reversePath,
@@ -107,48 +119,5 @@ export class CaughtMail {
         returned,
       });
     await own.post(to.value, subject, build, requireTls);
-  }
-
-  #text(
-    { id, hold, reversePath, recipients, client }: SpoolEntry,
-    account: string,
-    mayAsk: boolean,
-  ): string[] {
-    const to = recipients.slice(0, NAMED_RECIPIENTS).map(({ address }) => formatAddress(address));
-    const more = recipients.length - to.length;
-    const days = Math.round(this.#options.keepMs() / DAY_MS);
-    const facts = (words: readonly string[]) => [
-      `  ${words[0]} ${account}`,
-      `  ${words[1]} ${client.address}`,
-      `  ${words[2]} ${pathText(reversePath)}`,
-      // A line each: together they may be longer than a line can be (RFC 5322 2.1.1).
-      ...to.map((one, index) => `  ${index === 0 ? words[3] : NO_WORD} ${one}`),
-      ...(more > 0 ? [`  ${NO_WORD} + ${more}`] : []),
-      `  ${words[4]} ${hold?.text ?? ''}`,
-    ];
-    return [
-      `A message from one of your senders was not sent, because a filter takes it for ${hold?.reason === 'virus' ? 'a virus' : 'spam'}:`,
-      '',
-      ...facts(['account:   ', 'client:    ', 'sender:    ', 'recipients:', 'filter:    ']),
-      '',
-      'Find out who or what sent it: a mailbox or a machine may be in the hands of others.',
-      mayAsk
-        ? `If it is good mail, ask for ${id} by answering this message; leave its subject as it is. The operator of this gateway decides.`
-        : `If it is good mail, ask the operator of this gateway to release ${id}.`,
-      `It is deleted after ${days} days.`,
-      '',
-      '* * *',
-      '',
-      `Eine Nachricht eines Ihrer Absender wurde nicht versendet, weil ein Filter sie für ${hold?.reason === 'virus' ? 'einen Virus' : 'Spam'} hält:`,
-      '',
-      ...facts(['Konto:     ', 'Client:    ', 'Absender:  ', 'Empfänger: ', 'Filter:    ']),
-      '',
-      'Finden Sie heraus, wer oder was sie gesendet hat: ein Postfach oder ein Rechner kann in fremden Händen sein.',
-      mayAsk
-        ? `Ist es erwünschte Mail, bitten Sie um ${id}, indem Sie auf diese Nachricht antworten; lassen Sie den Betreff, wie er ist. Der Betreiber dieses Gateways entscheidet.`
-        : `Ist es erwünschte Mail, bitten Sie den Betreiber dieses Gateways, ${id} freizugeben.`,
-      `Nach ${days} Tagen wird sie gelöscht.`,
-      '',
-    ];
   }
 }

@@ -21,7 +21,7 @@ export interface AbuseFacts {
   /** Who gets the answers of people. */
   readonly replyTo: Address | undefined;
   /** RFC 5965 7.3. */
-  readonly kind: 'abuse' | 'virus';
+  readonly kind: 'abuse' | 'virus' | 'other';
   readonly subject: string;
   readonly text: readonly string[];
   /** When the message came, where from, from whom and to whom. */

@@ -177,20 +177,27 @@ export function noticeFault(kind: NoticeKind, text: string): string | undefined 
   return templateFault(text, PLACES[kind]);
 }
 
-/** In one language, or in both of them below each other. */
 export function noticeWords(
   kind: NoticeKind,
   wanted: ReportLanguage,
   texts: NoticeTexts,
   fill: (place: NoticePlace, language: Language) => readonly string[],
 ): FilledTemplate {
-  const languages = wanted === 'en' || wanted === 'de' ? [wanted] : LANGUAGES;
-  const filled = languages.map((language) =>
+  return inLanguages(wanted, (language) =>
     filledTemplate(
       texts[kind]?.[language] ?? OURS[kind][language],
       (place) => fill(place as NoticePlace, language), // `noticeFault` lets no other one in
     ),
   );
+}
+
+/** In one language, or in both of them below each other. */
+export function inLanguages(
+  wanted: ReportLanguage,
+  words: (language: Language) => FilledTemplate,
+): FilledTemplate {
+  const languages = wanted === 'en' || wanted === 'de' ? [wanted] : LANGUAGES;
+  const filled = languages.map((language) => words(language));
   return {
     subject: filled.map(({ subject }) => subject).join(' / '),
     lines: filled.flatMap(({ lines }, index) => (index === 0 ? lines : ['', '---', '', ...lines])),

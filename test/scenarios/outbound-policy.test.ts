@@ -10,15 +10,15 @@ import { Gateway } from '../support/gateway.ts';
 import { SmtpTalk } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
 
-/** Spam and viruses are what the content says they are. */
-const SMELL = (service: string, verdict: string) => `export default {
-  name: 'smell-${service}',
+/** Spam, viruses and papers are what the content says they are. */
+const SMELL = (what: string, service: string, verdict: string) => `export default {
+  name: 'smell-${what}',
   service: '${service}',
   hooks: {
     async content(view) {
       let text = '';
       for await (const bytes of view.content.read()) text += Buffer.from(bytes).toString('latin1');
-      return text.includes('${service.toUpperCase()}') ? ${verdict} : undefined;
+      return text.includes('${what.toUpperCase()}') ? ${verdict} : undefined;
     },
   },
 };
@@ -45,7 +45,7 @@ before(async () => {
     ),
   });
   gateway = await Gateway.make({
-    plugins: '[smell-spam, smell-virus]',
+    plugins: '[smell-spam, smell-virus, smell-paper]',
     node: 'quarantine: { requests: Release@away.test }',
     domains: {
       ...customer('quiet.test', account(QUIET), {
@@ -56,7 +56,7 @@ before(async () => {
       ...customer(
         'own.test',
         `spam: { quarantine: null, reject: 15 }, virus: quarantine, ${account(OWN)}`,
-        { contact: 'it@away.test' },
+        { contact: 'it@away.test', report_language: 'de' },
       ),
       ...customer('none.test', `services: [], ${account(NONE)}`),
       'away.test': domainFile(
@@ -68,10 +68,14 @@ before(async () => {
   });
   mkdirSync(join(gateway.folder, 'plugins'));
   writeFileSync(join(gateway.folder, 'package.json'), '{ "type": "module" }');
-  const plugin = (service: string, verdict: string) =>
-    writeFileSync(join(gateway.folder, 'plugins', `smell-${service}.js`), SMELL(service, verdict));
-  plugin('spam', `{ kind: 'pass', score: 12, tests: ['SMELL'] }`);
-  plugin('virus', `{ kind: 'refuse', reason: 'virus', text: 'a smell' }`);
+  const plugin = (what: string, service: string, verdict: string) =>
+    writeFileSync(
+      join(gateway.folder, 'plugins', `smell-${what}.js`),
+      SMELL(what, service, verdict),
+    );
+  plugin('spam', 'spam', `{ kind: 'pass', score: 12, tests: ['SMELL'] }`);
+  plugin('virus', 'virus', `{ kind: 'refuse', reason: 'virus', text: 'a smell' }`);
+  plugin('paper', 'virus', `{ kind: 'quarantine', reason: 'attachment', text: 'a sealed paper' }`);
   await gateway.start();
 });
 beforeEach(() => {
@@ -119,7 +123,10 @@ test('J5 I51 I52: spam of a customer is kept back without a word to the client',
   assert.deepEqual(report?.to, ['it@away.test']);
   const text = String(report?.content);
   assert.match(text, /^Reply-To: <Release@away\.test>\r$/m);
-  assert.match(text, /^Subject: Spam from 127\.0\.2\.1 was not sent \[\S+ [0-9a-f]{24}\]\r$/m);
+  assert.match(
+    text,
+    /^Subject: Spam from 127\.0\.2\.1 was not sent \/ Spam von 127\.0\.2\.1 wurde nicht versendet \[\S+ [0-9a-f]{24}\]\r$/m,
+  );
   assert.match(text, /^Content-Type: multipart\/report; report-type=feedback-report;\r$/m);
   assert.match(
     text,
@@ -128,6 +135,7 @@ test('J5 I51 I52: spam of a customer is kept back without a word to the client',
   assert.match(text, /^Source-IP: 127\.0\.2\.1\r$/m);
   assert.match(text, /\r\nContent-Type: message\/rfc822\r\n\r\nReceived: [^]*\r\n\r\nSPAM\r\n/);
   assert.match(text, new RegExp(`ask for ${id} by answering this message`));
+  assert.match(text, new RegExp(`bitten Sie um ${id}, indem Sie auf diese Nachricht antworten`));
 });
 
 test('J1 I53: the customer asks for a message by answering the report; only the operator releases it', async () => {
@@ -250,4 +258,15 @@ test('a virus is refused; where it is kept, the report does not pass it around',
   assert.match(text, /^Feedback-Type: virus\r$/m);
   assert.match(text, /^Content-Type: text\/rfc822-headers\r$/m);
   assert.ok(!text.includes('VIRUS'));
+});
+
+test('a report says what the filter has against the mail, in the language of the domain', async () => {
+  assert.match(await send(OWN, 'carl@own.test', 'PAPER'), /^250 2\.0\.0 Ok: \S+ queued$/);
+  await until('one arrival', () => destination.arrived.length === 1);
+  const text = String(destination.arrived[0]?.content);
+  assert.match(text, /^Subject: Mail von 127\.0\.2\.3 wurde nicht versendet \[/m);
+  assert.match(text, /weil ein Filter sie zurückhält:\r\n/);
+  assert.match(text, /^ {2}Filter: {4} a sealed paper\r$/m);
+  assert.doesNotMatch(text, /[Ss]pam|was not sent/);
+  assert.match(text, /^Feedback-Type: other\r$/m);
 });
