@@ -67,7 +67,12 @@ export function createSystemResolver({
     ...[type, name, question, checked]: Parameters<typeof ask<T>>
   ): Promise<Lookup<T>> {
     try {
-      const work = () => places.run(() => question(asker()));
+      const work = (signal: AbortSignal) =>
+        places.run(async () => {
+          // Else those who wait would wait behind what nobody wants to know any more.
+          signal.throwIfAborted();
+          return question(asker());
+        });
       return checked(await withDeadline(clock, DEADLINE_MS, `${type} ${name}`, work));
     } catch (error) {
       return answerOf(error);

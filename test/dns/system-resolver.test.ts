@@ -1,10 +1,12 @@
 /** The resolver against a DNS server of real packets: four kinds of answer, and never a rejection. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { systemClock } from '../../src/base/clock.ts';
 import type { FilterResolver } from '../../src/dns/resolver.ts';
 import { createSystemResolver } from '../../src/dns/system-resolver.ts';
 import { DnsServer } from '../support/dns-server.ts';
+import { hurriedClock } from '../support/hurried-clock.ts';
 
 describe('the resolver on node:dns', () => {
   const server = new DnsServer({
@@ -18,6 +20,7 @@ describe('the resolver on node:dns', () => {
     'long.test': { txt: Array.from({ length: 80 }, () => 'x'.repeat(250)) },
     '9.2.0.192.in-addr.arpa': 'servfail',
     '7.2.0.192.in-addr.arpa': { ptr: ['Mail.Example.TEST', '192.0.2.7', 'no;host.test'] },
+    'slow.test': { a: ['192.0.2.1'], afterMs: 400 },
     'many.test': { mx: Array.from({ length: 300 }, (_, i) => `${i} mx-${i}.many.test`) },
   });
   let resolver: FilterResolver;
@@ -102,6 +105,20 @@ describe('the resolver on node:dns', () => {
   test('a server that is not there is doubt, not an answer', async () => {
     const gone = createSystemResolver({ clock: systemClock, servers: () => ['127.0.0.1:9'] });
     assert.equal((await gone.mx('two.test')).kind, 'unsure');
+  });
+
+  test('what nobody waits for any more is not asked', async () => {
+    const servers = () => [server.address];
+    const hurried = createSystemResolver({ clock: hurriedClock(100), servers });
+    const slow = Array.from({ length: 200 }, () => hurried.a('slow.test'));
+    const behind = Array.from({ length: 20 }, (_, i) => hurried.a(`behind${i}.test`));
+    for (const { kind } of await Promise.all([...slow, ...behind])) assert.equal(kind, 'unsure');
+    await setTimeout(400);
+    assert.equal((await hurried.mx('two.test')).kind, 'found');
+    assert.deepEqual(
+      server.asked.filter((question) => question.includes('behind')),
+      [],
+    );
   });
 
   test('who counts questions hears of each its type, what came of it, and how long it took', async () => {

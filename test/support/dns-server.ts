@@ -13,6 +13,8 @@ export interface Zone {
   readonly ptr?: readonly string[];
   readonly cname?: string;
   readonly ttl?: number;
+  /** Answered so late. */
+  readonly afterMs?: number;
 }
 
 /** A name that is not in the table does not exist. */
@@ -41,7 +43,10 @@ export class DnsServer {
       tcp: true,
       handle: (request, send) => {
         const answer = this.#answer(request);
-        if (answer !== undefined) void send(answer);
+        const zone = this.zones[request.questions[0]?.name.toLowerCase() ?? ''];
+        const { afterMs = 0 } = typeof zone === 'object' ? zone : {};
+        if (afterMs > 0) setTimeout(() => answer && void send(answer), afterMs);
+        else if (answer !== undefined) void send(answer);
       },
     });
     this.#server = server;
