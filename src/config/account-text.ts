@@ -112,7 +112,9 @@ function withChanged(
 function proven(text: string | undefined, wanted: unknown): string | undefined {
   if (text === undefined) return undefined;
   const doc = parseDocument(text);
-  return doc.errors.length === 0 && isDeepStrictEqual(doc.toJS(), wanted) ? text : undefined;
+  if (doc.errors.length > 0 || !isDeepStrictEqual(doc.toJS(), wanted)) return undefined;
+  // Lines end as the first one does, the new ones too.
+  return /^.*\r\n/.test(text) ? text.replace(/\r?\n/g, '\r\n') : text;
 }
 
 /** Groups that become empty go too. */

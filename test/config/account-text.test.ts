@@ -52,6 +52,18 @@ function difference(before: string, after: string | undefined): string[] {
   ];
 }
 
+test('a file whose lines end in CRLF keeps them so', () => {
+  for (const change of [
+    (text: string) => withAccount(text, NEW, false),
+    (text: string) => withSettings(text, 1, [{ path: ['limits', 'messages_per_day'], value: 5 }]),
+    (text: string) => withoutAccount(text, 1),
+  ]) {
+    const changed = change(BLOCK);
+    assert.notEqual(changed, undefined);
+    assert.equal(change(BLOCK.replaceAll('\n', '\r\n')), changed?.replaceAll('\n', '\r\n'));
+  }
+});
+
 test('an account is added at the end of the list, in the form of the list', () => {
   assert.deepEqual(difference(BLOCK, withAccount(BLOCK, NEW, false)), [`+    - ${FORM}`]);
   assert.deepEqual(difference(FLOW, withAccount(FLOW, NEW, false)), [
