@@ -146,7 +146,8 @@ describe('locks', () => {
     const { gateway } = customers;
     await as('one', 2);
     await as('two', 1);
-    await as('one', 1);
+    const header = 'X-Client-ID: one\r\n';
+    assert.match(await customers.send(NAMES, 'a@names.test', { body: 'SPAM', header }), LOCKED);
     await as('three', 1);
     assert.match(await customers.send(NAMES, 'a@names.test'), LOCKED);
     await gateway.cli('account', 'unlock', NAMES);
