@@ -19,6 +19,8 @@ export interface ArchiveOptions {
   /** Opened when somebody needs it. */
   readonly openIndex: () => Promise<RecordStore>;
   readonly keepMs: () => number;
+  /** Rejects when so many bytes may not be written. */
+  readonly admit: (bytes: number) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -58,7 +60,8 @@ export class Archive {
 
   /** Rejects when it cannot be kept: then it must not be taken. */
   async keep(mail: Archived, content: Content): Promise<Kept> {
-    const { files, log } = this.#options;
+    const { files, log, admit } = this.#options;
+    await admit(mail.size);
     try {
       await files.write(mail, content);
     } catch (error) {

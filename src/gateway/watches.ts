@@ -283,7 +283,7 @@ export class Watches {
   }
 }
 
-function openArchive({ folder, config, clock, log }: WatchedParts): Archive {
+function openArchive({ store, folder, config, clock, log }: WatchedParts): Archive {
   const place = join(folder, 'archive');
   return new Archive({
     files: new ArchiveFiles(join(place, 'mail')),
@@ -294,6 +294,7 @@ function openArchive({ folder, config, clock, log }: WatchedParts): Archive {
       return openLevelRecords({ folder: index, clock, onDamage });
     },
     keepMs: () => config().archive.keepMs,
+    admit: store.admit,
     ...{ clock, log },
   });
 }

@@ -21,20 +21,28 @@ const FILE_CHUNK = 256 * 1024;
 const SMALL_PIECE = 2048;
 const BLOCK = 4096;
 
+/** Rejects when so many bytes may not be written. */
+type Admit = (bytes: number) => Promise<void>;
+
 export class StagingArea {
   readonly #folder: string;
+  readonly admit: Admit;
   #inMemory = 0;
   #files = 0;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, admit: Admit) {
     this.#folder = folder;
+    this.admit = admit;
   }
 
-  /** Makes the folder, or empties it: it must be nobody else's. */
-  static async open(folder: string): Promise<StagingArea> {
+  /**
+   * Makes the folder, or empties it: it must be nobody else's. `admit` is asked before each write:
+   * many large messages at once must not fill the disk that the store needs.
+   */
+  static async open(folder: string, admit: Admit): Promise<StagingArea> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true });
-    return new StagingArea(folder);
+    return new StagingArea(folder, admit);
   }
 
   begin(id: string): Staging {
@@ -87,7 +95,7 @@ export class Staging {
 
   /**
    * Takes bytes, which are nobody else's from now on; a promise asks the caller to wait. Rejects when
-   * the file cannot be written.
+   * the file cannot be written, or there is too little room for it.
    */
   write(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
@@ -162,6 +170,7 @@ export class Staging {
     const before = this.#writing ?? Promise.resolve();
     const writing = before.then(async () => {
       if (this.#discarded) return;
+      await this.#area.admit(this.#pendingBytes);
       this.#file ??= await this.#area.openFile(this.#id);
       const chunks = this.#chunks;
       this.#chunks = [];

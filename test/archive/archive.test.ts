@@ -31,6 +31,7 @@ test('days older than they are kept for go, with all that is known of them', asy
     files: new ArchiveFiles(join(folder, 'mail')),
     openIndex: async () => index,
     keepMs: () => 3 * DAY_MS,
+    admit: async () => undefined,
     ...{ clock, log },
   });
   const keep = async () => {

@@ -11,6 +11,8 @@ import type { Staging } from '../../src/pipeline/staging.ts';
 import { StagingArea } from '../../src/pipeline/staging.ts';
 
 const MIB = 1024 * 1024;
+/** There is always room. */
+const ROOMY = async () => undefined;
 
 async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-staging-'));
@@ -38,7 +40,7 @@ for (const [name, size, chunk] of [
 ] as const) {
   test(`${name} comes back byte for byte, twice and side by side`, () =>
     inFolder(async (folder) => {
-      const staging = (await StagingArea.open(folder)).begin('X.1');
+      const staging = (await StagingArea.open(folder, ROOMY)).begin('X.1');
       const bytes = Buffer.alloc(size);
       for (let i = 0; i < size; i++) bytes[i] = (i * 31 + (i >> 8)) & 255;
       for (let at = 0; at < size; at += chunk) await staging.write(bytes.subarray(at, at + chunk));
@@ -53,7 +55,7 @@ for (const [name, size, chunk] of [
 
 test('a message byte by byte is not kept as an object for each byte', () =>
   inFolder(async (folder) => {
-    const staging = (await StagingArea.open(folder)).begin('X.1');
+    const staging = (await StagingArea.open(folder, ROOMY)).begin('X.1');
     for (let i = 0; i < 200_000; i++) await staging.write(Buffer.from([i & 127]));
     const { chunks = [] } = await staging.finish();
     assert.ok(chunks.length < 100, `${chunks.length} chunks`);
@@ -62,7 +64,7 @@ test('a message byte by byte is not kept as an object for each byte', () =>
 
 test('many small messages go through files once memory is used up, and memory comes back', () =>
   inFolder(async (folder) => {
-    const area = await StagingArea.open(folder);
+    const area = await StagingArea.open(folder, ROOMY);
     const piece = () => Buffer.alloc(MIB, 'x');
     const stagings: { staging: Staging; content: Content }[] = [];
     for (let i = 0; i < 80; i++) {
@@ -81,7 +83,7 @@ test('many small messages go through files once memory is used up, and memory co
 
 test('memory of what has gone to the file is given back at once, but none that others use', () =>
   inFolder(async (folder) => {
-    const staging = (await StagingArea.open(folder)).begin('X.1');
+    const staging = (await StagingArea.open(folder, ROOMY)).begin('X.1');
     const shared = Buffer.alloc(2 * MIB, 'a');
     await staging.write(shared.subarray(0, MIB + 1));
     const own = Buffer.alloc(MIB, 'b');
@@ -98,7 +100,7 @@ test('memory of what has gone to the file is given back at once, but none that o
 
 test('what will be stored goes to a file as soon as it is whole, unless it is small', () =>
   inFolder(async (folder) => {
-    const area = await StagingArea.open(folder);
+    const area = await StagingArea.open(folder, ROOMY);
     const kept = async (size: number, willBeStored: boolean) => {
       const staging = area.begin('X.1');
       const bytes = Buffer.alloc(size, 'a');
@@ -119,7 +121,7 @@ test('what will be stored goes to a file as soon as it is whole, unless it is sm
 
 test('a folder that cannot be written to rejects instead of losing bytes', (t) =>
   inFolder(async (folder) => {
-    const staging = (await StagingArea.open(folder)).begin('X.1');
+    const staging = (await StagingArea.open(folder, ROOMY)).begin('X.1');
     if (process.getuid?.() === 0) {
       await rm(folder, { recursive: true });
     } else {
@@ -135,7 +137,7 @@ test('a folder that cannot be written to rejects instead of losing bytes', (t) =
 
 /** Content of 2 MiB, which lies in a file. */
 async function inFile(folder: string): Promise<{ staging: Staging; content: Content }> {
-  const staging = (await StagingArea.open(join(folder, 'staging'))).begin('X.1');
+  const staging = (await StagingArea.open(join(folder, 'staging'), ROOMY)).begin('X.1');
   for (let i = 0; i < 32; i++) await staging.write(Buffer.alloc(65_536, i));
   return { staging, content: await staging.finish() };
 }
@@ -171,7 +173,7 @@ test('what a crash left is gone when the area is opened', () =>
     const { staging } = await inFile(folder);
     const left = join(folder, 'staging');
     assert.equal((await readdir(left)).length, 1);
-    await StagingArea.open(left);
+    await StagingArea.open(left, ROOMY);
     assert.deepEqual(await readdir(left), []);
     await staging.discard();
   }));

@@ -8,22 +8,42 @@ import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
 import { missing } from '../support/real-component.ts';
-import { sendMail } from '../support/smtp-talk.ts';
+import { sendMail, SmtpTalk } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
 
+const KEPT = '127.0.4.9';
+const NO_ROOM = /^452 4\.3\.1 .*spool_full/;
 const mail = (size: number) => `Subject: x\r\n\r\n${`${'y'.repeat(98)}\r\n`.repeat(size / 100)}`;
 
-test('too little free space: 452 while queueing, relay goes on', async () => {
+test('too little free space: 452 for what needs the disk, relay goes on', async () => {
   const destination = await new Destination().start();
   const gateway = await Gateway.run({
     node: 'limits: { min_free_space: 1024GiB }',
-    domains: { 'example.org': domainFile(destination.port) },
+    domains: {
+      'example.org': domainFile(destination.port),
+      'kept.test': domainFile(
+        destination.port,
+        { outgoing: `{ enabled: true, accounts: [{ ip: ${KEPT}, archive: true }] }` },
+        'kept.test',
+      ),
+    },
   });
   try {
-    const send = () => sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(1000));
+    const send = (size = 1000) =>
+      sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(size));
     assert.match(await send(), /^250 .* delivered/);
+    // What does not fit into memory lies in a file meanwhile; who sends enough of it fills the disk.
+    assert.match(await send(1_100_000), NO_ROOM);
+    const talk = await SmtpTalk.greeted(gateway.port(), 'mail.kept.test', KEPT);
+    const kept = await talk.send(
+      'a@kept.test',
+      ['anna@example.org'],
+      `From: a@kept.test\r\n${mail(100)}`,
+    );
+    assert.match(kept, NO_ROOM, 'and the archive fills nobody else up');
+    await talk.quit();
     await destination.stop();
-    assert.match(await send(), /^452 4\.3\.1 .*spool_full/);
+    assert.match(await send(), NO_ROOM);
     assert.ok(gateway.events('store.full').length > 0);
     // Who balances load, or looks at it, is told: mail that must wait cannot be taken here.
     const status = await gateway.cli('status');

@@ -80,7 +80,9 @@ export async function stagedContent(
   folder: string,
   bytes: Uint8Array,
 ): Promise<Content & { readonly file: StagedFile }> {
-  const staging = (await StagingArea.open(join(folder, '..', 'staging'))).begin('X');
+  const staging = (
+    await StagingArea.open(join(folder, '..', 'staging'), async () => undefined)
+  ).begin('X');
   for (let at = TOP_BYTES; at < bytes.length; at += 65_536)
     await staging.write(bytes.slice(at, Math.min(bytes.length, at + 65_536)));
   const content = outgoingContent(bytes.subarray(0, TOP_BYTES), await staging.finish(), []);

@@ -37,6 +37,8 @@ export interface LevelStore {
   readonly spool: SpoolStore;
   readonly ttl: TtlMap;
   readonly counters: CounterStore;
+  /** Resolves when so many bytes may be written on its disk beside it, else rejects with STORE_FULL. */
+  readonly admit: (bytes: number) => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -67,6 +69,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
     spool,
     ttl,
     counters,
+    admit: (bytes) => watermark.admit(bytes),
     async close() {
       await Promise.all([spool.stop(), ttl.stop(), counters.stop()]);
       await database.close();
