@@ -128,6 +128,7 @@ function columnsAt(now: number): readonly Column[] {
       value: (row) => lockedText(row, now),
       colour: (value) => (value === '' ? undefined : 'red'),
     },
+    { name: 'AUTO-UNLOCKS', value: (row) => textOf(row, 'auto_unlocks'), align: 'right', drop: 1 },
     { name: 'BY', value: (row) => textOf(lock(row), 'by'), drop: 2 },
     { name: 'REASON', value: (row) => textOf(lock(row), 'text'), min: 10, drop: 4 },
   ];

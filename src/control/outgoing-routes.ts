@@ -84,12 +84,13 @@ async function* lockedRows(all: AsyncIterable<LockedView>, kind: string): AsyncG
 }
 
 function lockedRow(
-  { domain, account, identity, lock, today, shared }: LockedView,
+  { domain, account, identity, lock, autoUnlocks, today, shared }: LockedView,
   kind: string,
 ): Row {
   const { at, until, by, text } = lock ?? {};
   return {
     ...{ v: 1, kind, domain, account, identity, locked: lock !== undefined, today },
+    auto_unlocks: autoUnlocks,
     ...(lock && { lock: { at: iso(at), until: iso(until), by, text } }),
     ...(shared && {
       ...{ networks: shared.networks, found_at: iso(shared.foundAt), fault: shared.fault },

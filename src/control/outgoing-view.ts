@@ -28,6 +28,8 @@ export interface LockedView {
   /** Undefined: the whole account. */
   readonly identity: string | undefined;
   readonly lock: Lock | undefined;
+  /** Locks that have ended by themselves and still count; of identities alone. */
+  readonly autoUnlocks?: number;
   /** Recipients of its mail today. */
   readonly today: number;
   /** Of an account by an SPF record. */

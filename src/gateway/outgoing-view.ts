@@ -15,6 +15,7 @@ import {
 } from '../outbound/counter-keys.ts';
 import type { Limits } from '../outbound/limits.ts';
 import type { Locks } from '../outbound/locks.ts';
+import { isAutomatic } from '../outbound/locks.ts';
 import type { SharedNetworks } from '../outbound/shared-networks.ts';
 import type { CounterStore } from '../store/counter-store.ts';
 
@@ -143,11 +144,12 @@ async function* identitiesOf(parts: OutgoingViewParts): AsyncGenerator<LockedVie
     (page) => counters.list({ ...page, prefix }),
     ({ key }) => key,
   );
-  for await (const { key, lock } of all) {
+  for await (const { key, lock, autoLocks = 0 } of all) {
     const { account, identity } = partsOfIdentity(key) ?? {};
     const domain = account === undefined ? undefined : domains.get(account);
     if (account === undefined || identity === undefined || domain === undefined) continue;
     const { day } = await limits.counts(identityKey(account, identity));
-    yield { domain, account, identity, lock, today: day?.count ?? 0 };
+    const autoUnlocks = Math.max(0, isAutomatic(lock) ? autoLocks - 1 : autoLocks);
+    yield { domain, account, identity, lock, autoUnlocks, today: day?.count ?? 0 };
   }
 }

@@ -38,6 +38,11 @@ export interface LocksOptions {
 /** Who sets locks without being asked. */
 const BY = 'gateway';
 
+/** Set for strikes, not by hand. */
+export function isAutomatic(lock: Lock | undefined): boolean {
+  return lock?.by === BY;
+}
+
 export class Locks {
   readonly #options: LocksOptions;
   #changes = 0;
@@ -68,7 +73,8 @@ export class Locks {
       ({ key }) => key,
     );
     for await (const { key, lock } of all) {
-      if (lock?.by === BY) yield { account: key.slice(accountPrefix.length), lock };
+      if (lock !== undefined && isAutomatic(lock))
+        yield { account: key.slice(accountPrefix.length), lock };
     }
   }
 

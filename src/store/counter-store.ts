@@ -86,6 +86,8 @@ export interface CounterView {
   readonly key: string;
   readonly counts: Counts;
   readonly lock?: Lock;
+  /** Locks by strikes that are remembered, the one that is on included; absent: none. */
+  readonly autoLocks?: number;
 }
 
 export interface KeyBounds {

@@ -197,8 +197,15 @@ describe('locks', () => {
       .map((line) => JSON.parse(line));
     const locked = rows.find(({ identity }) => identity === '42');
     assert.deepEqual(
-      [locked.kind, locked.domain, locked.account, locked.locked, locked.today],
-      ['identity', 'header.test', HEADER, true, 1],
+      [
+        locked.kind,
+        locked.domain,
+        locked.account,
+        locked.locked,
+        locked.today,
+        locked.auto_unlocks,
+      ],
+      ['identity', 'header.test', HEADER, true, 1, 0],
     );
     assert.match(locked.lock.text, /^more than 5 spam messages within 10 min$/);
     assert.match((await gateway.cli('identity', 'list')).stdout, /^DOMAIN .*IDENTITY .*REASON/);

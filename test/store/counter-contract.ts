@@ -255,6 +255,22 @@ export function counterContract(
       ]);
     });
 
+    it('lists how many locks by strikes still count', async (store, clock) => {
+      const policy = { ...POLICY, maxAutoUnlocks: 3 };
+      for (let lock = 1; lock <= 2; lock++) {
+        for (let n = 0; n <= policy.max; n++) await store.strike('id:a', policy);
+        const [view] = await store.list({ limit: 9 });
+        assert.deepEqual([view?.lock?.by, view?.autoLocks], [policy.by, lock]);
+        clock.move(policy.lockMs);
+        assert.deepEqual(await store.list({ limit: 9 }), [], 'nothing is on');
+      }
+      await store.take([demand({ minute: 5 }, 'id:a')], 1);
+      assert.equal((await store.list({ limit: 9 }))[0]?.autoLocks, 2);
+      clock.move(FORGET_LOCKS_MS);
+      await store.take([demand({ minute: 5 }, 'id:a')], 1);
+      assert.equal((await store.list({ limit: 9 }))[0]?.autoLocks, undefined);
+    });
+
     it('sweeps what is over and nothing else', async (_, clock, under) => {
       await under.counters.take([demand({ minute: 5 }, 'over')], 1);
       await under.counters.take([demand({ day: 5 }, 'counted')], 1);

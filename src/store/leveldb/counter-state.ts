@@ -51,6 +51,11 @@ export class CounterState {
     return lock?.until !== undefined && lock.until <= now ? undefined : lock;
   }
 
+  /** Those that still count. */
+  autoLocksAt(now: number): number {
+    return this.#areForgotten(now) ? 0 : this.autoLocks;
+  }
+
   strike(policy: StrikePolicy, now: number): Strike {
     const on = this.lock(now);
     if (on !== undefined) return { kind: 'already-locked', lock: on };
@@ -122,9 +127,13 @@ export class CounterState {
   }
 
   /** Locks that are long over do not count towards the next ones. */
-  #forgetLocks(now: number): void {
+  #areForgotten(now: number): boolean {
     const until = this.storedLock?.until;
-    if (until === undefined || until + FORGET_LOCKS_MS > now) return;
+    return until !== undefined && until + FORGET_LOCKS_MS <= now;
+  }
+
+  #forgetLocks(now: number): void {
+    if (!this.#areForgotten(now)) return;
     this.storedLock = undefined;
     this.autoLocks = 0;
   }

@@ -189,8 +189,9 @@ export class LevelCounterStore implements CounterStore {
         const state = this.#cache.get(key)?.state ?? CounterState.decode(value);
         const counts = state?.counts(now) ?? {};
         const lock = state?.lock(now);
-        if (Object.keys(counts).length > 0 || lock !== undefined)
-          found.push({ key, counts, ...(lock !== undefined && { lock }) });
+        const autoLocks = state?.autoLocksAt(now) ?? 0;
+        const view = { counts, ...(lock && { lock }), ...(autoLocks > 0 && { autoLocks }) };
+        if (Object.keys(counts).length > 0 || lock !== undefined) found.push({ key, ...view });
         if (found.length === limit) return found;
       }
     }

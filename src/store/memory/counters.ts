@@ -136,7 +136,11 @@ export class MemoryCounterStore implements CounterStore {
       .sort()
       .map((key) => {
         const lock = this.#lockOn(key);
-        return { key, counts: this.#counts(key), ...(lock !== undefined && { lock }) };
+        const state = this.#of(key);
+        this.#forget(state);
+        const { autoLocks } = state;
+        const counts = this.#counts(key);
+        return { key, counts, ...(lock && { lock }), ...(autoLocks > 0 && { autoLocks }) };
       })
       .filter(({ counts, lock }) => Object.keys(counts).length > 0 || lock !== undefined)
       .slice(0, limit);
