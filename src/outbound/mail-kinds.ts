@@ -25,6 +25,11 @@ export interface KindFacts {
 }
 
 const MAX_VALUE = 320;
+const REPORT_SIGNS: ReadonlyMap<string, RegExp> = new Map([
+  ['content-type', /^multipart\/report\b/i],
+  ['from', /\b(?:mailer-daemon|postmaster)@/i],
+  ['x-failed-recipients', /@/],
+]);
 
 /** `mailClass`: what a filter has found. */
 export function kindOf(
@@ -33,7 +38,8 @@ export function kindOf(
   reversePath: ReversePath,
   mailClass: unknown,
 ): MailKind | undefined {
-  if (mailClass === 'auto' || isAutoReply(header, fields)) return 'reply';
+  if (reversePath === null && isReport(header, fields)) return 'bounce';
+  if (mailClass === 'auto' || isAutoReply(header, fields, reversePath)) return 'reply';
   if (mailClass === 'bulk') return 'bulk';
   return reversePath === null ? 'bounce' : undefined;
 }
@@ -73,12 +79,28 @@ export function demandsOfKind(
   }
 }
 
-/** RFC 3834 5, and what was written before it. */
-function isAutoReply(header: Buffer, fields: readonly HeaderField[]): boolean {
+/** Bounces and receipts (RFC 6522): each is about another message, though most say `auto-replied`. */
+function isReport(header: Buffer, fields: readonly HeaderField[]): boolean {
+  return fields.some((field) => {
+    const sign = REPORT_SIGNS.get(field.name);
+    return sign?.test(fieldValue(header, field, MAX_VALUE)) === true;
+  });
+}
+
+/** RFC 3834 5, and what is written besides. */
+function isAutoReply(
+  header: Buffer,
+  fields: readonly HeaderField[],
+  reversePath: ReversePath,
+): boolean {
+  // Exchange generates its replies; what others generate answers nothing, or has a sender.
+  const mayBeGenerated = reversePath === null && fields.some(({ name }) => name === 'in-reply-to');
   return fields.some((field) => {
     switch (field.name) {
-      case 'auto-submitted':
-        return /^auto-replied/i.test(fieldValue(header, field, MAX_VALUE));
+      case 'auto-submitted': {
+        const value = fieldValue(header, field, MAX_VALUE);
+        return /^auto-replied/i.test(value) || (mayBeGenerated && /^auto-generated/i.test(value));
+      }
       case 'precedence':
         return /^auto_reply/i.test(fieldValue(header, field, MAX_VALUE));
       case 'x-autoreply':

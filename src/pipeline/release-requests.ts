@@ -28,10 +28,10 @@ export interface ReleaseRequestDeps {
 
 const MAX_FIELD = 2000;
 /** Bulk mail is no answer of a person, and neither is what says so of itself (RFC 3834 5). */
-const BY_PROGRAM: Readonly<Record<string, RegExp>> = {
-  'auto-submitted': /^(?!no\b)/i,
-  precedence: /^(?:bulk|junk|list)\b/i,
-};
+const BY_PROGRAM: ReadonlyMap<string, RegExp> = new Map([
+  ['auto-submitted', /^(?!no\b)/i],
+  ['precedence', /^(?:bulk|junk|list)\b/i],
+]);
 
 export async function readIfRequest(
   { asked, log }: ReleaseRequestDeps,
@@ -46,7 +46,7 @@ export async function readIfRequest(
   );
   if (!isMeant || kindOf(header, fields, reversePath, undefined) !== undefined) return;
   const valueOf = (field: HeaderField) => fieldValue(header, field, MAX_FIELD);
-  if (fields.some((field) => BY_PROGRAM[field.name]?.test(valueOf(field)))) return;
+  if (fields.some((field) => BY_PROGRAM.get(field.name)?.test(valueOf(field)))) return;
   const subject = fields.find(({ name }) => name === 'subject');
   if (subject === undefined) return;
   const request = { subject: decodeWords(valueOf(subject)), by: formatAddress(reversePath) };

@@ -42,17 +42,32 @@ describe('kinds of outgoing mail', () => {
     assert.match(await customers.send(LIMITS, 'a@limits.test'), /^250/);
   });
 
+  const withNullPath = async (address: string, to: string, header: string) => {
+    const talk = await customers.talk(address);
+    const reply = await talk.send('', [to], `${header}Subject: away\r\n\r\nHello\r\n`);
+    await talk.quit();
+    return reply;
+  };
+
   test('H9: replies with the null reverse-path count by who they say they are from', async () => {
-    const send = async () => {
-      const talk = await customers.talk(REFUSES);
-      const text = `${REPLY.header}From: a@refuses.test\r\nSubject: away\r\n\r\nHello\r\n`;
-      const reply = await talk.send('', ['eve@away.test'], text);
-      await talk.quit();
-      return reply;
-    };
-    assert.match(await send(), /^250/);
-    assert.match(await send(), /^250/);
-    assert.match(await send(), /^550 5\.7\.1 .*\(limit\)$/);
+    const from = 'From: a@refuses.test\r\n';
+    // The second is what Exchange writes.
+    const answers = 'Auto-Submitted: auto-generated\r\nIn-Reply-To: <1@away.test>\r\n';
+    const send = (header: string) => withNullPath(REFUSES, 'eve@away.test', from + header);
+    assert.match(await send(REPLY.header), /^250/);
+    assert.match(await send(answers), /^250/);
+    assert.match(await send(answers), /^550 5\.7\.1 .*\(limit\)$/);
+    assert.match(await send(REPLY.header), /^550 5\.7\.1 .*\(limit\)$/);
+  });
+
+  test('H8 H9: bounces say that they are automatic replies, and are none', async () => {
+    const report =
+      'From: a@refuses.test\r\nContent-Type: multipart/report; boundary=b\r\nIn-Reply-To: <1@away.test>\r\n';
+    const daemon = 'From: <Mailer-Daemon@mx.refuses.test>\r\nConstructor: x\r\n';
+    for (const header of [report, report, report, daemon, daemon, daemon]) {
+      const reply = await withNullPath(REFUSES, 'bob@away.test', REPLY.header + header);
+      assert.match(reply, /^250/);
+    }
   });
 
   test('I48 C11: newsletters are recognised and refused, or limited', async () => {
@@ -76,13 +91,7 @@ describe('kinds of outgoing mail', () => {
   });
 
   test('H8: bounces are limited', async () => {
-    const send = async () => {
-      const talk = await customers.talk(LIMITS);
-      const text = 'From: postmaster@limits.test\r\nSubject: Undelivered mail\r\n\r\nHello\r\n';
-      const reply = await talk.send('', ['eve@away.test'], text);
-      await talk.quit();
-      return reply;
-    };
+    const send = () => withNullPath(LIMITS, 'eve@away.test', 'From: postmaster@limits.test\r\n');
     assert.match(await send(), /^250/);
     assert.equal(await send(), LIMIT);
   });

@@ -176,7 +176,7 @@ test('J1 I53: the customer asks for a message by answering the report; only the 
 
   // An answer that quotes the spam counts even if a filter refuses it.
   const folded = `AW: ${subject.replace(' [', '\r\n [')}`;
-  const header = 'Auto-Submitted: no\r\n';
+  const header = 'Auto-Submitted: no\r\nConstructor: x\r\n';
   assert.match(await answer(folded, { header, body: 'SPAM' }), /^550/);
   assert.match(await answer(mark, { from: 'boss@away.test' }), /^250/);
   const [row, ...more] = await asked();
