@@ -10,6 +10,7 @@ import type { Config, ListenAddress } from './config.ts';
 import { addressText } from './config.ts';
 import { canonicalHost } from './endpoint.ts';
 import type { NodeSettings } from './node-schema.ts';
+import { CLASSIFIER, withoutPlugin } from './not-in-effect.ts';
 import { formatDuration } from './quantity.ts';
 import type { Path, Problem } from './problem.ts';
 import { systemText } from './text-file.ts';
@@ -28,6 +29,7 @@ const CHECKS: readonly (readonly [Names, Check])[] = [
   [['queue'], queueProblems],
   [['tls', 'listeners'], tlsProblems],
   [['delivery'], sourceProblems],
+  [['delivery', 'plugins'], sourceClassProblems],
   [['arc_seal', 'plugins'], sealProblems],
   [['data'], dataProblems],
   [['log'], logProblems],
@@ -96,6 +98,15 @@ function sourceProblems({ delivery }: Config, source: YamlSource): Problem[] {
     if (isHere(address)) return [];
     const text = `${address} is no address of this machine now: nothing is sent from it`;
     return [source.problemAt(path, text, 'warning')];
+  });
+}
+
+function sourceClassProblems({ delivery, plugins }: Config, source: YamlSource): Problem[] {
+  if (plugins.some(({ name }) => name === CLASSIFIER)) return [];
+  return delivery.sources.flatMap(({ classes }, index) => {
+    if (classes.length === 0) return [];
+    const path = ['delivery', 'sources', index, 'classes'];
+    return [source.problemAt(path, withoutPlugin(CLASSIFIER), 'warning')];
   });
 }
 

@@ -13,12 +13,16 @@ export interface Feature {
   readonly text: string;
 }
 
+/** The plugin that tells bulk mail and the like from ordinary mail. */
+export const CLASSIFIER = 'mail-class';
+
 export const DOMAIN_FEATURES: readonly Feature[] = [
-  {
-    path: ['attachments'],
-    text: 'not in effect: the plugin attachments is not among the plugins of sluice.yaml',
-  },
+  { path: ['attachments'], text: withoutPlugin('attachments') },
 ];
+
+export function withoutPlugin(name: string): string {
+  return `not in effect: the plugin ${name} is not among the plugins of sluice.yaml`;
+}
 
 export function notInEffect(
   features: readonly Feature[],

@@ -1,6 +1,7 @@
 /** Rules of single accounts that filters see to: options of those filters, in place of the domain's. */
 import type { AccountSettings } from '../config/outgoing-schema.ts';
 import type { DomainFile } from '../config/domain-file.ts';
+import { CLASSIFIER, withoutPlugin } from '../config/not-in-effect.ts';
 import type { Problem } from '../config/problem.ts';
 
 type PluginOptions = DomainFile['pluginOptions'];
@@ -29,12 +30,18 @@ export function rulesWithoutPlugin(
   { settings, problemAt }: DomainFile,
   plugins: readonly string[],
 ): Problem[] {
-  return (settings.outgoing?.accounts ?? []).flatMap((account, index) =>
-    Object.entries(ACCOUNT_RULES).flatMap(([name, { plugin }]) => {
-      const isSet = account[name as keyof typeof ACCOUNT_RULES] === true;
-      if (!isSet || plugins.includes(plugin)) return [];
-      const text = `not in effect: the plugin ${plugin} is not among the plugins of sluice.yaml`;
-      return [problemAt(['outgoing', 'accounts', index, name], text, 'warning')];
-    }),
-  );
+  const { accounts = [], bulk = 'accept' } = settings.outgoing ?? {};
+  const wanted = (plugin: string, ...path: readonly (string | number)[]): Problem[] => {
+    if (plugins.includes(plugin)) return [];
+    return [problemAt(['outgoing', ...path], withoutPlugin(plugin), 'warning')];
+  };
+  return [
+    ...(bulk === 'accept' ? [] : wanted(CLASSIFIER, 'bulk')),
+    ...accounts.flatMap((account, index) =>
+      Object.entries(ACCOUNT_RULES).flatMap(([name, { plugin }]) => {
+        const isSet = account[name as keyof typeof ACCOUNT_RULES] === true;
+        return isSet ? wanted(plugin, 'accounts', index, name) : [];
+      }),
+    ),
+  ];
 }

@@ -189,12 +189,13 @@ test('C12: registries say by RDAP how old a domain is; what none can say passes'
 test('a rule whose filter does not run is told by check', async () => {
   const bare = await Gateway.make({
     plugins: '[attachments]',
+    node: 'delivery: { sources: [{ ip: 127.0.0.9 }, { ip: 127.0.0.10, classes: [bulk] }] }\n',
     domains: {
       'old.test': domainFile(
         destination.port,
         {
           outgoing:
-            '{ accounts: [{ ip: 192.0.2.1, block_macros: true, refuse_new_domains: true }] }',
+            '{ bulk: refuse, accounts: [{ ip: 192.0.2.1, block_macros: true, refuse_new_domains: true }] }',
           services: '[relay, spam, virus]',
         },
         'old.test',
@@ -205,6 +206,8 @@ test('a rule whose filter does not run is told by check', async () => {
   await bare.remove();
   assert.match(out + err, /refuse_new_domains: not in effect: the plugin new-domains is not among/);
   assert.doesNotMatch(out + err, /block_macros/);
+  assert.match(out, /outgoing\.bulk: not in effect: the plugin mail-class is not among/);
+  assert.match(out, /sources\[1\]\.classes: not in effect: the plugin mail-class is not among/);
   assert.match(
     out,
     /:5:19 warning services\[1\]: not in effect: no plugin that looks for spam is among/,
