@@ -52,8 +52,9 @@ export function removedFields(
   return fields.filter(({ name }) => identity.names.includes(name));
 }
 
-function senderOf(reversePath: ReversePath): string | undefined {
-  return reversePath === null ? undefined : bounded(formatAddress(reversePath).toLowerCase());
+/** Bounces are somebody's too: who sends from `<>` must not go uncounted. */
+function senderOf(reversePath: ReversePath): string {
+  return reversePath === null ? '<>' : bounded(formatAddress(reversePath).toLowerCase());
 }
 
 function matched(value: string, pattern: RegExp | undefined): string | undefined {

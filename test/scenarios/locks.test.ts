@@ -168,6 +168,15 @@ describe('locks', () => {
     await spam(SMARTHOST, 'bad@smart.test', 3);
     assert.match(await customers.send(SMARTHOST, 'bad@smart.test'), LOCKED);
     assert.match(await customers.send(SMARTHOST, 'good@smart.test'), /^250/);
+    // The null reverse-path is one as well, or who sends from it could never be locked.
+    const talk = await customers.talk(SMARTHOST);
+    const bounce = (text: string) =>
+      talk.send('', ['eve@away.test'], `From: a@smart.test\r\n\r\n${text}\r\n`);
+    for (let i = 0; i < 3; i++) assert.match(await bounce('SPAM'), /^550 .*\(spam\)$/);
+    assert.match(await bounce('Hello'), LOCKED);
+    await customers.gateway.event('ident.lock', ({ ident }) => ident === '<>');
+    await talk.quit();
+    assert.match(await customers.send(SMARTHOST, 'good@smart.test'), /^250/);
     const whole = customers.gateway.events('acct.lock').filter(({ acct }) => acct === SMARTHOST);
     assert.deepEqual(whole, []);
   });
