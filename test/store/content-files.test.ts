@@ -38,7 +38,7 @@ async function leftOver(t: TestContext): Promise<{ files: ContentFiles; folder: 
 for (const how of ['copied', 'taken over'] as const) {
   test(`a message is stored though a crash left its file: ${how}`, async (t) => {
     const { files, folder } = await leftOver(t);
-    const content = how === 'copied' ? COPIED : await stagedContent(folder, BYTES);
+    const content = how === 'copied' ? COPIED : await stagedContent(folder, BYTES, t);
     files.sweep(() => false);
     const stored = await files.write(PART, content);
     await until('the others are swept', async () => (await readdir(folder)).length <= 1);

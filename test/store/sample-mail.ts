@@ -1,5 +1,6 @@
 /** Entries and contents for the tests of the stores. */
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import type { Content, StagedFile } from '../../src/mail/content.ts';
 import { memoryContent } from '../../src/mail/content.ts';
 import { outgoingContent } from '../../src/mail/outgoing-content.ts';
@@ -79,10 +80,12 @@ const TOP_BYTES = 100;
 export async function stagedContent(
   folder: string,
   bytes: Uint8Array,
+  t?: Pick<TestContext, 'after'>,
 ): Promise<Content & { readonly file: StagedFile }> {
   const staging = (
     await StagingArea.open(join(folder, '..', 'staging'), async () => undefined)
   ).begin('X');
+  t?.after(() => staging.discard());
   for (let at = TOP_BYTES; at < bytes.length; at += 65_536)
     await staging.write(bytes.slice(at, Math.min(bytes.length, at + 65_536)));
   const content = outgoingContent(bytes.subarray(0, TOP_BYTES), await staging.finish(), []);

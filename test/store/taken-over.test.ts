@@ -11,7 +11,7 @@ const BYTES = bytesOf(1_500_000);
 test('the file that the content was staged in is the stored one, over a restart', async (t) => {
   const fixture = await levelFixture();
   t.after(() => fixture.close());
-  const content = await stagedContent(fixture.folder, BYTES);
+  const content = await stagedContent(fixture.folder, BYTES, t);
   const [name = ''] = await readdir(join(fixture.folder, '..', 'staging'));
   const { ino } = await stat(join(fixture.folder, '..', 'staging', name));
   await fixture.store.spool.commit(entry('A.1'), 1, content);
@@ -35,7 +35,7 @@ test('a file that cannot move is copied, and so is one with a long header of our
   const fixture = await levelFixture();
   t.after(() => fixture.close());
   const { spool } = fixture.store;
-  const content = await stagedContent(fixture.folder, BYTES);
+  const content = await stagedContent(fixture.folder, BYTES, t);
   const stays = { ...content.file, moveTo: () => Promise.resolve(false) };
   await spool.commit(entry('A.1'), 1, { ...content, file: stays });
   const before = Buffer.alloc(20_000, 'x');
@@ -49,7 +49,7 @@ test('a file that cannot be synced condemns the store, one without room does not
   const fixture = await levelFixture();
   t.after(() => fixture.close());
   const { spool } = fixture.store;
-  const content = await stagedContent(fixture.folder, BYTES);
+  const content = await stagedContent(fixture.folder, BYTES, t);
   const fault = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }));
   const full = { ...content.file, moveTo: fault('ENOSPC') };
   await assert.rejects(spool.commit(entry('A.1'), 1, { ...content, file: full }), {
