@@ -26,6 +26,7 @@ import { addQueue } from './queue.ts';
 import { addRecipient } from './recipient.ts';
 import { addStore } from './store.ts';
 import { addSink } from './sink-command.ts';
+import { addLog } from './log.ts';
 import { addTail } from './tail.ts';
 import type { Terminal } from './terminal.ts';
 import { OutputClosed, printable } from './terminal.ts';
@@ -93,6 +94,7 @@ function build(program: Command, cli: Cli): void {
   addMailq(program, cli);
   addTrace(program, cli);
   addTail(program, cli);
+  addLog(program, cli);
   addDomain(program, cli);
   addDestination(program, cli);
   addPlugins(program, cli);

@@ -6,13 +6,13 @@
 import { fstatSync } from 'node:fs';
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { linesOf } from '../control/ndjson.ts';
 import type { Row } from '../control/rows.ts';
 import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
 import { jsonLine } from './listing.ts';
 import { liveEvents } from './live-events.ts';
-import { asRow, textOf, wordsOf } from './row-reader.ts';
+import { logRows } from './log-rows.ts';
+import { textOf, wordsOf } from './row-reader.ts';
 import { TailFormat } from './tail-format.ts';
 
 interface TailOptions {
@@ -126,19 +126,5 @@ function isFileOrPipe(): boolean {
     return kind.isFile() || kind.isFIFO();
   } catch {
     return false; // closed
-  }
-}
-
-/** Lines of a log; what is no event (other programs' lines in a journal) is left out. */
-async function* logRows(input: AsyncIterable<Uint8Array>): AsyncGenerator<Row> {
-  for await (const line of linesOf(input)) {
-    const start = line.indexOf('{');
-    if (start < 0) continue;
-    try {
-      const row = asRow(JSON.parse(line.slice(start)));
-      if (textOf(row, 'evt') !== '') yield row;
-    } catch {
-      // not ours
-    }
   }
 }

@@ -58,7 +58,7 @@ export function addDestinationRoutes(
       await holds.hold({ domain, ...hold });
       return 'held';
     };
-    return sendList(log, reply, results(domains, each));
+    return sendList(log, reply, results(domains, each, rows.iso(until)));
   });
   server.post<ByDomain>(
     '/api/v1/destinations/:domain/resume',
@@ -75,9 +75,10 @@ export function addDestinationRoutes(
 async function* results(
   domains: readonly string[],
   each: (domain: string) => Promise<string>,
+  until?: string,
 ): AsyncGenerator<Row> {
   for (const domain of domains)
-    yield { v: 1, kind: 'result', id: domain, result: await each(domain) };
+    yield { v: 1, kind: 'result', id: domain, dest: domain, result: await each(domain), until };
 }
 
 async function* examinationRows(
