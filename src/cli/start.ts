@@ -34,6 +34,9 @@ export interface StartOptions {
 
 export async function start(options: StartOptions): Promise<number> {
   const clock = systemClock;
+  // A log may be rotated at any time, and the signal would end a process that does not hear it.
+  let onHangUp = (): void => undefined;
+  process.on('SIGHUP', () => onHangUp());
   const checked = await loadGeneration(options.config, {
     clock,
     log: SILENT_LOG,
@@ -87,11 +90,11 @@ export async function start(options: StartOptions): Promise<number> {
   };
   process.on('SIGTERM', onStop);
   process.on('SIGINT', onStop);
-  process.on('SIGHUP', () => {
+  onHangUp = () => {
     gateway.reload('signal').catch((error: unknown) => {
       recorder.log.emit('cfg.error', { text: errorText(error) });
     });
-  });
+  };
   try {
     for (const line of await gateway.start()) say(line);
     say('ready');

@@ -1,6 +1,6 @@
 /** What whoever starts a gateway sees, and that a second one on the same data folder does no harm. */
 import assert from 'node:assert/strict';
-import { readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { domainFile } from '../support/domain-file.ts';
@@ -46,6 +46,22 @@ test('with a log file the first lines are on standard output, and a second start
     await until('the log goes on in a new file', async () =>
       (await readFile(logFile, 'utf8').catch(() => '')).includes('"evt":"cfg.error"'),
     );
+  } finally {
+    await gateway.remove();
+  }
+});
+
+test('a log that is rotated while it starts does not end it', async () => {
+  const gateway = await Gateway.make({
+    plugins: '[hup: {}]',
+    domains: { 'example.org': domainFile(1) },
+  });
+  const plugin =
+    "process.kill(process.pid, 'SIGHUP'); export default { name: 'hup', hooks: { connect: () => undefined } };\n";
+  try {
+    await mkdir(join(gateway.folder, 'plugins'));
+    await writeFile(join(gateway.folder, 'plugins', 'hup.mjs'), plugin);
+    await gateway.start();
   } finally {
     await gateway.remove();
   }
