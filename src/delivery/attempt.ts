@@ -210,8 +210,12 @@ const NOT_TRIED: DeliveryReport = {
   transferMs: 0,
 };
 
-function isUndone({ outcome }: Answer): boolean {
-  return outcome.kind === 'deferred' && outcome.maybeDelivered !== true;
+function isUndone(answer: Answer): boolean {
+  return answer.outcome.kind === 'deferred' && !isDoubt(answer);
+}
+
+function isDoubt({ outcome }: Answer): boolean {
+  return outcome.kind === 'deferred' && outcome.maybeDelivered === true;
 }
 
 function holdDamaged(deps: AttemptDeps, lease: Lease): Promise<AttemptResult> {
@@ -264,7 +268,8 @@ async function conclude(
   const lanes = new Map(answers.map(({ recipient, lane }) => [recipient.address, lane]));
   const isSpread = isRemote(entry.dest) || answers.some(({ lane }) => lane !== entry.dest);
   if (next.kind === 'retry' && isSpread && hosted !== undefined) {
-    const parting = partMessage({ hosted, route, lanes }, entry, next.entry);
+    const doubted = new Set(answers.filter(isDoubt).map(({ recipient }) => recipient.address));
+    const parting = partMessage({ hosted, route, lanes, doubted }, entry, next.entry);
     const { id, token } = lease;
     const step = { held: { id, token }, entry: next.entry, dueAt: dueAt ?? now };
     return storeParted(deps, step, parting, content);

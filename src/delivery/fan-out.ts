@@ -21,6 +21,8 @@ export interface FanOutDeps {
   readonly hosted: (domain: string) => string | undefined;
   /** Of recipients of whom it was found out, by their address. */
   readonly lanes?: ReadonlyMap<SpooledRecipient['address'], string>;
+  /** Addresses of those who may have it since this attempt. */
+  readonly doubted?: ReadonlySet<SpooledRecipient['address']>;
   /** Of a lane of the spool. */
   readonly route: (lane: string) => Destination | undefined;
 }
@@ -38,13 +40,18 @@ const NUMBERS_PER_ATTEMPT = 100_000;
 
 /** `before` is the message as it is stored, `left` what is left of it. */
 export function partMessage(deps: FanOutDeps, before: SpoolEntry, left: SpoolEntry): Parting {
+  const { doubted } = deps;
   const [first, ...others] = groupsOf(deps, left);
   if (first === undefined) return { entry: left, parts: [] };
   const room = Math.floor(MAX_COPIED_BYTES / Math.max(before.sizeBytes, 1));
-  const parts = others.slice(0, room).map((group) => partOf(before, left, group));
+  const marked = ({ recipients }: Group): SpoolEntry => {
+    const isDoubted = recipients.some(({ address }) => doubted?.has(address) === true);
+    return { ...left, maybeDelivered: before.maybeDelivered || isDoubted };
+  };
+  const parts = others.slice(0, room).map((group) => partOf(before, marked(group), group));
   const rest = others.slice(room);
   if (rest.length === 0) {
-    return { entry: { ...left, dest: first.lane, recipients: first.recipients }, parts };
+    return { entry: { ...marked(first), dest: first.lane, recipients: first.recipients }, parts };
   }
   const recipients = [first, ...rest].flatMap((group) => group.recipients);
   return { entry: { ...left, dest: before.dest, recipients }, parts };

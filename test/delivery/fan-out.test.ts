@@ -98,6 +98,18 @@ test('the same step done again has the same ids, the next attempt never has', ()
   assert.ok(!ids(2, 'a', 'b', 'c').includes(first));
 });
 
+test('who may have it already is no doubt about the others', () => {
+  const { deps } = rig();
+  const entry = entryTo('a@a.test', 'b@b.test', 'c@c.test');
+  const doubted = new Set(entry.recipients.slice(1, 2).map(({ address }) => address));
+  const left = { ...entry, maybeDelivered: true };
+  const marks = (parting: Parting) =>
+    [parting.entry, ...parting.parts].map(({ maybeDelivered }) => maybeDelivered);
+  assert.deepEqual(marks(partMessage({ ...deps, doubted }, entry, left)), [false, true, false]);
+  const old = { ...entry, maybeDelivered: true };
+  assert.deepEqual(marks(partMessage(deps, old, left)), [true, true, true], 'of an attempt before');
+});
+
 test('content that is too large to be copied so often is copied only so often', () => {
   const { deps } = rig();
   const entry = { ...entryTo('a@a.test', 'b@b.test', 'c@c.test', 'd@d.test') };
