@@ -102,8 +102,8 @@ export class HeldMail {
     let oldestAt = Infinity;
     let count = 0;
     for await (const held of this.#heldMail()) {
-      // What filters keep is for the quarantine's own clock.
-      if (!isQuarantined(held.entry)) {
+      // What filters keep is for the quarantine's own clock, and a hold for a time waits for nobody.
+      if (!isQuarantined(held.entry) && held.hold.until === undefined) {
         count += 1;
         oldestAt = Math.min(oldestAt, held.hold.at);
       }
