@@ -1,5 +1,6 @@
-/** `sluice plugins list`: the filters in force, in the order in which they are asked. */
+/** `sluice plugins list|order`: the filters in force, and in which order each stage asks them. */
 import type { Command } from 'commander';
+import type { Row } from '../control/rows.ts';
 import type { Cli } from './cli.ts';
 import type { ListingOptions } from './listing.ts';
 import { printListing, withListingOptions } from './listing.ts';
@@ -26,6 +27,17 @@ const COLUMNS: readonly Column[] = [
   { name: 'NOTE', value: (row) => textOf(row, 'note'), min: 10 },
 ];
 
+const ORDER_COLUMNS: readonly Column[] = [
+  { name: 'HOOK', value: (row) => textOf(row, 'hook') },
+  { name: 'ORDER', value: (row) => textOf(row, 'order'), align: 'right' },
+  { name: 'PLUGIN', value: (row) => textOf(row, 'plugin'), isTelling: true },
+  { name: 'TIMEOUT', value: (row) => `${textOf(row, 'timeout')}s`, align: 'right' },
+  { name: 'ON-ERROR', value: (row) => textOf(row, 'on_error') },
+];
+
+/** As a session comes to them. */
+const HOOKS = 'connect helo mail rcpt data content accepted delivered deferred failed'.split(' ');
+
 export function addPlugins(program: Command, cli: Cli): void {
   const plugins = program.command('plugins').description('the filters');
   withListingOptions(plugins.command('list').description('those that run, in their order')).action(
@@ -34,4 +46,21 @@ export function addPlugins(program: Command, cli: Cli): void {
       await printListing(cli, COLUMNS, client.rows('/api/v1/plugins'), options, 'plugins');
     },
   );
+  const order = plugins
+    .command('order')
+    .description('which filters each stage asks, in their order');
+  withListingOptions(order).action(async (options: ListingOptions) => {
+    const client = await cli.client();
+    const all: Row[] = [];
+    for await (const row of client.rows('/api/v1/plugins')) all.push(row);
+    await printListing(cli, ORDER_COLUMNS, orderRows(all), options, 'hooks');
+  });
+}
+
+async function* orderRows(plugins: readonly Row[]): AsyncGenerator<Row> {
+  for (const hook of HOOKS) {
+    const asked = plugins.filter((row) => wordsOf(row, 'hooks').includes(hook));
+    for (const [index, { name: plugin, timeout, on_error }] of asked.entries())
+      yield { v: 1, kind: 'hook', hook, order: index + 1, plugin, timeout, on_error };
+  }
 }

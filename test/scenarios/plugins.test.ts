@@ -67,6 +67,14 @@ test('plugins list shows each filter with its state, hooks and error policy', as
     );
     assert.match(table.stdout, /^clamav +down +virus +content +defer .*shipped +-$/m);
 
+    const order = await gateway.cli('plugins', 'order', '-H');
+    assert.deepEqual(
+      order.stdout.split('\n').map((line) => line.replaceAll(/ +/g, ' ').trim()),
+      ['helo', 'mail', 'data']
+        .map((hook) => `${hook} 1 night-watch 30s accept`)
+        .concat('content 1 clamav 30s defer', ''),
+    );
+
     // A filter of HELO judges the name that is being said, not the one before.
     const talk = await SmtpTalk.open(gateway.port());
     assert.match(await talk.reply(), /^220/);
