@@ -80,7 +80,7 @@ export class CaughtMail {
     const domain = domainOf(entry);
     const to = domain?.contact === undefined ? undefined : parseAddress(domain.contact);
     if (domain === undefined || to === undefined || !to.ok) return;
-    if (this.#told.level(domain.name, PER_HOUR) >= PER_HOUR) return;
+    if (!this.#told.hasRoom(domain.name, PER_HOUR, PER_HOUR)) return;
     this.#told.add(domain.name, PER_HOUR, PER_HOUR);
     const reason = entry.hold?.reason;
     const as = reason === 'spam' || reason === 'virus' ? reason : 'other';

@@ -1,10 +1,12 @@
 /**
  * Notices about outgoing mail to those it concerns: a relay limit that is near or reached, once a
  * day for each, to the contact of the domain, with who sent most; and a lock, to whoever is locked
- * when that is an address of the customer's, and to the contact. Nobody waits for them.
+ * when that is an address of the customer's, and to the contact. Of identities, which a client may
+ * make up, so many in an hour; the log has all. Nobody waits for them.
  */
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
+import { LeakyBuckets } from '../base/leaky-buckets.ts';
 import type { Log } from '../base/log.ts';
 import type { OwnMail } from '../delivery/own-mail.ts';
 import type { Directory, Domain } from '../directory/domain.ts';
@@ -52,13 +54,18 @@ const NAMESPACE = 'limit-notice';
 const KEEP_MS = 2 * 86_400_000;
 /** At once; what comes beyond is only in the log. */
 const MAX_UNDER_WAY = 50;
+/** Notices about locked identities of one domain. */
+const PER_HOUR = 30;
+const MAX_DOMAINS = 10_000;
 
 export class SendingNotices {
   readonly #options: SendingNoticesOptions;
   readonly #underWay = new Set<Promise<void>>();
+  readonly #told: LeakyBuckets;
 
   constructor(options: SendingNoticesOptions) {
     this.#options = options;
+    this.#told = new LeakyBuckets(options.clock, MAX_DOMAINS);
   }
 
   limit(news: LimitNews): void {
@@ -66,6 +73,11 @@ export class SendingNotices {
   }
 
   locked(news: LockNews): void {
+    const { domain } = news.account;
+    if (news.identity !== undefined) {
+      if (!this.#told.hasRoom(domain, PER_HOUR, PER_HOUR)) return;
+      this.#told.add(domain, PER_HOUR, PER_HOUR);
+    }
     this.#begin(() => this.#tellOfLock(news));
   }
 

@@ -30,6 +30,11 @@ export class LeakyBuckets {
     return Math.max(0, bucket.level - leaked);
   }
 
+  /** Whether a bucket of this size has room for one more: what leaks in a moment makes none. */
+  hasRoom(key: string, perHour: number, size: number): boolean {
+    return this.level(key, perHour) <= size - 1;
+  }
+
   /** Puts one in; it holds no more than `brim`. */
   add(key: string, perHour: number, brim: number): void {
     const level = Math.min(this.level(key, perHour) + 1, brim);

@@ -207,7 +207,7 @@ export class RecipientVerifier {
   }
 
   #isOverBudget(destination: string): boolean {
-    return this.#guesses.level(destination, GUESSES_PER_HOUR) >= GUESSES;
+    return !this.#guesses.hasRoom(destination, GUESSES_PER_HOUR, GUESSES);
   }
 
   #ask(

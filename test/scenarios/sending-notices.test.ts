@@ -1,6 +1,7 @@
 /** Notices about limits and locks of outgoing mail through the running program. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Customers } from '../support/customers.ts';
 import { until } from '../support/until.ts';
 
@@ -93,5 +94,19 @@ describe('notices about outgoing mail', () => {
       /\r\nbad@locks\.test bis 20.*, mehr als 1 Mails mit Viren innerhalb von 10 min\. Hilfe: Example IT, /,
     );
     await until('the contact to be told', () => arrived('boss@locks.test').length === 1);
+  });
+
+  test('who makes up names that are locked one after the other fills no mailbox', async () => {
+    const { gateway } = customers;
+    const before = gateway.events('ident.lock').length;
+    for (let i = 0; i < 40; i++) {
+      for (let spam = 0; spam < 2; spam++) {
+        await customers.send(LOCKS, `n${i}@locks.test`, { body: 'SPAM' });
+      }
+    }
+    await until('all to be locked', () => gateway.events('ident.lock').length === before + 40);
+    await until('notices to come', () => arrived('boss@locks.test').length >= 30);
+    await sleep(300);
+    assert.equal(arrived('boss@locks.test').length, 30);
   });
 });
