@@ -2,13 +2,14 @@
  * `sluice doctor`: looks at the whole installation, whether a gateway runs on it or not, and says for
  * each thing how it is and what to do. Changes nothing and sends no mail. Exit codes as Nagios reads
  * them: 0 all well, 1 warnings only, 2 something failed, 3 something could not be told; 78 when the
- * configuration has errors, of which then only what does not depend on it is looked at.
+ * configuration has errors: domain files that have them are left out, and with others only what does
+ * not depend on it is looked at.
  */
 import { systemClock } from '../base/clock.ts';
 import { SILENT_LOG } from '../base/log.ts';
 import { readVersion } from '../base/version.ts';
 import { formatEndpoint } from '../config/endpoint.ts';
-import { formatProblem } from '../config/problem.ts';
+import { fileName, formatProblem } from '../config/problem.ts';
 import { allChecks, checksOf, fewChecks } from '../doctor/checks/all.ts';
 import type { Directory, Domain } from '../directory/domain.ts';
 import type { Installation, Premises } from '../doctor/installation.ts';
@@ -53,22 +54,19 @@ export async function doctor(
     clock,
     place: (problem) => formatProblem(problem, process.cwd()),
   };
-  const loaded = await loadGeneration(cli.configFile(), {
-    clock,
-    log: SILENT_LOG,
-    scannerAddresses: {},
-  });
+  const { loaded, problems, faulty } = await load(cli.configFile());
   if (!loaded.ok) {
-    await tellAll(cli, fewChecks(premises, loaded.problems), options);
+    await tellAll(cli, fewChecks(premises, problems), options);
     cli.exit(EXIT.config);
     return;
   }
-  const { config, generation, sources, warnings } = loaded;
+  const { config, generation, sources } = loaded;
   const { filters, directory } = generation;
   const servers = () => config.dnsServers?.map(formatEndpoint);
   const installation: Installation = {
     ...premises,
-    ...{ config, directory, sources, warnings },
+    ...{ config, directory, sources, problems },
+    leftOut: [...faulty].map((file) => fileName(file, process.cwd())),
     resolver: createFilterCache(createSystemResolver({ clock, servers }), clock),
     askScanners: async (signal) =>
       (await filters.probes(signal)).map((probe) => ({
@@ -79,24 +77,40 @@ export async function doctor(
       })),
   };
   try {
-    const domain = name === undefined ? undefined : hosted(directory, name);
+    const domain = name === undefined ? undefined : hosted(directory, name, faulty.size > 0);
     if (options.records === true) {
       const domains = domain === undefined ? directory.domains : [domain];
       await printRecords(cli, installation, domains, options.json === true);
+      if (faulty.size > 0) cli.exit(EXIT.config);
       return;
     }
     const checks = domain === undefined ? allChecks(installation) : checksOf(installation, domain);
     const told = await tellAll(cli, checks, options);
-    cli.exit(exitOf(told));
+    cli.exit(faulty.size > 0 ? EXIT.config : exitOf(told));
   } finally {
     await filters.stop();
   }
 }
 
-function hosted(directory: Directory, name: string): Domain {
+/** When there are errors, once more without the domain files that have them. */
+async function load(file: string) {
+  const around = { clock: systemClock, log: SILENT_LOG, scannerAddresses: {} };
+  const whole = await loadGeneration(file, around);
+  if (whole.ok) return { loaded: whole, problems: whole.warnings, faulty: new Set<string>() };
+  const { problems } = whole;
+  const errors = problems.filter(({ severity }) => severity === 'error');
+  const faulty = new Set(errors.map((problem) => problem.file));
+  return { loaded: await loadGeneration(file, { ...around, leftOut: faulty }), problems, faulty };
+}
+
+function hosted(directory: Directory, name: string, isPart: boolean): Domain {
   const domain = directory.find(name);
-  if (domain === undefined) throw new CliFault(EXIT.nothing, `${name} is not served here`);
-  return domain;
+  if (domain !== undefined) return domain;
+  if (!isPart) throw new CliFault(EXIT.nothing, `${name} is not served here`);
+  throw new CliFault(
+    EXIT.config,
+    `${name} is not served here, or its file has errors: sluice check`,
+  );
 }
 
 async function tellAll(

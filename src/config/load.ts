@@ -44,14 +44,20 @@ export async function loadConfig(file: string): Promise<ConfigResult> {
   return { ok: true, config, warnings: problems };
 }
 
+/** Domain files that are not looked at, by their absolute paths. */
+export type LeftOut = ReadonlySet<string> | undefined;
+
 /** A domain file as it would be. */
 export interface Draft {
   readonly file: string;
   readonly text: string;
 }
 
-/** With `draft` in place of the domain file of that name. */
-export async function readConfig(file: string, draft?: Draft): Promise<ConfigReading> {
+/** Without the domain files that are left out, and with `draft` in place of the one of that name. */
+export async function readConfig(
+  file: string,
+  { draft, leftOut }: { readonly draft?: Draft | undefined; readonly leftOut?: LeftOut } = {},
+): Promise<ConfigReading> {
   const path = resolve(file);
   const text = await readTextFile(path, MAX_FILE_BYTES);
   if (!text.ok) return nothing([fileProblem(path, text.problem)]);
@@ -74,7 +80,7 @@ export async function readConfig(file: string, draft?: Draft): Promise<ConfigRea
     },
     standIns: { hostname: 'faulty.invalid' },
   });
-  const { domainFiles, problems: inFolder } = await readDomainFiles(source, draft);
+  const { domainFiles, problems: inFolder } = await readDomainFiles(source, draft, leftOut);
   problems.push(...inFolder);
   if (!node.ok) problems.push(...node.problems);
   const sound = node.ok ? { value: node.value, faulty: new Set<string>() } : node.sound;
@@ -112,7 +118,7 @@ async function domainProblemsBeside(file: string, text: string): Promise<Problem
 }
 
 /** Reads the folder even if sluice.yaml has faults elsewhere. */
-async function readDomainFiles(source: YamlSource, draft: Draft | undefined) {
+async function readDomainFiles(source: YamlSource, draft: Draft | undefined, leftOut: LeftOut) {
   const problems: Problem[] = [];
   const domainFiles: DomainFile[] = [];
   const settings = isGroup(source.value) ? source.value : {};
@@ -139,6 +145,7 @@ async function readDomainFiles(source: YamlSource, draft: Draft | undefined) {
   const pluginNames = pluginNamesOf(settings['plugins']);
   for (const name of files) {
     const path = join(folder, name);
+    if (leftOut?.has(path) === true) continue;
     const reading =
       path === draft?.file
         ? parseDomainFile(path, draft.text, pluginNames)

@@ -5,7 +5,7 @@
  */
 import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
-import type { Draft } from '../config/load.ts';
+import type { Draft, LeftOut } from '../config/load.ts';
 import { readConfig } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
 import { hasErrors, inReadingOrder } from '../config/problem.ts';
@@ -43,13 +43,19 @@ export interface LoadOptions {
   readonly before?: Directory | undefined;
   /** What a domain file would be, to see what would come of it. */
   readonly draft?: Draft;
+  readonly leftOut?: LeftOut;
 }
 
 export async function loadGatewayConfig(
   file: string,
-  { moreChecks, before, draft }: LoadOptions = {},
+  { moreChecks, before, draft, leftOut }: LoadOptions = {},
 ): Promise<GatewayConfigResult> {
-  const { config, isSound, domainFiles, problems: found } = await readConfig(file, draft);
+  const {
+    config,
+    isSound,
+    domainFiles,
+    problems: found,
+  } = await readConfig(file, { draft, leftOut });
   const own = isSound('listeners') ? config : undefined;
   const keys = isSound('dkim') && config ? await KeyFolder.open(config.dkimKeys) : undefined;
   const around = { own, before, keys };

@@ -23,7 +23,9 @@ export interface Installation extends Premises {
   readonly config: Config;
   readonly directory: Directory;
   readonly sources: ConfigSources;
-  readonly warnings: readonly Problem[];
+  readonly problems: readonly Problem[];
+  /** Domain files with errors: nothing of them is looked at. */
+  readonly leftOut: readonly string[];
   /** The servers that the gateway asks. */
   readonly resolver: FilterResolver;
   /** Asked by this process, for a gateway that does not run. */

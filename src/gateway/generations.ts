@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts';
 import { SILENT_LOG } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { DomainFile } from '../config/domain-file.ts';
+import type { LeftOut } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
 import type { ConfigSources } from '../config/sources.ts';
 import { networkTest } from '../config/endpoint.ts';
@@ -33,6 +34,8 @@ export interface GenerationEnvironment {
   readonly books?: PluginBooks;
   /** Hears of each question that filters have for the DNS. */
   readonly onAnswer?: SystemResolverOptions['onAnswer'];
+  /** Domain files that are not looked at. */
+  readonly leftOut?: LeftOut;
   /** In force until now. */
   readonly before?: Directory | undefined;
 }
@@ -55,13 +58,14 @@ export async function loadGeneration(
   file: string,
   environment: GenerationEnvironment,
 ): Promise<GenerationResult> {
+  const { before, leftOut } = environment;
   let filters: PluginHost | undefined;
   const moreChecks = async (config: Config) => {
     const made = await loadFilters(config, environment);
     filters = made.ok ? made.filters : undefined;
     return made.problems;
   };
-  const loaded = await loadGatewayConfig(file, { moreChecks, before: environment.before });
+  const loaded = await loadGatewayConfig(file, { moreChecks, before, leftOut });
   if (!loaded.ok || filters === undefined) {
     await filters?.stop();
     return { ok: false, problems: loaded.ok ? [] : loaded.problems, sources: loaded.sources };

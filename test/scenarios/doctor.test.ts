@@ -50,7 +50,18 @@ test('beside a running gateway: bound, greeting, in force; a change of a file is
   assert.equal(broken.code, 78);
   assert.match(broken.row('files').detail, /bad\.yaml:1:\d+ error/);
   assert.equal(broken.status('control'), 'PASS', 'the gateway that still runs is looked at');
-  assert.match(broken.row('the rest').detail, /not looked at .* domains, destinations/);
+  const { detail } = broken.row('left out');
+  assert.equal(detail, `nothing of 1 domain file is looked at: ${detail.split(': ')[1]}`);
+  assert.match(detail, /domains\/bad\.yaml$/);
+  assert.equal(broken.status(`127.0.0.1:${server.port}`), 'PASS', 'and so are the sound files');
+  const one = await doctor(gateway, 'late.test');
+  assert.deepEqual([one.code, one.status('files')], [78, 'FAIL']);
+  assert.ok(one.rows.some(({ group }) => group === 'dest'));
+
+  await gateway.configure({ node: 'nonsense: 1' });
+  const all = await doctor(gateway);
+  assert.equal(all.code, 78);
+  assert.match(all.row('the rest').detail, /not looked at .* domains, destinations/);
 });
 
 test('a control socket that takes the question and never answers keeps nobody waiting', async (t) => {

@@ -5,7 +5,7 @@ import type { Installation, Premises } from '../installation.ts';
 import { judgeProblems, leftOut } from '../judge/config.ts';
 import type { Check } from '../rounds.ts';
 import { destinationChecks, recipientChecks, scannerChecks } from './destinations.ts';
-import { configChecks, gatewayChecks, logCheck } from './gateway.ts';
+import { configChecks, filesCheck, gatewayChecks, logCheck } from './gateway.ts';
 import { domainChecks } from './domains.ts';
 import { nameChecks, namesAround } from './names.ts';
 import { machineChecks, roomChecks } from './machine.ts';
@@ -34,6 +34,7 @@ export function allChecks(installation: Installation): Check[] {
 export function checksOf(installation: Installation, domain: Domain): Check[] {
   const routes = domain.split ?? [domain];
   return [
+    ...(installation.leftOut.length > 0 ? [filesCheck(installation)] : []),
     ...domainChecks(installation, namesAround(installation), [domain]),
     ...destinationChecks(installation, routes),
     ...recipientChecks(installation, [domain]),

@@ -8,21 +8,24 @@ import {
   judgeAccounts,
   judgeContacts,
   judgeInForce,
+  judgeLeftOut,
   judgeProblems,
   judgeSecrets,
 } from '../judge/config.ts';
 import { judgeLog, judgeRunning } from '../judge/gateway.ts';
 import type { Check } from '../rounds.ts';
 
+export function filesCheck({ directory, problems, leftOut, place }: Installation): Check {
+  const { length } = directory.domains;
+  const look = async () => [...judgeProblems(problems, length, place), ...judgeLeftOut(leftOut)];
+  return { group: 'config', about: 'files', look };
+}
+
 export function configChecks(installation: Installation): Check[] {
-  const { config, directory, sources, warnings, running, clock, place } = installation;
+  const { config, directory, sources, running, clock } = installation;
   const { domains } = directory;
   return [
-    {
-      group: 'config',
-      about: 'files',
-      look: async () => judgeProblems(warnings, domains.length, place),
-    },
+    filesCheck(installation),
     {
       group: 'config',
       about: 'in force',

@@ -25,6 +25,13 @@ export function judgeProblems(
   return more === 0 ? rows : [...rows, warn(check, `and ${more} more`, 'sluice check tells all')];
 }
 
+/** Domain files with errors: the gateway is looked at without them. */
+export function judgeLeftOut(files: readonly string[]): Finding[] {
+  if (files.length === 0) return [];
+  const text = `nothing of ${counted(files.length, 'domain file')} is looked at: ${named(files)}`;
+  return [unsure('left out', text, 'correct the errors, then ask the doctor again')];
+}
+
 /** Of a configuration with errors: what cannot be looked at without one. */
 export function leftOut(): Finding {
   const text =
