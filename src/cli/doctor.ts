@@ -81,7 +81,12 @@ export async function doctor(
     if (options.records === true) {
       const domains = domain === undefined ? directory.domains : [domain];
       await printRecords(cli, installation, domains, options.json === true);
-      if (faulty.size > 0) cli.exit(EXIT.config);
+      if (faulty.size > 0) {
+        cli.terminal.err(
+          `sluice: left out for errors: ${installation.leftOut.map(printable).join(', ')}\n`,
+        );
+        cli.exit(EXIT.config);
+      }
       return;
     }
     const checks = domain === undefined ? allChecks(installation) : checksOf(installation, domain);

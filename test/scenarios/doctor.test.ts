@@ -57,6 +57,11 @@ test('beside a running gateway: bound, greeting, in force; a change of a file is
   const one = await doctor(gateway, 'late.test');
   assert.deepEqual([one.code, one.status('files')], [78, 'FAIL']);
   assert.ok(one.rows.some(({ group }) => group === 'dest'));
+  const records = await gateway.cli('doctor', '--records', 'late.test');
+  assert.deepEqual(
+    [records.code, /left out for errors: .*bad\.yaml/.test(records.stderr)],
+    [78, true],
+  );
 
   await gateway.configure({ node: 'nonsense: 1' });
   const all = await doctor(gateway);
