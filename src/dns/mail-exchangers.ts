@@ -93,6 +93,10 @@ async function withAddresses(
   return { kind: gone ? 'no-domain' : 'no-host' };
 }
 
+/** An IPv4 address in it is reached through whoever translates (RFC 6052). */
+const TRANSLATED = '64:ff9b::';
+const TRANSLATED_BITS = 96;
+
 /** No machine has these. */
 const NOBODY = blockList([
   ['0.0.0.0', 8],
@@ -111,11 +115,15 @@ const PRIVATE = blockList([
   ['::1', 128],
   ['fc00::', 7],
   ['fe80::', 9], // link-local, and site-local of old
+  ['64:ff9b:1::', 48], // RFC 8215
 ]);
 
 function blockList(networks: readonly (readonly [network: string, bits: number])[]): BlockList {
   const list = new BlockList();
-  for (const [network, bits] of networks) list.addSubnet(network, bits, familyOf(network));
+  for (const [network, bits] of networks) {
+    list.addSubnet(network, bits, familyOf(network));
+    if (isIPv4(network)) list.addSubnet(TRANSLATED + network, TRANSLATED_BITS + bits, 'ipv6');
+  }
   return list;
 }
 
