@@ -7,6 +7,7 @@
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import { LeakyBuckets } from '../base/leaky-buckets.ts';
+import { localTime } from '../base/local-time.ts';
 import type { Log } from '../base/log.ts';
 import type { OwnMail } from '../delivery/own-mail.ts';
 import type { Directory, Domain } from '../directory/domain.ts';
@@ -103,7 +104,7 @@ export class SendingNotices {
     if (told !== undefined && Buffer.from(told.value).toString() === String(endsAt)) return;
     await map.put(NAMESPACE, key, Buffer.from(String(endsAt)), KEEP_MS);
     const most = await busiest(domain);
-    const until = timeText(endsAt, domain);
+    const until = localTime(endsAt, domain.outgoing.timeZone);
     await this.#send([domain.contact], domain, event === 'near' ? 'limit_near' : 'limit_reached', {
       used: [String(used)],
       limit: [String(limit)],
@@ -124,7 +125,8 @@ export class SendingNotices {
     };
     const locked = [identity ?? account.name].filter(isOwn);
     const to = [...new Set([...locked, ...(domain.contact === undefined ? [] : [domain.contact])])];
-    const at = lock.until === undefined ? undefined : timeText(lock.until, domain);
+    const at =
+      lock.until === undefined ? undefined : localTime(lock.until, domain.outgoing.timeZone);
     await this.#send(to, domain, identity === undefined ? 'account_locked' : 'identity_locked', {
       account: [account.name],
       identity: [identity ?? ''],
@@ -162,17 +164,6 @@ function supportText({ support }: Domain, language: Language): string {
   const named = [support?.name, support?.email].filter((one) => one !== undefined).join(', ');
   if (named !== '') return named;
   return language === 'de' ? 'der Betreiber des Gateways' : 'the operator of the gateway';
-}
-
-/** As the clock of the customer shows it. */
-function timeText(at: number, { outgoing }: Domain): string {
-  const { timeZone } = outgoing;
-  const format = new Intl.DateTimeFormat('sv-SE', {
-    timeZone,
-    dateStyle: 'short',
-    timeStyle: 'short',
-  });
-  return `${format.format(at)} (${timeZone})`;
 }
 
 function indented(lines: readonly string[]): readonly string[] {

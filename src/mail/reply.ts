@@ -119,7 +119,10 @@ export const replies = {
   discarded: (id: string): Reply => named(250, '2.0.0', `Ok: ${id} accepted`),
   quarantined: (id: string): Reply => named(250, '2.0.0', `Ok: ${id} queued`),
   vrfy: (): Reply => named(252, '2.5.0', 'Cannot verify, but will try to deliver'),
-  help: (): Reply => named(214, '2.0.0', 'RFC 5321 applies; see the postmaster for anything else'),
+  help: (lines: readonly string[] = []): Reply => {
+    const said = [...lines, 'RFC 5321 applies; see the postmaster for anything else'];
+    return { code: 214, enhanced: '2.0.0', lines: said.map(cleanText) };
+  },
   bye: (hostname: string): Reply => closing(named(221, '2.0.0', `${hostname} closing connection`)),
 
   // The session is over.

@@ -49,6 +49,7 @@ import type { SendingDeps } from './sending.ts';
 import { Sending } from './sending.ts';
 import type { StagingArea } from './staging.ts';
 import { Transaction } from './transaction.ts';
+import { helpFor } from './usage-help.ts';
 
 export interface StagesDeps
   extends RecipientDeps, QueueStartDeps, SignatureDeps, SendingDeps, ArchivingDeps, ReturnedDeps {
@@ -147,6 +148,10 @@ export class Stages implements Conversation {
       code: reply.code,
     });
     return reply;
+  }
+
+  help(): Promise<Reply> {
+    return helpFor(this.#deps, this.#deps.current().directory, this.#session);
   }
 
   async mail(reversePath: ReversePath, parameters: MailParameters): Promise<Reply> {

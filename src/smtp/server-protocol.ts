@@ -168,7 +168,7 @@ export class ServerProtocol {
       case 'VRFY':
         return answer(replies.vrfy());
       case 'HELP':
-        return answer(replies.help());
+        return this.#conversation.help().then(answer);
       case 'AUTH':
         return this.#login(this.#auth.begin(command.mechanism, command.initial));
       case 'XCLIENT':

@@ -127,4 +127,26 @@ describe('limits', () => {
     assert.match(table, /^127\.0\.2\.2 +recipients +DAY +\[#{20}\] +5\/5 +100% +00:00$/m);
     assert.equal((await gateway.cli('limits', 'unknown.test')).code, 1);
   });
+
+  test('I45: the customer sees count and limit himself, and nobody else does', async () => {
+    const helpTo = async (address: string) => {
+      const talk = await customers.talk(address);
+      const help = await talk.say('HELP');
+      await talk.quit();
+      return help.split('\n');
+    };
+    const relay = await helpTo(RELAY);
+    assert.match(
+      relay[0] ?? '',
+      /^214-2\.0\.0 relay\.test: 1000 of 1000 recipients a day until .* 00:00 \(Europe\/Berlin\)$/,
+    );
+    assert.equal(relay.length, 2);
+    const messages = await helpTo(MESSAGES);
+    assert.match(
+      messages[1] ?? '',
+      /^214-2\.0\.0 127\.0\.2\.3: 2 of 2 messages a month until .*-01 00:00/,
+    );
+    assert.match(messages[2] ?? '', /^214 2\.0\.0 RFC 5321 applies/);
+    assert.deepEqual(await helpTo('127.0.2.99'), messages.slice(2));
+  });
 });

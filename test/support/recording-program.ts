@@ -57,6 +57,7 @@ export class RecordingProgram {
         const isRight = 'password' in credentials && credentials.password.toString() === 'secret';
         return { reply: isRight ? replies.authenticated() : replies.authFailed() };
       },
+      help: async () => replies.help(),
       mayEtrn: () => false,
       etrn: async ({ name, subdomains }) => {
         note(`etrn ${name}${subdomains ? ' and below' : ''}`);
