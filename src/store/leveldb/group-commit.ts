@@ -1,8 +1,8 @@
 /**
  * The group commit: one batch is in flight, what comes meanwhile is written by the next, so that
- * concurrent writers share one fsync. It starts at once when nothing is in flight and never waits
- * for a timer. A group is written whole in one batch or not at all; groups are written in the order
- * they came. `applied` runs before the next batch starts, so what a writer keeps in memory is never
+ * concurrent writers share one fsync. It starts at the end of the turn of the event loop, for whoever
+ * writes in the same turn, and never waits for a timer. A group is written whole in one batch or not
+ * at all; groups are written in the order they came. `applied` runs before the next batch starts, so what a writer keeps in memory is never
  * behind what later groups or `exclusive` work see on disk.
  */
 import { CodedError } from '../../base/errors.ts';
@@ -80,8 +80,13 @@ export class GroupCommit {
     for (;;) {
       const section = this.#sections.shift();
       if (section !== undefined) await section();
-      else if (this.#groups.length > 0) await this.#writeNext();
-      else break;
+      else if (this.#groups.length === 0) break;
+      else {
+        await new Promise((resolve) => {
+          setImmediate(resolve);
+        });
+        await this.#writeNext();
+      }
     }
     this.#pump = undefined;
   }
