@@ -92,8 +92,13 @@ function exchangersOf({ config, remote }: DeliveryOptions, resolver: Resolver): 
     const { hostname, listeners } = config();
     return host === hostname || listeners.some((own) => isOwn(host, port, own, hostname));
   };
+  // Built anew after a reload, not for each recipient.
+  let networks: readonly string[] = [];
+  let isAllowed = networkTest(networks);
   return (domain) => {
-    const isAllowed = networkTest(config().delivery.privateNetworks);
+    const { privateNetworks } = config().delivery;
+    if (privateNetworks !== networks) isAllowed = networkTest(privateNetworks);
+    networks = privateNetworks;
     return findExchangers(domain, { resolver, isUs, isAllowed });
   };
 }
