@@ -157,7 +157,8 @@ function ber(tag: number, ...parts: readonly Buffer[]): Buffer {
   const size = length < 0x80 ? [length] : [0x82, length >> 8, length & 0xff];
   return Buffer.concat([Buffer.from([tag, ...size]), content]);
 }
-const int = (value: number) => ber(0x02, Buffer.from([value]));
+const int = (value: number) =>
+  ber(0x02, Buffer.from(value < 0x80 ? [value] : [value >> 8, value & 0xff]));
 const text = (value: string) => ber(0x04, Buffer.from(value));
 /** One answer: to a bind 0x61, an entry 0x64, a reference 0x73, the end of a search 0x65. */
 const message = (id: number, tag: number, ...parts: readonly Buffer[]) =>
@@ -175,7 +176,9 @@ async function liar(t: TestContext, say: (id: number, socket: Socket) => void): 
       rest = Buffer.concat([rest, chunk]);
       // Requests may come two in a piece: each is SEQUENCE, length, INTEGER messageID (RFC 4511 §4.1.1).
       for (let end = requestEnd(rest); end <= rest.length; end = requestEnd(rest)) {
-        const id = rest[rest.indexOf(0x02) + 2] ?? 0;
+        // Beyond 127 requests the number has two octets.
+        const at = rest.indexOf(0x02) + 1;
+        const id = rest.readUIntBE(at + 1, rest[at] ?? 1);
         rest = rest.subarray(end);
         say(id, socket);
       }
