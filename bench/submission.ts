@@ -16,6 +16,7 @@ import {
   limitedSubmission,
   makeSecrets,
   postfixSubmission,
+  sendersSubmission,
   sluiceSubmission,
 } from './peers/submission.ts';
 import type { Secrets, SubmissionPeer } from './peers/submission.ts';
@@ -57,7 +58,8 @@ interface Measured {
 }
 
 const wanted = values.peers?.split(',');
-const peers = [postfixSubmission, sluiceSubmission, limitedSubmission].filter((peer) => {
+const known = [postfixSubmission, sluiceSubmission, limitedSubmission, sendersSubmission];
+const peers = known.filter((peer) => {
   if (wanted?.includes(peer.name) === false) return false;
   const why = peer.missing();
   if (why !== undefined) console.log(`${peer.name} is left out: ${why}`);

@@ -131,10 +131,15 @@ function writeSasl(folder: string): void {
 export const sluiceSubmission = sluiceWith('sluice', '');
 
 /** With a limit in every window, and an identity that is counted for itself. */
-export const limitedSubmission = sluiceWith(
-  'sluice+limits',
-  `, identity: login, limits: { ${LIMITS.map((name) => `${name}: 1000000000`).join(', ')} }`,
-);
+export const limitedSubmission = sluiceWith('sluice+limits', limited('login'));
+
+/** The same limits, and each of the thousand senders that the source names in turn counted for itself. */
+export const sendersSubmission = sluiceWith('sluice+senders', limited('sender'));
+
+function limited(identity: 'login' | 'sender'): string {
+  const limits = LIMITS.map((name) => `${name}: 1000000000`).join(', ');
+  return `, identity: ${identity}, limits: { ${limits} }`;
+}
 
 /** `settings`: of the account that sends. */
 function sluiceWith(name: string, settings: string): SubmissionPeer {

@@ -6,6 +6,16 @@ import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { nameLabel } from './event-meter.ts';
 
+/** Segments, bytes on disk and days of the records. */
+export interface RecordLevels {
+  readonly isUp: boolean;
+  readonly waiting: number;
+  readonly written: number;
+  readonly lost: number;
+  readonly bytes: number;
+  readonly days: number;
+}
+
 /** What cannot be counted from events: asked for at each scrape. */
 export interface MetricSources {
   /** Open connections by listener. */
@@ -41,14 +51,7 @@ export interface MetricSources {
     readonly { readonly account: string; readonly window: string; readonly ratio: number }[]
   >;
   /** What the trace is searched in. */
-  records(): {
-    readonly isUp: boolean;
-    readonly waiting: number;
-    readonly written: number;
-    readonly lost: number;
-    readonly bytes: number;
-    readonly days: number;
-  };
+  records(): RecordLevels;
 }
 
 type Levels = readonly (readonly [Record<string, string>, number])[];

@@ -7,6 +7,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Fields, Log } from '../base/log.ts';
+import type { RecordLevels } from '../base/metric-levels.ts';
 import type { SessionTraces, TraceEvent } from '../base/session-traces.ts';
 import type { Config } from '../config/config.ts';
 import { Collector } from '../records/collector.ts';
@@ -18,15 +19,6 @@ import { Upkeep } from '../records/upkeep.ts';
 import { openLevelRecords } from '../store/leveldb/record-store.ts';
 import type { RecordStore } from '../store/record-store.ts';
 import { freeBytes } from './data-folder.ts';
-
-export interface RecordCounts {
-  readonly isUp: boolean;
-  readonly waiting: number;
-  readonly written: number;
-  readonly lost: number;
-  readonly bytes: number;
-  readonly days: number;
-}
 
 export class RecordKeeping {
   readonly #clock: Clock;
@@ -75,7 +67,7 @@ export class RecordKeeping {
     });
   }
 
-  counts(): RecordCounts {
+  counts(): RecordLevels {
     const { bytes, days } = this.#upkeep?.levels ?? { bytes: 0, days: 0 };
     return { ...this.#outbox.counts, bytes, days };
   }

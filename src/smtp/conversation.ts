@@ -44,6 +44,7 @@ export interface Conversation {
   mayEtrn(): boolean;
   /** Is to try at once what waits for a domain, if this client may ask for that. */
   etrn(queue: QueueName): Promise<Reply>;
+  /** HELP: what a customer has used of his limits, and a general word. */
   help(): Promise<Reply>;
   mail(reversePath: ReversePath, parameters: MailParameters): Promise<Reply>;
   rcpt(recipient: Recipient): Promise<Reply>;

@@ -1,8 +1,8 @@
 /**
  * The socket of one SMTP session. Replies are joined: they leave in one write at the end of the turn
  * of the event loop in which they were said, or when they grow large. So do those of other sessions:
- * clients that the first one wakes find the others there, which costs a fifth less than to wake them
- * one by one. What a client does not read is bounded: then the session waits in `drained`. The last
+ * clients that the first one wakes find the others there, which costs less than to wake them one by
+ * one. What a client does not read is bounded: then the session waits in `drained`. The last
  * reply is given time to arrive: we end our half and throw away what still comes, until the client
  * closes. Keeps no deadlines; its owner destroys it.
  */
