@@ -27,6 +27,7 @@ import type { SpoolStore } from '../store/spool-store.ts';
 import type { DeliveryReport } from './courier.ts';
 import { storeOwn } from './own-message.ts';
 import type { OwnMessage, OwnStorage } from './own-message.ts';
+import { remoteLane } from './route.ts';
 
 /** What becomes of a recipient that is given up. `waived`: its sender does not want to hear of it. */
 export type Fate = 'report' | 'waived' | 'hold';
@@ -78,7 +79,7 @@ export function handedTo(
 
 export interface Reports {
   /**
-   * Spools one report about all of `recipients`; false when there is no way to send it, or no room
+   * Spools one report about all of `recipients`; false when nobody may be told, or there is no room
    * to store it. Rejects when the store failed.
    */
   failed(entry: SpoolEntry, recipients: readonly SpooledRecipient[]): Promise<boolean>;
@@ -130,8 +131,7 @@ export function createReports(options: ReportsOptions): Reports {
   ): Promise<boolean> {
     const to = message.reversePath;
     if (!message.senderProven || to === null) return false;
-    const dest = hosted(to.domain);
-    if (dest === undefined) return false;
+    const dest = hosted(to.domain) ?? remoteLane(to.domain);
     const returned = await returnedPart(content, message, kind);
     const contents = { kind, recipients, to, dest, returned, retryUntil };
     const report = reportOf(options, message, contents);

@@ -5,7 +5,9 @@ import { Destination } from '../support/destination.ts';
 import { DnsServer } from '../support/dns-server.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
+import { addressOf, Outside } from '../support/outside.ts';
 import { sendMail } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
 
 const mail = (from: string) =>
   `Authentication-Results: mx.sluice.test; dmarc=pass\r\nAuthentication-Results: other.test; spf=pass\r\n` +
@@ -54,5 +56,46 @@ test('forged mail is refused with its reason, another domain only marks, what is
     await gateway.remove();
     await destination.stop();
     await dns.stop();
+  }
+});
+
+test('a late failure is told to a sender that SPF has proven, by way of his MX, and to no other', async () => {
+  const outside = await Outside.start(
+    {
+      'shop.test': { mx: ['10 mx.shop.test'], txt: ['v=spf1 ip4:127.0.0.0/8 -all'] },
+      'forged.test': { mx: ['10 mx.shop.test'], txt: ['v=spf1 -all'] },
+      'mx.shop.test': { a: [addressOf(0)] },
+    },
+    1,
+  );
+  const destination = await new Destination().start();
+  await destination.stop();
+  const queue = '{ retry: [200ms], probe: 100ms }';
+  const gateway = await outside.gateway({
+    plugins: '[sender-auth]',
+    domains: { 'example.org': domainFile(destination.port, { queue }) },
+  });
+  try {
+    for (const sender of ['x@shop.test', 'x@forged.test']) {
+      const said = await sendMail(gateway.port(), sender, ['anna@example.org'], mail(sender));
+      assert.match(said, /^250 .* queued/);
+    }
+    destination.behaviour.final = () => '550 5.7.1 not wanted';
+    await destination.start();
+    await until('a report at the sender', () => outside.server(0).arrived.length > 0);
+    await until('the other one is held', () => gateway.events('rcpt.hold').length > 0);
+    assert.deepEqual(
+      outside.server(0).arrived.map(({ from, to }) => [from, to]),
+      [['', ['x@shop.test']]],
+    );
+    assert.match(String(outside.server(0).arrived[0]?.content), /550 5\.7\.1 not wanted/);
+    assert.deepEqual(
+      gateway.events('rcpt.hold').map(({ from, why }) => [from, why]),
+      [['x@forged.test', 'undeliverable']],
+    );
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+    await outside.stop();
   }
 });
