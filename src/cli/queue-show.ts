@@ -42,11 +42,21 @@ function destinationText(row: Row): string {
 
 function nextTryText(row: Row, now: number): string {
   const next = timeOf(row, 'next_at');
-  if (next === undefined) return '-';
+  const outage = rowOf(row, 'outage');
+  const since = timeOf(outage, 'since');
+  const kind = textOf(outage, 'kind');
+  if (next === undefined) return kind === 'held' ? 'when the destination is resumed' : '-';
   const when = next <= now ? 'now' : `in ${untilText(now, next)}`;
-  const since = timeOf(rowOf(row, 'outage'), 'since');
   if (since === undefined) return when;
-  return `${when}, when the destination answers, which has been down for ${ageText(now - since)}`;
+  const age = ageText(now - since);
+  switch (kind) {
+    case 'held':
+      return `${when}, when the hold of the destination ends, or when it is resumed`;
+    case 'paused':
+      return `${when}; the destination has had enough and is left alone, for ${age} now`;
+    default:
+      return `${when}, when the destination answers, which has been down for ${age}`;
+  }
 }
 
 export function whenText(time: string, now: number): string {

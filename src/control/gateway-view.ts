@@ -13,6 +13,7 @@ import type { OtherHost } from '../mail/redirection.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { ExaminationWish, StartedExamination } from './examination-view.ts';
 import type { LiveFeed } from './live-feed.ts';
+import type { Outage } from './outage.ts';
 import type { OutgoingView } from './outgoing-view.ts';
 import type { ArchiveView } from './archive-view.ts';
 import type { QuarantineView } from './quarantine-view.ts';
@@ -239,7 +240,7 @@ export interface QueueView {
   >;
   /** There is new work for a domain's destination. */
   wake(dest: string): void;
-  /** What keeps all mail of a domain back, as long as its destination is down or held. */
+  /** What keeps all mail of a domain back, as long as its destination is down, held or left alone. */
   outage(dest: string): Outage | undefined;
   /** A message is held until then. */
   holdEnds(at: number): void;
@@ -247,16 +248,6 @@ export interface QueueView {
   isOwn(host: OtherHost): boolean;
   /** How long a message that was released may be tried once more. */
   lifetimeMs(dest: string): number;
-}
-
-/** `down`: the destination does not answer; `held`: an operator holds the domain's mail. */
-export interface Outage {
-  readonly kind: 'down' | 'held';
-  /** What the destination's last attempt or probe came to; who holds it, and why. */
-  readonly text: string;
-  readonly since: number;
-  /** When it is asked next, or the hold ends; then its mail goes out at once. */
-  readonly nextProbeAt: number | undefined;
 }
 
 export interface RecipientView {

@@ -31,6 +31,7 @@ export type ActionResult =
   | 'not judged yet'
   | 'busy'
   | 'destination held'
+  | 'destination paused'
   | 'damaged'
   | 'in quarantine';
 
@@ -76,7 +77,9 @@ export class QueueActions {
     switch (action) {
       case 'retry': {
         if (isHeld) return 'on hold';
-        if (this.#queue.outage(entry.dest)?.kind === 'held') return 'destination held';
+        const outage = this.#queue.outage(entry.dest);
+        if (outage?.kind === 'held') return 'destination held';
+        if (outage?.kind === 'paused') return 'destination paused';
         if (!(await spool.administer(id, { kind: 'due', release: false }))) return 'busy';
         this.#note('queue.retry', id, by);
         this.#queue.wake(entry.dest);

@@ -12,6 +12,7 @@ import { isQuarantined } from '../mail/spool-entry.ts';
 import type { TracePage } from '../records/trace-book.ts';
 import type { Summary } from '../store/spool-store.ts';
 import type { PluginView } from './plugin-view.ts';
+import type { Outage } from './outage.ts';
 import type { ExaminationStepView } from './examination-view.ts';
 import type {
   AlertView,
@@ -19,7 +20,6 @@ import type {
   DestinationView,
   DomainView,
   GatewayStatus,
-  Outage,
   RecipientTrial,
   RecipientView,
 } from './gateway-view.ts';
@@ -49,7 +49,9 @@ export function messageRow(summary: Summary, outage: Outage | undefined): Row {
     queued_at: iso(entry.queuedAt),
     next_at: iso(waitsFor === undefined ? dueAt : nextOf(waitsFor, dueAt)),
     reason: waitsFor === undefined ? lastAnswer(entry) : reasonOf(waitsFor),
-    ...(waitsFor && { outage: { since: iso(waitsFor.since), text: waitsFor.text } }),
+    ...(waitsFor && {
+      outage: { kind: waitsFor.kind, since: iso(waitsFor.since), text: waitsFor.text },
+    }),
     expires_at: iso(entry.expiresAt),
     attempts: entry.attempts,
     size: entry.sizeBytes,
@@ -74,8 +76,15 @@ export function messageRow(summary: Summary, outage: Outage | undefined): Row {
   };
 }
 
-function nextOf({ kind, nextProbeAt }: Outage, dueAt: number | undefined): number | undefined {
-  return kind === 'held' ? nextProbeAt : (nextProbeAt ?? dueAt);
+function nextOf({ kind, nextTryAt }: Outage, dueAt: number | undefined): number | undefined {
+  switch (kind) {
+    case 'held':
+      return nextTryAt;
+    case 'down':
+      return nextTryAt ?? dueAt;
+    case 'paused':
+      return Math.max(nextTryAt ?? 0, dueAt ?? 0);
+  }
 }
 
 function reasonOf({ kind, text }: Outage): string {

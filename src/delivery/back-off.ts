@@ -28,10 +28,20 @@ export interface Seen {
   readonly source: string | undefined;
 }
 
+/** A pause that is on, as people see it: times by the clock on the wall. */
+export interface PauseView {
+  readonly since: number;
+  readonly until: number;
+  /** The reply that began it. */
+  readonly text: string;
+}
+
 interface Pause {
   /** By the monotonic clock. */
   readonly until: number;
   readonly ms: number;
+  readonly since: number;
+  readonly text: string;
 }
 
 const FIRST_MS = 60_000;
@@ -59,6 +69,14 @@ export class BackOff {
     return pause === undefined ? 0 : Math.max(0, Math.ceil(pause.until - this.#now()));
   }
 
+  /** Undefined when it may be tried. */
+  pauseOf(destination: Destination): PauseView | undefined {
+    const ms = this.waitMs(destination);
+    const pause = ms === 0 ? undefined : this.#pauses.get(this.#keyOf(destination));
+    if (pause === undefined) return undefined;
+    return { since: pause.since, until: this.#options.clock.now() + ms, text: pause.text };
+  }
+
   observe(destination: Destination, { refusals, isGood, source }: Seen): void {
     // A customer's own server has its pace, and its operator to talk to.
     if (destination.mx === undefined) return;
@@ -76,13 +94,15 @@ export class BackOff {
     const longer = before === undefined ? FIRST_MS : Math.min(before.ms * 2, MOST_MS);
     const ms = listing === undefined ? longer : MOST_MS;
     if (this.#pauses.size >= MAX_PAUSES) this.#pauses.clear();
-    this.#pauses.set(key, { until: this.#now() + ms, ms });
+    const text = replyText(reply);
+    const since = this.#options.clock.now();
+    this.#pauses.set(key, { until: this.#now() + ms, ms, since, text });
     this.#options.log.emit('dest.pause', {
       dest: key,
       why: listing === undefined ? 'limits' : 'listed',
       src: source,
       for: Math.round(ms / 1000),
-      text: replyText(reply),
+      text,
     });
   }
 

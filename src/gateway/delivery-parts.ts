@@ -7,6 +7,7 @@ import { errorText } from '../base/errors.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
+import type { BackOff } from '../delivery/back-off.ts';
 import type { Courier } from '../delivery/courier.ts';
 import { createCourier } from '../delivery/courier.ts';
 import type { HealthChange } from '../delivery/destination-health.ts';
@@ -76,6 +77,7 @@ export interface DeliveryParts {
   readonly happened: (one: Happening) => void;
   /** Who takes mail for a domain that is not hosted here. */
   readonly exchangers: FindExchangers;
+  readonly backOff: BackOff;
   readonly resolver: Resolver;
   /** For what is looked up from time to time and must be new. */
   readonly uncached: FilterResolver;
@@ -269,6 +271,7 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     isClosed,
     verifier,
     exchangers,
+    backOff,
     resolver,
     ...{ records, listings, uncached: remote.uncached },
     signOwn,

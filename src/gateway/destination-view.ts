@@ -5,8 +5,9 @@ import type {
   DestinationView,
   HoldsView,
   HoldView,
-  Outage,
 } from '../control/gateway-view.ts';
+import type { Outage } from '../control/outage.ts';
+import type { BackOff } from '../delivery/back-off.ts';
 import type { Courier } from '../delivery/courier.ts';
 import type { DestinationHolds } from '../delivery/destination-holds.ts';
 import type { HealthBook } from '../delivery/destination-health.ts';
@@ -27,6 +28,7 @@ export interface ViewedDestinations {
   readonly courier: Pick<Courier, 'connections'>;
   readonly scheduler: Pick<Scheduler, 'paceOf' | 'nextProbeAt' | 'retryNow'>;
   readonly holds: DestinationHolds;
+  readonly backOff: Pick<BackOff, 'pauseOf'>;
   readonly habits: Pick<DestinationHabits, 'of'>;
   readonly hindrances: Pick<Hindrances, 'of'>;
   readonly spool: Pick<SpoolStore, 'backlog'>;
@@ -125,18 +127,22 @@ export function holdsView({ directory, holds }: ViewedDestinations): HoldsView {
   };
 }
 
-/** What keeps the mail of a lane back: its destination is down, or somebody holds it. */
+/** What keeps the mail of a lane back: its destination is down or left alone, or somebody holds it. */
 export function outageOf(parts: ViewedDestinations, domain: string): Outage | undefined {
   const hold = parts.holds.of(domainOfLane(domain));
   if (hold !== undefined) {
     const text = `by ${hold.by}${hold.text === '' ? '' : `: ${hold.text}`}`;
-    return { kind: 'held', text, since: hold.at, nextProbeAt: hold.until };
+    return { kind: 'held', text, since: hold.at, nextTryAt: hold.until };
   }
-  const key = destinationOf(parts.directory(), domain)?.key;
-  const seen = key === undefined ? undefined : parts.health.view(key);
-  if (key === undefined || seen?.state !== 'down') return undefined;
-  const nextProbeAt = parts.scheduler.nextProbeAt(key);
-  return { kind: 'down', text: seen.lastText, since: seen.since, nextProbeAt };
+  const destination = destinationOf(parts.directory(), domain);
+  if (destination === undefined) return undefined;
+  const seen = parts.health.view(destination.key);
+  if (seen?.state === 'down') {
+    const nextTryAt = parts.scheduler.nextProbeAt(destination.key);
+    return { kind: 'down', text: seen.lastText, since: seen.since, nextTryAt };
+  }
+  const pause = parts.backOff.pauseOf(destination);
+  return pause && { kind: 'paused', text: pause.text, since: pause.since, nextTryAt: pause.until };
 }
 
 /** Where the mail of a domain goes, in the order in which servers are asked. */

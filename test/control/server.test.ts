@@ -200,7 +200,7 @@ test('a queue of any length is streamed whole', async (t) => {
 test('while its destination is down a message waits for the next probe, whatever its own time', async (t) => {
   const { gateway, client } = await running(t);
   const text = '192.0.2.10:25: connection refused';
-  const down = { kind: 'down', text, since: T0 - 60_000, nextProbeAt: T0 + 30_000 } as const;
+  const down = { kind: 'down', text, since: T0 - 60_000, nextTryAt: T0 + 30_000 } as const;
   gateway.outages = { 'example.org': down };
   const hold = { by: 'root', at: T0, reason: 'by_hand', text: '' } as const;
   gateway.messages = [
@@ -211,7 +211,7 @@ test('while its destination is down a message waits for the next probe, whatever
   const [waits, held, other] = await all(client.rows('/api/v1/queue'));
   assert.equal(waits?.['next_at'], '2026-06-02T06:43:10.000Z');
   assert.equal(waits['reason'], `destination down: ${text}`);
-  assert.deepEqual(waits['outage'], { since: '2026-06-02T06:41:40.000Z', text });
+  assert.deepEqual(waits['outage'], { kind: 'down', since: '2026-06-02T06:41:40.000Z', text });
   for (const row of [held, other]) assert.equal(row?.['outage'], undefined);
   assert.equal(other?.['next_at'], '2026-06-02T06:43:40.000Z');
 });

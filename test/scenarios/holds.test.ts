@@ -47,6 +47,8 @@ test('a held destination is not tried, over a restart, and drained when it is re
     assert.match(list.stdout, /destination held: by \S+: new disk/);
     assert.match((await gateway.cli('destination', 'list')).stdout, /,held/);
     const id = (await gateway.cli('queue', 'list', '-o', 'id', '-H')).stdout.trim();
+    const shown = await gateway.cli('queue', 'show', id, '-e');
+    assert.match(shown.stdout, /^next try +when the destination is resumed$/m);
     const retry = await gateway.cli('queue', 'retry', id);
     assert.deepEqual([retry.code, retry.stdout], [2, `${id}  destination held\n`]);
     assert.equal(destination.arrived.length, 1);
@@ -74,6 +76,9 @@ test('a pause ends by itself', async () => {
     assert.deepEqual([paused.code, paused.stdout], [0, 'example.org  held\n']);
     const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(1));
     assert.match(reply, /^250 .* queued/);
+    const id = (await gateway.cli('queue', 'list', '-o', 'id', '-H')).stdout.trim();
+    const shown = await gateway.cli('queue', 'show', id, '-e');
+    assert.match(shown.stdout, /^next try +(in \d+s|now), when the hold of the destination ends/m);
     await until('the mail delivered', () => destination.arrived.length === 1);
     const end = await gateway.event('dest.resume');
     assert.deepEqual([end['domain'], end['who']], ['example.org', 'gateway']);

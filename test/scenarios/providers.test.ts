@@ -102,5 +102,15 @@ describe('providers', () => {
     const rows = stdout.trim().split('\n');
     const states = rows.map((line) => (JSON.parse(line) as { state: string }).state); // ours
     assert.deepEqual(states, ['deferred', 'deferred', 'deferred'], 'nobody works on it');
+
+    // What an administrator sees: it is not due, whatever the message's own time, and this is why.
+    const last = JSON.parse(rows.at(-1) ?? '') as { id: string; next_at: string; reason: string }; // ours
+    const leftMs = Date.parse(last.next_at) - Date.now();
+    assert.ok(leftMs > 20_000 && leftMs <= 60_000, last.next_at);
+    assert.match(last.reason, /^destination paused: 421 4\.7\.0 Too many messages/);
+    const shown = await gateway.cli('queue', 'show', last.id, '-e');
+    assert.match(shown.stdout, /^next try +in \d+s; the destination has had enough/m);
+    const retry = await gateway.cli('queue', 'retry', last.id);
+    assert.deepEqual([retry.code, retry.stdout], [2, `${last.id}  destination paused\n`]);
   });
 });

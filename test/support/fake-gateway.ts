@@ -14,11 +14,11 @@ import type {
   GatewayState,
   GatewayView,
   HealthCheck,
-  Outage,
   RecipientView,
   ReloadResult,
   ScannerView,
 } from '../../src/control/gateway-view.ts';
+import type { Outage } from '../../src/control/outage.ts';
 import type { QuarantinedMail, QuarantineView } from '../../src/control/quarantine-view.ts';
 import type { PluginView } from '../../src/control/plugin-view.ts';
 import { LiveFeed } from '../../src/control/live-feed.ts';
