@@ -139,7 +139,8 @@ export interface DomainView {
 export interface HabitView {
   /** The domain it was seen with; undefined when it is the server's way with all of them. */
   readonly domain?: string;
-  readonly habit: 'accepts_all' | 'refuses_late' | 'greylists' | 'limits' | 'tarpits';
+  /** A word of docs/destinations.md. */
+  readonly habit: string;
   readonly since: number;
   readonly lastAt?: number;
   /** What showed it last. */

@@ -1,13 +1,13 @@
 /**
- * What a reply says about how a destination treats us, as a pure function: it greylists us, or it
- * limits how much we may bring. Read from enhanced codes where they are unmistakable, else from the
+ * What a reply says about how a destination treats us, as a pure function: it greylists us, it
+ * limits how much we may bring, or it is not set up to take our mail at all. Read from enhanced codes where they are unmistakable, else from the
  * words of common servers. A reply about one message, one mailbox or one sender is no sign.
  */
-import { isPositive, isTemporary } from '../mail/reply.ts';
+import { isOfConversation, isPositive, isTemporary } from '../mail/reply.ts';
 import type { Reply } from '../mail/reply.ts';
 
 /** `tarpits` is told from times, never from words: see reply-times.ts. */
-export type Hindrance = 'greylists' | 'limits' | 'tarpits';
+export type Hindrance = 'greylists' | 'limits' | 'unprepared' | 'tarpits';
 
 /** A reply may be long, and its words are the destination's. */
 const MAX_READ = 600;
@@ -62,5 +62,6 @@ export function hindranceIn(reply: Reply): Exclude<Hindrance, 'tarpits'> | undef
   // A refusal for good is no greylisting; that it came too fast, some servers say for good.
   if (isTemporary(reply) && GREYLIST_WORDS.some((words) => words.test(text))) return 'greylists';
   const isLimit = LIMIT_CODE.test(enhanced) || LIMIT_WORDS.some((words) => words.test(text));
-  return isLimit ? 'limits' : undefined;
+  if (isLimit) return 'limits';
+  return isOfConversation(reply, 'commands') ? 'unprepared' : undefined;
 }

@@ -12,6 +12,11 @@ const WORDS: Readonly<Record<Hindrance, { readonly text: string; readonly advice
     text: 'limits the connections or the mail of this gateway',
     advice: `${EXEMPT} from such limits on that server (Postfix: smtpd_client_event_limit_exceptions; Exchange: MaxInboundConnectionPerSource), or stay below them with "max_connections" and "rate" of the destination`,
   },
+  unprepared: {
+    text: 'asks this gateway for a login or TLS, or does not understand its commands: mail waits',
+    advice:
+      'let that server take mail from the address of this gateway without a login (Exchange: a receive connector with anonymous users; Postfix: permit_mynetworks), let "tls" of the destination be what it asks for, and look for a firewall between the two that alters SMTP',
+  },
   tarpits: {
     text: 'lets this gateway wait for its answers to MAIL and RCPT',
     advice: `${EXEMPT} from tarpitting on that server (Postfix: smtpd_error_sleep_time; Exchange: TarpitInterval); if it does none, it is pressed: look at its load and its DNS`,

@@ -66,6 +66,7 @@ const KEEP_MS = 60 * DAY_MS;
 const NEEDED: Readonly<Record<Hindrance, { readonly signs: number; readonly withinMs: number }>> = {
   greylists: { signs: 2, withinMs: 7 * DAY_MS },
   limits: { signs: 3, withinMs: DAY_MS },
+  unprepared: { signs: 2, withinMs: DAY_MS },
   tarpits: { signs: 1, withinMs: DAY_MS },
 };
 /** A burst of refusals is one sign of a limit. */
@@ -79,7 +80,9 @@ const REFRESH_MS = 60 * MINUTE_MS;
 const MAX_EVIDENCE = 300;
 /** More destinations than a configuration has; the one seen longest ago is forgotten. */
 const MAX_KNOWN = 100_000;
-const HABITS: readonly Hindrance[] = ['greylists', 'limits', 'tarpits'];
+/** Found in what it says; times are judged apart. */
+const SAID = ['greylists', 'limits', 'unprepared'] as const;
+const HABITS: readonly Hindrance[] = [...SAID, 'tarpits'];
 
 interface Known {
   readonly notes: Map<Hindrance, Note>;
@@ -120,7 +123,7 @@ export class Hindrances {
     const known = this.#of(key);
     const now = this.#options.clock.now();
     this.#judgeTimes(key, known, seen.envelopeMs, now);
-    for (const habit of ['greylists', 'limits'] as const) {
+    for (const habit of SAID) {
       const reply = seen.refusals.find((one) => hindranceIn(one) === habit);
       if (reply !== undefined) this.#sign(key, known, habit, replyText(reply), now);
     }
@@ -140,7 +143,7 @@ export class Hindrances {
     known.beside = undefined;
     if (beside !== undefined && now - beside.at < BESIDE_MS)
       this.#sign(key, known, 'limits', beside.text, now);
-    for (const habit of ['greylists', 'limits'] as const) this.#good(key, known, habit, now);
+    for (const habit of SAID) this.#good(key, known, habit, now);
   }
 
   #judgeTimes(key: string, known: Known, ms: number | undefined, now: number): void {

@@ -3,13 +3,20 @@
  * recipient. Temporary or permanent is decided here, once. Nothing is ever counted as delivered
  * without the peer's word, and what happened after the final dot without one is marked as doubt.
  */
-import type { CodedError } from '../base/errors.ts';
+import { CodedError } from '../base/errors.ts';
 import type { Content } from '../mail/content.ts';
 import type { Envelope } from '../mail/envelope.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { outcomeOf, replyText } from '../mail/outcome.ts';
 import type { Reply } from '../mail/reply.ts';
-import { isClosing, isPositive, isTemporary, isTooManyRecipients, replies } from '../mail/reply.ts';
+import {
+  isClosing,
+  isOfConversation,
+  isPositive,
+  isTemporary,
+  isTooManyRecipients,
+  replies,
+} from '../mail/reply.ts';
 import type { SmtpClient } from '../smtp/client.ts';
 import { exchangeEnvelope } from './envelope-exchange.ts';
 import type { Answers } from './envelope-exchange.ts';
@@ -21,7 +28,7 @@ export interface Transaction {
   readonly outcomes: readonly Outcome[];
   /** The final reply, when there was one. */
   readonly reply?: Reply;
-  /** A reply that put us off as a whole: to MAIL, DATA or the final dot, or 421 to anything. */
+  /** A reply that put us off as a whole: to MAIL, DATA or the final dot, or to anything one of the connection. */
   readonly temporary?: Reply;
   /** The connection was lost before it was through. */
   readonly lost?: CodedError;
@@ -40,6 +47,15 @@ export interface Message {
 }
 
 export async function runTransaction(client: SmtpClient, message: Message): Promise<Transaction> {
+  const transaction = await run(client, message);
+  const { temporary } = transaction;
+  // Out of step, or without a login that it wants: what follows on it would fare no better.
+  if (temporary !== undefined && !isTemporary(temporary))
+    client.close(new CodedError('PEER_PROTOCOL', 'the conversation failed'));
+  return transaction;
+}
+
+async function run(client: SmtpClient, message: Message): Promise<Transaction> {
   const { envelope, content } = message;
   if (isTooLarge(client.offers, content)) {
     return { outcomes: envelope.recipients.map(() => TOO_LARGE), reached: 'nothing' };
@@ -97,9 +113,9 @@ function judge(
       ? outcomeOf(refusal)
       : rcptOutcome(reply, client, mail === undefined),
   );
-  const closing = rcpts.find((reply) => reply !== undefined && isClosing(reply));
+  const ending = rcpts.find((reply) => reply !== undefined && isAboutConnection(reply));
   // With no recipient taken, what the peer says to DATA is about that and nothing else.
-  const decisive = taken ? (data ?? closing) : closing;
+  const decisive = taken ? (data ?? ending) : ending;
   return stop({ outcomes, reached, ...putOff(decisive), ...broken(lost) });
 }
 
@@ -127,7 +143,12 @@ async function sendContent(
     const reply = await client.content(content, finalReplyTimeoutMs, mayFinish);
     return {
       outcome: finalOutcome(reply, company),
-      transaction: { reply, reached: 'content', ...putOff(reply), ...broken(client.lost) },
+      transaction: {
+        reply,
+        reached: 'content',
+        ...putOff(reply, 'content'),
+        ...broken(client.lost),
+      },
     };
   } catch {
     // A call rejects only when the connection is lost, and the client says why.
@@ -145,7 +166,7 @@ async function sendContent(
 }
 
 function finalOutcome(reply: Reply, company: 'alone' | 'together'): Outcome {
-  const outcome = outcomeOf(reply);
+  const outcome = outcomeOf(reply, 'content');
   return outcome.kind === 'failed' ? { ...outcome, afterContent: company } : outcome;
 }
 
@@ -163,8 +184,16 @@ async function endWithout(client: SmtpClient): Promise<void> {
   }
 }
 
-function putOff(reply: Reply | undefined): { temporary?: Reply } {
-  return reply !== undefined && isTemporary(reply) ? { temporary: reply } : {};
+function putOff(
+  reply: Reply | undefined,
+  phase: 'commands' | 'content' = 'commands',
+): { temporary?: Reply } {
+  const isPutOff = reply !== undefined && (isTemporary(reply) || isOfConversation(reply, phase));
+  return isPutOff ? { temporary: reply } : {};
+}
+
+function isAboutConnection(reply: Reply): boolean {
+  return isClosing(reply) || isOfConversation(reply, 'commands');
 }
 
 function broken(lost: CodedError | undefined): { lost?: CodedError } {

@@ -1,9 +1,10 @@
 /**
  * What became of one recipient in one delivery attempt. Temporary or permanent is decided here, once,
- * by the code class of the destination's reply; whatever is unsure is temporary.
+ * by the code class of the destination's reply; whatever is unsure is temporary, such as a refusal that
+ * does not speak of the mail.
  */
 import type { Reply } from './reply.ts';
-import { isPermanent, isPositive } from './reply.ts';
+import { isOfConversation, isPermanent, isPositive } from './reply.ts';
 
 export type Outcome =
   | { readonly kind: 'delivered'; readonly reply: Reply }
@@ -25,10 +26,10 @@ export type Outcome =
       readonly afterContent?: 'alone' | 'together';
     };
 
-/** The outcome that the destination's reply to MAIL, RCPT, DATA or the final dot means. */
-export function outcomeOf(reply: Reply): Outcome {
+/** The outcome that the destination's reply to MAIL, RCPT and DATA, or to the final dot, means. */
+export function outcomeOf(reply: Reply, phase: 'commands' | 'content' = 'commands'): Outcome {
   if (isPositive(reply)) return { kind: 'delivered', reply };
-  if (isPermanent(reply)) return { kind: 'failed', reply };
+  if (isPermanent(reply) && !isOfConversation(reply, phase)) return { kind: 'failed', reply };
   return { kind: 'deferred', reply, text: replyText(reply) };
 }
 

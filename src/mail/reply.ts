@@ -56,6 +56,23 @@ export function isClosing(reply: Reply): boolean {
 export function isTooManyRecipients(reply: Reply): boolean {
   return reply.code === 552 && (reply.enhanced === undefined || reply.enhanced === '5.5.3');
 }
+/**
+ * A refusal that speaks of the conversation or of how a server is set up, and not of the mail: it wants
+ * a login or TLS (RFC 4954 6, RFC 3207 4), has lost the sequence, or does not understand a command that
+ * every server must know (RFC 5321 4.2.4). Some servers refuse an address or a sender with such a code:
+ * the enhanced code says so, or the words. To content, which comes when all commands were understood,
+ * the codes of commands are only odd numbers for a refusal.
+ */
+export function isOfConversation(reply: Reply, phase: 'commands' | 'content'): boolean {
+  const { code, enhanced = '', lines } = reply;
+  if (/^5\.[126]\./.test(enhanced)) return false;
+  if ([503, 530, 534, 535, 538].includes(code)) return true;
+  if (phase === 'content' || ![500, 501, 502, 504, 555].includes(code)) return false;
+  return !enhanced.startsWith('5.7.') && !NAMES_ADDRESS.test(lines.join(' '));
+}
+/** Not `FROM:<address>`, which stands for one, and not that of the client. */
+const NAMES_ADDRESS = /(?<!<|\bip )\baddress/i;
+
 /** The codes with which a refused RCPT speaks of the mailbox (RFC 5321 4.3.2, RFC 7504). */
 export function namesMailbox(reply: Reply): boolean {
   return [550, 551, 553, 554, 556].includes(reply.code);
@@ -293,13 +310,15 @@ export const replies = {
 } as const;
 
 /**
- * A reply of the destination, passed on to the client: its code class and text kept, bounded and
- * made printable; its enhanced code kept when it fits the class, else the class's `x.0.0`.
+ * A reply of the destination, passed on to the client: its text kept, bounded and made printable, in
+ * the class of what it was taken for; code and enhanced code are kept when they fit that, else they are
+ * `x50` and `x.0.0`.
  */
-export function passOn(reply: Reply, host: string): Reply {
-  const kind = isPermanent(reply) ? '5' : isTemporary(reply) ? '4' : '2';
+export function passOn(reply: Reply, host: string, as: 'final' | 'for now'): Reply {
+  const kind = as === 'final' ? '5' : '4';
   const enhanced = reply.enhanced?.startsWith(`${kind}.`) ? reply.enhanced : `${kind}.0.0`;
-  const code = reply.code === 421 || reply.code === 521 ? Number(`${kind}50`) : reply.code;
+  const isFit = String(reply.code).startsWith(kind) && reply.code !== 421 && reply.code !== 521;
+  const code = isFit ? reply.code : Number(`${kind}50`);
   const lines = reply.lines.slice(0, MAX_LINES).map(foreignText);
   lines[0] = cleanText(`${host} said: ${lines[0] ?? ''}`);
   return { code, enhanced, lines, reason: 'destination' };

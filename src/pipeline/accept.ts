@@ -33,7 +33,14 @@ import { domainOfLane, isOneOfSplit } from '../mail/split-lane.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import { overQuarantine, overQuota } from './quota.ts';
 import { RelayTime } from './relay-time.ts';
-import { heard, mayHaveTaken, NO_OUTCOME, whyOf, withAnswer } from './session-outcomes.ts';
+import {
+  heard,
+  heardForNow,
+  mayHaveTaken,
+  NO_OUTCOME,
+  whyOf,
+  withAnswer,
+} from './session-outcomes.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
 import type { Way } from './relay-policy.ts';
 
@@ -182,9 +189,7 @@ export class Accept {
         return { reply: heard(first.reply, name), how: 'refused' };
       }
       if (!message.mayQueue) {
-        const answered = outcomes.find((outcome) => outcome.kind === 'deferred' && outcome.reply);
-        const reply = answered?.reply === undefined ? undefined : heard(answered.reply, name);
-        return { reply: reply ?? replies.destinationDown(), how: 'deferred' };
+        return { reply: heardForNow(outcomes, name), how: 'deferred' };
       }
     }
     const left = envelope.recipients.filter((_, index) => outcomes[index]?.kind !== 'delivered');

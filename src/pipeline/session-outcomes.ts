@@ -4,15 +4,21 @@ import type { Recipient } from '../mail/envelope.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import type { Reason } from '../mail/reason.ts';
 import type { Reply } from '../mail/reply.ts';
-import { passOn } from '../mail/reply.ts';
+import { passOn, replies } from '../mail/reply.ts';
 import type { SpooledRecipient } from '../mail/spool-entry.ts';
 
 /** What a courier that says nothing means. */
 export const NO_OUTCOME: Outcome = { kind: 'deferred', text: 'no outcome' };
 
 /** A reply of ours is as it is; what the destination said is passed on as its word. */
-export function heard(reply: Reply, name: string): Reply {
-  return reply.reason === undefined ? passOn(reply, name) : reply;
+export function heard(reply: Reply, name: string, as: 'final' | 'for now' = 'final'): Reply {
+  return reply.reason === undefined ? passOn(reply, name, as) : reply;
+}
+
+/** In place of the spool: the first word of the destination with which it put the message off. */
+export function heardForNow(outcomes: readonly Outcome[], name: string): Reply {
+  const said = outcomes.find((outcome) => outcome.kind === 'deferred' && outcome.reply)?.reply;
+  return said === undefined ? replies.destinationDown() : heard(said, name, 'for now');
 }
 
 /** Who put it off: the destination by a reply, or nobody was there to answer. */

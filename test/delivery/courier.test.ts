@@ -136,6 +136,42 @@ const CASES: readonly Case[] = [
     seen: 'answered',
   },
   {
+    name: 'a login asked for at MAIL',
+    script: [...SENT, 'S: 530 5.7.0 Authentication required', 'S: 503 x', 'S: 503 x', 'S: 503 x'],
+    outcomes: ['deferred 530', 'deferred 530'],
+    seen: 'temporary',
+  },
+  {
+    name: 'a sequence lost at RCPT',
+    script: [...SENT, 'S: 250 x', 'S: 503 5.5.1 need MAIL', 'S: 503 x', 'S: 503 x'],
+    outcomes: ['deferred 503', 'deferred 503'],
+    seen: 'temporary',
+  },
+  {
+    name: 'one recipient refused, for the other a login asked for',
+    script: [...SENT, 'S: 250 x', 'S: 550 5.1.1 x', 'S: 530 5.7.1 not authenticated', 'S: 503 x'],
+    outcomes: ['failed 550', 'deferred 530'],
+    seen: 'temporary',
+  },
+  {
+    name: 'DATA not understood',
+    script: [...SENT, 'S: 250 x', 'S: 250 x', 'S: 550 x', 'S: 502 5.5.1 what?'],
+    outcomes: ['deferred 502', 'failed 550'],
+    seen: 'temporary',
+  },
+  {
+    name: 'a sequence lost after the content',
+    script: [...SENT, 'S: 250 x', 'S: 250 x', 'S: 450 x', 'S: 354 x', 'C* content', 'S: 503 x'],
+    outcomes: ['deferred 503', 'deferred 450'],
+    seen: 'temporary',
+  },
+  {
+    name: 'content refused with an odd number',
+    script: [...SENT, 'S: 250 x', 'S: 250 x', 'S: 450 x', 'S: 354 x', 'C* content', 'S: 500 spam'],
+    outcomes: ['failed 500', 'deferred 450'],
+    seen: 'answered',
+  },
+  {
     name: '5xx to the content',
     script: [...SENT, 'S: 250 x', 'S: 250 x', 'S: 450 x', 'S: 354 x', 'C* content', 'S: 554 x'],
     outcomes: ['failed 554', 'deferred 450'],
@@ -269,6 +305,48 @@ for (const { name, script, outcomes, seen, silent } of CASES) {
     assert.equal(report.tls, '-');
   });
 }
+
+test('a connection whose sequence is lost serves nobody any more', async (t) => {
+  const lost = ['C: MAIL', 'C: RCPT', 'C: DATA', 'S: 503 nested MAIL', 'S: 503 x', 'S: 503 x'];
+  const peer = await peerOn(t, ['HELLO', 'MESSAGE', ...lost], ['HELLO', 'MESSAGE']);
+  const { courier } = courierOn(t);
+  const job = jobFor(destinationAt([peer.port]));
+  const texts: string[] = [];
+  for (let i = 0; i < 3; i++) texts.push(...(await courier.deliver(job)).outcomes.map(outcomeText));
+  assert.deepEqual(texts, ['delivered 250', 'deferred 503', 'delivered 250']);
+  assert.deepEqual([peer.connections, peer.faults], [2, []]);
+});
+
+/** To RCPT, and what it means: of the conversation, or of an address. */
+const SAID: readonly [reply: string, outcome: string][] = [
+  ['500 5.5.1 Command unrecognized', 'deferred 500'],
+  ['500 5.3.3 Unrecognized command', 'deferred 500'],
+  ['501 5.5.4 Syntax: RCPT TO:<address>', 'deferred 501'],
+  ['501 Syntax error', 'deferred 501'],
+  ['502 Command not implemented', 'deferred 502'],
+  ['503 AUTH first (#5.5.1)', 'deferred 503'],
+  ['504 5.5.2 <mx>: Helo command rejected: need fully-qualified hostname', 'deferred 504'],
+  ['530 5.7.0 Must issue a STARTTLS command first', 'deferred 530'],
+  ['535 5.7.8 Authentication required', 'deferred 535'],
+  ['555 5.5.4 Unsupported option: NOTIFY=NEVER', 'deferred 555'],
+  ['501 5.1.3 Bad recipient address syntax', 'failed 501'],
+  ['501 <a@b@c>: malformed address: @c may not follow', 'failed 501'],
+  ['504 5.5.2 <a@b>: Sender address rejected: need fully-qualified address', 'failed 504'],
+  ['500 5.7.1 rejected by policy', 'failed 500'],
+  ['550 5.7.1 Client was not authenticated', 'failed 550'],
+  ['554 5.5.1 no valid recipients', 'failed 554'],
+  ['551 x', 'failed 551'],
+  ['553 x', 'failed 553'],
+];
+test('a refusal that speaks of the conversation, and not of the mail, is put off', async (t) => {
+  for (const [reply, outcome] of SAID) {
+    const script = ['C: MAIL', 'C: RCPT', 'C: DATA', 'S: 250 x', `S: ${reply}`, 'S: 503 x'];
+    const peer = await peerOn(t, ['HELLO', ...script]);
+    const { courier } = courierOn(t);
+    const report = await courier.deliver(jobFor(destinationAt([peer.port])));
+    assert.deepEqual(report.outcomes.map(outcomeText), [outcome], reply);
+  }
+});
 
 const LOCKSTEP: readonly [name: string, script: string[], outcomes: string[]][] = [
   [

@@ -43,6 +43,40 @@ test('greylisting is told in words, by every way, and held against a later exami
   }
 });
 
+test('a server that asks the gateway for a login keeps mail waiting, and its operator hears why', async () => {
+  const destination = await new Destination({
+    mail: () => '530 5.7.1 Client was not authenticated',
+  }).start();
+  const gateway = await Gateway.run({
+    node: 'queue: { retry: [1s] }\nalerts: { after: 0s, free_space: null }',
+    domains: {
+      'example.org': domainFile(destination.port, { recipients: 'any' }),
+      'example.net': domainFile(
+        destination.port,
+        { recipients: 'any', services: '[relay]' },
+        'example.net',
+      ),
+    },
+  });
+  try {
+    const send = (to: string) => sendMail(gateway.port(), 'a@b.example', [to], MAIL);
+    assert.match(await send('anna@example.org'), /^250 2\.0\.0 Ok: \S+ queued/);
+    assert.match(await send('bert@example.net'), /^450 4\.0\.0 .*said: Client was not auth/);
+    const put = await gateway.event('rcpt.defer', (line) => line['to'] === 'anna@example.org');
+    assert.deepEqual([put['code'], put['why']], [530, 'destination']);
+    const found = await gateway.event('dest.habit');
+    assert.equal(found['habit'], 'unprepared');
+    const shown = await gateway.cli('destination', 'show', 'example.org');
+    assert.match(shown.stdout, /^warning .*anonymous.*530 5\.7\.1 Client was not/m);
+    destination.behaviour = {};
+    await gateway.event('rcpt.sent', (line) => line['to'] === 'anna@example.org');
+    assert.deepEqual(gateway.events('rcpt.fail'), gateway.events('rcpt.hold'));
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
 test('greylisting without a word is told from what becomes of first tries', async () => {
   const firstAt = new Map<string, number>();
   let sender = '';
