@@ -5,8 +5,9 @@
  * answer "OK" to the whole content lets it pass; a name that clamd gives refuses it (554, or
  * quarantine where the domain says `virus: quarantine`). Everything else, be it an error, silence, a
  * broken connection or rubbish, is a failure, and `on_error` decides. With several addresses the next
- * one is asked when one fails; one that has failed is asked last for half a minute. Connections are
- * kept for some seconds and serve one message after another (IDSESSION).
+ * one is asked when one fails; one that has failed is asked last until it answers a question that is
+ * put to it half a minute later, and the log tells of both. Connections are kept for
+ * some seconds and serve one message after another (IDSESSION).
  *
  * Old signatures find no new viruses: with every sign of life clamd is asked of which day its own are,
  * and from `signatures_age` on this is told. Mail goes on as before. Of several addresses it is the

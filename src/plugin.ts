@@ -201,8 +201,9 @@ export interface PluginHost {
   log(level: 'debug' | 'info' | 'warn' | 'error', text: string): void;
   /**
    * Asks one of several addresses after the other until one answers: those in working order as
-   * configured, then those that have failed the plugin within the last half minute. Rejects with the
-   * last failure. What is wrong with the question and not with the address is an answer, no failure.
+   * configured, then those that have failed the plugin and have not answered since; from half a minute
+   * later one question finds out whether they do. Rejects with the last failure. What is wrong with
+   * the question and not with the address is an answer, no failure.
    */
   firstAnswer<T>(
     addresses: readonly Endpoint[],

@@ -1,6 +1,7 @@
 /**
  * Which of several addresses of a daemon is asked first: those in working order as configured, then
- * those that failed within the last half minute. One for each loaded plugin. Remembers failures only,
+ * those that failed within the last half minute. After that one question is put to them, and they are
+ * avoided until it has an answer. One for each loaded plugin. Remembers failures only,
  * and a bounded number of them; knows nothing of what is asked.
  */
 import type { Clock } from '../base/clock.ts';
@@ -11,12 +12,17 @@ const AVOID_MS = 30_000;
 /** Overrides of many domains may name many addresses; an older failure makes room. */
 const MAX_REMEMBERED = 1000;
 
+/** One of several has failed, or (without an error) answers again. */
+export type AddressChange = (address: string, error?: unknown) => void;
+
 export class AddressBook {
   readonly #clock: Clock;
+  readonly #onChange: AddressChange;
   readonly #failedAt = new Map<string, number>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, onChange: AddressChange = () => undefined) {
     this.#clock = clock;
+    this.#onChange = onChange;
   }
 
   /** The first answer; rejects with the last failure when there is none. */
@@ -26,14 +32,21 @@ export class AddressBook {
     ask: (endpoint: Endpoint) => Promise<T>,
   ): Promise<T> {
     let last: unknown;
+    const isOneOfSeveral = endpoints.length > 1;
     for (const endpoint of this.#inOrder(endpoints)) {
+      const name = nameOf(endpoint);
+      // A daemon that hangs costs one question its deadline, and not every one.
+      if (this.#failedAt.has(name)) this.#remember(name);
       try {
         const answer = await ask(endpoint);
-        this.#failedAt.delete(nameOf(endpoint));
+        if (this.#failedAt.delete(name) && isOneOfSeveral) this.#onChange(name);
         return answer;
       } catch (error) {
         last = error;
-        if (saysSomething(signal)) this.#remember(nameOf(endpoint));
+        if (saysSomething(signal)) {
+          if (isOneOfSeveral && !this.#failedAt.has(name)) this.#onChange(name, error);
+          this.#remember(name);
+        }
         if (signal.aborted) break;
       }
     }

@@ -3,6 +3,7 @@
  * or nothing is and every problem is told; plugins that were set up already are stopped again.
  */
 import type { Clock } from '../base/clock.ts';
+import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Path } from '../config/problem.ts';
 import type { Dns, EntryKind, Options, Plugin, PluginHost as HostForPlugin } from '../plugin.ts';
@@ -81,7 +82,14 @@ function hostFor(
   { name: plugin, entries }: Plugin,
   { hostname, dns, books, clock, log }: HostEnvironment,
 ): HostForPlugin {
-  const addressBook = new AddressBook(clock);
+  const addressBook = new AddressBook(clock, (address, error) => {
+    const msg = error === undefined ? 'answers again' : `is left out: ${errorText(error)}`;
+    log.emit(
+      'plugin.log',
+      { plugin, msg: `${address} ${msg}` },
+      error === undefined ? 'info' : 'warn',
+    );
+  });
   return {
     hostname,
     dns,

@@ -41,6 +41,40 @@ test('one that answers again is in working order at once', async () => {
   assert.deepEqual((await asked(book, [])).order, [ONE]);
 });
 
+test('of those that have failed only one question at a time finds out whether they work again', async () => {
+  const clock = new FakeClock();
+  const book = new AddressBook(clock);
+  await asked(book, [ONE]);
+  await clock.advance(31_000);
+  const hung = Promise.withResolvers<string>();
+  const first = book.firstAnswer([ONE, TWO], NEVER, (one) =>
+    one === ONE ? hung.promise : Promise.resolve('answer'),
+  );
+  assert.deepEqual((await asked(book, [])).order, [TWO], 'nobody else waits for it');
+  hung.resolve('answer');
+  await first;
+  assert.deepEqual((await asked(book, [])).order, [ONE], 'it has answered');
+});
+
+test('it is told once when another address has to do the work, and when the first is back', async () => {
+  const clock = new FakeClock();
+  const told: string[] = [];
+  const book = new AddressBook(clock, (address, error) =>
+    told.push(`${address} ${error instanceof Error ? error.message : 'back'}`),
+  );
+  await asked(book, [ONE]);
+  await asked(book, [ONE]);
+  await clock.advance(31_000);
+  await asked(book, [ONE]);
+  assert.deepEqual(told, ['192.0.2.1:3310 broken']);
+  await clock.advance(31_000);
+  await asked(book, []);
+  await asked(book, []);
+  assert.deepEqual(told.slice(1), ['192.0.2.1:3310 back']);
+  await book.firstAnswer([ONE], NEVER, () => Promise.reject(new Error('x'))).catch(() => undefined);
+  assert.equal(told.length, 2, 'of one that is alone others tell');
+});
+
 test('being late counts against an address, being called off does not', async () => {
   const hang = async (book: AddressBook, reason: CodedError) => {
     const controller = new AbortController();
