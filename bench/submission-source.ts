@@ -5,7 +5,7 @@
  */
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, createSecureContext } from 'node:tls';
 import { parseArgs } from 'node:util';
 import { knownRecipient, makeContent, makeHeader } from './message.ts';
 import type { LoadResult } from './source.ts';
@@ -25,6 +25,8 @@ export interface SubmissionLoad {
 
 const SILENCE_MS = 60_000;
 const MAX_SAMPLES = 5;
+/** One for all connections, as a client has that sends a lot: Node would make one for each. */
+const TLS = createSecureContext();
 const LOGIN = Buffer.from(`\0${USER}\0${PASSWORD}`).toString('base64');
 
 /** One connection as a conversation: a line goes out, the last line of the reply comes back. */
@@ -65,7 +67,11 @@ class Talk {
 
   async startTls(): Promise<void> {
     this.#socket.removeAllListeners();
-    const secure = connectTls({ socket: this.#socket, rejectUnauthorized: false });
+    const secure = connectTls({
+      socket: this.#socket,
+      rejectUnauthorized: false,
+      secureContext: TLS,
+    });
     await new Promise<void>((resolve, reject) => {
       secure.once('secureConnect', resolve);
       secure.once('error', reject);

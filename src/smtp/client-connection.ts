@@ -9,7 +9,7 @@
  */
 import type { Socket } from 'node:net';
 import { connect as connectSocket, isIP } from 'node:net';
-import { checkServerIdentity, connect as connectTls } from 'node:tls';
+import { checkServerIdentity, connect as connectTls, createSecureContext } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { CodedError, errorText } from '../base/errors.ts';
@@ -52,6 +52,8 @@ type Stage = 'connecting' | 'open' | 'handshake' | 'leaving' | 'lost';
 
 /** A host name with dead addresses among living ones must not eat up the connect deadline. */
 const ADDRESS_ATTEMPT_MS = 4_000;
+/** For all connections, since making one costs as much as a handshake. */
+const TLS = createSecureContext();
 
 export class ClientConnection {
   /** The peer's address once connected. */
@@ -155,6 +157,7 @@ export class ClientConnection {
     this.#socket.removeAllListeners('data');
     const secure = connectTls({
       socket: this.#socket,
+      secureContext: TLS,
       // What a certificate must say is policy of others; encryption alone is the aim here.
       rejectUnauthorized: false,
       // Of an address too, which is no server name (RFC 6066 3).
