@@ -30,6 +30,13 @@ export class RelaxedBody {
   write(chunk: Uint8Array): void {
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i] ?? 0;
+      if (byte > SPACE && !this.#hasCr) {
+        const end = relaxedUntil(chunk, i);
+        this.#text(byte);
+        this.#append(chunk, i + 1, end);
+        i = end - 1;
+        continue;
+      }
       if (this.#hasCr) {
         this.#hasCr = false;
         if (byte === LF) {
@@ -70,8 +77,32 @@ export class RelaxedBody {
     this.#out[this.#filled++] = byte;
   }
 
+  /** What follows such text and needs no change. */
+  #append(chunk: Uint8Array, from: number, end: number): void {
+    if (end === from) return;
+    const bytes = chunk.subarray(from, end);
+    if (this.#filled + bytes.length > OUT_BYTES) this.#flush();
+    if (bytes.length > OUT_BYTES) this.#tell(bytes);
+    else {
+      this.#out.set(bytes, this.#filled);
+      this.#filled += bytes.length;
+    }
+  }
+
   #flush(): void {
     if (this.#filled > 0) this.#tell(this.#out.subarray(0, this.#filled));
     this.#filled = 0;
+  }
+}
+
+/** Up to where text that begins at `from` is in the relaxed form as it stands, and ends with text. */
+function relaxedUntil(chunk: Uint8Array, from: number): number {
+  let at = from + 1;
+  for (;;) {
+    while ((chunk[at] ?? 0) > SPACE) at += 1;
+    // One space, or one line end, between text and text.
+    if (chunk[at] === SPACE && (chunk[at + 1] ?? 0) > SPACE) at += 2;
+    else if (chunk[at] === CR && chunk[at + 1] === LF && (chunk[at + 2] ?? 0) > SPACE) at += 3;
+    else return at;
   }
 }
