@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { CodedError } from '../base/errors.ts';
+import { LinkedAbort } from '../base/linked-abort.ts';
 import type { Destination } from '../directory/domain.ts';
 import type { SmtpClient } from '../smtp/client.ts';
 import type { CalloutAnswer, Question } from './callout.ts';
@@ -43,17 +44,18 @@ export class Callouts {
     question: Question,
     outer: AbortSignal | undefined,
   ): Promise<CalloutAnswer> {
-    const limit = new AbortController();
+    const ended = new LinkedAbort(outer);
+    const { signal } = ended;
     const timer = this.#deps.clock.timer(CALLOUT_MS, () => {
-      limit.abort(new CodedError('DEADLINE', 'no answer in time'));
+      ended.abort(new CodedError('DEADLINE', 'no answer in time'));
     });
-    const signal = outer === undefined ? limit.signal : AbortSignal.any([outer, limit.signal]);
     const gate = this.#gate(destination.key);
     const granted = await gate.take(signal);
     try {
       return granted ? await this.#askNow(destination, question, signal, outer) : BUSY;
     } finally {
       timer.stop();
+      ended.release();
       if (granted) gate.give();
       if (gate.isIdle) {
         gate.stop();

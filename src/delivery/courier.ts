@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
+import { LinkedAbort } from '../base/linked-abort.ts';
 import type { Log } from '../base/log.ts';
 import type { Destination } from '../directory/domain.ts';
 import type { SmtpClient } from '../smtp/client.ts';
@@ -169,15 +170,15 @@ export function createCourier(options: CourierOptions): Courier {
   }
 
   async function probe(destination: Destination, outer?: AbortSignal): Promise<boolean> {
-    const limit = new AbortController();
+    const ended = new LinkedAbort(outer);
     const limitMs = destination.mx === undefined ? PROBE_MS : REMOTE_PROBE_MS;
     const timer = clock.timer(limitMs, () =>
-      limit.abort(new CodedError('DEADLINE', 'no answer in time')),
+      ended.abort(new CodedError('DEADLINE', 'no answer in time')),
     );
-    const signal = outer === undefined ? limit.signal : AbortSignal.any([outer, limit.signal]);
     const startedAt = clock.mono();
-    const why = await connections.probe(destination, signal);
+    const why = await connections.probe(destination, ended.signal);
     timer.stop();
+    ended.release();
     if (outer?.aborted === true) return false;
     const ms = clock.mono() - startedAt;
     const text = why?.text ?? 'answered';

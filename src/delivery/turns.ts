@@ -113,11 +113,11 @@ export class Turns {
   async #waitForRate(domain: string, signal: AbortSignal): Promise<void> {
     const { rates, route, clock, stopped, isBarred } = this.#options;
     if (rates === undefined) return;
-    const ended = AbortSignal.any([signal, stopped]);
-    while (!ended.aborted && !isBarred(domain)) {
+    while (!signal.aborted && !stopped.aborted && !isBarred(domain)) {
       const destination = route(domain);
       const waitMs = destination === undefined ? 0 : rates.take(destination, 'queue');
       if (waitMs === 0) return;
+      const ended = AbortSignal.any([signal, stopped]);
       await clock.sleep(Math.min(waitMs, RATE_LOOK_MS), ended).catch(() => undefined);
     }
   }

@@ -13,6 +13,7 @@
 import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { CodedError, errorText } from '../base/errors.ts';
+import { LinkedAbort } from '../base/linked-abort.ts';
 import type { Log } from '../base/log.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import type { SpamExemption, Verdict } from '../mail/verdict.ts';
@@ -136,8 +137,7 @@ export class PluginHost {
     evidence: GatheredEvidence = new GatheredEvidence(),
     only?: readonly string[],
   ): Promise<Findings> {
-    const decided = new AbortController();
-    const either = AbortSignal.any([signal, decided.signal]);
+    const ended = new LinkedAbort(signal);
     const known = soFar(evidence, domain);
     const { exemption } = evidence;
     const asked = this.#serving('content', domain).filter(
@@ -146,17 +146,17 @@ export class PluginHost {
     const answers = await Promise.all(
       asked.map(async (plugin) => {
         const judged = await this.#judge(
-          { plugin, stage: 'content', view, domain, signal: either },
+          { plugin, stage: 'content', view, domain, signal: ended.signal },
           (hooks, options, s) => hooks.content?.({ ...view, options: options.own, ...known }, s),
         );
         if (judged === undefined) return [];
         const { name, service } = plugin;
         // What a proof may still overrule does not keep others from finding it.
         const isOpen = exemption === 'if-proven' && service === 'spam';
-        if (judged.verdict.kind === 'refuse' && !isOpen) decided.abort(DECIDED);
+        if (judged.verdict.kind === 'refuse' && !isOpen) ended.abort(DECIDED);
         return [{ stage: 'content' as const, plugin: name, service, ...judged }];
       }),
-    );
+    ).finally(() => ended.release());
     const found = answers.flat();
     const missing = found.filter(({ isMissing }) => isMissing === true);
     const all = [...evidence.said(domain), ...found];
