@@ -20,6 +20,11 @@ const MAX_LOCAL = 64; // RFC 5321 4.5.3.1.1
 const MAX_DOMAIN = 255; // RFC 5321 4.5.3.1.2
 const MAX_PATH = 254; // RFC 5321 4.5.3.1.3, without the angle brackets
 
+/** Nearly all there are; the others are looked at label by label. */
+const PLAIN_DOT_ATOM = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)*$/;
+const PLAIN_LABEL = '[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?';
+const PLAIN_DOMAIN = new RegExp(`^${PLAIN_LABEL}(?:\\.${PLAIN_LABEL})*$`);
+
 const ATEXT = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u{80}-\u{10ffff}]+$/u;
 const LABEL = /^[\p{L}\p{N}\p{M}](?:[\p{L}\p{N}\p{M}_-]{0,61}[\p{L}\p{N}\p{M}])?$/u;
 /** RFC 5321 4.1.2 Quoted-string, RFC 6531 3.3; each character fits one branch only: linear. */
@@ -83,6 +88,7 @@ export function parseForwardPath(text: string): Parsed<Address> {
 export function isDomain(domain: string): boolean {
   if (domain.startsWith('[')) return isAddressLiteral(domain);
   if (domain.length === 0 || Buffer.byteLength(domain) > MAX_DOMAIN) return false;
+  if (PLAIN_DOMAIN.test(domain)) return true;
   return domain.split('.').every((label) => LABEL.test(label));
 }
 
@@ -94,7 +100,7 @@ export function isAddressLiteral(text: string): boolean {
 }
 
 function isDotAtom(local: string): boolean {
-  return local.split('.').every((atom) => ATEXT.test(atom));
+  return PLAIN_DOT_ATOM.test(local) || local.split('.').every((atom) => ATEXT.test(atom));
 }
 
 /** Index just behind the quoted string that `text` starts with, or -1. */

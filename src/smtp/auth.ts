@@ -8,6 +8,7 @@ import type { SessionView } from '../mail/session-view.ts';
 import { faultReply } from './answer.ts';
 import type { Conversation } from './conversation.ts';
 import type { Line } from './line-reader.ts';
+import type { ChannelBinding } from './server-tls.ts';
 import type { SessionSettings } from './session-settings.ts';
 import type { Credentials, Mechanism, SaslExchange, SaslStep } from './sasl.ts';
 import { ask, beginExchange, isMechanism, MECHANISMS } from './sasl.ts';
@@ -25,7 +26,7 @@ export class Auth {
   readonly #conversation: Logins;
   readonly #when: SessionSettings['auth'];
   /** What binds a login to its connection, where the client is the other end of it. */
-  binding: Buffer | undefined;
+  binding: ChannelBinding | undefined;
   /** Handed out as read-only; here it learns who has logged in. */
   readonly #view: { -readonly [K in keyof SessionView]: SessionView[K] };
   #exchange: SaslExchange | undefined;
@@ -83,12 +84,11 @@ export class Auth {
     if (mechanism === '') return failed(replies.badArgument('Syntax: AUTH mechanism'));
     if (!isMechanism(mechanism)) return failed(replies.unknownMechanism());
     const { binding } = this;
-    if (mechanism === 'SCRAM-SHA-256-PLUS' && binding === undefined) {
-      return failed(replies.unknownMechanism());
-    }
+    const isBound = mechanism === 'SCRAM-SHA-256-PLUS';
+    if (isBound && binding === undefined) return failed(replies.unknownMechanism());
     const { exchange, step } = beginExchange(mechanism, initial, {
       saltOf: (user) => this.#conversation.saltOf(user),
-      binding,
+      binding: isBound ? binding?.() : undefined,
       isBindingOffered: this.mechanisms.includes('SCRAM-SHA-256-PLUS'),
     });
     return this.#keep(exchange, step);

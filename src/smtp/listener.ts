@@ -47,6 +47,7 @@ export interface ListenerSettings extends SessionSettings {
 }
 
 const BACKLOG = 1024;
+const ANY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
 export class SmtpListener {
   readonly #options: ListenerOptions;
@@ -57,6 +58,8 @@ export class SmtpListener {
   #settings: ListenerSettings;
   #sessionOptions: SessionOptions;
   #onEmpty: (() => void) | undefined;
+  /** Where all its connections end; not known where it listens on every address. */
+  #bound: Ends['local'] | undefined;
   /** Connections whose PROXY header is still to come. */
   readonly #unintroduced = new Set<Socket>();
 
@@ -89,10 +92,11 @@ export class SmtpListener {
         resolve();
       });
     });
-    const bound = this.#server.address();
-    return bound === null || typeof bound === 'string'
-      ? { address, port }
-      : { address: bound.address, port: bound.port };
+    const told = this.#server.address();
+    if (told === null || typeof told === 'string') return { address, port };
+    const bound = { address: plainAddress(told.address), port: told.port };
+    if (!ANY_ADDRESS.has(bound.address)) this.#bound = bound;
+    return bound;
   }
 
   reconfigure(settings: ListenerSettings): void {
@@ -137,15 +141,14 @@ export class SmtpListener {
 
   #accept(socket: Socket): void {
     // A connection that was reset before we could look at it has no address any more.
-    const { remoteAddress, remotePort, localAddress, localPort } = socket;
-    if (remoteAddress === undefined || localAddress === undefined) {
+    const { remoteAddress, remotePort } = socket;
+    const local = this.#bound ?? localEnd(socket);
+    if (remoteAddress === undefined || local === undefined) {
       socket.destroy();
       return;
     }
-    const ends: Ends = {
-      remote: { address: plainAddress(remoteAddress), port: remotePort ?? 0 },
-      local: { address: plainAddress(localAddress), port: localPort ?? 0 },
-    };
+    const remote = { address: plainAddress(remoteAddress), port: remotePort ?? 0 };
+    const ends: Ends = { remote, local };
     if (this.#settings.isProxy(ends.remote.address)) void this.#introduce(socket, ends);
     else this.#begin(socket, ends);
   }
@@ -260,4 +263,9 @@ export class SmtpListener {
     if (now > 0) this.#perNetwork.set(network, now);
     else this.#perNetwork.delete(network);
   }
+}
+
+function localEnd({ localAddress, localPort }: Socket): Ends['local'] | undefined {
+  if (localAddress === undefined) return undefined;
+  return { address: plainAddress(localAddress), port: localPort ?? 0 };
 }

@@ -21,6 +21,7 @@ import type { Conversation, SessionSummary } from './conversation.ts';
 import { extensionsOf } from './extensions.ts';
 import type { Line } from './line-reader.ts';
 import { Patience } from './patience.ts';
+import type { ChannelBinding } from './server-tls.ts';
 import type { SessionSettings, Surroundings } from './session-settings.ts';
 import type { SessionState } from './session-state.ts';
 import { denial, hasTransaction, stateAfter, stateAfterChunk } from './session-state.ts';
@@ -118,7 +119,7 @@ export class ServerProtocol {
   }
 
   /** RFC 3207 4.2: nothing said before TLS counts. */
-  tlsBegan(tls: TlsView, binding: Buffer | undefined): void {
+  tlsBegan(tls: TlsView, binding: ChannelBinding | undefined): void {
     this.#auth.binding = binding;
     this.#view.tls = tls;
     this.#view.hello = undefined;

@@ -9,6 +9,9 @@ import type { SecureContext } from 'node:tls';
 import { CodedError } from '../base/errors.ts';
 import type { TlsView } from '../mail/session-view.ts';
 
+/** Made when a login asks for it: most never do. */
+export type ChannelBinding = () => Uint8Array;
+
 export function secureServerSide(socket: Socket, context: SecureContext): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const secured = new TLSSocket(socket, { isServer: true, secureContext: context });
@@ -46,7 +49,7 @@ export function tlsView(socket: TLSSocket): TlsView {
 }
 
 /** What both ends of this very connection know, and nobody between them (RFC 9266); only TLS 1.3 has it. */
-export function channelBinding(socket: TLSSocket): Buffer | undefined {
+export function channelBinding(socket: TLSSocket): ChannelBinding | undefined {
   if (socket.getProtocol() !== 'TLSv1.3') return undefined;
-  return socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
+  return () => socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
 }

@@ -10,6 +10,7 @@ import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { TlsView } from '../mail/session-view.ts';
 import { channelBinding, secureServerSide, tlsView } from './server-tls.ts';
+import type { ChannelBinding } from './server-tls.ts';
 
 /** What the wire tells its session. */
 export interface WireListener {
@@ -27,7 +28,7 @@ const MAX_JOINED = 16 * 1024;
 export interface Secured {
   readonly tls: TlsView;
   /** A secret of the connection, for logins alone. */
-  readonly binding: Buffer | undefined;
+  readonly binding: ChannelBinding | undefined;
 }
 
 export class Wire {
