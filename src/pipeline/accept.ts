@@ -33,14 +33,7 @@ import { domainOfLane, isOneOfSplit } from '../mail/split-lane.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import { overQuarantine, overQuota } from './quota.ts';
 import { RelayTime } from './relay-time.ts';
-import {
-  heard,
-  heardForNow,
-  mayHaveTaken,
-  NO_OUTCOME,
-  whyOf,
-  withAnswer,
-} from './session-outcomes.ts';
+import { heard, putOff, mayHaveTaken, NO_OUTCOME, whyOf, withAnswer } from './session-outcomes.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
 import type { Way } from './relay-policy.ts';
 
@@ -189,7 +182,7 @@ export class Accept {
         return { reply: heard(first.reply, name), how: 'refused' };
       }
       if (!message.mayQueue) {
-        return { reply: heardForNow(outcomes, name), how: 'deferred' };
+        return { reply: putOff(outcomes, name), how: 'deferred' };
       }
     }
     const left = envelope.recipients.filter((_, index) => outcomes[index]?.kind !== 'delivered');

@@ -16,7 +16,7 @@ export function heard(reply: Reply, name: string, as: 'final' | 'for now' = 'fin
 }
 
 /** In place of the spool: the first word of the destination with which it put the message off. */
-export function heardForNow(outcomes: readonly Outcome[], name: string): Reply {
+export function putOff(outcomes: readonly Outcome[], name: string): Reply {
   const said = outcomes.find((outcome) => outcome.kind === 'deferred' && outcome.reply)?.reply;
   return said === undefined ? replies.destinationDown() : heard(said, name, 'for now');
 }
