@@ -3,7 +3,7 @@
  * people remember of it, written as files or as one mbox, sent once more.
  */
 import { createWriteStream } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
@@ -114,7 +114,11 @@ function exportMail(cli: Cli) {
       throw new CliFault(EXIT.usage, 'say where to: --to-folder FOLDER or --mbox FILE');
     }
     const client = await cli.client();
-    const rows = ids.length > 0 ? named(client, ids) : found(client, options);
+    const rows = await begun(ids.length > 0 ? named(client, ids) : found(client, options));
+    if (rows === undefined) {
+      cli.exit(EXIT.nothing);
+      return cli.terminal.out('no messages: nothing was written\n');
+    }
     const content = (id: string) => client.bytes(`${PATH}/${encodeURIComponent(id)}/content`);
     let count = 0;
     if (toFolder !== undefined) {
@@ -137,12 +141,28 @@ function exportMail(cli: Cli) {
         }
       };
       // Never over a file that is there.
-      await pipeline(messages, createWriteStream(mbox, { mode: 0o600, flags: 'wx' }));
+      const file = await open(mbox, 'wx', 0o600);
+      try {
+        await pipeline(messages, file.createWriteStream());
+      } catch (error) {
+        await rm(mbox, { force: true });
+        throw error;
+      }
     }
-    if (count === 0) cli.exit(EXIT.nothing);
     const place = printable(toFolder ?? mbox ?? '');
     await cli.terminal.out(`${count} message${count === 1 ? '' : 's'} written to ${place}\n`);
   };
+}
+
+/** Undefined when there are none: what they would go into is not made then. */
+async function begun(rows: AsyncIterable<Row>): Promise<AsyncIterable<Row> | undefined> {
+  const all = rows[Symbol.asyncIterator]();
+  const first = await all.next();
+  if (first.done === true) return undefined;
+  return (async function* () {
+    yield first.value;
+    yield* { [Symbol.asyncIterator]: () => all };
+  })();
 }
 
 async function* named(client: ControlClient, ids: readonly string[]): AsyncGenerator<Row> {

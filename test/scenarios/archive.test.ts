@@ -1,6 +1,6 @@
 /** I54 L1 L4: every message of an account that wants it is kept, found, written out and sent once more. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { runInside } from '../support/command.ts';
@@ -150,6 +150,14 @@ test('L4: it is written as files, and as an mbox whose messages can be told apar
   assert.equal((await sluice('archive', 'export', id, '--mbox', mbox)).code, 2);
   assert.equal(readFileSync(mbox, 'utf8'), text);
   assert.equal((await sluice('archive', 'export', id)).code, 64);
+  const none = join(gateway.folder, 'none.mbox');
+  const nobody = await sluice('archive', 'export', '--from', 'nobody@firm.test', '--mbox', none);
+  assert.deepEqual([nobody.code, nobody.out], [1, 'no messages: nothing was written\n']);
+  for (const given of [['0123456789.1'], [id, '0123456789.1']]) {
+    const wrong = await sluice('archive', 'export', ...given, '--mbox', none);
+    assert.equal(wrong.code, 1);
+  }
+  assert.equal(existsSync(none), false);
 });
 
 test('L1: a crash loses nothing of it, and a disk that fails takes no mail', async () => {
