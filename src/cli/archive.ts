@@ -61,15 +61,19 @@ export function addArchive(program: Command, cli: Cli): void {
     .description('send it once more, to those who had it or to others')
     .argument('<id>')
     .option('--to <address...>', 'to these instead')
+    .option('--anyway', 'also when the same went out within the last hour')
     .option('--json', 'JSON')
-    .action(async (id: string, { to, json }: { to?: string[]; json?: boolean }) => {
+    .action(async (id: string, options: { to?: string[]; anyway?: boolean; json?: boolean }) => {
+      const { to, anyway, json } = options;
       const client = await cli.client();
-      const body = to === undefined ? {} : { to };
+      const body = { ...(to && { to }), ...(anyway && { anyway }) };
       const row = await client.post(`${PATH}/${encodeURIComponent(id)}/resend`, body);
-      const ids = wordsOf(row, 'ids');
-      await cli.terminal.out(
-        json === true ? jsonLine(row) : `${printable(id)} goes out as ${ids.join(', ')}\n`,
-      );
+      const ids = wordsOf(row, 'ids').join(', ');
+      const before = textOf(row, 'before');
+      if (before !== '') cli.exit(EXIT.nothing);
+      const then = `${whenText(before, cli.terminal.now())}: nothing was sent, --anyway sends it`;
+      const text = before === '' ? `goes out as ${ids}` : `went out as ${ids} ${then}`;
+      await cli.terminal.out(json === true ? jsonLine(row) : `${printable(id)} ${text}\n`);
     });
 }
 

@@ -1,6 +1,6 @@
 /** What is asked of the archive, read strictly and within bounds. */
-import type { Address } from '../mail/address.ts';
 import type { ArchiveQuery } from '../mail/archived-mail.ts';
+import type { ResendWish } from './archive-view.ts';
 import { fault, mailbox, MAX_IDS, members, record, time, whole } from './request.ts';
 
 const ARCHIVE_TEXTS = ['from', 'to', 'account', 'domain', 'subject', 'msgid'] as const;
@@ -23,10 +23,11 @@ export function archiveQuery(query: unknown): ArchiveQuery & { readonly limit: n
 }
 
 /** To whom it goes; nobody is named: to those who had it. */
-export function resendRequest(body: unknown): Address[] {
-  const { to = [] } = record(body);
+export function resendRequest(body: unknown): Pick<ResendWish, 'to' | 'anyway'> {
+  const { to = [], anyway = false } = record(body);
+  if (typeof anyway !== 'boolean') throw fault('"anyway" must be true or false');
   if (!Array.isArray(to) || to.length > MAX_IDS) {
     throw fault(`"to" must be a list of at most ${MAX_IDS} addresses`);
   }
-  return to.map(mailbox);
+  return { to: to.map(mailbox), anyway };
 }

@@ -41,9 +41,10 @@ export function addArchiveRoutes(server: FastifyInstance, { gateway, log }: ApiD
   server.post<ById>('/api/v1/archive/:id/resend', async ({ params, body, headers }) => {
     const { id } = await find(params.id);
     const by = requester(headers['x-sluice-user']);
-    const result = await archive.resend(id, resendRequest(body), by);
+    const result = await archive.resend({ id, by, ...resendRequest(body) });
     if (typeof result === 'string') throw new RequestFault(409, `${id}: ${result}`);
-    return { v: 1, kind: 'resent', id, ids: [result.id] };
+    const { before } = result;
+    return { v: 1, kind: 'resent', id, ids: [result.id], ...(before && { before: iso(before) }) };
   });
 }
 

@@ -2,12 +2,21 @@
 import type { Address } from '../mail/address.ts';
 import type { Archived, ArchiveQuery } from '../mail/archived-mail.ts';
 
+export interface ResendWish {
+  readonly id: string;
+  /** Nobody: its recipients. */
+  readonly to: readonly Address[];
+  readonly by: string;
+  /** Although the same went out within the last hour. */
+  readonly anyway: boolean;
+}
+
 export interface ArchiveView {
   /** Newest first. */
   search(query: ArchiveQuery): AsyncIterable<Archived>;
   find(id: string): Promise<Archived | undefined>;
   /** Bytes as they went out. */
   content(id: string): AsyncIterable<Uint8Array>;
-  /** To its recipients, or to these: the id of the new message, or why there is none. */
-  resend(id: string, to: readonly Address[], by: string): Promise<{ readonly id: string } | string>;
+  /** The id of the new message, or why there is none; of one that went out `before`. */
+  resend(wish: ResendWish): Promise<{ readonly id: string; readonly before?: number } | string>;
 }

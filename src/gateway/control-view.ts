@@ -114,7 +114,7 @@ export function controlView(parts: ViewedParts): GatewayView {
       search: (query) => parts.archive.search(query),
       find: (id) => parts.archive.find(id),
       content: (id) => parts.archive.content(id),
-      resend: (id, to, by) => parts.resend.again(id, to, by),
+      resend: (wish) => parts.resend.again(wish),
     },
     lessons: parts.lessons,
     lists: listsView({ ...parts, configFile: () => parts.config().file }),

@@ -154,7 +154,7 @@ export class Watches {
     const archive = openArchive(parts);
     const hosted = (domain: string) => directory().find(domain)?.name;
     const resend = new Resend({
-      ...{ archive, store: store.spool, ids, lifetimeMs, wake, clock, log },
+      ...{ archive, store: store.spool, map: store.ttl, ids, lifetimeMs, wake, clock, log },
       laneTo: (recipients, sender) => laneTo(hosted, recipients, sender),
     });
     const { sharedNetworks } = parts.outgoing;

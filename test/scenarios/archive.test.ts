@@ -120,6 +120,19 @@ test('L4: it is sent once more, to those who had it or to others', async () => {
   await until('it has come again', () => destination.arrived.length === 1);
   assert.deepEqual(destination.arrived[0]?.to, ['eve@away.test', 'bob@away.test']);
   assert.deepEqual(destination.arrived[0]?.content, sent);
+  const first = /goes out as (\S+)/.exec(again.out)?.[1];
+  const repeated = await sluice('archive', 'resend', id);
+  assert.equal(repeated.code, 1, 'its answer may have been lost: nothing goes twice by accident');
+  assert.match(repeated.out, new RegExp(`^${id} went out as ${first} .*--anyway`));
+  const two = await Promise.all(
+    [1, 2].map(() => sluice('archive', 'resend', id, '--to', 'c@firm.test', '--json')),
+  );
+  assert.equal(new Set(two.map(({ out }) => out)).size, 1, 'two at once are one');
+  await until('one more', () => destination.arrived.length === 2);
+  const wanted = await sluice('archive', 'resend', id, '--anyway');
+  assert.deepEqual([wanted.code, wanted.out.includes(String(first))], [0, false]);
+  await until('wanted twice', () => destination.arrived.length === 3);
+  destination.arrived.splice(1);
   const others = await sluice(
     'archive',
     'resend',
