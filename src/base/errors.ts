@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'DEADLINE' // an outside wait took longer than it may
   | 'PEER_CLOSED' // the other side closed the connection
   | 'PEER_PROTOCOL' // the other side broke its protocol
+  | 'PEER_OUT_OF_STEP' // the other side answered what it was not asked
   | 'CONNECT_FAILED' // no connection could be made
   | 'CONTENT_UNFIT' // content holds what must not go on the wire
   | 'CONTENT_UNREADABLE' // content could not be read back while it was being sent

@@ -1,7 +1,9 @@
 /**
  * MAIL, RCPT and, if wanted, DATA to a peer: in one write when it offers PIPELINING, one by one when
  * not, with RSET in front on a connection that was left amid a transaction. Collects the answers;
- * when the connection is lost, those that came before stay. Never rejects, judges nothing.
+ * when the connection is lost, those that came before stay. But of a peer that was out of step no
+ * refusal counts: with a reply too many, left over from the message before, each answer is that of
+ * another command, and an innocent message would pay for it. Never rejects, judges nothing.
  */
 import type { CodedError } from '../base/errors.ts';
 import type { Envelope } from '../mail/envelope.ts';
@@ -25,7 +27,16 @@ export interface Exchange {
 }
 
 export async function exchangeEnvelope(client: SmtpClient, exchange: Exchange): Promise<Answers> {
-  return client.offers.pipelining ? inOneWrite(client, exchange) : oneByOne(client, exchange);
+  const answers = await (client.offers.pipelining
+    ? inOneWrite(client, exchange)
+    : oneByOne(client, exchange));
+  const { mail, rcpts, data, lost } = answers;
+  if (lost?.code !== 'PEER_OUT_OF_STEP') return answers;
+  return { mail: ifTaken(mail), rcpts: rcpts.map(ifTaken), data: ifTaken(data), lost };
+}
+
+function ifTaken(reply: Reply | undefined): Reply | undefined {
+  return reply !== undefined && isPositive(reply) ? reply : undefined;
 }
 
 async function inOneWrite(client: SmtpClient, exchange: Exchange): Promise<Answers> {

@@ -242,13 +242,14 @@ export class ClientConnection {
     const waiter = this.#waiters[0];
     const reply = hushed(said, waiter?.secrets ?? []);
     if (waiter === undefined) {
-      const code = isClosing(reply) ? 'PEER_CLOSED' : 'PEER_PROTOCOL';
+      const code = isClosing(reply) ? 'PEER_CLOSED' : 'PEER_OUT_OF_STEP';
       this.close(new CodedError(code, `unasked: ${replyText(reply)}`));
       return false;
     }
     const { expects } = waiter;
     if (isPositive(reply) && !isExpected(reply, expects)) {
-      this.close(new CodedError('PEER_PROTOCOL', this.#said(`out of order: ${replyText(reply)}`)));
+      const text = `out of order: ${replyText(reply)}`;
+      this.close(new CodedError('PEER_OUT_OF_STEP', this.#said(text)));
       return false;
     }
     this.#waiters.shift();

@@ -72,12 +72,12 @@ const CASES: readonly {
   {
     name: 'a challenge where none can be',
     script: [...hello('AUTH PLAIN'), 'C: AUTH PLAIN', 'S: 334 more'],
-    end: 'failed PEER_PROTOCOL',
+    end: 'failed PEER_OUT_OF_STEP',
   },
   {
     name: 'taken before the name was said',
     script: [...hello('AUTH LOGIN'), 'C: AUTH LOGIN', 'S: 235 ok'],
-    end: 'failed PEER_PROTOCOL',
+    end: 'failed PEER_OUT_OF_STEP',
   },
 ];
 
