@@ -240,7 +240,7 @@ async function conclude(
   answers: readonly Answer[],
   content: Content,
 ): Promise<void> {
-  const { clock, log, hosted, route } = deps;
+  const { clock, log, hosted, isHeld, route } = deps;
   const { entry } = lease;
   const now = clock.now();
   const settlement = await settleAndReport(deps, entry, answers, now);
@@ -269,7 +269,8 @@ async function conclude(
   const isSpread = isRemote(entry.dest) || answers.some(({ lane }) => lane !== entry.dest);
   if (next.kind === 'retry' && isSpread && hosted !== undefined) {
     const doubted = new Set(answers.filter(isDoubt).map(({ recipient }) => recipient.address));
-    const parting = partMessage({ hosted, route, lanes, doubted }, entry, next.entry);
+    const fanOut = { hosted, route, lanes, doubted, ...(isHeld && { isHeld }) };
+    const parting = partMessage(fanOut, entry, next.entry);
     const { id, token } = lease;
     const step = { held: { id, token }, entry: next.entry, dueAt: dueAt ?? now };
     return storeParted(deps, step, parting, content);

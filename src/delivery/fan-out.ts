@@ -19,6 +19,8 @@ import { laneOf } from './route.ts';
 export interface FanOutDeps {
   /** The hosted domain, by its own name, that mail for `domain` goes to. */
   readonly hosted: (domain: string) => string | undefined;
+  /** Nothing is tried in this lane now: what belongs there waits apart from what may go. */
+  readonly isHeld?: (lane: string) => boolean;
   /** Of recipients of whom it was found out, by their address. */
   readonly lanes?: ReadonlyMap<SpooledRecipient['address'], string>;
   /** Addresses of those who may have it since this attempt. */
@@ -63,12 +65,13 @@ interface Group {
 }
 
 /** By destination: what goes to the same servers stays together. */
-function groupsOf({ hosted, route, lanes }: FanOutDeps, entry: SpoolEntry): Group[] {
+function groupsOf({ hosted, isHeld, route, lanes }: FanOutDeps, entry: SpoolEntry): Group[] {
   const groups = new Map<string, Group>();
   for (const recipient of entry.recipients) {
     const lane = lanes?.get(recipient.address) ?? laneOf(hosted, entry, recipient);
     const destination = route(lane);
-    const key = destination === undefined ? lane : wayKey(destination);
+    const isApart = destination === undefined || isHeld?.(lane) === true;
+    const key = isApart ? lane : wayKey(destination);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { lane, recipients: [recipient] });
     else group.recipients.push(recipient);

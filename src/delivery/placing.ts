@@ -29,6 +29,8 @@ export interface PlacingDeps {
   readonly route: (lane: string) => Destination | undefined;
   /** The hosted domain, by its own name, that mail for `domain` goes to. */
   readonly hosted?: (domain: string) => string | undefined;
+  /** An operator holds the mail of this lane, or its destination is left alone for a while. */
+  readonly isHeld?: (lane: string) => boolean;
   /** Asks the servers of a split domain. */
   readonly locate?: (domain: string, address: Address) => Promise<Location>;
 }
@@ -77,6 +79,8 @@ export async function placeRecipients(
   return { groups: [...groups.values()], others };
 }
 
+const HELD: Outcome = { kind: 'deferred', text: 'nothing is tried there now' };
+
 interface Place {
   readonly lane: string;
   readonly destination?: Destination | undefined;
@@ -86,11 +90,14 @@ interface Place {
 async function placeOf(
   entry: SpoolEntry,
   recipient: SpooledRecipient,
-  { route, hosted = () => undefined, locate }: PlacingDeps,
+  { route, hosted = () => undefined, isHeld, locate }: PlacingDeps,
 ): Promise<Place> {
   const { address } = recipient;
   const lane = laneOf(hosted, entry, recipient);
   const isFixed = isRemote(lane) || isRedirected(lane) || isOneOfSplit(lane);
+  // Mail for several domains may lie in a lane that nobody holds: what is held gets a lane of its own.
+  const home = isFixed ? lane : (hosted(address.domain) ?? lane);
+  if (home !== entry.dest && isHeld?.(home) === true) return { lane: home, outcome: HELD };
   const destination = (isFixed ? undefined : route(address.domain)) ?? route(lane);
   if (destination?.isParted !== true) return { lane, destination };
   // The server of its lane may not be configured any more.

@@ -81,7 +81,8 @@ export async function judgeRecipient(
   if ('refused' in found) return found.refused;
   const beyond = await transaction.sending?.atRecipient(recipient);
   if (beyond !== undefined) return beyond;
-  transaction.take(recipient, policy, found.way);
+  const { lane, destination } = found.way;
+  transaction.take(recipient, policy, found.way, deps.isClosed(lane, destination));
   transaction.evidence.addAll(evidence);
   transaction.spamExempt = verdict.spamExempt;
   return replies.recipientOk();

@@ -119,10 +119,13 @@ export class Transaction {
     return { session, id, direction, envelope, isHosted, ...whose };
   }
 
-  /** Puts an accepted recipient in; the same one twice is one copy (RFC 5321 4.1.1.3 is silent). */
-  take(recipient: Recipient, policy: Domain, way: Way): void {
+  /**
+   * Puts an accepted recipient in; the same one twice is one copy (RFC 5321 4.1.1.3 is silent). Of two
+   * domains behind one server an operator may hold one: its mail does not go the way of the other.
+   */
+  take(recipient: Recipient, policy: Domain, way: Way, isClosed: boolean): void {
     this.domain ??= policy;
-    const key = wayKey(way.destination);
+    const key = `${isClosed ? 'closed' : 'open'} ${wayKey(way.destination)}`;
     this.#ways.set(key, this.#ways.get(key) ?? way);
     const { local, domain } = recipient.address;
     const isKnown = this.recipients.some(

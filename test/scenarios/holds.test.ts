@@ -148,3 +148,55 @@ test('a message held for a time goes when it is over, and says whose it is', asy
     await destination.stop();
   }
 });
+
+test('of mail for several domains that is left which is held, and nothing else', async () => {
+  const account = '127.0.0.82';
+  const destination = await new Destination().start();
+  const { port } = destination;
+  const gateway = await Gateway.run({
+    node: QUICK,
+    domains: {
+      'example.org': domainFile(port, {
+        outgoing: `{ enabled: true, accounts: [{ ip: ${account} }] }`,
+      }),
+      // On the same server, and held alone.
+      'example.net': domainFile(port, {}, 'example.net'),
+    },
+  });
+  const waiting = async () =>
+    (await gateway.cli('queue', 'list', '-H', '-o', 'to,dest,reason')).stdout;
+  try {
+    await gateway.cli('queue', 'pause', 'example.net', '--why', 'moving');
+    const talk = await SmtpTalk.greeted(gateway.port(), 'mail.example.org', account);
+    const both = ['bob@example.net', 'anna@example.org'];
+    const content = 'From: eve@example.org\r\nSubject: hi\r\n\r\nHello\r\n';
+    assert.match(await talk.send('eve@example.org', both, content), /^250 .* queued/);
+    await talk.quit();
+    await until('what is not held delivered', () => destination.arrived.length > 0);
+    await until('what is held has its lane', async () =>
+      /^bob@example\.net +example\.net +destination held: by \S+: moving\n$/.test(await waiting()),
+    );
+    const got = () => destination.arrived.map(({ to }) => to);
+    assert.deepEqual(got(), [['anna@example.org']]);
+    await gateway.cli('queue', 'resume', 'example.net');
+    await until('the rest delivered', () => destination.arrived.length === 2);
+    assert.deepEqual(got(), [['anna@example.org'], ['bob@example.net']]);
+    assert.equal(await waiting(), '');
+
+    // The hold came after the mail, which lies in the lane of the other domain.
+    destination.behaviour = { rcpt: () => '451 4.3.2 later' };
+    const again = await SmtpTalk.greeted(gateway.port(), 'mail.example.org', account);
+    const reply = await again.send('eve@example.org', both.toReversed(), content);
+    assert.match(reply, /^250 .* queued/);
+    await again.quit();
+    assert.match(await waiting(), /^anna@example\.org \(\+1\) +example\.org /);
+    await gateway.cli('queue', 'pause', 'example.net');
+    destination.behaviour = {};
+    await until('what is not held delivered', () => destination.arrived.length > 2);
+    assert.deepEqual(got().slice(2), [['anna@example.org']]);
+    assert.match(await waiting(), /^bob@example\.net +example\.net +destination held/);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
