@@ -15,7 +15,7 @@ import {
 } from '../outbound/counter-keys.ts';
 import type { Limits } from '../outbound/limits.ts';
 import type { Locks } from '../outbound/locks.ts';
-import { isAutomatic } from '../outbound/locks.ts';
+import { autoUnlocks } from '../outbound/locks.ts';
 import type { SharedNetworks } from '../outbound/shared-networks.ts';
 import type { CounterStore } from '../store/counter-store.ts';
 
@@ -133,9 +133,9 @@ async function* accountsOf(parts: OutgoingViewParts): AsyncGenerator<LockedView>
 
 async function* identitiesOf(parts: OutgoingViewParts): AsyncGenerator<LockedView> {
   const { counters, limits, directory } = parts;
-  const domains = new Map(
+  const accounts = new Map(
     directory().domains.flatMap(({ name, outgoing }) =>
-      outgoing.accounts.map((account) => [account.name, name] as const),
+      outgoing.accounts.map((account) => [account.name, { domain: name, account }] as const),
     ),
   );
   const prefix = identityPrefix();
@@ -144,12 +144,14 @@ async function* identitiesOf(parts: OutgoingViewParts): AsyncGenerator<LockedVie
     (page) => counters.list({ ...page, prefix }),
     ({ key }) => key,
   );
-  for await (const { key, lock, autoLocks = 0 } of all) {
-    const { account, identity } = partsOfIdentity(key) ?? {};
-    const domain = account === undefined ? undefined : domains.get(account);
-    if (account === undefined || identity === undefined || domain === undefined) continue;
-    const { day } = await limits.counts(identityKey(account, identity));
-    const autoUnlocks = Math.max(0, isAutomatic(lock) ? autoLocks - 1 : autoLocks);
-    yield { domain, account, identity, lock, autoUnlocks, today: day?.count ?? 0 };
+  for await (const view of all) {
+    const { account: name = '', identity } = partsOfIdentity(view.key) ?? {};
+    const found = accounts.get(name);
+    if (identity === undefined || found === undefined) continue;
+    const { domain, account } = found;
+    const { day } = await limits.counts(identityKey(name, identity));
+    const today = day?.count ?? 0;
+    const whose = { domain, account: name, identity };
+    yield { ...whose, lock: view.lock, autoUnlocks: autoUnlocks(view, account), today };
   }
 }

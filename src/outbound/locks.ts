@@ -12,7 +12,13 @@ import { paged } from '../base/paged.ts';
 import type { Account } from '../directory/account.ts';
 import type { LockCause } from '../mail/notice-words.ts';
 import { causeText } from '../mail/notice-words.ts';
-import type { CounterStore, Lock, Strike, StrikePolicy } from '../store/counter-store.ts';
+import type {
+  CounterStore,
+  CounterView,
+  Lock,
+  Strike,
+  StrikePolicy,
+} from '../store/counter-store.ts';
 import {
   accountKey,
   accountPrefix,
@@ -41,6 +47,16 @@ const BY = 'gateway';
 /** Set for strikes, not by hand. */
 export function isAutomatic(lock: Lock | undefined): boolean {
   return lock?.by === BY;
+}
+
+/** Locks for strikes that have ended by themselves and still count. */
+export function autoUnlocks(
+  { lock, autoLocks = 0 }: Pick<CounterView, 'lock' | 'autoLocks'>,
+  { lock: { maxAutoUnlocks } }: Account,
+): number {
+  if (lock === undefined || !isAutomatic(lock)) return autoLocks;
+  // One that is on for strikes is among them; one for complaints has no end and is not.
+  return lock.until === undefined ? Math.min(autoLocks, maxAutoUnlocks) : autoLocks - 1;
 }
 
 export class Locks {
