@@ -50,7 +50,7 @@ export class SharedPlaces {
   }
 
   #admit(): void {
-    for (;;) {
+    while (this.#free > 0) {
       const waiting = [...this.#shares.values()].filter((share) => share.waiting.length > 0);
       const next = waiting.reduce<Share | undefined>(
         (fewest, share) => (fewest === undefined || share.taken < fewest.taken ? share : fewest),

@@ -1,17 +1,20 @@
 /**
  * The resolver on `node:dns` (c-ares): asks the configured servers, or the system's. Every question
  * has a deadline; so many may be open at one time, more wait, and beyond that the answer is "unsure"
- * at once, for a resolver that is behind must not gather the whole of the mail behind it.
+ * at once, for a resolver that is behind must not gather the whole of the mail behind it. Of both a zone
+ * gets one more only while it has fewer than are free: whoever lets us ask for many names on which his
+ * servers are silent keeps nobody waiting but himself.
  */
 import { promises as dns } from 'node:dns';
 import { isIP } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { errorText } from '../base/errors.ts';
-import { Places } from '../base/places.ts';
+import { SharedPlaces } from '../base/shared-places.ts';
 import { reverseName } from './reverse-name.ts';
 import type { AddressRecord, FilterResolver, Lookup, MxRecord } from './resolver.ts';
 import { checkedAddresses, checkedMx, checkedNames, checkedTexts, eitherOf } from './resolver.ts';
+import { zoneOf } from './zone.ts';
 
 export interface SystemResolverOptions {
   readonly clock: Clock;
@@ -33,8 +36,10 @@ export function createSystemResolver({
   servers,
   onAnswer,
 }: SystemResolverOptions): FilterResolver {
-  const places = new Places(MAX_OPEN);
-  let waiting = 0;
+  const places = new SharedPlaces(MAX_OPEN);
+  /** Questions of each zone, open or waiting. */
+  const asked = new Map<string, number>();
+  let total = 0;
   let current: { readonly key: string; readonly asker: dns.Resolver } | undefined;
 
   const asker = (): dns.Resolver => {
@@ -53,22 +58,33 @@ export function createSystemResolver({
     question: (asker: dns.Resolver) => Promise<readonly T[]>,
     checked: (records: readonly T[]) => Lookup<T>,
   ): Promise<Lookup<T>> {
-    if (waiting >= MAX_OPEN + MAX_WAITING) return { kind: 'unsure', text: 'too many questions' };
-    waiting += 1;
+    const zone = zoneOf(isIP(name) === 0 ? name : reverseName(name));
+    const own = asked.get(zone) ?? 0;
+    if (own >= MAX_OPEN + MAX_WAITING - total)
+      return { kind: 'unsure', text: 'too many questions' };
+    total += 1;
+    asked.set(zone, own + 1);
     const startedAt = clock.mono();
-    const lookup = await answered(type, name, question, checked);
-    waiting -= 1;
+    const lookup = await answered(type, name, zone, question, checked);
+    total -= 1;
+    const left = (asked.get(zone) ?? 1) - 1;
+    if (left > 0) asked.set(zone, left);
+    else asked.delete(zone);
     onAnswer?.(type, lookup.kind, clock.mono() - startedAt);
     return lookup;
   }
 
   /** What the DNS says is an answer, whatever it is; node:dns throws most of them. */
   async function answered<T>(
-    ...[type, name, question, checked]: Parameters<typeof ask<T>>
+    type: string,
+    name: string,
+    zone: string,
+    question: (asker: dns.Resolver) => Promise<readonly T[]>,
+    checked: (records: readonly T[]) => Lookup<T>,
   ): Promise<Lookup<T>> {
     try {
       const work = (signal: AbortSignal) =>
-        places.run(async () => {
+        places.run(zone, async () => {
           // Else those who wait would wait behind what nobody wants to know any more.
           signal.throwIfAborted();
           return question(asker());

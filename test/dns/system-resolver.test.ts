@@ -111,7 +111,7 @@ describe('the resolver on node:dns', () => {
     const servers = () => [server.address];
     const hurried = createSystemResolver({ clock: hurriedClock(100), servers });
     const slow = Array.from({ length: 200 }, () => hurried.a('slow.test'));
-    const behind = Array.from({ length: 20 }, (_, i) => hurried.a(`behind${i}.test`));
+    const behind = Array.from({ length: 20 }, (_, i) => hurried.a(`behind${i}.slow.test`));
     for (const { kind } of await Promise.all([...slow, ...behind])) assert.equal(kind, 'unsure');
     await setTimeout(400);
     assert.equal((await hurried.mx('two.test')).kind, 'found');
@@ -119,6 +119,28 @@ describe('the resolver on node:dns', () => {
       server.asked.filter((question) => question.includes('behind')),
       [],
     );
+  });
+
+  test('names on which the servers of one zone are silent keep no other zone waiting', async () => {
+    const names = Array.from({ length: 3000 }, (_, i) => `n${i}.silent.co.test`);
+    for (const name of names) server.zones[name] = 'silence';
+    const servers = () => [server.address];
+    const resolving = createSystemResolver({ clock: hurriedClock(5), servers });
+    const silent = names.map((name) => resolving.a(name));
+    const startedAt = performance.now();
+    const honest = await Promise.all([
+      resolving.mx('two.test'),
+      resolving.txt('texts.test'),
+      resolving.addresses('both.test'),
+      resolving.ptr('192.0.2.7'),
+    ]);
+    assert.deepEqual(
+      honest.map(({ kind }) => kind),
+      ['found', 'found', 'found', 'found'],
+    );
+    const ms = performance.now() - startedAt;
+    assert.ok(ms < 2000, `an honest question waited for ${ms} ms`);
+    for (const { kind } of await Promise.all(silent)) assert.equal(kind, 'unsure');
   });
 
   test('who counts questions hears of each its type, what came of it, and how long it took', async () => {
