@@ -78,7 +78,7 @@ export function conditionsOf(present: Present, thresholds: Thresholds): Conditio
 function downDestinations({ destinations }: Present): Condition[] {
   return destinations.flatMap(({ key, domains, downSince, text, waiting }) => {
     if (downSince === undefined) return [];
-    const what = `the server of ${namesOf(domains)} does not answer: ${text}; ${waiting} messages wait for it`;
+    const what = `the server of ${namesOf(domains)} does not answer: ${text}; ${messages(waiting, 'waits', 'wait')} for it`;
     return [{ kind: 'destination_down', subject: key, since: downSince, text: what }];
   });
 }
@@ -92,6 +92,11 @@ function hinderingDestinations({ destinations }: Present): Condition[] {
   });
 }
 
+/** `1 message waits`, `3 messages wait` */
+function messages(count: number, one: string, many: string): string {
+  return count === 1 ? `1 message ${one}` : `${count} messages ${many}`;
+}
+
 function namesOf(domains: readonly string[]): string {
   const more = domains.length > NAMED_DOMAINS ? ` and ${domains.length - NAMED_DOMAINS} more` : '';
   return `${domains.slice(0, NAMED_DOMAINS).join(', ')}${more}`;
@@ -103,11 +108,12 @@ function queueConditions(
 ): Condition[] {
   const found: Condition[] = [];
   if (queueAgeMs !== null && oldest !== undefined && now - oldest.queuedAt >= queueAgeMs) {
-    const text = `the oldest of ${waiting} messages has waited for ${hours(now - oldest.queuedAt)}, for ${oldest.dest}`;
+    const which = waiting === 1 ? 'a message' : `the oldest of ${waiting} messages`;
+    const text = `${which} has waited for ${hours(now - oldest.queuedAt)}, for ${oldest.dest}`;
     found.push({ kind: 'queue_old', subject: '', since: oldest.queuedAt + queueAgeMs, text });
   }
   if (queueMessages !== null && waiting >= queueMessages) {
-    const text = `${waiting} messages wait in the queue`;
+    const text = `${messages(waiting, 'waits', 'wait')} in the queue`;
     found.push({ kind: 'queue_long', subject: '', since: now, text });
   }
   return found;
@@ -117,7 +123,8 @@ function heldConditions({ now, oldestHeld }: Present, { heldAgeMs }: Thresholds)
   if (heldAgeMs === null || oldestHeld === undefined) return [];
   const { at, count } = oldestHeld;
   if (now - at < heldAgeMs) return [];
-  const text = `${count} messages are held for a person to decide, the first for ${hours(now - at)}: sluice queue list --state hold`;
+  const held = messages(count, 'is held', 'are held');
+  const text = `${held} for a person to decide, the first for ${hours(now - at)}: sluice queue list --state hold`;
   return [{ kind: 'held_old', subject: '', since: at + heldAgeMs, text }];
 }
 

@@ -144,6 +144,7 @@ function factLines(row: Row, now: number): string[] {
       'state',
       `${textOf(row, 'state')}${since === undefined ? '' : ` for ${ageText(now - since)}`}`,
     ],
+    ...adviceOf(row).map((advice): [string, string] => ['', advice]),
     ...rowsOf(row, 'holds').map((hold): [string, string] => ['held', holdText(hold, now)]),
     ...rowsOf(row, 'habits').map((seen): [string, string] => ['warning', habitText(seen, now)]),
     ['good answer', ago('good_at')],
@@ -164,6 +165,12 @@ function factLines(row: Row, now: number): string[] {
     ],
   ];
   return facts.map(([name, value]) => `${name.padEnd(12)} ${value}`);
+}
+
+/** What the state means, if it means anything for people. */
+function adviceOf(row: Row): string[] {
+  const advice = textOf(row, 'advice');
+  return advice === '' ? [] : [advice];
 }
 
 /** `for 3d: greylists this gateway: ...; what to do (last: 450 4.2.0 Greylisted)` */

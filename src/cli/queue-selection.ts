@@ -83,10 +83,13 @@ export function reasonOf(row: Row): string {
   if (textOf(row, 'state') === 'damaged')
     return 'its record is damaged on disk; delete is all it takes';
   const hold = rowOf(row, 'hold');
-  if (textOf(hold, 'why') !== '') {
-    const text = textOf(hold, 'text') || textOf(hold, 'why').replace('by_hand', '');
-    if (textOf(row, 'state') === 'quarantine') return `${textOf(hold, 'why')}: ${text}`;
-    return `held by ${textOf(hold, 'by')}${text === '' ? '' : `: ${text}`}`;
+  const why = textOf(hold, 'why');
+  if (why !== '') {
+    const text = textOf(hold, 'text');
+    if (textOf(row, 'state') === 'quarantine') return `${why}: ${text || why}`;
+    // The last answer alone does not tell that it was the last one.
+    const held = `held by ${textOf(hold, 'by')}${why === 'by_hand' ? '' : ` (${why})`}`;
+    return text === '' ? held : `${held}: ${text}`;
   }
   const reason = textOf(row, 'reason');
   if (reason !== '') return reason;

@@ -153,6 +153,8 @@ export interface DestinationView {
   readonly domains: readonly string[];
   readonly hosts: readonly string[];
   readonly state: 'unknown' | 'up' | 'slow' | 'refusing' | 'down';
+  /** What the state means, in words; undefined when nobody has to do anything. */
+  readonly advice?: string | undefined;
   readonly since: number | undefined;
   readonly fails: number;
   /** What was seen last: `answered`, or what went wrong; empty when nothing was seen yet. */

@@ -11,6 +11,7 @@ import type { BackOff } from '../delivery/back-off.ts';
 import type { Courier } from '../delivery/courier.ts';
 import type { DestinationHolds } from '../delivery/destination-holds.ts';
 import type { HealthBook } from '../delivery/destination-health.ts';
+import { stateAdvice } from '../delivery/health-words.ts';
 import { hindranceAdvice } from '../delivery/hindrance-words.ts';
 import type { Hindrances } from '../delivery/hindrances.ts';
 import { destinationOf } from '../delivery/route.ts';
@@ -86,6 +87,7 @@ function viewOf(
     domains: domains.map((domain) => domain.name),
     hosts,
     state: seen?.state ?? 'unknown',
+    advice: seen && stateAdvice(seen.state),
     since: seen?.since,
     fails: seen?.fails ?? 0,
     lastText: seen?.lastKind === 'answered' ? 'answered' : (seen?.lastText ?? ''),

@@ -253,3 +253,33 @@ test('of several recipients each is told the truth about, wherever an administra
     await destination.stop();
   }
 });
+
+test('a destination that puts everything off, and mail whose time is over, say so in words', async () => {
+  const destination = await new Destination({ mail: () => '451 4.3.0 disk is full' }).start();
+  const gateway = await Gateway.run({
+    node: 'queue: { retry: [100ms], lifetime: 4s }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail('late'));
+    await until('the state', async () => {
+      const { out } = await cli(gateway, 'destination', 'list');
+      return / refusing /.test(out);
+    });
+    const shown = await cli(gateway, 'destination', 'show', 'example.org');
+    assert.match(shown.out, /^state +refusing for \d+s\n +it answers and puts our mail off /m);
+    await gateway.event('rcpt.expire');
+    const table = await cli(gateway, 'queue', 'list', '-H', '-o', 'state,reason');
+    assert.equal(table.out, 'hold  held by gateway (expired): 451 4.3.0 disk is full\n');
+    const found = await cli(gateway, 'queue', 'list', '-H', '-o', 'id', '--reason', 'expired');
+    assert.equal(found.code, 0);
+    // One that takes mail again needs no advice.
+    destination.behaviour = {};
+    await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail('now'));
+    const well = await cli(gateway, 'destination', 'show', 'example.org');
+    assert.match(well.out, /^state +up for \d+s\ngood answer/m);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
