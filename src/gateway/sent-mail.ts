@@ -1,4 +1,7 @@
-/** Finds in the records which message of a customer a report speaks of. */
+/**
+ * Finds in the records which message of a customer a report speaks of, by one search for each Message-ID
+ * that the report quotes: anybody can write one, with as many addresses in it as he likes.
+ */
 import { parseAddress } from '../mail/address.ts';
 import type { ReturnedMail } from '../mail/returned-mail.ts';
 import type { SentMail } from '../outbound/feedback.ts';
@@ -13,18 +16,14 @@ export async function findSent(
   trace: Searched,
   { messageIds, ids, recipients }: ReturnedMail,
 ): Promise<SentMail | undefined> {
+  const among = recipients.filter((one) => parseAddress(one).ok);
   for (const msgid of messageIds) {
     const sent = { msgid, dir: 'out', result: 'accepted', limit: LOOKED_AT };
-    const { rows } = await trace.search(sent);
+    const { rows } = await trace.search({ ...sent, among });
     const own = rows.filter(({ account }) => account !== undefined);
     const found = own.find(({ id }) => ids.includes(id)) ?? own[0];
     if (found?.account === undefined) continue;
-    const { id, account, identity, mailKind } = found;
-    const named: string[] = [];
-    for (const to of recipients.filter((one) => parseAddress(one).ok)) {
-      const those = await trace.search({ ...sent, to });
-      if (those.rows.some((row) => row.id === id)) named.push(to);
-    }
+    const { id, account, identity, mailKind, among: named = [] } = found;
     return {
       ...{ id, account, identity },
       isAnswer: mailKind === 'reply' || mailKind === 'bounce',

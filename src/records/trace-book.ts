@@ -17,7 +17,7 @@ import type { Pseudonym } from './pseudonyms.ts';
 import { decode } from './recorded-events.ts';
 import { termsOf, resultTerms } from './terms.ts';
 import type { TraceQuery } from './trace-query.ts';
-import { conditionsOf, meets, pseudonymous } from './trace-query.ts';
+import { conditionsOf, meets, pseudonymous, recipientCondition } from './trace-query.ts';
 
 export interface FoundRow extends TraceRow {
   /** The customer's. */
@@ -33,6 +33,8 @@ export interface FoundRow extends TraceRow {
   readonly mailKind?: string;
   /** Under which the destination has it. */
   readonly remoteId?: string;
+  /** Those whom the question names in `among`. */
+  readonly among?: readonly string[];
 }
 
 export interface TracePage {
@@ -105,6 +107,13 @@ export class TraceBook implements Trace {
       if (!known.has(key)) known.set(key, this.#conditions(general, day));
       return known.get(key);
     };
+    const ofEach = new Map<string, readonly Named[]>();
+    const namedOn = (day: Omit<RecordDay, 'bytes'>) => {
+      const key = `${day.day} ${day.rewritten ?? ''}`;
+      const found = ofEach.get(key) ?? this.#named(query, day);
+      ofEach.set(key, found);
+      return found;
+    };
     const { since, until, cursor, limit } = query;
     const rows: FoundRow[] = [];
     let lookedAt = 0;
@@ -116,7 +125,8 @@ export class TraceBook implements Trace {
     });
     for await (const { id, segments, rewritten } of candidates) {
       lookedAt += 1;
-      const row = rowIf(id, segments, query, ofDay({ day: dayOf(id), rewritten }) ?? []);
+      const day = { day: dayOf(id), rewritten };
+      const row = rowIf(id, segments, query, ofDay(day) ?? [], () => namedOn(day));
       if (row !== undefined) rows.push(row);
       if (rows.length >= limit || lookedAt >= MAX_LOOKED_AT) return { rows, cursor: id };
     }
@@ -132,6 +142,13 @@ export class TraceBook implements Trace {
     return pseudonymous(general, pseudonym ?? ((value) => value));
   }
 
+  #named({ among = [] }: TraceQuery, day: Omit<RecordDay, 'bytes'>): readonly Named[] {
+    return among.map((address) => ({
+      address,
+      conditions: this.#conditions([recipientCondition(address)], day),
+    }));
+  }
+
   async #turn(): Promise<void> {
     if (this.#running >= MAX_SEARCHES) {
       if (this.#waiting.length >= MAX_WAITING) throw new CodedError('LIMIT', 'too many searches');
@@ -141,12 +158,19 @@ export class TraceBook implements Trace {
   }
 }
 
+/** One of `among`, as the records of a day have him; undefined when they cannot. */
+interface Named {
+  readonly address: string;
+  readonly conditions: readonly Condition[] | undefined;
+}
+
 /** The record as a row, when it is what was asked for. */
 function rowIf(
   id: string,
   segments: readonly Uint8Array[],
   query: TraceQuery,
   conditions: readonly Condition[],
+  named: () => readonly Named[],
 ): FoundRow | undefined {
   const parts = segments.flatMap((bytes) => decode(id, bytes) ?? []);
   const own = parts.flatMap((part) => part.own);
@@ -157,9 +181,13 @@ function rowIf(
   if (row.at < since || row.at > until) return undefined;
   if (dir !== undefined && row.dir !== dir) return undefined;
   if (result !== undefined && !row.result.startsWith(result)) return undefined;
-  if (conditions.length === 0) return row;
+  if (conditions.length === 0 && query.among === undefined) return row;
   const terms = new Set([...termsOf(events), ...resultTerms(row.result)]);
-  return meets(terms, conditions) ? row : undefined;
+  if (!meets(terms, conditions)) return undefined;
+  if (query.among === undefined) return row;
+  const isIn = ({ conditions: wanted }: Named) => wanted !== undefined && meets(terms, wanted);
+  const among = named().flatMap((one) => (isIn(one) ? [one.address] : []));
+  return { ...row, among };
 }
 
 function rowOf(id: string, events: readonly TraceEvent[], own: readonly TraceEvent[]): FoundRow {

@@ -27,6 +27,8 @@ export interface TraceQuery {
   readonly dir?: string;
   /** `accepted` finds `accepted/delivered` as well. */
   readonly result?: string;
+  /** Each row tells which of these are recipients of it. */
+  readonly among?: readonly string[];
   readonly limit: number;
   /** Where the page before ended. */
   readonly cursor?: string;
@@ -53,6 +55,10 @@ export function conditionsOf(query: TraceQuery): Condition[] {
   const matches = result === undefined ? undefined : resultMatches(result);
   if (matches !== undefined) conditions.push(matches);
   return conditions;
+}
+
+export function recipientCondition(address: string): Condition {
+  return addresses('t', address);
 }
 
 /** Kinds whose values are pseudonyms on a day that has them. */

@@ -149,6 +149,9 @@ test('at their age addresses become pseudonyms, those of later news too', async 
   assert.equal(found.length, 2, 'both are found, the hidden one and the other');
   assert.match(found[1]?.to ?? '', /^~[0-9a-f]{16}@example\.org$/);
   assert.equal(found[0]?.to, 'anna@example.org');
+  const among = ['anna@example.org', 'ben@example.org'];
+  for (const row of await rows({ from: 'news@shop.example', among }))
+    assert.deepEqual(row.among, ['anna@example.org'], 'he is known under either name');
   assert.deepEqual((await rows({ to: 'ann' })).length, 1, 'a beginning finds the young one only');
   await record('rcpt.sent', id, { to: 'anna@example.org', text: '250 Ok' }, true);
   const [record_] = await store.session(id.slice(0, 10), 9);
