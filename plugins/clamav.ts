@@ -18,6 +18,10 @@
  * it says so, and `oversize` decides. Beyond its other limits (size, number and depth of what is in
  * archives, time) it says OK without having looked, unless its AlertExceedsMax is on: set
  * `AlertExceedsMax yes` in clamd.conf, and `oversize` decides there too. `sluice doctor` looks at it.
+ *
+ * What is too large stays too large until somebody raises the limit. By `oversize: error` it is like any
+ * other failure: with `on_error: defer` the sender's server tries again for days, and only then hears its
+ * sender of it; with `hold` it waits until a person releases it. `reject` tells the sender at once why.
  */
 import type {
   ContentView,
@@ -48,7 +52,7 @@ const OPTIONS = {
     type: 'string',
     oneOf: ['error', 'accept', 'reject'],
     default: 'error',
-    doc: 'What happens to content beyond this limit or one of clamd; error: `on_error`.',
+    doc: 'What happens to content beyond this limit or one of clamd; error: `on_error`, which for `defer` means days of waiting; reject: refused at once.',
   },
   signatures_age: {
     type: 'duration',
