@@ -208,14 +208,14 @@ function oldSignatures(row: Row): string[] {
   return old.length === 0 ? [] : [`old signatures: ${old.join(', ')}`];
 }
 
-/** `ldap down: of example.org, example.net` */
+/** `ldap down: the directory of example.org, example.net` */
 function silentDirectories(row: Row): string[] {
   const down = rowsOf(row, 'ldap').filter(({ up }) => up !== true);
   if (down.length === 0) return [];
   const whose = down.flatMap((one) => wordsOf(one, 'domains'));
   const more = whose.length - NAMED_DESTINATIONS;
   const named = whose.slice(0, NAMED_DESTINATIONS).join(', ');
-  return [`ldap down: of ${named}${more > 0 ? ` and ${more} more` : ''}`];
+  return [`ldap down: the directory of ${named}${more > 0 ? ` and ${more} more` : ''}`];
 }
 
 /** `not signed, record not seen: s2026._domainkey.example.org (there is no record)` */

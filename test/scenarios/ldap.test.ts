@@ -63,7 +63,7 @@ test('a directory says who is there; without it those who are remembered get the
     assert.deepEqual(down['domains'], ['example.org']);
     await gateway.event('alert.raise', (line) => line['alert'] === 'ldap_down');
     const status = await gateway.cli('status');
-    assert.match(status.stdout, /ldap down: of example\.org/);
+    assert.match(status.stdout, /ldap down: the directory of example\.org/);
     assert.equal(status.code, 1);
 
     await slapd.start();

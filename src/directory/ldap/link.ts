@@ -6,7 +6,8 @@
  */
 import { ResultCodeError } from 'ldapts';
 import type { Clock } from '../../base/clock.ts';
-import { CodedError, errorText } from '../../base/errors.ts';
+import { CodedError } from '../../base/errors.ts';
+import { ldapFaultText } from './fault-words.ts';
 import { filterForAnybody } from './filter.ts';
 import type { Found } from './connection.ts';
 import { LdapConnection } from './connection.ts';
@@ -124,7 +125,7 @@ export class LdapLink {
         this.#connection = connection;
         return connection;
       } catch (error) {
-        faults.push(`${server.url}: ${errorText(error)}`);
+        faults.push(`${server.url}: ${ldapFaultText(error)}`);
       }
     }
     this.#next = 0;

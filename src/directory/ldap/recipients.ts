@@ -5,11 +5,11 @@
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import { withDeadline } from '../../base/deadline.ts';
-import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Address } from '../../mail/address.ts';
 import { asciiDomain } from '../domain-name.ts';
 import type { Directory } from '../domain.ts';
+import { ldapFaultText } from './fault-words.ts';
 import { filterFor } from './filter.ts';
 import { isOfTheQuestion, LdapLink } from './link.ts';
 import type { LdapSource } from './source.ts';
@@ -95,7 +95,7 @@ export class LdapRecipients {
       if (elsewhere === undefined) return { kind: 'unknown' };
       return { kind: 'unsure', text: `not here, but perhaps at ${elsewhere.slice(0, 200)}` };
     } catch (error) {
-      const text = errorText(error);
+      const text = ldapFaultText(error);
       // A client must not stop a directory that answers others by an address it has trouble with.
       if (by === 'client' && this.#isUp(source.key) && isOfTheQuestion(error))
         this.#doubted.add(source.key);
