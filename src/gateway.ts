@@ -233,6 +233,7 @@ export class Gateway {
       metrics: recorder.metrics,
       trace,
       feed: recorder.feed,
+      levels: recorder.levels,
       destinations: { ...delivery, ...store, directory },
       ...watches.views,
       outgoing: shown,

@@ -9,8 +9,9 @@ import type { DestinationStream } from 'pino';
 import type { Clock } from './clock.ts';
 import { JoinedLines } from './joined-lines.ts';
 import { LogFile } from './log-file.ts';
+import type { Level, LogLevels } from './log-levels.ts';
 
-export type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+export type { Level } from './log-levels.ts';
 
 /** Fatal: the process ends. Error: a person is needed now. Warn: today. Info: the mail ledger. */
 export const LEVEL_OF = {
@@ -29,6 +30,8 @@ export const LEVEL_OF = {
   'smtp.lost': 'info',
   'smtp.proto': 'info',
   'smtp.close': 'debug',
+  'smtp.line': 'trace',
+  'log.level': 'info',
   'smtp.auth.ok': 'info',
   'smtp.auth.fail': 'warn',
   'smtp.etrn': 'info',
@@ -139,11 +142,8 @@ export type Tap = (
 
 export interface Log {
   emit(evt: EventName, fields?: Fields, level?: Level): void;
-  enabled(level: Level): boolean;
-}
-
-export interface AdjustableLog extends Log {
-  setLevel(level: Level): void;
+  /** Whether a line of this level about a client would be written: for what costs much to say. */
+  enabled(level: Level, ip: string): boolean;
 }
 
 /** For work whose story nobody shall hear, such as a trial load of the configuration. */
@@ -154,7 +154,7 @@ const MAX_VALUE = 256;
 
 export interface LogOptions {
   readonly host: string;
-  readonly level: Level;
+  readonly levels: LogLevels;
   readonly destination: DestinationStream;
   readonly clock: Clock;
   /** Sees each event that is logged, for the live view and the traces of recent sessions. */
@@ -186,8 +186,8 @@ function withoutKept({ kept: _kept, ...fields }: Fields): Fields {
   return fields;
 }
 
-export function createLog(options: LogOptions): AdjustableLog {
-  const { clock, tap } = options;
+export function createLog(options: LogOptions): Log {
+  const { clock, levels, tap } = options;
   // Many lines have the same millisecond.
   let stampedAt: number | undefined;
   let stamp = '';
@@ -201,7 +201,8 @@ export function createLog(options: LogOptions): AdjustableLog {
   };
   const logger = pino(
     {
-      level: options.level,
+      // What is written is decided by `levels`.
+      level: 'trace',
       base: { host: options.host },
       timestamp,
       formatters: { level: (level) => ({ level }) },
@@ -212,8 +213,9 @@ export function createLog(options: LogOptions): AdjustableLog {
     emit(evt, given = {}, level = LEVEL_OF[evt]) {
       const { kept } = given;
       const fields = kept === undefined ? given : withoutKept(given);
-      tap?.(evt, level, fields, kept);
-      if (!logger.isLevelEnabled(level)) return;
+      // What was said word by word is for the one who reads the log now.
+      if (level !== 'trace') tap?.(evt, level, fields, kept);
+      if (!levels.admits(level, fields)) return;
       const { ip, msg } = fields;
       const line: Record<string, unknown> = { evt };
       if (ip !== undefined) line['ip'] = ip;
@@ -224,9 +226,6 @@ export function createLog(options: LogOptions): AdjustableLog {
       }
       logger[level](line, msg);
     },
-    enabled: (level) => logger.isLevelEnabled(level),
-    setLevel: (level) => {
-      logger.level = level;
-    },
+    enabled: (level, ip) => levels.admits(level, { ip }),
   };
 }

@@ -27,6 +27,7 @@ import { addRecipient } from './recipient.ts';
 import { addStore } from './store.ts';
 import { addSink } from './sink-command.ts';
 import { addLog } from './log.ts';
+import { addLogLevel } from './loglevel.ts';
 import { addTail } from './tail.ts';
 import type { Terminal } from './terminal.ts';
 import { OutputClosed, printable } from './terminal.ts';
@@ -95,6 +96,7 @@ function build(program: Command, cli: Cli): void {
   addTrace(program, cli);
   addTail(program, cli);
   addLog(program, cli);
+  addLogLevel(program, cli);
   addDomain(program, cli);
   addDestination(program, cli);
   addPlugins(program, cli);

@@ -15,6 +15,7 @@ import { followEvents } from './event-stream.ts';
 import type { GatewayView } from './gateway-view.ts';
 import { NDJSON } from './ndjson.ts';
 import { addListRoutes } from './list-routes.ts';
+import { addLogLevelRoutes } from './log-level-routes.ts';
 import { addOutgoingRoutes } from './outgoing-routes.ts';
 import { addArchiveRoutes } from './archive-routes.ts';
 import { addQuarantineRoutes } from './quarantine-routes.ts';
@@ -69,6 +70,7 @@ export function addApi(server: FastifyInstance, deps: ApiDeps): void {
   addOutgoingRoutes(server, deps);
   addQuarantineRoutes(server, deps);
   addListRoutes(server, deps);
+  addLogLevelRoutes(server, deps);
   addArchiveRoutes(server, deps);
   addRecipientRoutes(server, deps);
   addTraceRoutes(server, deps);

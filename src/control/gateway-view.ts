@@ -6,6 +6,7 @@
 import type { AccountView } from './account-row.ts';
 import type { PluginView } from './plugin-view.ts';
 import type { ListsView } from './lists-view.ts';
+import type { LogLevelView } from './log-level-view.ts';
 import type { Rates } from '../base/message-rates.ts';
 import type { Trace } from '../records/trace-book.ts';
 import type { Address } from '../mail/address.ts';
@@ -46,6 +47,7 @@ export interface GatewayView {
   };
   readonly recipients: RecipientsView;
   readonly trace: Trace;
+  readonly logLevel: LogLevelView;
   readonly events: Pick<LiveFeed, 'subscribe'>;
   /** Reads the configuration anew; with problems, the old one stays in force. */
   reload(): Promise<ReloadResult>;

@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Archive } from '../archive/archive.ts';
 import type { Resend } from '../archive/resend.ts';
 import type { Alerts } from '../alerts/alerts.ts';
+import type { LogLevels } from '../base/log-levels.ts';
 import type { Rates } from '../base/message-rates.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Config } from '../config/config.ts';
@@ -51,6 +52,7 @@ import type { ExaminationsOptions } from './examinations.ts';
 import { Examinations } from './examinations.ts';
 import { pluginViews } from './plugin-view.ts';
 import { listsView } from './lists-view.ts';
+import { logLevelView } from './log-level-view.ts';
 import { recipientsView } from './recipients-view.ts';
 
 export interface ViewedParts {
@@ -67,6 +69,7 @@ export interface ViewedParts {
   readonly metrics: Metrics;
   readonly trace: Trace;
   readonly feed: LiveFeed;
+  readonly levels: LogLevels;
   readonly destinations: ViewedDestinations &
     Pick<ExaminationsOptions, 'habits' | 'resolver' | 'ttl'>;
   readonly alerts: Pick<Alerts, 'raised' | 'test'>;
@@ -136,6 +139,7 @@ export function controlView(parts: ViewedParts): GatewayView {
     },
     recipients: recipientsView(parts),
     trace: parts.trace,
+    logLevel: logLevelView(parts.levels),
     events: parts.feed,
     reload: parts.reload,
     stop: parts.stop,

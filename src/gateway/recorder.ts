@@ -3,7 +3,8 @@
  * live feed. One `tap`, so that log, metrics and traces cannot tell different stories.
  */
 import type { Clock } from '../base/clock.ts';
-import type { AdjustableLog, Log, Level, LogSink } from '../base/log.ts';
+import type { Log, Level, LogSink } from '../base/log.ts';
+import { LogLevels } from '../base/log-levels.ts';
 import { createLog, logDestination } from '../base/log.ts';
 import { MessageRates } from '../base/message-rates.ts';
 import type { Metrics } from '../base/metrics.ts';
@@ -19,7 +20,7 @@ export interface Recorder {
   readonly traces: SessionTraces;
   readonly records: RecordKeeping;
   readonly feed: LiveFeed;
-  setLevel(level: Level): void;
+  readonly levels: LogLevels;
   /** The file may have been rotated: goes on in one of its name. */
   reopenLog(): void;
   /** Lines that could not be written. */
@@ -43,9 +44,10 @@ export function createRecorder(options: RecorderOptions): Recorder {
   const traces = new SessionTraces(clock);
   const feed = new LiveFeed(clock);
   const destination = options.sink ?? logDestination(options.file);
-  const log: AdjustableLog = createLog({
+  const levels = new LogLevels(clock, options.level);
+  const log = createLog({
     host: hostname,
-    level: options.level,
+    levels,
     destination,
     clock,
     tap: (evt, level, fields, kept) => {
@@ -57,8 +59,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     },
   });
   const records = new RecordKeeping(clock, log);
-  const setLevel = (level: Level) => log.setLevel(level);
   const reopenLog = () => destination.reopen?.();
   const logDropped = () => destination.dropped ?? 0;
-  return { log, metrics, rates, traces, records, feed, setLevel, reopenLog, logDropped };
+  return { log, metrics, rates, traces, records, feed, levels, reopenLog, logDropped };
 }

@@ -175,7 +175,7 @@ export class Reloads {
     inForce.replace(config, generation);
     if (config.reload === 'watch') this.#watch.start();
     else this.#watch.stop();
-    recorder.setLevel(config.log.level);
+    recorder.levels.level = config.log.level;
     log.emit('cfg.reload', {
       file: config.file,
       by,

@@ -15,10 +15,11 @@ import type { LoginStep } from './auth.ts';
 import { Auth } from './auth.ts';
 import { ChunkInVain } from './chunk-phase.ts';
 import { Chunking } from './chunking.ts';
-import type { Chunk, Command, QueueName, Verb } from './commands.ts';
+import type { Chunk, Command, QueueName } from './commands.ts';
 import { parseCommand } from './commands.ts';
 import type { Conversation, SessionSummary } from './conversation.ts';
 import { extensionsOf } from './extensions.ts';
+import { HeardLine } from './heard-line.ts';
 import type { Line } from './line-reader.ts';
 import { Patience } from './patience.ts';
 import type { ChannelBinding } from './server-tls.ts';
@@ -27,8 +28,6 @@ import type { SessionState } from './session-state.ts';
 import { denial, hasTransaction, stateAfter, stateAfterChunk } from './session-state.ts';
 import { Tally } from './tally.ts';
 import { claimedView, parseXclient } from './xclient.ts';
-
-const AUTH = /^AUTH(?: |$)/i;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -48,10 +47,8 @@ export class ServerProtocol {
   readonly #patience: Patience;
   readonly #auth: Auth;
   readonly #chunking: Chunking;
-  /** From here on a line that is no command may be a secret. */
-  #sawAuth = false;
+  readonly #heard = new HeardLine();
   readonly #counts = { transactions: 0, recipients: new Tally(), messages: new Tally() };
-  #verb: Verb | 'other' = 'other';
 
   constructor(
     conversation: Conversation,
@@ -80,28 +77,31 @@ export class ServerProtocol {
   get counts(): Omit<SessionSummary, 'bytesRead' | 'end'> {
     return { ...this.#counts, errors: this.#patience.errors };
   }
-  /** What the last line was. */
-  get verb(): Verb | 'other' {
-    return this.#verb;
+  get heard(): Pick<HeardLine, 'verb' | 'text'> {
+    return this.#heard;
   }
 
   /** Obeys one line; a promise when the conversation has to be asked. */
   obey(line: Line): Promise<Answer> | Answer {
-    if (this.#auth.isOpen) return this.#login(this.#auth.respond(line));
-    if (line.kind === 'fault') return this.#wrong(faultReply(line.fault), line.fault);
-    if (AUTH.test(line.text)) this.#sawAuth = true;
+    if (this.#auth.isOpen) {
+      this.#heard.login();
+      return this.#login(this.#auth.respond(line));
+    }
+    if (line.kind === 'fault') {
+      this.#heard.fault(line.fault);
+      return this.#wrong(faultReply(line.fault), line.fault);
+    }
     const command = parseCommand(line.text, {
       hostname: this.#settings.hostname,
       smtpUtf8: this.#smtpUtf8,
     });
-    this.#verb = command.verb ?? 'other';
+    this.#heard.command(line.text, command.verb);
     // Out of sequence comes before malformed: the former is what the client must mend first.
     const denied = command.verb === undefined ? undefined : denial(this.#state, command.verb);
-    const shown = this.#sawAuth ? (command.verb ?? 'after AUTH') : line.text;
     if ('chunk' in command) return this.#bdat(command.chunk, denied);
     const isHopeless = 'reply' in command && command.reply.closes === true;
-    if (denied !== undefined && !isHopeless) return this.#wrong(denied, shown);
-    if ('reply' in command) return this.#wrong(command.reply, shown);
+    if (denied !== undefined && !isHopeless) return this.#wrong(denied, this.#heard.text);
+    if ('reply' in command) return this.#wrong(command.reply, this.#heard.text);
     this.#patience.command(command.verb, this.hasTransaction);
     if (this.#patience.isOver) return this.#enough(`${command.verb} again and again`);
     return this.#serve(command);

@@ -4,9 +4,14 @@
  */
 import { CodedError, errorText } from '../base/errors.ts';
 import type { EventName, Fields, Log } from '../base/log.ts';
+import type { Reply } from '../mail/reply.ts';
+import { formatReply, isIntermediate } from '../mail/reply.ts';
 import type { SessionView, TlsView } from '../mail/session-view.ts';
 import type { SessionSummary } from './conversation.ts';
 import type { SessionState } from './session-state.ts';
+
+/** To DATA (RFC 5321 4.3.2); the other replies that ask for more are a login's. */
+const GO_AHEAD = 354;
 
 export class SessionLog {
   readonly #log: Log;
@@ -43,6 +48,18 @@ export class SessionLog {
     this.#emit('smtp.lost', { state: this.#state(), why, ...text });
   }
 
+  /** The dialogue, for somebody who has asked for it. */
+  heard(line: { readonly text: string }): void {
+    if (this.#isFollowed) this.#emit('smtp.line', { by: 'client', text: line.text });
+  }
+  said(reply: Reply): void {
+    if (!this.#isFollowed) return;
+    // What a login is asked may hold what it has said.
+    const isLogin = isIntermediate(reply) && reply.code !== GO_AHEAD;
+    const text = isLogin ? `${reply.code} (login)` : formatReply(reply).trimEnd();
+    this.#emit('smtp.line', { by: 'gateway', text: text.replaceAll('\r\n', ' | ') });
+  }
+
   crashed(error: unknown): void {
     const stack = error instanceof Error ? error.stack : undefined;
     this.#emit('crash', { state: this.#state(), msg: errorText(error), stack }, 'error');
@@ -54,6 +71,10 @@ export class SessionLog {
     const tls = this.#view.tls?.protocol ?? '-';
     const isClean = errors === 0 && recipients.areAllAccepted && messages.areAllAccepted;
     this.#emit('smtp.close', { end, ...counts, bytes, ms, tls }, isClean ? undefined : 'info');
+  }
+
+  get #isFollowed(): boolean {
+    return this.#log.enabled('trace', this.#view.remote.address);
   }
 
   #emit(evt: EventName, fields: Fields, level?: 'error' | 'info'): void {

@@ -82,7 +82,6 @@ export class Session implements WireListener {
     if (this.#activity === 'waiting') this.#settle();
   }
 
-  /** Cuts the connection. */
   destroy(): void {
     this.#finish('stopped');
     this.#wire.destroy();
@@ -129,6 +128,7 @@ export class Session implements WireListener {
           // Only a whole command earns more time, not a byte of one.
           this.#arm();
           const answer = this.#protocol.obey(line);
+          this.#log.heard(this.#protocol.heard);
           const busy = answer instanceof Promise ? this.#giveLater(answer) : this.#give(answer);
           if (busy !== undefined) await this.#during(busy);
         } else {
@@ -171,7 +171,7 @@ export class Session implements WireListener {
 
   async #giveLater(pending: Promise<Answer>): Promise<void> {
     const answer = await pending;
-    this.#options.onCommand?.(this.#protocol.verb, this.#timer.sinceCommand());
+    this.#options.onCommand?.(this.#protocol.heard.verb, this.#timer.sinceCommand());
     const busy = this.#give(answer);
     if (busy !== undefined) await busy;
   }
@@ -255,10 +255,11 @@ export class Session implements WireListener {
   }
 
   #say(reply: Reply): void {
-    if (this.#end === undefined) this.#wire.write(formatReply(reply));
+    if (this.#end !== undefined) return;
+    this.#log.said(reply);
+    this.#wire.write(formatReply(reply));
   }
 
-  /** Says a last reply and ends. */
   #close(end: End, reply: Reply): void {
     if (this.#end !== undefined) return;
     this.#say(reply);
@@ -289,7 +290,6 @@ export class Session implements WireListener {
     if (this.#activity === 'waiting') this.#conclude();
   }
 
-  /** Tells the conversation, once, and never while it is at work. */
   #conclude(): void {
     if (this.#activity === 'over' || this.#end === undefined) return;
     this.#activity = 'over';

@@ -9,13 +9,17 @@ import test from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { systemClock } from '../../src/base/clock.ts';
 import { createLog, logDestination } from '../../src/base/log.ts';
+import { LogLevels } from '../../src/base/log-levels.ts';
 
 const LOG = join(import.meta.dirname, '..', '..', 'src', 'base', 'log.ts');
 
 test('control characters of every kind are escaped, and come back when the line is parsed', () => {
   const lines: string[] = [];
   const destination = { write: (line: string) => lines.push(line) };
-  const log = createLog({ host: 'mx.test', level: 'info', destination, clock: systemClock });
+  const log = createLog({
+    ...{ host: 'mx.test', destination, clock: systemClock },
+    levels: new LogLevels(systemClock, 'info'),
+  });
   const text = '\x1b[31m \x9b31m \x7f \x85 \u2028 \u202e \u2066 "\n\r\0 caf\u00e9';
   log.emit('rcpt.defer', { text, msg: text });
   const [line = ''] = lines;

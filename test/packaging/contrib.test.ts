@@ -7,6 +7,7 @@ import test from 'node:test';
 import { parse } from 'yaml';
 import type { EventName, Fields } from '../../src/base/log.ts';
 import { createLog } from '../../src/base/log.ts';
+import { LogLevels } from '../../src/base/log-levels.ts';
 import { createMetrics } from '../../src/base/metrics.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { Gateway } from '../support/gateway.ts';
@@ -19,10 +20,9 @@ const read = (file: string) => readFileSync(join(CONTRIB, file), 'utf8');
 function lineOf(evt: EventName, fields: Fields): string {
   let line = '';
   const destination = { write: (text: string) => void (line = text.trimEnd()) };
-  createLog({ host: 'mx1.example.net', level: 'info', clock: new FakeClock(), destination }).emit(
-    evt,
-    fields,
-  );
+  const clock = new FakeClock();
+  const levels = new LogLevels(clock, 'info');
+  createLog({ host: 'mx1.example.net', levels, clock, destination }).emit(evt, fields);
   return line;
 }
 

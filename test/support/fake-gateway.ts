@@ -2,6 +2,8 @@
  * A gateway that is only its outside: what the control server shows of it is plain data that a test
  * sets. Its queue is a list; operators' steps change it as the real store would.
  */
+import { LogLevels } from '../../src/base/log-levels.ts';
+import { logLevelView } from '../../src/gateway/log-level-view.ts';
 import type { AccountView } from '../../src/control/account-row.ts';
 import { Readable } from 'node:stream';
 import type { EventName, Fields, Level } from '../../src/base/log.ts';
@@ -59,6 +61,7 @@ export class FakeGateway {
   readonly holdEnds: number[] = [];
   readonly trace = new MemoryTrace();
   readonly feed = new LiveFeed(systemClock);
+  readonly levels = new LogLevels(systemClock, 'info');
 
   see(evt: EventName, fields: Fields, level: Level = 'info'): void {
     this.trace.see(evt, fields, level);
@@ -123,6 +126,7 @@ export class FakeGateway {
       lessons: { teach: (id) => this.onLesson(id) },
       recipients: this.#recipients(),
       trace: this.trace.book,
+      logLevel: logLevelView(this.levels),
       events: this.feed,
       reload: async () => this.reloadResult,
       stop: () => this.onStop(),
