@@ -2,13 +2,14 @@
  * rspamd: asks rspamd how much a message looks like spam; the faster alternative to SpamAssassin.
  *
  * The score and the names of the symbols that weigh go into the verdict, and as X-Spam-Score and
- * X-Spam-Tests on top of the message; what a score leads to is each domain's own choice (`spam: tag,
- * quarantine, reject`). rspamd by itself marks at 6 and refuses at 15: choose a domain's thresholds
- * for its scale, or turn to its own word with `refuse` and `soft_reject`. It is told of the client
- * (address, name if the DNS confirms it, HELO, login), the envelope and the message's id here, so its
- * own checks of sender and client work. Content above `max_size` is not judged: the trace says
- * `skipped`, as it does when rspamd has been told not to look. Whatever is not a whole, clear answer
- * is a failure, and `on_error` decides. With several addresses the next one is asked when one fails.
+ * X-Spam-Tests on top of the message (with spamd beside it once, of all filters together); what a
+ * score leads to is each domain's own choice (`spam: tag, quarantine, reject`). rspamd by itself
+ * marks at 6 and refuses at 15: choose a domain's thresholds for its scale, or turn to its own word
+ * with `refuse` and `soft_reject`. It is told of the client (address, name if the DNS confirms it,
+ * HELO, login), the envelope and the message's id here, so its own checks of sender and client work.
+ * Content above `max_size` is not judged: the trace says `skipped`, as it does when rspamd has been
+ * told not to look. Whatever is not a whole, clear answer is a failure, and `on_error` decides. With
+ * several addresses the next one is asked when one fails.
  *
  * What a person says of a message in quarantine goes to rspamd's classifiers when `controller` is
  * given (`sluice quarantine release|delete --learn`).

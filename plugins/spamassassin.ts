@@ -2,11 +2,12 @@
  * spamassassin: asks spamd how much a message looks like spam.
  *
  * The score and the names of the rules that matched go into the verdict, and as X-Spam-Score and
- * X-Spam-Tests on top of the message; what a score leads to is each domain's own choice (`spam: tag,
- * quarantine, reject`). The content goes to spamd as it came, with our Received field on top, so that
- * rules see who sent it; the client's name stands in it if the DNS confirms it. Content above `max_size` is not judged, for spam is small and spamd slow:
- * the trace says `skipped`. Whatever is not a whole, clear answer is a failure, and `on_error`
- * decides. With several addresses the next one is asked when one fails.
+ * X-Spam-Tests on top of the message (with rspamd beside it once, of all filters together); what a
+ * score leads to is each domain's own choice (`spam: tag, quarantine, reject`). The content goes to
+ * spamd as it came, with our Received field on top, so that rules see who sent it; the client's name
+ * stands in it if the DNS confirms it. Content above `max_size` is not judged, for spam is small and
+ * spamd slow: the trace says `skipped`. Whatever is not a whole, clear answer is a failure, and
+ * `on_error` decides. With several addresses the next one is asked when one fails.
  *
  * What a person says of a message in quarantine goes to spamd's Bayes classifier with `learn: true`
  * (`sluice quarantine release|delete --learn`); spamd must run with --allow-tell.

@@ -23,7 +23,6 @@ export type Judgement =
       readonly fields: readonly Field[];
       readonly reason: Reason;
       readonly text: string;
-      readonly subjectTag?: string;
     }
   | { readonly kind: 'discard'; readonly reason: Reason }
   | { readonly kind: 'refuse'; readonly reply: Reply };
@@ -112,15 +111,16 @@ function kept(
 ): Kept {
   const score = verdict.score ?? Number.NEGATIVE_INFINITY;
   const text = `Message looks like spam, score ${score.toFixed(1)}`;
-  const all = [...scoreFields(verdict, domain), ...fields];
-  const { tag, subjectTag } = domain.spam;
-  const marks = { fields: all, ...(score >= tag && subjectTag !== undefined && { subjectTag }) };
+  const all = [...scoreFields(verdict), ...oneOfEach(fields, verdict)];
+  // Without the marks that mailboxes sort by: whoever releases it has decided otherwise.
   if (verdict.kind === 'quarantine') {
-    return { kind: 'quarantine', ...marks, reason: verdict.reason, text: verdict.text };
+    return { kind: 'quarantine', fields: all, reason: verdict.reason, text: verdict.text };
   }
-  if (score >= domain.spam.quarantine)
-    return { kind: 'quarantine', ...marks, reason: 'spam', text };
-  return { kind: 'clean', ...marks };
+  const { tag, quarantine, subjectTag } = domain.spam;
+  if (score >= quarantine) return { kind: 'quarantine', fields: all, reason: 'spam', text };
+  if (score < tag) return { kind: 'clean', fields: all };
+  const marked = [{ name: 'X-Spam-Flag', value: 'YES' }, ...all];
+  return { kind: 'clean', fields: marked, ...(subjectTag !== undefined && { subjectTag }) };
 }
 
 /**
@@ -136,13 +136,30 @@ export function fieldsText(judgement: Judgement, lane: string): string {
 }
 
 /** What the filters found together, above what each says for itself. */
-function scoreFields({ score, tests = [] }: Verdict, { spam }: Thresholds): Field[] {
+function scoreFields({ score, tests = [] }: Verdict): Field[] {
   if (score === undefined) return [];
   return [
-    ...(score >= spam.tag ? [{ name: 'X-Spam-Flag', value: 'YES' }] : []),
     { name: 'X-Sluice-Score', value: score.toFixed(1) },
     ...(tests.length === 0 ? [] : [{ name: 'X-Sluice-Tests', value: testsText(tests) }]),
   ];
+}
+
+/**
+ * What several scanners write under one name is there once, as what was found together, which is what
+ * the thresholds were held against: a rule in a mailbox reads the first and knows of no other.
+ */
+function oneOfEach(fields: readonly Field[], { score = 0, tests = [] }: Verdict): Field[] {
+  const together: Readonly<Record<string, string>> = {
+    'X-Spam-Score': score.toFixed(1),
+    'X-Spam-Tests': testsText(tests),
+  };
+  const written = Map.groupBy(fields, ({ name }) => name);
+  return fields.flatMap((field) => {
+    const same = written.get(field.name) ?? [];
+    const value = same.length > 1 ? together[field.name] : undefined;
+    if (value === undefined) return [field];
+    return field === same[0] ? [{ name: field.name, value }] : [];
+  });
 }
 
 function testsText(tests: readonly string[]): string {

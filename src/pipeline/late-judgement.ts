@@ -107,7 +107,7 @@ async function editFor(
   { judgement, verdict }: { readonly judgement: Kept; readonly verdict: Verdict },
 ): Promise<{ readonly edit: Edit; readonly facts: Facts }> {
   const { direction } = entry;
-  const { subjectTag } = judgement;
+  const subjectTag = judgement.kind === 'clean' ? judgement.subjectTag : undefined;
   const isTagged = subjectTag !== undefined && direction === 'in';
   const tagged = isTagged
     ? taggedSubject(header.bytes, headerFields(header.bytes), subjectTag)

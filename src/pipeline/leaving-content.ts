@@ -56,7 +56,7 @@ export async function leavingContent(
   const { hostname } = transaction.generation.settings;
   const forged = forgedFields(header, fields, hostname);
   // What our customers send goes out with the subject that they gave it.
-  const mark = judgement.kind === 'discard' ? undefined : judgement.subjectTag;
+  const mark = judgement.kind === 'clean' ? judgement.subjectTag : undefined;
   const isTagged = isJudged && mark !== undefined && transaction.direction === 'in';
   const tagged = isTagged ? taggedSubject(header, fields, mark) : undefined;
   const messageId = mail.messageId === undefined ? '' : `Message-ID: ${mail.messageId}\r\n`;

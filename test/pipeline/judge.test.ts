@@ -7,6 +7,7 @@ import { combine } from '../../src/mail/verdict.ts';
 import { judge, judgeAccepted } from '../../src/pipeline/judge.ts';
 
 const DOMAIN = { spam: { tag: 5, quarantine: 8, reject: 12 }, virus: 'reject' } as const;
+const MARKED = { ...DOMAIN.spam, subjectTag: '[SPAM]' };
 const VIRUS: Verdict = { kind: 'refuse', reason: 'virus', text: 'Eicar', detail: '7.1' };
 
 function outcome(verdict: Verdict, virus: 'reject' | 'quarantine' = 'reject'): string {
@@ -31,6 +32,39 @@ test('tag and score are fields on top of the filters own', () => {
   };
   assert.deepEqual(fields(4.9), ['X-Sluice-Score', 'X-A']);
   assert.deepEqual(fields(5), ['X-Spam-Flag', 'X-Sluice-Score', 'X-A']);
+});
+
+test('what is kept back has its score and no mark for mailboxes: a person decides on it', () => {
+  const judgement = judge({ kind: 'pass', score: 8 }, { ...DOMAIN, spam: MARKED });
+  assert.equal(judgement.kind, 'quarantine');
+  if (judgement.kind !== 'quarantine') return;
+  assert.deepEqual(judgement.fields, [{ name: 'X-Sluice-Score', value: '8.0' }]);
+  assert.ok(!('subjectTag' in judgement));
+  const tagged = judge({ kind: 'pass', score: 7 }, { ...DOMAIN, spam: MARKED });
+  assert.equal(tagged.kind === 'clean' && tagged.subjectTag, '[SPAM]');
+});
+
+test('of several scanners there is one score and one list of tests under each name', () => {
+  const scanner = (score: number, test: string): Verdict => ({
+    ...{ kind: 'pass', score, tests: [test] },
+    fields: [
+      { name: 'X-Spam-Score', value: score.toFixed(1) },
+      { name: 'X-Spam-Tests', value: test },
+    ],
+  });
+  const fieldsOf = (...verdicts: Verdict[]) => {
+    const judgement = judge(combine(verdicts), DOMAIN);
+    assert.equal(judgement.kind, 'clean');
+    if (judgement.kind !== 'clean') return [];
+    const found = judgement.fields.filter(({ name }) => name.startsWith('X-Spam-'));
+    return found.map(({ name, value }) => `${name}: ${value}`);
+  };
+  const list: Verdict = { kind: 'pass', score: 0.5, tests: ['LIST'] };
+  assert.deepEqual(fieldsOf(scanner(1, 'A'), list), ['X-Spam-Score: 1.0', 'X-Spam-Tests: A']);
+  assert.deepEqual(fieldsOf(scanner(1, 'A'), scanner(2, 'B'), list), [
+    'X-Spam-Score: 3.5',
+    'X-Spam-Tests: A, B, LIST',
+  ]);
 });
 
 test('a virus is refused, or held where the domain wants it so', () => {

@@ -7,11 +7,12 @@ import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
 import { sendMail } from '../support/smtp-talk.ts';
+import { until } from '../support/until.ts';
 
 const POINTS = `export default {
   name: 'points',
   options: {},
-  hooks: { mail: ({ envelope }) => ({ kind: 'pass', score: envelope.reversePath?.local === 'six' ? 6 : 1 }) },
+  hooks: { mail: ({ envelope }) => ({ kind: 'pass', score: { six: 6, nine: 9 }[envelope.reversePath?.local] ?? 1 }) },
 };
 `;
 
@@ -19,7 +20,9 @@ test('the subject of tagged mail is marked, and of no other', async () => {
   const destination = await new Destination().start();
   const gateway = await Gateway.make({
     domains: {
-      'example.org': domainFile(destination.port, { spam: '{ subject_tag: "[SPAM?]" }' }),
+      'example.org': domainFile(destination.port, {
+        spam: '{ subject_tag: "[SPAM?]", quarantine: 8 }',
+      }),
     },
     plugins: '[points]',
   });
@@ -43,6 +46,18 @@ test('the subject of tagged mail is marked, and of no other', async () => {
     const [top = '', rest] = marked.split('Subject: [SPAM?] deal\r\n');
     assert.match(top, /^X-Spam-Flag: YES\r\n/m);
     assert.equal(rest, mail.replace('Subject: deal\r\n', ''));
+    // Who lets mail go that was kept back has decided that it is none.
+    assert.match(
+      await sendMail(gateway.port(), 'nine@x.example', ['anna@example.org'], mail),
+      /^250 /,
+    );
+    assert.equal((await gateway.cli('quarantine', 'release', 'ALL', '--yes')).code, 0);
+    const released = await until('it is released', () =>
+      destination.arrived[2]?.content.toString(),
+    );
+    assert.ok(released.endsWith(mail), released);
+    assert.doesNotMatch(released, /^X-Spam-Flag/m);
+    assert.match(released, /^X-Sluice-Score: 9\.0\r$/m);
   } finally {
     await gateway.remove();
     await destination.stop();
