@@ -22,6 +22,8 @@ export interface Present {
   /** The message that has waited longest for a person. */
   readonly oldestHeld: { readonly at: number; readonly count: number } | undefined;
   readonly freeBytes: number | undefined;
+  /** Below this nothing more is stored. */
+  readonly minFreeBytes: number;
   readonly scanners: readonly {
     readonly name: string;
     readonly up: boolean;
@@ -128,9 +130,16 @@ function heldConditions({ now, oldestHeld }: Present, { heldAgeMs }: Thresholds)
   return [{ kind: 'held_old', subject: '', since: at + heldAgeMs, text }];
 }
 
-function diskConditions({ now, freeBytes }: Present, { freeSpaceBytes }: Thresholds): Condition[] {
-  if (freeSpaceBytes === null || freeBytes === undefined || freeBytes >= freeSpaceBytes) return [];
-  const text = `${Math.floor(freeBytes / MIB)} MiB are free where the mail is stored`;
+/** Told at the latest when mail is put off for it, however low the alert itself is set. */
+function diskConditions(
+  { now, freeBytes, minFreeBytes }: Present,
+  { freeSpaceBytes }: Thresholds,
+): Condition[] {
+  if (freeSpaceBytes === null || freeBytes === undefined) return [];
+  if (freeBytes >= Math.max(freeSpaceBytes, minFreeBytes)) return [];
+  const left = `${Math.floor(freeBytes / MIB)} MiB are free where the mail is stored`;
+  const isFull = freeBytes < minFreeBytes;
+  const text = isFull ? `${left}: mail that would have to wait is put off (452)` : left;
   return [{ kind: 'disk_low', subject: '', since: now, text }];
 }
 

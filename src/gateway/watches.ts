@@ -274,6 +274,7 @@ export class Watches {
       oldest: oldest && { queuedAt: oldest.queuedAt, dest: laneName(oldest.dest) },
       oldestHeld: this.#heldMail.oldest(),
       freeBytes: freeBytes(folder),
+      minFreeBytes: this.#parts.config().limits.minFreeSpaceBytes,
       scanners: scanners(),
       ldap: delivery.ldap.states(),
       listings: delivery.listings.listings,

@@ -18,6 +18,7 @@ function alertsOn(clock: FakeClock, target: Target) {
     ...{
       oldestHeld: undefined,
       freeBytes: 1,
+      minFreeBytes: 0,
       scanners: [],
       ldap: [],
       listings: [],

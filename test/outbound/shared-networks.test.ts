@@ -14,7 +14,14 @@ const HOUR = 3_600_000;
 const MIN = 60_000;
 const NONE: Omit<Present, 'now' | 'lostRecords'> = {
   ...{ destinations: [], waiting: 0, damaged: [], oldest: undefined, oldestHeld: undefined },
-  ...{ freeBytes: undefined, scanners: [], ldap: [], listings: [], lockedAccounts: [] },
+  ...{
+    freeBytes: undefined,
+    minFreeBytes: 0,
+    scanners: [],
+    ldap: [],
+    listings: [],
+    lockedAccounts: [],
+  },
 };
 const NEVER = { queueAgeMs: null, queueMessages: null, heldAgeMs: null, freeSpaceBytes: null };
 

@@ -18,7 +18,7 @@ const mail = (size: number) => `Subject: x\r\n\r\n${`${'y'.repeat(98)}\r\n`.repe
 test('too little free space: 452 for what needs the disk, relay goes on', async () => {
   const destination = await new Destination().start();
   const gateway = await Gateway.run({
-    node: 'limits: { min_free_space: 1024GiB }',
+    node: 'limits: { min_free_space: 1024GiB }\nalerts: { after: 0s }',
     domains: {
       'example.org': domainFile(destination.port),
       'kept.test': domainFile(
@@ -45,6 +45,8 @@ test('too little free space: 452 for what needs the disk, relay goes on', async 
     await destination.stop();
     assert.match(await send(), NO_ROOM);
     assert.ok(gateway.events('store.full').length > 0);
+    const alert = await gateway.event('alert.raise', (line) => line['alert'] === 'disk_low');
+    assert.match(String(alert['text']), /^\d+ MiB are free .* put off \(452\)$/);
     // Who balances load, or looks at it, is told: mail that must wait cannot be taken here.
     const status = await gateway.cli('status');
     assert.equal(status.code, 2);
