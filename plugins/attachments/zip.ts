@@ -36,6 +36,10 @@ const LOCAL_BYTES = 30;
 const CENTRAL_BYTES = 46;
 const MAX_COMMENT = 65_535;
 const MAX_MEMBERS = 50_000;
+/** Headers that no directory has: the mark of one may stand in every fourth octet. */
+const MAX_UNLISTED = 5000;
+/** Of the last folder and the file in it. */
+const MAX_NAME = 1024;
 const BEYOND_32_BIT = 0xffff_ffff;
 /** Enough for the tables of a deflate block and some octets more. */
 const HEAD_PACKED = 512;
@@ -46,7 +50,10 @@ export function listZip(bytes: Buffer): ZipListing {
   const listed = centralMembers(bytes);
   if (listed !== undefined && listed.isWhole) {
     const beside = unlistedMembers(bytes, listed.members);
-    return { members: [...listed.members, ...beside], isWhole: true };
+    return {
+      members: [...listed.members, ...beside],
+      isWhole: beside.length < MAX_UNLISTED,
+    };
   }
   const seen = localMembers(bytes);
   return { members: [...(listed?.members ?? []), ...seen], isWhole: false };
@@ -191,9 +198,9 @@ function unlistedMembers(bytes: Buffer, members: readonly ZipMember[]): ZipMembe
       found.push(...others);
     }
     at = Math.max(at, end);
-    if (found.length >= MAX_MEMBERS) break;
+    if (found.length >= MAX_UNLISTED) break;
   }
-  return found;
+  return found.slice(0, MAX_UNLISTED);
 }
 
 function endIn(bytes: Buffer, packed: Buffer): number {
@@ -209,7 +216,7 @@ function isOwn(bytes: Buffer, { packed }: ZipMember, start: number): boolean {
 function localMembers(bytes: Buffer): ZipMember[] {
   const members: ZipMember[] = [];
   let at = bytes.indexOf(LOCAL, 0, 'latin1');
-  while (at >= 0 && at + LOCAL_BYTES <= bytes.length && members.length < MAX_MEMBERS) {
+  while (at >= 0 && at + LOCAL_BYTES <= bytes.length && members.length < MAX_UNLISTED) {
     const nameEnd = at + LOCAL_BYTES + bytes.readUInt16LE(at + 26);
     const data = nameEnd + bytes.readUInt16LE(at + 28);
     const next = bytes.indexOf(LOCAL, at + 4, 'latin1');
@@ -249,9 +256,15 @@ function packing(flags: number, method: number) {
   };
 }
 
-/** A zero octet is nothing for some, and ends the name for others. */
+/** A zero octet is nothing for some, and ends the name for others. Only the end of a long one counts. */
 function namesOf(name: Buffer): string[] {
-  const text = name.toString('utf8').replaceAll('\\', '/').toLowerCase();
-  const names = [text.replaceAll('\0', ''), text.split('\0', 1)[0] ?? ''];
+  const zero = name.indexOf(0);
+  const names = [ending(name).replaceAll('\0', '')];
+  if (zero >= 0) names.push(ending(name.subarray(0, zero)));
   return [...new Set(names.map((one) => one.replace(/^\/{1,20}/, '')))];
+}
+
+function ending(name: Buffer): string {
+  const end = name.subarray(Math.max(0, name.length - MAX_NAME));
+  return end.toString('utf8').replaceAll('\\', '/').toLowerCase();
 }

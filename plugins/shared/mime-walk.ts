@@ -183,13 +183,13 @@ export class MimeWalk {
 
   #headerEnds(lines: readonly string[]): void {
     this.#header = undefined;
-    const header = partHeader(lines.join(''), this.#isInDigest ? 'message/rfc822' : 'text/plain');
-    const { types, names, charsets, encodings, isMultipart } = header;
-    this.#isInDigest = false;
     if (++this.#parts > this.#limits.parts) {
       this.#problem ??= 'too many parts';
       return;
     }
+    const header = partHeader(lines.join(''), this.#isInDigest ? 'message/rfc822' : 'text/plain');
+    const { types, names, charsets, encodings, isMultipart } = header;
+    this.#isInDigest = false;
     const content = new PartContent(encodings, { types, names }, this.#keep);
     this.#leaf = { types, names, charsets, content };
     const boundaries = header.boundaries.slice(0, MAX_BOUNDARIES);

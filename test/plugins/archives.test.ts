@@ -188,6 +188,19 @@ test('tar, gz and zip: what is told of the file, and what is cut', () => {
   assert.deepEqual(found(marked(plainZip(), 'method', 8, 0)).findings, ['unexamined']);
 });
 
+test('a zip full of marks of members is bounded work, and says that not all was looked at', () => {
+  const mark = Buffer.from('PK\x03\x04', 'latin1');
+  const marks = Buffer.alloc(200_000, mark);
+  const zip = storedZip({ 'a.txt': HELLO });
+  for (const bytes of [marks, Buffer.concat([marks, zip])]) {
+    const startedAt = performance.now();
+    assert.deepEqual(found(bytes).findings.includes('unexamined'), true);
+    assert.ok(performance.now() - startedAt < 3000);
+  }
+  const long = `${'x'.repeat(60_000)}/a.exe`;
+  assert.deepEqual(found(storedZip({ [long]: HELLO })).names, ['*.exe'], 'a long name counts');
+});
+
 test('the rules for attachments count in archives, unless they are told not to', async () => {
   const base64 = storedZip({ 'setup.exe': HELLO }).toString('base64');
   const mail = Buffer.from(`Content-Transfer-Encoding: base64\r\n\r\n${base64}\r\n`);
