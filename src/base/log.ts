@@ -186,6 +186,28 @@ function withoutKept({ kept: _kept, ...fields }: Fields): Fields {
   return fields;
 }
 
+/** The members of a line: the fields as they are when they are fit for one, which is nearly always. */
+function lineOf(fields: Fields): Fields {
+  let isFirst = true;
+  for (const name in fields) {
+    if (isTooLong(name, fields[name]) || (name === 'ip' && !isFirst)) return fitted(fields);
+    isFirst = false;
+  }
+  return fields;
+}
+
+function fitted({ ip, ...fields }: Fields): Fields {
+  const short = Object.entries(fields).map(([name, value]) => {
+    return [name, isTooLong(name, value) ? value.slice(0, MAX_VALUE) : value] as const;
+  });
+  return { ...(ip !== undefined && { ip }), ...Object.fromEntries(short) };
+}
+
+/** What is in `msg` is ours. */
+function isTooLong(name: string, value: unknown): value is string {
+  return typeof value === 'string' && value.length > MAX_VALUE && name !== 'msg';
+}
+
 export function createLog(options: LogOptions): Log {
   const { clock, levels, tap } = options;
   // Many lines have the same millisecond.
@@ -209,6 +231,13 @@ export function createLog(options: LogOptions): Log {
     },
     { write: (line: string) => options.destination.write(terminalSafe(line)) },
   );
+  // The name of the event is part of what pino has made text of already.
+  const loggers = new Map<EventName, pino.Logger>();
+  const loggerOf = (evt: EventName): pino.Logger => {
+    const made = loggers.get(evt) ?? logger.child({ evt });
+    loggers.set(evt, made);
+    return made;
+  };
   return {
     emit(evt, given = {}, level = LEVEL_OF[evt]) {
       const { kept } = given;
@@ -216,15 +245,7 @@ export function createLog(options: LogOptions): Log {
       // What was said word by word is for the one who reads the log now.
       if (level !== 'trace') tap?.(evt, level, fields, kept);
       if (!levels.admits(level, fields)) return;
-      const { ip, msg } = fields;
-      const line: Record<string, unknown> = { evt };
-      if (ip !== undefined) line['ip'] = ip;
-      for (const name in fields) {
-        const value = fields[name];
-        if (value === undefined || name === 'ip' || name === 'msg') continue;
-        line[name] = typeof value === 'string' ? value.slice(0, MAX_VALUE) : value;
-      }
-      logger[level](line, msg);
+      loggerOf(evt)[level](lineOf(fields));
     },
     enabled: (level, ip) => levels.admits(level, { ip }),
   };

@@ -29,6 +29,27 @@ test('control characters of every kind are escaped, and come back when the line 
   assert.deepEqual([parsed.text, parsed.msg], [text, text]);
 });
 
+test('ip stands behind evt, what is not there is left out, values of others are cut', () => {
+  const lines: string[] = [];
+  const log = createLog({
+    ...{ host: 'mx.test', destination: { write: (line: string) => lines.push(line) } },
+    ...{ clock: systemClock, levels: new LogLevels(systemClock, 'info') },
+  });
+  const long = 'x'.repeat(300);
+  log.emit('smtp.lost', { sid: 'S', why: undefined, ip: '192.0.2.1' });
+  log.emit('smtp.lost', { ip: '192.0.2.1', sid: 'S', why: long });
+  log.emit('smtp.lost', { sid: 'S', msg: long });
+  const told = lines.map((line) => line.replace(/^.*"evt":"smtp.lost",/, ''));
+  assert.deepEqual(told, [
+    '"ip":"192.0.2.1","sid":"S"}\n',
+    `"ip":"192.0.2.1","sid":"S","why":"${'x'.repeat(256)}"}\n`,
+    `"sid":"S","msg":"${long}"}\n`,
+  ]);
+  for (const line of lines) {
+    assert.match(line, /^\{"level":"info","time":"[^"]+","host":"mx\.test","evt":"smtp\.lost","/);
+  }
+});
+
 test('a line is in the file when its turn is over, and in the new file when the old one was moved away', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-log-'));
   try {
