@@ -1,16 +1,16 @@
 /**
  * The resolver on `node:dns` (c-ares): asks the configured servers, or the system's. Every question
- * has a deadline; so many may be open at one time, more wait, and beyond that the answer is "unsure"
- * at once, for a resolver that is behind must not gather the whole of the mail behind it. Of both a zone
- * gets one more only while it has fewer than are free: whoever lets us ask for many names on which his
- * servers are silent keeps nobody waiting but himself.
+ * has a deadline; so many may be open at one time, more wait (question-lines.ts), and beyond that the
+ * answer is "unsure" at once, for a resolver that is behind must not gather the whole of the mail behind
+ * it.
  */
 import { promises as dns } from 'node:dns';
 import { isIP } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { errorText } from '../base/errors.ts';
-import { SharedPlaces } from '../base/shared-places.ts';
+import type { Turn } from './question-lines.ts';
+import { QuestionLines } from './question-lines.ts';
 import { reverseName } from './reverse-name.ts';
 import type { AddressRecord, FilterResolver, Lookup, MxRecord } from './resolver.ts';
 import { checkedAddresses, checkedMx, checkedNames, checkedTexts, eitherOf } from './resolver.ts';
@@ -28,18 +28,13 @@ export interface SystemResolverOptions {
 const DEADLINE_MS = 12_000;
 const TRY_MS = 2_500;
 const TRIES = 2;
-const MAX_OPEN = 200;
-const MAX_WAITING = 2_000;
 
 export function createSystemResolver({
   clock,
   servers,
   onAnswer,
 }: SystemResolverOptions): FilterResolver {
-  const places = new SharedPlaces(MAX_OPEN);
-  /** Questions of each zone, open or waiting. */
-  const asked = new Map<string, number>();
-  let total = 0;
+  const lines = new QuestionLines();
   let current: { readonly key: string; readonly asker: dns.Resolver } | undefined;
 
   const asker = (): dns.Resolver => {
@@ -59,39 +54,47 @@ export function createSystemResolver({
     checked: (records: readonly T[]) => Lookup<T>,
   ): Promise<Lookup<T>> {
     const zone = zoneOf(isIP(name) === 0 ? name : reverseName(name));
-    const own = asked.get(zone) ?? 0;
-    if (own >= MAX_OPEN + MAX_WAITING - total)
-      return { kind: 'unsure', text: 'too many questions' };
-    total += 1;
-    asked.set(zone, own + 1);
+    const turn = lines.enter(zone);
+    if (turn === undefined) return { kind: 'unsure', text: 'too many questions' };
     const startedAt = clock.mono();
-    const lookup = await answered(type, name, zone, question, checked);
-    total -= 1;
-    const left = (asked.get(zone) ?? 1) - 1;
-    if (left > 0) asked.set(zone, left);
-    else asked.delete(zone);
+    const lookup = await answered(`${type} ${name}`, turn, () => heard(zone, question), checked);
+    turn.leave();
     onAnswer?.(type, lookup.kind, clock.mono() - startedAt);
     return lookup;
   }
 
   /** What the DNS says is an answer, whatever it is; node:dns throws most of them. */
   async function answered<T>(
-    type: string,
-    name: string,
-    zone: string,
-    question: (asker: dns.Resolver) => Promise<readonly T[]>,
+    what: string,
+    turn: Turn,
+    question: () => Promise<readonly T[]>,
     checked: (records: readonly T[]) => Lookup<T>,
   ): Promise<Lookup<T>> {
     try {
       const work = (signal: AbortSignal) =>
-        places.run(zone, async () => {
+        turn.run(async () => {
           // Else those who wait would wait behind what nobody wants to know any more.
           signal.throwIfAborted();
-          return question(asker());
+          return question();
         });
-      return checked(await withDeadline(clock, DEADLINE_MS, `${type} ${name}`, work));
+      return checked(await withDeadline(clock, DEADLINE_MS, what, work));
     } catch (error) {
       return answerOf(error);
+    }
+  }
+
+  /** Also when nobody waits for the answer any more. */
+  async function heard<T>(
+    zone: string,
+    question: (asker: dns.Resolver) => Promise<readonly T[]>,
+  ): Promise<readonly T[]> {
+    try {
+      const records = await question(asker());
+      lines.heard(zone, 'answer');
+      return records;
+    } catch (error) {
+      lines.heard(zone, answerOf(error).kind === 'unsure' ? 'nothing' : 'answer');
+      throw error;
     }
   }
 

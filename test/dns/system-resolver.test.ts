@@ -143,6 +143,20 @@ describe('the resolver on node:dns', () => {
     for (const { kind } of await Promise.all(silent)) assert.equal(kind, 'unsure');
   });
 
+  test('silent names of any number of zones keep those waiting that nobody knows, and no others', async () => {
+    const names = Array.from({ length: 1000 }, (_, i) => `silent${i}.test`);
+    for (const name of names) server.zones[name] = 'silence';
+    const servers = () => [server.address];
+    const resolving = createSystemResolver({ clock: hurriedClock(5), servers });
+    assert.equal((await resolving.mx('two.test')).kind, 'found');
+    const silent = names.map((name) => resolving.a(name));
+    const startedAt = performance.now();
+    assert.equal((await resolving.mx('two.test')).kind, 'found');
+    const ms = performance.now() - startedAt;
+    assert.ok(ms < 1000, `a zone that answers waited for ${ms} ms`);
+    for (const { kind } of await Promise.all(silent)) assert.equal(kind, 'unsure');
+  });
+
   test('who counts questions hears of each its type, what came of it, and how long it took', async () => {
     const heard: string[] = [];
     const onAnswer = (type: string, result: string, ms: number) => {
