@@ -12,15 +12,16 @@ import { listTar } from './tar.ts';
 import { isTnef, listTnef } from './tnef.ts';
 
 const NOTHING = Buffer.alloc(0);
-/** What is unpacked to see what is in a gz. */
+/** Of a gz so much is unpacked first, and more where it holds little: headers may be long, members empty. */
 const HEAD_PACKED = 4096;
+const HEAD_BYTES = 64 * 1024;
 
 export function examineTar(bytes: Buffer, examination: Examination, inner: Inner): void {
   const { members, isWhole } = listTar(bytes);
   if (!isWhole) examination.note('unexamined');
-  for (const member of members) {
-    examination.member(member.name, member.bytes);
-    inner(member.bytes, member.name);
+  for (const { names, bytes: file } of members) {
+    for (const name of names) examination.member(name, file);
+    inner(file, names.join('\n'));
   }
 }
 
@@ -31,19 +32,30 @@ export function examineGz(
   examination: Examination,
   inner: Inner,
 ): void {
-  const head = gunzipped(bytes.subarray(0, HEAD_PACKED), HEAD_PACKED * 1032);
+  const head = beginning(bytes, examination.allowance);
+  const own = name.replace(/\.gz$/gm, '').replace(/\.tgz$/gm, '.tar');
+  // Some programs take the name in it, others that of the archive.
+  const names = [nameInGz(bytes) ?? [], own.split('\n')].flat();
+  for (const one of names) examination.member(one, head ?? NOTHING);
   if (head === undefined) {
     examination.note('unexamined');
     return;
   }
-  const within = nameInGz(bytes) ?? name.replace(/\.gz$/m, '').replace(/\.tgz$/m, '.tar');
-  for (const one of within.split('\n')) examination.member(one, head);
+  const within = names.join('\n');
   if (documentKind(head, within) === undefined) return;
   const whole = gunzipped(bytes, examination.allowance);
   if (whole === undefined) examination.note('unexamined');
   else {
     examination.spend(whole.length);
     inner(whole, within);
+  }
+}
+
+/** How that begins which all members of a gz hold together. */
+function beginning(bytes: Buffer, limit: number): Buffer | undefined {
+  for (let packed = HEAD_PACKED; ; packed *= 4) {
+    const head = gunzipped(bytes.subarray(0, packed), Math.min(limit, packed * 1032));
+    if (head === undefined || head.length >= HEAD_BYTES || packed >= bytes.length) return head;
   }
 }
 

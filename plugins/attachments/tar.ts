@@ -1,6 +1,7 @@
 /** Tar archives (POSIX ustar, pax, GNU and the older form): the files in them. */
 export interface TarMember {
-  readonly name: string;
+  /** All that one reader or another takes for its name. */
+  readonly names: readonly string[];
   readonly bytes: Buffer;
 }
 
@@ -14,6 +15,10 @@ const BLOCK = 512;
 const MAX_MEMBERS = 50_000;
 const LONG_NAME = 'L';
 const PAX = 'x';
+/** Of all files that follow. */
+const PAX_OF_ALL = 'g';
+const NAME_BYTES = 100;
+const MAX_NAMES = 100;
 /** Types of files; the rest are folders, links and devices. */
 const FILES: readonly string[] = ['0', '\0', '7'];
 
@@ -27,7 +32,8 @@ export function isTar(bytes: Buffer): boolean {
 
 export function listTar(bytes: Buffer): TarListing {
   const members: TarMember[] = [];
-  let told: string | undefined;
+  let told: string[] = [];
+  let ofAll: string[] = [];
   for (let at = 0; at + BLOCK <= bytes.length;) {
     const header = bytes.subarray(at, at + BLOCK);
     if (header[0] === 0) break;
@@ -37,20 +43,30 @@ export function listTar(bytes: Buffer): TarListing {
     if (content.length < size) return { members, isWhole: false };
     at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
     const type = String.fromCharCode(header[156] ?? 0);
-    if (type === LONG_NAME) told = text(content, 0, content.length);
-    else if (type === PAX) told = paxName(content) ?? told;
+    if (type === LONG_NAME) told.push(text(content, 0, content.length));
+    else if (type === PAX) told.push(...paxNames(content));
+    else if (type === PAX_OF_ALL) ofAll = paxNames(content);
     else {
-      const name = told ?? text(header, 0, 100);
-      told = undefined;
-      if (FILES.includes(type) && !name.endsWith('/')) members.push({ name, bytes: content });
+      const own = text(header, 0, NAME_BYTES);
+      const others = [...told, ...ofAll].slice(-MAX_NAMES);
+      told = [];
+      // One that fills its place is a longer one cut.
+      const isCut = others.length > 0 && header[NAME_BYTES - 1] !== 0;
+      const names = isCut ? others : [own, ...others];
+      const isFolder = names.every((name) => name.endsWith('/'));
+      if (FILES.includes(type) && !isFolder) members.push({ names, bytes: content });
     }
   }
   return { members, isWhole: true };
 }
 
-function paxName(content: Buffer): string | undefined {
-  return /(?:^|\n)\d{1,10} path=([^\n]*)/.exec(content.toString('utf8'))?.[1];
+/** Of several the last one counts; some programs only see what others take for the end of a comment. */
+function paxNames(content: Buffer): string[] {
+  const records = content.toString('utf8').matchAll(PAX_NAME);
+  return [...records].map(([, name = '']) => name).slice(-MAX_NAMES);
 }
+
+const PAX_NAME = /(?:^|\n)\d{1,10} (?:GNU\.sparse\.name|path)=([^\n]*)/g;
 
 function octal(bytes: Buffer, start: number, length: number): number {
   // GNU writes sizes of 8 GiB and more in binary; no mail has them.

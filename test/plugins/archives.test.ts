@@ -163,10 +163,32 @@ test('tar, gz and zip: what is told of the file, and what is cut', () => {
   ]) {
     assert.deepEqual(found(Buffer.concat([told, tar({ a: HELLO })])).names, ['*.exe']);
   }
+  const header = tarFile('x', Buffer.from('14 path=a.txt\n'), 'x');
+  const twice = tarFile('x', Buffer.from('14 path=a.txt\n14 path=b.exe\n'), 'x');
+  const ofAll = tarFile('x', Buffer.from('14 path=b.exe\n'), 'g');
+  const sparse = tarFile('x', Buffer.from('25 GNU.sparse.name=b.exe\n'), 'x');
+  for (const [why, told, name] of [
+    ['the name in the header', header, 'b.exe'],
+    ['the last of several', twice, 'a'],
+    ['a name for all', ofAll, 'a'],
+    ['the name of a sparse file', sparse, 'a'],
+  ] as const) {
+    assert.deepEqual(found(Buffer.concat([told, tar({ [name]: HELLO })])).names, ['*.exe'], why);
+  }
+  const empty = gzipSync(Buffer.alloc(0));
+  const manyEmpty = Buffer.concat([...Array.from({ length: 300 }, () => empty), gzipSync(PROGRAM)]);
+  assert.deepEqual(found(manyEmpty, 'a.gz').kinds, ['exe'], 'behind members that hold nothing');
+  const packed = gzipSync(PROGRAM);
+  const extra = Buffer.concat([packed.subarray(0, 10), Buffer.alloc(60_002), packed.subarray(10)]);
+  extra[3] = 4;
+  extra.writeUInt16LE(60_000, 10);
+  assert.deepEqual(found(extra, 'a.gz').kinds, ['exe'], 'behind a long field');
   const plain = gzipSync(HELLO);
   const called = Buffer.concat([plain.subarray(0, 10), Buffer.from('a.exe\0'), plain.subarray(10)]);
   called[3] = 8;
   assert.deepEqual(found(called, 'a.gz').names, ['*.exe'], 'by the name in it');
+  called.write('a.txt', 10);
+  assert.deepEqual(found(called, 'a.exe.gz').names, ['*.exe'], 'by its own');
   const rules = { names: ['*.tar'], kinds: [] };
   assert.deepEqual(foundIn(gzipSync(whole), LIMITS, 'A.TGZ', rules).names, ['*.tar']);
   const locked = marked(storedZip({ 'a.exe': HELLO }), 'flags', 1, 1);
