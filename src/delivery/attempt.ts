@@ -3,62 +3,34 @@
  * tells the store what it came to and writes the ledger lines. Never rejects but for a store that
  * fails, which is the scheduler's business; the message then stays as it was.
  */
-import type { Clock } from '../base/clock.ts';
 import { CodedError } from '../base/errors.ts';
-import { jitter } from '../base/ids.ts';
-import type { Log } from '../base/log.ts';
 import { Places } from '../base/places.ts';
 import type { Destination } from '../directory/domain.ts';
-import type { Address } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
 import type { Outcome } from '../mail/outcome.ts';
-import { isRedirected } from '../mail/redirection.ts';
-import { isRemote } from '../mail/remote-lane.ts';
-import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
+import type { SpoolEntry } from '../mail/spool-entry.ts';
 import type { Lease, SpoolStore } from '../store/spool-store.ts';
-import { logAttempt, logDone, logExpired, logHold } from './attempt-log.ts';
+import type { Answer, ConclusionDeps } from './conclusion.ts';
+import { conclude, dueAfter, hold, isDoubt } from './conclusion.ts';
 import type { Courier, DeliveryReport } from './courier.ts';
-import { tellOfDelay } from './delays.ts';
 import type { HealthBook } from './destination-health.ts';
 import { markedIfDoubted } from './doubt.ts';
-import { partMessage, storeParted } from './fan-out.ts';
 import type { Tenure } from './lease-keeper.ts';
-import type { RateLimits } from './rate-limits.ts';
-import type { Reports } from './reports.ts';
-import { fateOf, handedTo } from './reports.ts';
-import { nextDelayMs, nextDueAt } from './retry.ts';
 import type { Group, PlacingDeps } from './placing.ts';
-import type { Happening } from './happening.ts';
-import { happeningsOf } from './happening.ts';
 import { lookElsewhere, placeRecipients } from './placing.ts';
-import type { Settlement, Tried } from './settlement.ts';
+import type { RateLimits } from './rate-limits.ts';
 import { isFanOut } from './route.ts';
-import { held, isRefused, settle } from './settlement.ts';
 
-export interface AttemptDeps extends PlacingDeps {
+export interface AttemptDeps extends PlacingDeps, ConclusionDeps {
   readonly store: Pick<SpoolStore, 'readContent' | 'complete' | 'reschedule'>;
   readonly courier: Pick<Courier, 'deliver'>;
-  readonly clock: Clock;
-  readonly log: Log;
   readonly health?: Pick<HealthBook, 'isDown'>;
   /** Without it there is no bound to the rate of messages. */
   readonly rates?: Pick<RateLimits, 'take'>;
-  readonly policy: (dest: string) => {
-    readonly retryMs: readonly number[];
-    readonly delayWarningMs: number | null;
-  };
-  /** Without it nobody is told and everything undeliverable is held. */
-  readonly reports?: Reports;
-  /** Hears what became of each recipient. */
-  readonly learn?: (dest: string, address: Address, outcome: Outcome) => void;
-  readonly happened?: (one: Happening) => void;
-  /** A factor near 1 for the next wait; a seam for tests. */
-  readonly spread?: () => number;
 }
 
 /** Content up to here is read whole before the attempt: one write, and damage is seen in time. */
 const READ_WHOLE_BYTES = 256 * 1024;
-const RETRY_SPREAD = 0.05;
 /**
  * RFC 5321 4.5.3.2.6. Nobody waits here, and what is given up too soon is delivered once more at each
  * attempt, to a destination that only takes its time.
@@ -72,14 +44,6 @@ const GROUPS_AT_ONCE = 5;
  * the message is as it was.
  */
 export type AttemptResult = 'delivered' | 'put-off' | 'other' | 'untried';
-
-type Answer = Tried & {
-  readonly report: DeliveryReport;
-  /** Where the recipient belongs. */
-  readonly lane: string;
-  /** What its server said, where that is not the end of it. */
-  readonly heard?: { readonly lane: string; readonly outcome: Outcome };
-};
 
 export async function attempt(
   deps: AttemptDeps,
@@ -214,114 +178,6 @@ function isUndone(answer: Answer): boolean {
   return answer.outcome.kind === 'deferred' && !isDoubt(answer);
 }
 
-function isDoubt({ outcome }: Answer): boolean {
-  return outcome.kind === 'deferred' && outcome.maybeDelivered === true;
-}
-
 function holdDamaged(deps: AttemptDeps, lease: Lease): Promise<AttemptResult> {
   return hold(deps, lease, 'its stored content is damaged', 'damaged');
-}
-
-async function hold(
-  deps: AttemptDeps,
-  lease: Lease,
-  text: string,
-  why: 'undeliverable' | 'damaged' = 'undeliverable',
-): Promise<AttemptResult> {
-  const { clock } = deps;
-  const reason = { by: 'gateway', at: clock.now(), reason: why, text } as const;
-  await record(deps, lease, held(lease.entry, reason), undefined);
-  return 'other';
-}
-
-async function conclude(
-  deps: AttemptDeps,
-  lease: Lease,
-  answers: readonly Answer[],
-  content: Content,
-): Promise<void> {
-  const { clock, log, hosted, isHeld, route } = deps;
-  const { entry } = lease;
-  const now = clock.now();
-  const settlement = await settleAndReport(deps, entry, answers, now);
-  const handed = answers.flatMap(({ recipient, outcome, report }) =>
-    handedTo(report, recipient, outcome),
-  );
-  await deps.reports?.relayed(entry, handed);
-  let { next } = settlement;
-  const dueAt = next.kind === 'retry' ? dueAfter(deps, next.entry, now) : undefined;
-  const { gone, reported } = settlement;
-  // Settling writes recipients anew; their addresses are the same objects all along.
-  const told = new Set(reported.map(({ address }) => address));
-  const isReported = ({ address }: SpooledRecipient) => told.has(address);
-  // What the destination said is so, whatever the store does with it next.
-  for (const answer of answers) {
-    const { lane, outcome } = answer.heard ?? answer;
-    // What another host says is no word of the destination.
-    if (!isRedirected(lane)) deps.learn?.(lane, answer.recipient.address, outcome);
-  }
-  logAttempt(log, { entry, tried: answers, now, nextDueAt: dueAt, isReported });
-  for (const one of happeningsOf(entry, answers)) deps.happened?.(one);
-  const late = gone.filter((recipient) => !isRefused(recipient));
-  logExpired(log, entry, late, isReported, now);
-  if (next.kind === 'retry') next = { kind: 'retry', entry: await tellOfDelay(deps, next.entry) };
-  const lanes = new Map(answers.map(({ recipient, lane }) => [recipient.address, lane]));
-  const isSpread = isRemote(entry.dest) || answers.some(({ lane }) => lane !== entry.dest);
-  if (next.kind === 'retry' && isSpread && hosted !== undefined) {
-    const doubted = new Set(answers.filter(isDoubt).map(({ recipient }) => recipient.address));
-    const fanOut = { hosted, route, lanes, doubted, ...(isHeld && { isHeld }) };
-    const parting = partMessage(fanOut, entry, next.entry);
-    const { id, token } = lease;
-    const step = { held: { id, token }, entry: next.entry, dueAt: dueAt ?? now };
-    return storeParted(deps, step, parting, content);
-  }
-  await record(deps, lease, next, dueAt);
-}
-
-function dueAfter({ policy, spread }: AttemptDeps, entry: SpoolEntry, now: number): number {
-  const factor = spread?.() ?? jitter(RETRY_SPREAD);
-  const delayMs = nextDelayMs(entry.attempts, policy(entry.dest).retryMs, factor);
-  return nextDueAt(now, delayMs, entry.expiresAt);
-}
-
-/** The report goes first: a crash between the two steps tells a sender twice rather than never. */
-async function settleAndReport(
-  { reports }: AttemptDeps,
-  entry: SpoolEntry,
-  answers: readonly Answer[],
-  now: number,
-): Promise<Settlement> {
-  if (reports !== undefined) {
-    const fate = (recipient: SpooledRecipient) => fateOf(entry, recipient);
-    const settlement = settle(entry, answers, now, fate);
-    if (settlement.reported.length === 0) return settlement;
-    if (await reports.failed(entry, settlement.reported)) return settlement;
-  }
-  return settle(entry, answers, now, () => 'hold');
-}
-
-/** Tells the store, then the ledger; a message that is not ours any more is somebody else's line. */
-async function record(
-  { store, log, clock }: AttemptDeps,
-  { id, token, entry }: Lease,
-  next: Settlement['next'],
-  dueAt: number | undefined,
-): Promise<void> {
-  const held = { id, token };
-  const now = clock.now();
-  switch (next.kind) {
-    case 'done': {
-      const [stillOurs] = await store.complete([held]);
-      if (stillOurs === true) logDone(log, entry, next.result, entry.attempts + 1, now);
-      return;
-    }
-    case 'retry':
-      await store.reschedule([{ held, entry: next.entry, dueAt: dueAt ?? now }]);
-      return;
-    case 'hold': {
-      const [stillOurs] = await store.reschedule([{ held, entry: next.entry, dueAt: now }]);
-      if (stillOurs === true) logHold(log, next.entry, now);
-      return;
-    }
-  }
 }

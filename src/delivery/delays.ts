@@ -6,9 +6,10 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { pathText } from '../mail/address.ts';
-import type { SpoolEntry } from '../mail/spool-entry.ts';
-import type { SpoolStore } from '../store/spool-store.ts';
-import type { Reports } from './reports.ts';
+import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
+import type { NewMail, SpoolStore } from '../store/spool-store.ts';
+import { orWithout } from './no-room.ts';
+import type { DrawnReports, OwnReport } from './reports.ts';
 import { dsnOwed } from './reports.ts';
 import { laneName } from './route.ts';
 import { isRefused } from './settlement.ts';
@@ -17,27 +18,41 @@ export interface DelayDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly policy: (dest: string) => { readonly delayWarningMs: number | null };
-  readonly reports?: Reports;
+  /** Without it nobody is told. */
+  readonly reports?: DrawnReports;
 }
 
-/** The message as it is to be stored: marked when its delay was told of just now. */
-export async function tellOfDelay(deps: DelayDeps, entry: SpoolEntry): Promise<SpoolEntry> {
-  const { clock, log, reports } = deps;
+export interface Delay {
+  /** As it is to be stored: marked as told of. */
+  readonly entry: SpoolEntry & Required<Pick<SpoolEntry, 'delayToldAt'>>;
+  /** To come into the spool in the same step. */
+  readonly report: OwnReport | undefined;
+}
+
+/** A message whose delay is to be told of now. */
+export async function delayOf(deps: DelayDeps, entry: SpoolEntry): Promise<Delay | undefined> {
+  const now = deps.clock.now();
+  if (!isLate(deps, entry, now)) return undefined;
+  const owed = stillTried(entry).filter((recipient) => dsnOwed(entry, recipient, 'delayed'));
+  const report = owed.length === 0 ? undefined : await deps.reports?.delayed(entry, owed);
+  return { entry: { ...entry, delayToldAt: now }, report };
+}
+
+export function logDelay({ clock, log }: DelayDeps, entry: SpoolEntry, isTold: boolean): void {
   const now = clock.now();
-  if (!isLate(deps, entry, now)) return entry;
-  const waiting = entry.recipients.filter((recipient) => !isRefused(recipient));
-  const owed = waiting.filter((recipient) => dsnOwed(entry, recipient, 'delayed'));
-  const isTold = owed.length > 0 && (await reports?.delayed(entry, owed)) === true;
   log.emit('msg.delay', {
     id: entry.id,
     sid: entry.id.slice(0, entry.id.indexOf('.')),
     from: pathText(entry.reversePath),
     dest: laneName(entry.dest),
     age: Math.round((now - entry.queuedAt) / 1000),
-    text: waiting.find(({ last }) => last !== undefined)?.last?.text,
+    text: stillTried(entry).find(({ last }) => last !== undefined)?.last?.text,
     dsn: isTold ? 'sent' : 'none',
   });
-  return { ...entry, delayToldAt: now };
+}
+
+function stillTried({ recipients }: SpoolEntry): readonly SpooledRecipient[] {
+  return recipients.filter((recipient) => !isRefused(recipient));
 }
 
 function isLate({ policy }: DelayDeps, entry: SpoolEntry, now: number): boolean {
@@ -101,8 +116,28 @@ export class DelayWatch {
 
   async #tell(entry: SpoolEntry): Promise<void> {
     if (!this.#deps.isClosed(entry.dest)) return;
-    const { delayToldAt } = await tellOfDelay(this.#deps, entry);
-    if (delayToldAt === undefined || delayToldAt === entry.delayToldAt) return;
-    await this.#deps.store.administer(entry.id, { kind: 'told', delayToldAt });
+    const delay = await delayOf(this.#deps, entry);
+    if (delay === undefined) return;
+    const { store, log } = this.#deps;
+    const { report } = delay;
+    const { delayToldAt } = delay.entry;
+    const told = (mail: readonly NewMail[]) =>
+      store.administer(entry.id, { kind: 'told', delayToldAt }, mail);
+    let isTold = report !== undefined;
+    const isMarked = await (report === undefined
+      ? told([])
+      : orWithout(
+          log,
+          entry.id,
+          () => told([report.mail]),
+          () => {
+            isTold = false;
+            return told([]);
+          },
+        ));
+    // Somebody has it: the attempt under way tells of it.
+    if (!isMarked) return;
+    if (isTold) report?.stored();
+    logDelay(this.#deps, entry, isTold);
   }
 }

@@ -4,10 +4,11 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { SpoolEntry } from '../mail/spool-entry.ts';
-import type { SpoolStore } from '../store/spool-store.ts';
+import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
+import type { NewMail, SpoolStore } from '../store/spool-store.ts';
 import { logDone, logExpired, logHold } from './attempt-log.ts';
-import type { Reports } from './reports.ts';
+import { orWithout } from './no-room.ts';
+import type { DrawnReports } from './reports.ts';
 import { fateOf } from './reports.ts';
 import { settle } from './settlement.ts';
 
@@ -22,7 +23,7 @@ export interface ExpiryDeps {
   readonly policy: (dest: string) => { readonly lifetimeMs: number };
   /** Mail of this lane is not tried now: its destination is down or held. */
   readonly isClosed: (lane: string) => boolean;
-  readonly reports?: Reports;
+  readonly reports?: DrawnReports;
 }
 
 /**
@@ -92,15 +93,33 @@ async function expire(deps: ExpiryDeps, entry: SpoolEntry): Promise<void> {
   const { id } = entry;
   const now = clock.now();
   const fate = reports === undefined ? () => 'hold' as const : fateOf.bind(undefined, entry);
-  const settlement = settle(entry, [], now, fate);
-  const { gone, reported, next } = settlement;
-  if (next.kind === 'done' && (reported.length === 0 || (await reports?.failed(entry, reported)))) {
-    if (!(await store.administer(id, { kind: 'remove' }))) return;
-    logExpired(log, entry, gone, (recipient) => reported.includes(recipient), now);
+  const { gone, reported, next } = settle(entry, [], now, fate);
+  if (next.kind !== 'done') return holdExpired(deps, entry, now);
+  const report = reported.length === 0 ? undefined : await reports?.failed(entry, reported);
+  if (reported.length > 0 && report === undefined) return holdExpired(deps, entry, now);
+  const isReported = (recipient: SpooledRecipient) => reported.includes(recipient);
+  const remove = async (mail: readonly NewMail[]) => {
+    if (!(await store.administer(id, { kind: 'remove' }, mail))) return;
+    report?.stored();
+    logExpired(log, entry, gone, isReported, now);
     logDone(log, entry, next.result, entry.attempts, now);
-    return;
-  }
+  };
+  if (report === undefined) return remove([]);
+  await orWithout(
+    log,
+    id,
+    () => remove([report.mail]),
+    () => holdExpired(deps, entry, now),
+  );
+}
+
+async function holdExpired(
+  { store, log }: ExpiryDeps,
+  entry: SpoolEntry,
+  now: number,
+): Promise<void> {
   const text = 'its lifetime ended before the destination took it';
   const hold = { by: 'gateway', at: now, reason: 'expired', text } as const;
-  if (await store.administer(id, { kind: 'hold', hold })) logHold(log, { ...entry, hold }, now);
+  if (await store.administer(entry.id, { kind: 'hold', hold }))
+    logHold(log, { ...entry, hold }, now);
 }

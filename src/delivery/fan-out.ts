@@ -5,7 +5,6 @@
  * store: whenever the process dies, each recipient is in exactly one of them. Without room for the
  * copies they stay together in their lane and are tried and parted again.
  */
-import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { wayKey } from '../directory/destination-key.ts';
 import type { Destination } from '../directory/domain.ts';
@@ -14,6 +13,7 @@ import type { Content } from '../mail/content.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import { domainOfLane } from '../mail/split-lane.ts';
 import type { SpoolStep, SpoolStore } from '../store/spool-store.ts';
+import { orWithout } from './no-room.ts';
 import { laneOf } from './route.ts';
 
 export interface FanOutDeps {
@@ -90,31 +90,30 @@ function partOf(before: SpoolEntry, left: SpoolEntry, { lane, recipients }: Grou
   return { ...left, id: `${before.id}-${number}`, dest: lane, recipients };
 }
 
-/** Stores a message and its parts in one step; without room for them it stays whole. */
+/**
+ * Stores a message and its parts in one step, and says whether it was ours to store; without room for
+ * the parts it stays whole. When the step brings other mail, whoever brings it decides about that.
+ */
 export async function storeParted(
   { store, log }: { readonly store: Pick<SpoolStore, 'reschedule'>; readonly log: Log },
-  step: Omit<SpoolStep, 'parts'>,
+  step: SpoolStep,
   { entry, parts }: Parting,
   content: Content,
-): Promise<void> {
+): Promise<boolean> {
   const sid = entry.id.slice(0, entry.id.indexOf('.'));
-  let isStored: boolean | undefined;
-  try {
-    const together = { ...step, entry, parts: { entries: parts, content } };
-    [isStored] = await store.reschedule([together]);
-  } catch (error) {
-    if (!isNoRoom(error)) throw error;
-    log.emit('store.full', { id: entry.id, sid, err: errorText(error) });
-    await store.reschedule([step]);
-  }
-  if (isStored !== true) return;
-  for (const part of parts) {
-    const to = part.recipients.map(({ address }) => formatAddress(address));
-    log.emit('msg.part', { id: part.id, sid, orig: entry.id, dest: domainOfLane(part.dest), to });
-  }
-}
-
-/** The next attempt finds damage in the content, and says what becomes of it. */
-function isNoRoom(error: unknown): boolean {
-  return error instanceof CodedError && ['STORE_FULL', 'STORE_DAMAGED'].includes(error.code);
+  const { dueAt, mail = [] } = step;
+  const partly = parts.map((part) => ({ entry: part, dueAt, content }));
+  const together = async () => {
+    const [isStored] = await store.reschedule([{ ...step, entry, mail: [...mail, ...partly] }]);
+    for (const part of isStored === true ? parts : []) {
+      const to = part.recipients.map(({ address }) => formatAddress(address));
+      log.emit('msg.part', { id: part.id, sid, orig: entry.id, dest: domainOfLane(part.dest), to });
+    }
+    return isStored === true;
+  };
+  if (mail.length > 0) return together();
+  return orWithout(log, entry.id, together, async () => {
+    const [isStored] = await store.reschedule([step]);
+    return isStored === true;
+  });
 }

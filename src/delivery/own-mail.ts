@@ -13,7 +13,7 @@ import type { Notice, NoticeFacts } from '../mail/notice.ts';
 import { buildNotice } from '../mail/notice.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { OwnStorage } from './own-message.ts';
-import { storeOwn } from './own-message.ts';
+import { ownMail, storeMail } from './own-message.ts';
 import { remoteLane } from './route.ts';
 
 export interface OwnMailOptions {
@@ -63,7 +63,8 @@ export class OwnMail {
     const notice = build({ hostname, id, at: now });
     const lifetimeMs = this.#options.lifetimeMs(dest);
     const message = { ...notice, id, dest, to, hostname, at: now, lifetimeMs, requireTls };
-    if (!(await storeOwn(this.#options, message))) return false;
+    const mail = await ownMail(this.#options.sign, message);
+    if (!(await storeMail(this.#options, mail))) return false;
     log.emit('notice.out', { id, sid: id.slice(0, id.indexOf('.')), to: pathText(to), subject });
     wake(dest);
     return true;

@@ -7,7 +7,7 @@ import type { Log } from '../base/log.ts';
 import type { Address } from '../mail/address.ts';
 import { memoryContent } from '../mail/content.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
-import type { SpoolStore } from '../store/spool-store.ts';
+import type { NewMail, SpoolStore } from '../store/spool-store.ts';
 
 export interface OwnMessage {
   readonly id: string;
@@ -38,15 +38,21 @@ export interface OwnStorage {
   readonly log: Log;
 }
 
-/** Whether it is in the spool; false when there is no room. Rejects when the store failed. */
-export async function storeOwn(
-  { store, sign, log }: OwnStorage,
-  message: OwnMessage,
-): Promise<boolean> {
-  const { id, at } = message;
+/** As it comes into the spool. */
+export async function ownMail(sign: OwnStorage['sign'], message: OwnMessage): Promise<NewMail> {
   const bytes = (await sign?.(message.bytes)) ?? message.bytes;
+  const entry = entryOf({ ...message, bytes });
+  return { entry, dueAt: message.at, content: memoryContent([bytes]) };
+}
+
+/** Whether it is in the spool; false when there is no room. Rejects when the store failed. */
+export async function storeMail(
+  { store, log }: Omit<OwnStorage, 'sign'>,
+  { entry, dueAt, content }: NewMail,
+): Promise<boolean> {
+  const { id } = entry;
   try {
-    await store.commit(entryOf({ ...message, bytes }), at, memoryContent([bytes]));
+    await store.commit(entry, dueAt, content);
     return true;
   } catch (error) {
     if (!(error instanceof CodedError && error.code === 'STORE_FULL')) throw error;

@@ -2,8 +2,8 @@
  * Reports to senders (DSN): who is owed one, and how it travels. Only a sender whose domain stands
  * behind the message is ever told, never the null reverse-path and never against NOTIFY; everybody
  * else's failures wait for a person, and nobody else hears of success, for a report to a forged
- * sender is spam sent by us. A report is a message of its own in the spool, committed before the
- * recipient it speaks of is let go.
+ * sender is spam sent by us. A report is a message of its own in the spool, which comes there in the
+ * step that lets the recipients go of whom it speaks.
  */
 import type { Clock } from '../base/clock.ts';
 import { CodedError } from '../base/errors.ts';
@@ -23,9 +23,9 @@ import type { Reply } from '../mail/reply.ts';
 import type { ReportLanguage, ReportTexts } from '../mail/report-words.ts';
 import { languagesFor } from '../mail/report-words.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
-import type { SpoolStore } from '../store/spool-store.ts';
+import type { NewMail, SpoolStore } from '../store/spool-store.ts';
 import type { DeliveryReport } from './courier.ts';
-import { storeOwn } from './own-message.ts';
+import { ownMail, storeMail } from './own-message.ts';
 import type { OwnMessage, OwnStorage } from './own-message.ts';
 import { remoteLane } from './route.ts';
 
@@ -77,24 +77,42 @@ export function handedTo(
   return [{ recipient, reply: outcome.reply, host }];
 }
 
+/** A report that is to come into the spool. */
+export interface OwnReport {
+  readonly mail: NewMail;
+  /** To be called when it is there. */
+  readonly stored: () => void;
+}
+
 export interface Reports {
   /**
-   * Spools one report about all of `recipients`; false when nobody may be told, or there is no room
-   * to store it. Rejects when the store failed.
+   * One report about all of `recipients` of a message in the spool; undefined when nobody may be told.
+   * Rejects when the store failed.
    */
-  failed(entry: SpoolEntry, recipients: readonly SpooledRecipient[]): Promise<boolean>;
+  failed(
+    entry: SpoolEntry,
+    recipients: readonly SpooledRecipient[],
+  ): Promise<OwnReport | undefined>;
   /** The same of recipients who are still tried. */
-  delayed(entry: SpoolEntry, recipients: readonly SpooledRecipient[]): Promise<boolean>;
+  delayed(
+    entry: SpoolEntry,
+    recipients: readonly SpooledRecipient[],
+  ): Promise<OwnReport | undefined>;
+  /** The same about those of `handed` whose sender wants to hear of it. */
+  handed(entry: SpoolEntry, handed: readonly Handed[]): Promise<OwnReport | undefined>;
   /**
-   * The same about those of `handed` whose sender wants to hear of it. `content` is that of a message
-   * that is not in the spool.
+   * Stores the same at once, for a message that is not in the spool; false when nobody is to be told or
+   * there is no room.
    */
   relayed(
     message: ReportedMessage,
     handed: readonly Handed[],
-    content?: Pick<Content, 'read'>,
+    content: Pick<Content, 'read'>,
   ): Promise<boolean>;
 }
+
+/** Those that come with a step on the message of which they speak. */
+export type DrawnReports = Pick<Reports, 'failed' | 'delayed' | 'handed'>;
 
 export interface ReportsOptions {
   readonly store: Pick<SpoolStore, 'commit' | 'readContent'>;
@@ -120,50 +138,59 @@ export const MAX_RETURNED_BYTES = 64 * 1024;
 const BOUNDARY_BYTES = 16;
 
 export function createReports(options: ReportsOptions): Reports {
-  const { store, log, clock, hosted, wake } = options;
+  const { store, sign, log, clock, hosted, wake } = options;
 
-  async function send(
+  async function draw(
     kind: DsnFacts['kind'],
     message: ReportedMessage,
     recipients: readonly ReportedRecipient[],
     content: Pick<Content, 'read'>,
     retryUntil?: number,
-  ): Promise<boolean> {
+  ): Promise<OwnReport | undefined> {
     const to = message.reversePath;
-    if (!message.senderProven || to === null) return false;
+    if (!message.senderProven || to === null) return undefined;
     const dest = hosted(to.domain) ?? remoteLane(to.domain);
     const returned = await returnedPart(content, message, kind);
     const contents = { kind, recipients, to, dest, returned, retryUntil };
     const report = reportOf(options, message, contents);
-    if (!(await storeOwn(options, report))) return false;
-    log.emit('dsn.out', {
-      id: report.id,
-      sid: report.id.slice(0, report.id.indexOf('.')),
-      kind,
-      to: pathText(to),
-      for: recipients.map(({ address }) => formatAddress(address)),
-      orig: message.id,
-      proven: message.senderProven,
-    });
-    wake(dest);
-    return true;
+    const { id } = report;
+    const stored = () => {
+      log.emit('dsn.out', {
+        id,
+        sid: id.slice(0, id.indexOf('.')),
+        kind,
+        to: pathText(to),
+        for: recipients.map(({ address }) => formatAddress(address)),
+        orig: message.id,
+        proven: message.senderProven,
+      });
+      wake(dest);
+    };
+    return { mail: await ownMail(sign, report), stored };
   }
 
+  const success = async (
+    message: ReportedMessage,
+    handed: readonly Handed[],
+    content: Pick<Content, 'read'>,
+  ) => {
+    const owed = handed.filter(({ recipient }) => dsnOwed(message, recipient, 'relayed'));
+    if (owed.length === 0) return undefined;
+    const now = clock.now();
+    const recipients = owed.map((one) => handedOn(one, now));
+    return draw('relayed', message, recipients, content);
+  };
   const stored = ({ id }: ReportedMessage) => ({ read: () => store.readContent(id) });
   return {
-    failed: (entry, recipients) => send('failed', entry, recipients.map(reported), stored(entry)),
+    failed: (entry, recipients) => draw('failed', entry, recipients.map(reported), stored(entry)),
     delayed: (entry, recipients) =>
-      send('delayed', entry, recipients.map(waiting), stored(entry), entry.expiresAt),
-    async relayed(message, handed, content = stored(message)) {
-      const owed = handed.filter(({ recipient }) => dsnOwed(message, recipient, 'relayed'));
-      if (owed.length === 0) return false;
-      const now = clock.now();
-      return send(
-        'relayed',
-        message,
-        owed.map((one) => handedOn(one, now)),
-        content,
-      );
+      draw('delayed', entry, recipients.map(waiting), stored(entry), entry.expiresAt),
+    handed: (entry, handed) => success(entry, handed, stored(entry)),
+    async relayed(message, handed, content) {
+      const report = await success(message, handed, content);
+      if (report === undefined || !(await storeMail({ store, log }, report.mail))) return false;
+      report.stored();
+      return true;
     },
   };
 }

@@ -22,7 +22,7 @@ import { LeaseKeeper } from './lease-keeper.ts';
 import { Overdue } from './overdue.ts';
 import { Probes } from './probes.ts';
 import type { RateLimits } from './rate-limits.ts';
-import type { Reports } from './reports.ts';
+import type { DrawnReports } from './reports.ts';
 import { Turns } from './turns.ts';
 
 export interface SchedulerPolicy {
@@ -54,7 +54,7 @@ export interface SchedulerOptions extends Pick<AttemptDeps, 'learn' | 'happened'
   /** Without it there is no bound to the rate of messages. */
   readonly rates?: RateLimits;
   /** Without it nobody is told and everything undeliverable is held. */
-  readonly reports?: Reports;
+  readonly reports?: DrawnReports;
   /** An operator holds the mail of this lane, or its destination is left alone for a while. */
   readonly isHeld?: (domain: string) => boolean;
   readonly onStoreFailure: () => void;

@@ -2,7 +2,7 @@
  * What filters keep back until a person decides or its time is over: found, released, deleted. It lies
  * in the spool as held mail does, but is no part of the queue: nothing but this room lets it go. A
  * release is for all recipients or for one; a recipient who is released alone gets a message of his
- * own, stored before he leaves the other. Steps follow each other, so that what was just released is
+ * own, which comes in the step that takes him from the other. Steps follow each other, so that what was just released is
  * not deleted by one that looked before. Nobody is ever told: senders of such mail are often forged.
  */
 import type { Clock } from '../base/clock.ts';
@@ -18,10 +18,7 @@ import type { SpoolStore } from '../store/spool-store.ts';
 import { partNumbers } from './part-number.ts';
 
 export interface QuarantineOptions {
-  readonly store: Pick<
-    SpoolStore,
-    'scan' | 'get' | 'commit' | 'administer' | 'readContent' | 'quarantined'
-  >;
+  readonly store: Pick<SpoolStore, 'scan' | 'get' | 'administer' | 'readContent' | 'quarantined'>;
   readonly keepMs: () => number;
   /** How long delivery of a message that is released is tried. */
   readonly lifetimeMs: (lane: string) => number;
@@ -149,8 +146,10 @@ export class Quarantine {
     const id = await this.#partId(entry, recipient);
     const part = { ...rest, id, recipients: [recipient], expiresAt: this.#newEnd(entry) };
     const content = { sizeBytes: entry.sizeBytes, read: () => store.readContent(entry.id) };
+    const mail = [{ entry: part, dueAt: clock.now(), content }];
+    const step = { kind: 'part', recipients: [recipient.address] } as const;
     try {
-      await store.commit(part, clock.now(), content);
+      if (!(await store.administer(entry.id, step, mail))) return 'busy';
     } catch (error) {
       const code = error instanceof CodedError ? error.code : undefined;
       if (code !== 'STORE_FULL' && code !== 'STORE_DAMAGED') throw error;
@@ -168,12 +167,10 @@ export class Quarantine {
     });
     this.#note('quar.release', entry, { who: by, to });
     wake(entry.dest);
-    // Not done, he may be released again: twice rather than never.
-    await store.administer(entry.id, { kind: 'part', recipients: [recipient.address] });
     return 'released';
   }
 
-  /** The same for the same recipient, so that a release done again after a crash stores nothing twice. */
+  /** The same for the same recipient: an earlier version may have stored his before it took him away. */
   async #partId({ id }: SpoolEntry, { address }: SpooledRecipient): Promise<string> {
     const whole = id.replace(/-\d+$/, '');
     for (const number of partNumbers(formatAddress(address))) {

@@ -78,12 +78,22 @@ export interface ScanOptions {
   readonly only?: 'waiting' | 'held';
 }
 
+/** A message that comes with a step on another one, if that is done; one that is stored already is passed over. */
+export interface NewMail {
+  readonly entry: SpoolEntry;
+  readonly dueAt: number;
+  readonly content: Content;
+}
+
 export interface SpoolStep {
   readonly held: Held;
   readonly entry: SpoolEntry;
   readonly dueAt: number;
-  /** Entries of other ids that get the content too; one that is stored already is passed over. */
-  readonly parts?: { readonly entries: readonly SpoolEntry[]; readonly content: Content };
+  readonly mail?: readonly NewMail[];
+}
+
+export interface Completion extends Held {
+  readonly mail?: readonly NewMail[];
 }
 
 export interface SpoolStore {
@@ -105,16 +115,16 @@ export interface SpoolStore {
   readContent(id: string): AsyncIterable<Uint8Array>;
   renew(held: readonly Held[], leaseMs: number): Promise<boolean[]>;
   /**
-   * Ends the lease: replaces the entry (recipients that are left) and sets the next time. Its `parts`
-   * become messages of their own in the same atomic step, due at that time too. Rejects with
-   * `STORE_FULL` or `STORE_DAMAGED`, with nothing changed, when they cannot be stored.
+   * Ends the lease: replaces the entry (recipients that are left) and sets the next time. Its `mail`
+   * comes in the same atomic step. This and the other steps that bring mail reject with `STORE_FULL` or
+   * `STORE_DAMAGED`, with nothing changed, when it cannot be stored.
    */
   reschedule(steps: readonly SpoolStep[]): Promise<boolean[]>;
   /**
    * Ends the lease: record and content go together. This and the other steps on `held` take a
    * token for as long as nobody else was given the message, even when the lease has run out.
    */
-  complete(held: readonly Held[]): Promise<boolean[]>;
+  complete(held: readonly Completion[]): Promise<boolean[]>;
   /** Gives leases back unchanged, for a clean stop or a destination that went down. */
   release(held: readonly Held[]): Promise<boolean[]>;
   /** Destinations with waiting messages; held ones do not count. */
@@ -131,10 +141,10 @@ export interface SpoolStore {
    * `due` makes it due at once, for `dest` if that is given (and drops a hold when `release`),
    * `hold` takes it out of the schedule, `judged` ends what filters had still to judge of it (of any
    * other message it changes nothing) and has its content read otherwise from then on, `told` notes that its sender knows of the delay, `part` ends
-   * it for recipients who got it in a message of their own (without one left it is removed), `remove`
-   * deletes it without any notice.
+   * it for recipients who get it in a message of their own (without one left it is removed), `remove`
+   * deletes it without any notice. What it brings as `mail` comes in the same atomic step.
    */
-  administer(id: string, step: AdminStep): Promise<boolean>;
+  administer(id: string, step: AdminStep, mail?: readonly NewMail[]): Promise<boolean>;
   /**
    * Messages whose record was found damaged by any step of this run; `scan` passes them by, and after
    * a scan of all none is missing here. They are not delivered; `remove` is all that can be done.

@@ -43,9 +43,10 @@ function rig(fault?: CodedError) {
   const deps = {
     store: {
       reschedule: async (steps: readonly SpoolStep[]) => {
-        const hasParts = steps.some(({ parts }) => parts !== undefined);
-        if (fault !== undefined && hasParts) throw fault;
-        for (const { entry, parts } of steps) stored.push(entry, ...(parts?.entries ?? []));
+        const brings = steps.some(({ mail = [] }) => mail.length > 0);
+        if (fault !== undefined && brings) throw fault;
+        for (const { entry, mail = [] } of steps)
+          stored.push(entry, ...mail.map((one) => one.entry));
         return Promise.resolve(steps.map(() => true));
       },
     },

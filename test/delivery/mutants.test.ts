@@ -84,7 +84,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     what: 'parts of a message are forgotten',
     file: 'store/leveldb/changes.ts',
-    from: '...parts.flatMap((part) => part.ops),',
+    from: '...joined.flatMap((message) => message.ops),',
     to: '',
     engine: 'leveldb',
   },

@@ -10,12 +10,13 @@ import type { SpoolEntry } from '../../src/mail/spool-entry.ts';
 import { memoryContent } from '../../src/mail/content.ts';
 import { settle } from '../support/fake-clock.ts';
 import type { Saying } from '../support/fake-courier.ts';
+import type { MemorySpoolOptions, MemoryStep } from '../../src/store/memory/spool.ts';
 import { MINUTE, recipient, SchedulerRig } from '../support/scheduler-rig.ts';
 
 const SENDER = { local: 'anna', domain: 'own.test' };
 
 /** Domain `own.test` is hosted; its server takes everything. */
-function reportingRig(fault?: () => void): SchedulerRig {
+function reportingRig(fault?: MemorySpoolOptions['fault']): SchedulerRig {
   let made: Reports | undefined;
   const reports = () =>
     (made ??= createReports({
@@ -33,14 +34,12 @@ function reportingRig(fault?: () => void): SchedulerRig {
   const rig: SchedulerRig = new SchedulerRig({
     domains: { 'a.test': 'A', 'own.test': 'OWN' },
     policy: { lifetimeMs: 20 * MINUTE },
-    fault: (step, when) => {
-      if (step === 'commit' && when === 'before') fault?.();
-    },
+    ...(fault && { fault }),
     scheduler: {
       reports: {
         failed: (entry, recipients) => reports().failed(entry, recipients),
         delayed: (entry, recipients) => reports().delayed(entry, recipients),
-        relayed: (entry, handed) => reports().relayed(entry, handed),
+        handed: (entry, handed) => reports().handed(entry, handed),
       },
     },
   });
@@ -320,10 +319,39 @@ test('NOTIFY=NEVER of a proven sender: neither told nor held', async () => {
   );
 });
 
+const CUT: [what: string, step: MemoryStep, says: Saying, delayWarningMs: number | null][] = [
+  ['refused', 'complete', '550', null],
+  ['expired in an outage', 'administer', 'unreachable', null],
+  ['late, and tried', 'reschedule', '450', 10 * MINUTE],
+  ['late in an outage', 'administer', 'unreachable', 10 * MINUTE],
+];
+for (const [what, cut, says, delayWarningMs] of CUT) {
+  test(`a step that fails takes its report with it, and the next one tells once: ${what}`, async () => {
+    const rig = reportingRig((step, when) => {
+      if (step !== cut || when === 'after' || !isDue()) return;
+      cuts += 1;
+      if (cuts === 1) throw new CodedError('DEADLINE', 'power cut');
+    });
+    let cuts = 0;
+    const born = rig.clock.now();
+    const isDue = () => rig.clock.now() >= born + (delayWarningMs ?? 0);
+    const lifetimeMs = delayWarningMs === null ? 20 * MINUTE : 600 * MINUTE;
+    rig.policy = { ...rig.policy, lifetimeMs, delayWarningMs };
+    rig.courier.says = (key) => (key === 'A' ? says : '250');
+    rig.scheduler.start();
+    const id = await rig.mail(['x@a.test'], { reversePath: SENDER, senderProven: true });
+    await rig.clock.advance(40 * MINUTE);
+    assert.ok(cuts >= 2, 'it was done again');
+    const told = rig.courier.taken.filter(({ to }) => to === 'anna@own.test');
+    assert.deepEqual([told.length, rig.log.of('dsn.out').length], [1, 1]);
+    assert.equal((await rig.spool.get(id)) === undefined, delayWarningMs === null);
+  });
+}
+
 test('no room for the report: the message is held, not dropped', async () => {
   let isFull = false;
-  const rig = reportingRig(() => {
-    if (isFull) throw new CodedError('STORE_FULL', 'no room');
+  const rig = reportingRig((step) => {
+    if (isFull && step === 'complete') throw new CodedError('STORE_FULL', 'no room');
   });
   rig.courier.says = () => '550';
   rig.scheduler.start();

@@ -14,10 +14,14 @@ export const LENGTHS: Readonly<Record<string, number>> = {
   'F.1': 5000,
   'G.1': 1_200_000,
   'H.1': 300_001,
+  'J.1': 300_002,
+  'K.1': 300,
 };
 
 /** What is parted from which message. */
 export const PARTS = { 'F.1-1': 'F.1', 'G.1-1': 'G.1' } as const;
+/** What comes in the step that ends which message. */
+export const JOINED = { 'J.1-1': 'J.1', 'K.1-1': 'K.1' } as const;
 /** What the parting writes into the message that it leaves. */
 export const PARTED = 9;
 
@@ -71,16 +75,23 @@ export async function crashSteps(
   await step('commit G.1', () => spool.commit(entry('G.1'), 1, large));
   for (const [part, id] of Object.entries(PARTS)) {
     const held = await claim(id);
-    const parts = {
-      entries: [entry(part)],
-      content: contentOf(contentBytes(id), { streamed: true }),
-    };
+    const content = contentOf(contentBytes(id), { streamed: true });
+    const mail = [{ entry: entry(part), dueAt: 3, content }];
     const next = entry(id, { attempts: PARTED });
-    await step(`part ${id}`, () => spool.reschedule([{ held, entry: next, dueAt: 3, parts }]));
+    await step(`part ${id}`, () => spool.reschedule([{ held, entry: next, dueAt: 3, mail }]));
   }
   const h = contentOf(contentBytes('H.1'), { streamed: true });
   await step('commit H.1', () => spool.commit(unjudged('H.1'), 1, h));
   await step('judge H.1', () => spool.administer('H.1', JUDGED));
+  await commit('J.1');
+  await commit('K.1');
+  const joined = (id: string) => {
+    const content = contentOf(contentBytes(`${id}-1`), { streamed: true });
+    return [{ entry: entry(`${id}-1`), dueAt: 3, content }];
+  };
+  const j = await claim('J.1');
+  await step('complete J.1', () => spool.complete([{ ...j, mail: joined('J.1') }]));
+  await step('remove K.1', () => spool.administer('K.1', { kind: 'remove' }, joined('K.1')));
   const b = await claim('B.1');
   await step('complete B.1', () => spool.complete([b]));
   const hold = { dest: 'held.example', at: 1, by: 'admin', text: 'why' };

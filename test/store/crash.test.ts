@@ -14,11 +14,11 @@ import { openDatabase } from '../../src/store/leveldb/database.ts';
 import { openLevelStore } from '../../src/store/leveldb/store.ts';
 import type { LevelStore } from '../../src/store/leveldb/store.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
-import { contentBytes, JUDGED, LENGTHS, PARTED, PARTS } from './crash-steps.ts';
+import { contentBytes, JOINED, JUDGED, LENGTHS, PARTED, PARTS } from './crash-steps.ts';
 import { collect } from './sample-mail.ts';
 import { StillClock } from './still-clock.ts';
 
-const MAX_STEPS = 60;
+const MAX_STEPS = 80;
 /** Children side by side: most of their time they start. */
 const AT_ONCE = 4;
 
@@ -82,6 +82,11 @@ async function verify(folder: string, lines: readonly string[], what: string): P
     assert.equal(ids.includes(part), isParted, `${what}: ${part} and ${id} are of one step`);
     if (acked(`part ${id}`)) assert.ok(isParted, `${what}: ${part} lost`);
     if (!began(`part ${id}`)) assert.ok(!isParted, `${what}: ${part}`);
+  }
+  for (const [mail, id] of Object.entries(JOINED)) {
+    const isThere = ids.includes(id);
+    const isOver = !isThere && acked(`commit ${id}`);
+    assert.equal(ids.includes(mail), isOver, `${what}: ${mail} comes when ${id} goes`);
   }
   let bytes = 0;
   for (const { entry, dueAt } of kept) {

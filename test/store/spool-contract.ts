@@ -148,11 +148,10 @@ export function spoolContract(name: string, make: (clock: StillClock) => Promise
         assert.deepEqual(lease.entry, entry('A.1', { sizeBytes, expiresAt: 77 }));
         const expected = Buffer.concat([edit.top, bytes.subarray(0, 3), bytes.subarray(70)]);
         assert.ok((await collect(store.readContent('A.1'))).equals(expected));
-        const parts = {
-          entries: [entry('A.1-1', { dest: 'b.test' })],
-          content: { sizeBytes, read: () => store.readContent('A.1') },
-        };
-        await store.reschedule([{ held: lease, entry: lease.entry, dueAt: clock.now(), parts }]);
+        const content = { sizeBytes, read: () => store.readContent('A.1') };
+        const dueAt = clock.now();
+        const mail = [{ entry: entry('A.1-1', { dest: 'b.test' }), dueAt, content }];
+        await store.reschedule([{ held: lease, entry: lease.entry, dueAt, mail }]);
         assert.ok((await collect(store.readContent('A.1-1'))).equals(expected), 'a copy is a copy');
         assert.ok((await collect(store.readContent('B.1'))).equals(bytes));
         assert.deepEqual(await store.complete(await claim(store)), [true]);
@@ -165,6 +164,30 @@ export function spoolContract(name: string, make: (clock: StillClock) => Promise
       await store.commit(held('C.1'), clock.now(), SMALL);
       assert.deepEqual(await claim(store), []);
       assert.deepEqual(ids(await claim(store, 10, true)), ['B.1', 'A.1']);
+    });
+
+    it('mail comes with a step on another message, or not at all', async (store, clock, under) => {
+      const mailOf = (id: string, length = 1000) => [
+        { entry: entry(id, { dest: 'b.test' }), dueAt: 1, content: contentOf(bytesOf(length)) },
+      ];
+      await store.commit(entry('A.1'), clock.now(), SMALL);
+      await store.commit(held('B.1'), clock.now(), SMALL);
+      const lease = await one(store);
+      const stale = { ...lease, token: lease.token + 1n };
+      assert.deepEqual(await store.complete([{ ...stale, mail: mailOf('N.1', 300_000) }]), [false]);
+      assert.equal(await store.administer('A.1', { kind: 'remove' }, mailOf('N.2')), false);
+      assert.equal(await store.administer('X.1', { kind: 'remove' }, mailOf('N.3')), false);
+      assert.deepEqual(await store.complete([{ ...lease, mail: mailOf('C.1', 300_000) }]), [true]);
+      assert.equal(await store.administer('B.1', { kind: 'remove' }, mailOf('D.1')), true);
+      assert.deepEqual(store.totals(), { queued: 2, held: 0, bytes: 301_000 });
+      const again = await under.restart();
+      assert.deepEqual(ids(await again.scan({ limit: 9 }).then((all) => all.map((s) => s.entry))), [
+        'C.1',
+        'D.1',
+      ]);
+      const leases = await again.claim({ dest: 'b.test', n: 9, leaseMs: 1000 });
+      assert.deepEqual(ids(leases), ['C.1', 'D.1']);
+      assert.ok((await collect(again.readContent('C.1'))).equals(bytesOf(300_000)));
     });
 
     it('parts become messages in the step that takes their recipients away', async (_, clock, under) => {
@@ -180,8 +203,9 @@ export function spoolContract(name: string, make: (clock: StillClock) => Promise
           ];
           const held = stale ? { ...from, token: from.token + 1n } : from;
           const next = { ...from.entry, attempts: 7 };
-          const given = { entries: parts, content };
-          return store.reschedule([{ held, entry: next, dueAt: clock.now() + 5, parts: given }]);
+          const dueAt = clock.now() + 5;
+          const mail = parts.map((part) => ({ entry: part, dueAt, content }));
+          return store.reschedule([{ held, entry: next, dueAt, mail }]);
         };
         assert.deepEqual(await step(current, await one(current), true), [false]);
         assert.equal(await current.get(`${id}-1`), undefined, 'who lost the lease parts nothing');

@@ -4,12 +4,13 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import { afterStep, editOf } from '../admin-step.ts';
-import type { AdminStep } from '../spool-store.ts';
+import type { AdminStep, NewMail } from '../spool-store.ts';
 import type { Changes } from './changes.ts';
 import { removalOf } from './damaged-messages.ts';
 import type { DamagedMessages } from './damaged-messages.ts';
 import type { Database } from './database.ts';
 import type { GroupCommit } from './group-commit.ts';
+import type { JoinedIntake, NewMessage } from './joined-intake.ts';
 import { isId, storedDue } from './keys.ts';
 import { standingOf } from './message-ops.ts';
 import { storedEdit } from './content-edit.ts';
@@ -29,6 +30,7 @@ export interface AdministrationOptions {
   readonly contents: StoredContents;
   readonly tallies: Tallies;
   readonly changes: Changes;
+  readonly joined: JoinedIntake;
 }
 
 export class Administration {
@@ -38,16 +40,18 @@ export class Administration {
     this.#options = options;
   }
 
-  async take(id: string, step: AdminStep): Promise<boolean> {
-    const { pump, records } = this.#options;
+  async take(id: string, step: AdminStep, mail: readonly NewMail[]): Promise<boolean> {
+    const { pump, records, joined } = this.#options;
     const schedule = this.#options.schedule();
     if (!isId(id) || !schedule.lock(id)) return false;
     try {
       // Between batches, so that the record is the one the schedule knows of.
       const [before] = await pump.exclusive(() => records.getMany([id]));
       if (before === undefined) return false;
-      if (before !== 'damaged') await this.#change(before, step);
-      else if (step.kind === 'remove') await this.#removeDamaged(id);
+      if (before !== 'damaged') {
+        const [messages = []] = await joined.prepare([mail]);
+        await this.#change(before, step, messages);
+      } else if (step.kind === 'remove') await this.#removeDamaged(id);
       else return false;
       return true;
     } finally {
@@ -55,7 +59,11 @@ export class Administration {
     }
   }
 
-  async #change(before: StoredRecord, step: AdminStep): Promise<void> {
+  async #change(
+    before: StoredRecord,
+    step: AdminStep,
+    joined: readonly NewMessage[],
+  ): Promise<void> {
     const { clock, changes } = this.#options;
     const schedule = this.#options.schedule();
     const old = standingOf(before);
@@ -64,7 +72,7 @@ export class Administration {
     const edit = editOf(before, step);
     const read = edit === undefined ? content : { ...content, edit: storedEdit(edit) };
     const record = after && { ...after, content: read };
-    await changes.write([{ old, content, record }], () => schedule.unlock(old.id));
+    await changes.write([{ old, content, record, joined }], () => schedule.unlock(old.id));
   }
 
   async #removeDamaged(id: string): Promise<void> {

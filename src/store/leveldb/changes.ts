@@ -5,7 +5,7 @@
 import type { Compaction } from './compaction.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { removeOps, replaceOps, standingOf } from './message-ops.ts';
-import type { NewMessage } from './part-intake.ts';
+import type { NewMessage } from './joined-intake.ts';
 import type { StoredContent, StoredRecord } from './record-codec.ts';
 import type { Schedule, Standing } from './schedule.ts';
 import type { StoredContents } from './stored-contents.ts';
@@ -17,7 +17,7 @@ export interface Change {
   /** What it becomes; undefined when it goes. */
   readonly record: StoredRecord | undefined;
   /** What comes into the spool with it. */
-  readonly parts?: readonly NewMessage[];
+  readonly joined?: readonly NewMessage[];
 }
 
 /** About what a record and its index entries take on disk, for the count of dead bytes. */
@@ -41,9 +41,9 @@ export class Changes {
   /** `applied` runs first of all when it is on disk. */
   async write(changes: readonly Change[], applied: () => void): Promise<void> {
     const { pump, tallies } = this.#options;
-    const ops = changes.flatMap(({ old, content, record, parts = [] }) => [
-      ...parts.flatMap((part) => part.ops),
-      ...parts.flatMap((part) => tallies.change(undefined, standingOf(part.record))),
+    const ops = changes.flatMap(({ old, content, record, joined = [] }) => [
+      ...joined.flatMap((message) => message.ops),
+      ...joined.flatMap((message) => tallies.change(undefined, standingOf(message.record))),
       ...(record === undefined ? removeOps(old, content) : replaceOps(old, record)),
       ...tallies.change(old, record && standingOf(record)),
     ]);
@@ -53,10 +53,10 @@ export class Changes {
     });
   }
 
-  #follow({ old, content, record, parts = [] }: Change): void {
+  #follow({ old, content, record, joined = [] }: Change): void {
     const { schedule, contents, compaction } = this.#options;
     schedule().left(old);
-    for (const part of parts) schedule().arrived(standingOf(part.record));
+    for (const message of joined) schedule().arrived(standingOf(message.record));
     if (record !== undefined) schedule().arrived(standingOf(record));
     else contents.removed(old.id, content);
     compaction.note(RECORD_BYTES);

@@ -15,10 +15,12 @@ import type { DestinationHold } from '../destination-hold.ts';
 import type {
   AdminStep,
   ClaimOptions,
+  Completion,
   DamagedDest,
   DestinationBacklog,
   Held,
   Lease,
+  NewMail,
   QuarantineTotals,
   ScanOptions,
   SpoolStep,
@@ -40,12 +42,12 @@ import { DueIndex, storedSize } from './due-index.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { GuardedDatabase } from './guard.ts';
 import { Intake } from './intake.ts';
+import { JoinedIntake } from './joined-intake.ts';
+import type { LeaseEnd } from './joined-intake.ts';
 import { recordKey } from './keys.ts';
 import type { ActiveLease } from './leases.ts';
 import { indexKey, newRecord } from './message-ops.ts';
 import type { StoredContent, StoredRecord } from './record-codec.ts';
-import { leaseEnd, PartIntake } from './part-intake.ts';
-import type { LeaseEnd } from './part-intake.ts';
 import { Records } from './records.ts';
 import { Schedule } from './schedule.ts';
 import type { Standing } from './schedule.ts';
@@ -77,7 +79,7 @@ export class LevelSpool implements SpoolStore {
   readonly #changes: Changes;
   readonly #administration: Administration;
   readonly #intake: Intake;
-  readonly #partIntake: PartIntake;
+  readonly #joined: JoinedIntake;
   readonly #records: Records;
   readonly #compaction: Compaction;
   readonly #holds: DestinationHolds;
@@ -97,7 +99,7 @@ export class LevelSpool implements SpoolStore {
     this.#files = new ContentFiles({ ...options, folder, condemn });
     const dead = (bytes: number) => this.#compaction.note(bytes);
     this.#contents = new StoredContents(database, this.#files, dead);
-    this.#partIntake = new PartIntake({ ...options, contents: this.#contents });
+    this.#joined = new JoinedIntake({ ...options, contents: this.#contents });
     this.#intake = new Intake({
       ...options,
       pump: this.#pump,
@@ -123,7 +125,8 @@ export class LevelSpool implements SpoolStore {
       compaction: this.#compaction,
     };
     this.#changes = new Changes(parts);
-    this.#administration = new Administration({ ...parts, changes: this.#changes });
+    const joined = this.#joined;
+    this.#administration = new Administration({ ...parts, changes: this.#changes, joined });
   }
 
   async start(): Promise<void> {
@@ -211,25 +214,27 @@ export class LevelSpool implements SpoolStore {
   }
 
   async reschedule(steps: readonly SpoolStep[]): Promise<boolean[]> {
-    this.#assertReady();
-    // With nothing to wait for, the first of two steps with one token is the one that counts.
-    const hasParts = steps.some(({ parts }) => parts !== undefined);
-    const prepared = hasParts ? await this.#partIntake.prepare(steps) : steps.map(leaseEnd);
-    return this.#endLeases(prepared);
+    return this.#endLeases(
+      steps.map(({ held, entry, dueAt, mail }) => ({ held, next: { entry, dueAt }, mail })),
+    );
   }
 
-  complete(held: readonly Held[]): Promise<boolean[]> {
-    return this.#endLeases(held.map((one) => ({ held: one })));
+  complete(held: readonly Completion[]): Promise<boolean[]> {
+    return this.#endLeases(held.map((one) => ({ held: one, mail: one.mail })));
   }
 
   /** Ends leases in one batch: each message becomes `next`, or goes with its content. */
-  async #endLeases(steps: readonly LeaseEnd[]): Promise<boolean[]> {
+  async #endLeases(ends: readonly LeaseEnd[]): Promise<boolean[]> {
     this.#assertReady();
+    // With nothing to wait for, the first of two steps with one token is the one that counts.
+    const brings = ends.some(({ mail = [] }) => mail.length > 0);
+    const prepared = brings ? await this.#joined.prepare(ends.map(({ mail = [] }) => mail)) : [];
     const ended = new Map<ActiveLease, Change>();
-    const results = steps.map(({ held, next, parts = [] }) => {
+    const results = ends.map(({ held, next }, index) => {
+      const joined = prepared[index] ?? [];
       const lease = this.#schedule.find(held);
       if (lease?.content === undefined || ended.has(lease)) {
-        this.#partIntake.drop(parts);
+        this.#joined.drop(joined);
         return false;
       }
       const { dest, place, content } = lease;
@@ -237,7 +242,7 @@ export class LevelSpool implements SpoolStore {
       if (next !== undefined && next.entry.id !== old.id)
         throw new TypeError('an id never changes');
       const record = next && newRecord(next.entry, next.dueAt, content);
-      ended.set(lease, { old, content, record, parts });
+      ended.set(lease, { old, content, record, joined });
       return true;
     });
     if (ended.size === 0) return results;
@@ -248,9 +253,9 @@ export class LevelSpool implements SpoolStore {
     return results;
   }
 
-  async administer(id: string, step: AdminStep): Promise<boolean> {
+  async administer(id: string, step: AdminStep, mail: readonly NewMail[] = []): Promise<boolean> {
     this.#assertReady();
-    return this.#administration.take(id, step);
+    return this.#administration.take(id, step, mail);
   }
 
   damaged(): string[] {

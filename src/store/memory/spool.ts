@@ -15,11 +15,13 @@ import type { DestinationHold } from '../destination-hold.ts';
 import type {
   AdminStep,
   ClaimOptions,
+  Completion,
   DamagedDest,
   DestinationBacklog,
   Edit,
   Held,
   Lease,
+  NewMail,
   QuarantineTotals,
   ScanOptions,
   SpoolStep,
@@ -75,10 +77,7 @@ export class MemorySpool implements SpoolStore {
   async stop(): Promise<void> {}
 
   async commit(entry: SpoolEntry, dueAt: number, content: Content): Promise<void> {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of content.read()) chunks.push(chunk);
-    const bytes = new Uint8Array(Buffer.concat(chunks));
-    if (bytes.length !== content.sizeBytes) throw new Error('content of another length');
+    const bytes = await bytesIn(content);
     await this.#fault('commit', 'before');
     if (!this.#disk.messages.has(entry.id)) {
       const message = { ...scheduled(entry, dueAt), content: bytes };
@@ -129,14 +128,12 @@ export class MemorySpool implements SpoolStore {
   }
 
   async reschedule(steps: readonly SpoolStep[]): Promise<boolean[]> {
+    const joined = await Promise.all(steps.map(({ mail }) => read(mail)));
     await this.#fault('reschedule', 'before');
-    const results = steps.map(({ held, entry, dueAt, parts }) => {
+    const results = steps.map(({ held, entry, dueAt }, index) => {
       const message = this.#disk.messages.get(held.id);
       if (!this.#end(held) || message === undefined) return false;
-      for (const part of parts?.entries ?? []) {
-        if (this.#disk.messages.has(part.id)) continue;
-        this.#disk.messages.set(part.id, { ...scheduled(part, dueAt), content: edited(message) });
-      }
+      this.#join(joined[index]);
       this.#disk.messages.set(held.id, { ...message, ...scheduled(entry, dueAt) });
       return true;
     });
@@ -144,9 +141,14 @@ export class MemorySpool implements SpoolStore {
     return results;
   }
 
-  async complete(held: readonly Held[]): Promise<boolean[]> {
+  async complete(held: readonly Completion[]): Promise<boolean[]> {
+    const joined = await Promise.all(held.map(({ mail }) => read(mail)));
     await this.#fault('complete', 'before');
-    const results = held.map((one) => this.#end(one) && this.#disk.messages.delete(one.id));
+    const results = held.map((one, index) => {
+      const isEnded = this.#end(one) && this.#disk.messages.delete(one.id);
+      if (isEnded) this.#join(joined[index]);
+      return isEnded;
+    });
     await this.#fault('complete', 'after');
     return results;
   }
@@ -200,12 +202,14 @@ export class MemorySpool implements SpoolStore {
       .map((message) => this.#summary(message));
   }
 
-  async administer(id: string, step: AdminStep): Promise<boolean> {
+  async administer(id: string, step: AdminStep, mail?: readonly NewMail[]): Promise<boolean> {
+    const joined = await read(mail);
     await this.#fault('administer', 'before');
     const message = this.#disk.messages.get(id);
     if (message === undefined || this.#isActive(id)) return false;
     this.#leases.delete(id);
     this.#fresh.delete(id);
+    this.#join(joined);
     const after = afterStep(message, step, this.#clock.now());
     if (after === undefined) this.#disk.messages.delete(id);
     else {
@@ -270,6 +274,13 @@ export class MemorySpool implements SpoolStore {
     return lease !== undefined && lease.endsAt > this.#clock.mono();
   }
 
+  #join(joined: readonly StoredMessage[] = []): void {
+    for (const message of joined) {
+      const { id } = message.entry;
+      if (!this.#disk.messages.has(id)) this.#disk.messages.set(id, message);
+    }
+  }
+
   #find(held: Held): MemoryLease | undefined {
     const lease = this.#leases.get(held.id);
     return lease?.token === held.token ? lease : undefined;
@@ -282,6 +293,23 @@ export class MemorySpool implements SpoolStore {
 
 function scheduled(entry: SpoolEntry, dueAt: number): Scheduled {
   return { entry, dueAt: entry.hold === undefined ? dueAt : undefined };
+}
+
+async function bytesIn(content: Content): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of content.read()) chunks.push(chunk);
+  const bytes = new Uint8Array(Buffer.concat(chunks));
+  if (bytes.length !== content.sizeBytes) throw new Error('content of another length');
+  return bytes;
+}
+
+function read(mail: readonly NewMail[] = []): Promise<StoredMessage[]> {
+  return Promise.all(
+    mail.map(async ({ entry, dueAt, content }) => ({
+      ...scheduled(entry, dueAt),
+      content: await bytesIn(content),
+    })),
+  );
 }
 
 function edited({ content, edit }: StoredMessage): Uint8Array {

@@ -1,10 +1,11 @@
 /**
- * Parts of a message that become messages of their own, in the batch that takes their recipients from
- * it: so nobody is in both or in neither, whenever the process dies. Contents that lie in files are
- * on disk before; files of a batch that never came are swept at the next start.
+ * Messages that come into the spool with a step on another one, in the same batch: parts that take
+ * recipients from it, reports about it. So nobody is in both or in neither, and nobody is told twice or
+ * never, whenever the process dies. Contents that lie in files are on disk before; files of a batch
+ * that never came are swept at the next start.
  */
 import type { SpoolEntry } from '../../mail/spool-entry.ts';
-import type { Held, SpoolStep } from '../spool-store.ts';
+import type { Held, NewMail } from '../spool-store.ts';
 import type { Database, WriteOp } from './database.ts';
 import type { DiskWatermark } from './disk-watermark.ts';
 import { isId, recordKey } from './keys.ts';
@@ -21,48 +22,43 @@ export interface NewMessage {
 export interface LeaseEnd {
   readonly held: Held;
   readonly next?: { readonly entry: SpoolEntry; readonly dueAt: number };
-  readonly parts?: readonly NewMessage[];
+  readonly mail: readonly NewMail[] | undefined;
 }
 
-export function leaseEnd({ held, entry, dueAt }: SpoolStep): LeaseEnd {
-  return { held, next: { entry, dueAt } };
-}
-
-export interface PartIntakeOptions {
+export interface JoinedIntakeOptions {
   readonly database: Pick<Database, 'has'>;
   readonly contents: StoredContents;
   readonly watermark: Pick<DiskWatermark, 'admit'>;
 }
 
-export class PartIntake {
-  readonly #options: PartIntakeOptions;
+export class JoinedIntake {
+  readonly #options: JoinedIntakeOptions;
 
-  constructor(options: PartIntakeOptions) {
+  constructor(options: JoinedIntakeOptions) {
     this.#options = options;
   }
 
-  /** Rejects with nothing left behind when there is no room or the content cannot be read. */
-  async prepare(steps: readonly SpoolStep[]): Promise<LeaseEnd[]> {
-    const ends: LeaseEnd[] = [];
+  /** For each step its messages. Rejects with nothing left behind when there is no room or a content cannot be read. */
+  async prepare(steps: readonly (readonly NewMail[])[]): Promise<NewMessage[][]> {
+    const made: NewMessage[][] = [];
     try {
-      for (const step of steps) ends.push({ ...leaseEnd(step), parts: await this.#partsOf(step) });
+      for (const mail of steps) made.push(await this.#messagesOf(mail));
     } catch (error) {
-      for (const { parts } of ends) this.drop(parts ?? []);
+      this.drop(made.flat());
       throw error;
     }
-    return ends;
+    return made;
   }
 
-  async #partsOf({ parts, dueAt }: SpoolStep): Promise<NewMessage[]> {
-    if (parts === undefined) return [];
+  async #messagesOf(mail: readonly NewMail[]): Promise<NewMessage[]> {
+    if (mail.length === 0) return [];
     const { database, contents, watermark } = this.#options;
-    const { content, entries } = parts;
-    await watermark.admit(content.sizeBytes * entries.length);
+    await watermark.admit(mail.reduce((sum, { content }) => sum + content.sizeBytes, 0));
     const made: NewMessage[] = [];
     try {
-      for (const entry of entries) {
+      for (const { entry, dueAt, content } of mail) {
         if (!isId(entry.id)) throw new TypeError(`bad message id ${entry.id}`);
-        // Of a version that stored parts ahead of the step: it is there already.
+        // Of a version that stored it ahead of the step: it is there already.
         if (database.has(recordKey(entry.id))) continue;
         const { ops, stored } = await contents.write(entry.id, content);
         const record = newRecord(entry, dueAt, stored);
