@@ -1,8 +1,9 @@
 /**
  * Mail of a customer that a filter keeps back: a report with the message to whoever answers for the
  * customer's people, so that he can find out who sent it and ask for its release, which is the
- * operator's alone. One report for each, up to a bound in an hour; the quarantine has the rest. Of a
- * virus, and of what must not go in the clear, the report has the header alone.
+ * operator's alone. One report for each, up to a bound in an hour; the quarantine has the rest. It is
+ * stored with the note that it was made, and what a crash kept from it has its report after the next
+ * start. Of a virus, and of what must not go in the clear, the report has the header alone.
  */
 import type { Clock } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
@@ -21,8 +22,13 @@ import type { SpoolEntry } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 
 export interface CaughtMailOptions {
-  readonly store: Pick<SpoolStore, 'get' | 'readContent'>;
-  readonly own: Pick<OwnMail, 'post'>;
+  readonly store: Pick<SpoolStore, 'readContent' | 'quarantined'>;
+  readonly kept: {
+    list(): AsyncIterable<{ readonly entry: SpoolEntry }>;
+    /** Stores what `draw` makes of the message, once, and notes that. */
+    report(id: string, draw: (entry: SpoolEntry) => Promise<Drawn | undefined>): Promise<unknown>;
+  };
+  readonly own: Pick<OwnMail, 'draw'>;
   /** The customer's domain that a message belongs to. */
   readonly domainOf: (entry: SpoolEntry) => Domain | undefined;
   readonly keepMs: () => number;
@@ -32,6 +38,8 @@ export interface CaughtMailOptions {
   readonly clock: Clock;
   readonly log: Log;
 }
+
+type Drawn = Awaited<ReturnType<OwnMail['draw']>>;
 
 /** Reports for one customer in an hour; who sends more spam than that is locked long before. */
 const PER_HOUR = 30;
@@ -47,10 +55,28 @@ export class CaughtMail {
   readonly #told: LeakyBuckets;
   #last: Promise<void> = Promise.resolve();
   #waiting = 0;
+  #isStopped = false;
 
   constructor(options: CaughtMailOptions) {
     this.#options = options;
     this.#told = new LeakyBuckets(options.clock, MAX_CUSTOMERS);
+  }
+
+  /** Mail of the last day without a report: the process that caught it has died meanwhile. */
+  start(): void {
+    const { kept, store, clock, log } = this.#options;
+    if (store.quarantined().messages === 0) return;
+    const missed = async () => {
+      for await (const { entry } of kept.list()) {
+        if (this.#isStopped) return;
+        const { at = 0, quarantine } = entry.hold ?? {};
+        const isOwed = quarantine?.account !== undefined && quarantine.isReported !== true;
+        if (isOwed && clock.now() - at < DAY_MS) this.caught(entry.id);
+      }
+    };
+    this.#last = missed().catch((error: unknown) => {
+      log.emit('alert.fail', { err: errorText(error) });
+    });
   }
 
   /** The message is in the quarantine now. */
@@ -58,7 +84,8 @@ export class CaughtMail {
     if (this.#waiting >= MAX_WAITING) return;
     this.#waiting += 1;
     this.#last = this.#last
-      .then(() => this.#report(id))
+      .then(() => this.#options.kept.report(id, (entry) => this.#draw(entry)))
+      .then(() => undefined)
       .catch((error: unknown) => {
         this.#options.log.emit('alert.fail', { id, err: errorText(error) });
       })
@@ -69,18 +96,19 @@ export class CaughtMail {
 
   /** What was caught has been reported. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     await this.#last;
   }
 
-  async #report(id: string): Promise<void> {
+  async #draw(entry: SpoolEntry): Promise<Drawn | undefined> {
     const { store, own, domainOf, version, requests } = this.#options;
-    const entry = (await store.get(id))?.entry;
-    const account = entry?.hold?.quarantine?.account;
-    if (entry === undefined || account === undefined) return;
+    const { id } = entry;
+    const account = entry.hold?.quarantine?.account;
+    if (account === undefined) return undefined;
     const domain = domainOf(entry);
     const to = domain?.contact === undefined ? undefined : parseAddress(domain.contact);
-    if (domain === undefined || to === undefined || !to.ok) return;
-    if (!this.#told.hasRoom(domain.name, PER_HOUR, PER_HOUR)) return;
+    if (domain === undefined || to === undefined || !to.ok) return undefined;
+    if (!this.#told.hasRoom(domain.name, PER_HOUR, PER_HOUR)) return undefined;
     this.#told.add(domain.name, PER_HOUR, PER_HOUR);
     const reason = entry.hold?.reason;
     const as = reason === 'spam' || reason === 'virus' ? reason : 'other';
@@ -118,6 +146,6 @@ export class CaughtMail {
         domain: entry.reversePath?.domain ?? domain.name,
         returned,
       });
-    await own.post(to.value, subject, build, requireTls);
+    return own.draw(to.value, subject, build, requireTls);
   }
 }

@@ -14,6 +14,7 @@ import { buildNotice } from '../mail/notice.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { OwnStorage } from './own-message.ts';
 import { ownMail, storeMail } from './own-message.ts';
+import type { OwnReport } from './reports.ts';
 import { remoteLane } from './route.ts';
 
 export interface OwnMailOptions {
@@ -44,17 +45,22 @@ export class OwnMail {
   }
 
   /** Whether it is in the spool; false when there is no room. Rejects when the store failed. */
-  send({ to, subject, lines }: OwnNotice): Promise<boolean> {
-    return this.post(to, subject, (facts) => buildNotice({ ...facts, to, subject, lines }));
+  async send({ to, subject, lines }: OwnNotice): Promise<boolean> {
+    const notice = await this.draw(to, subject, (facts) =>
+      buildNotice({ ...facts, to, subject, lines }),
+    );
+    if (!(await storeMail(this.#options, notice.mail))) return false;
+    notice.stored();
+    return true;
   }
 
-  /** The same with a message of any form; `subject` is for the log. */
-  async post(
+  /** A message of any form that is to come into the spool; `stored` is to be called when it is there. */
+  async draw(
     to: Address,
     subject: string,
     build: (facts: Pick<NoticeFacts, 'hostname' | 'id' | 'at'>) => Notice,
     requireTls = false,
-  ): Promise<boolean> {
+  ): Promise<OwnReport> {
     const { ids, clock, log, hosted, wake } = this.#options;
     const hostname = this.#options.hostname();
     const dest = hosted(to.domain) ?? remoteLane(to.domain);
@@ -63,10 +69,10 @@ export class OwnMail {
     const notice = build({ hostname, id, at: now });
     const lifetimeMs = this.#options.lifetimeMs(dest);
     const message = { ...notice, id, dest, to, hostname, at: now, lifetimeMs, requireTls };
-    const mail = await ownMail(this.#options.sign, message);
-    if (!(await storeMail(this.#options, mail))) return false;
-    log.emit('notice.out', { id, sid: id.slice(0, id.indexOf('.')), to: pathText(to), subject });
-    wake(dest);
-    return true;
+    const stored = () => {
+      log.emit('notice.out', { id, sid: id.slice(0, id.indexOf('.')), to: pathText(to), subject });
+      wake(dest);
+    };
+    return { mail: await ownMail(this.#options.sign, message), stored };
   }
 }

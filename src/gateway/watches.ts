@@ -137,7 +137,7 @@ export class Watches {
     });
     this.caught = new CaughtMail({
       requests: (id) => this.#requests(id),
-      ...{ store: store.spool, own: this.#own, keepMs, clock, log },
+      ...{ store: store.spool, kept: quarantine, own: this.#own, keepMs, clock, log },
       version: parts.version,
       domainOf: (entry) => customerOf(directory(), entry),
     });
@@ -170,6 +170,7 @@ export class Watches {
     this.#outageHolds.start();
     this.#unjudged.start();
     this.#heldMail.start();
+    this.caught.start();
     this.views.timedHolds.start();
     this.views.archive.start();
     await this.#parts.outgoing.sharedNetworks.start();

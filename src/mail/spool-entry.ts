@@ -50,6 +50,8 @@ export interface Quarantined {
   readonly subject?: string;
   /** It was found to be what it is only after it had been accepted. */
   readonly isLate?: boolean;
+  /** Whoever answers for the account has a report about it, or is not to have one. */
+  readonly isReported?: boolean;
   /** Recipients who have got it. */
   readonly released?: readonly string[];
   /** Somebody asks for its release. */

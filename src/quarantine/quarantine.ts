@@ -14,7 +14,7 @@ import { formatAddress, pathText } from '../mail/address.ts';
 import type { Asked, SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import { isQuarantined } from '../mail/spool-entry.ts';
 import { domainOfLane } from '../mail/split-lane.ts';
-import type { SpoolStore } from '../store/spool-store.ts';
+import type { NewMail, SpoolStore } from '../store/spool-store.ts';
 import { partNumbers } from './part-number.ts';
 
 export interface QuarantineOptions {
@@ -110,6 +110,25 @@ export class Quarantine {
     });
   }
 
+  /**
+   * A report about it, in the step that notes that it was made: whenever the process dies there is one.
+   * `draw` makes none where nobody is to hear of it, which is noted as well.
+   */
+  report(
+    id: string,
+    draw: (entry: SpoolEntry) => Promise<{ mail: NewMail; stored: () => void } | undefined>,
+  ): Promise<unknown> {
+    const { store } = this.#options;
+    return this.#alone(id, async ({ entry: { hold, ...entry } }) => {
+      if (hold?.quarantine === undefined || hold.quarantine.isReported === true) return;
+      const report = await draw({ ...entry, hold });
+      const quarantine = { ...hold.quarantine, isReported: true };
+      const step = { kind: 'hold', hold: { ...hold, quarantine } } as const;
+      const mail = report === undefined ? [] : [report.mail];
+      if (await store.administer(id, step, mail)) report?.stored();
+    });
+  }
+
   /** Deletes what has been kept long enough. */
   async expire(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
@@ -183,11 +202,11 @@ export class Quarantine {
   }
 
   /** Runs a step on a message that is in quarantine, when those before it are done. */
-  #alone(
+  #alone<T>(
     id: string,
-    step: (message: QuarantinedMessage) => Promise<QuarantineResult>,
-  ): Promise<QuarantineResult> {
-    const run = this.#last.then(async (): Promise<QuarantineResult> => {
+    step: (message: QuarantinedMessage) => Promise<T>,
+  ): Promise<T | 'not found' | 'damaged'> {
+    const run = this.#last.then(async (): Promise<T | 'not found' | 'damaged'> => {
       const message = await this.find(id).catch(damaged);
       if (message === 'damaged') return message;
       return message === undefined ? 'not found' : step(message);

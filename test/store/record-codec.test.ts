@@ -27,6 +27,7 @@ const QUARANTINE: Required<Quarantined> = {
   headerFrom: 'Anna <anna@example.com>',
   subject: 'schöne Grüße',
   isLate: true,
+  isReported: true,
   asked: { at: 1, by: 'it@example.org', mail: '4K7QZ2M9XT.2' },
   released: ['b@example.com'],
 };

@@ -170,6 +170,7 @@ function quarantinedOf(json: read.Json): Quarantined {
     headerFrom: read.optional(json['headerFrom'], read.text),
     subject: read.optional(json['subject'], read.text),
     isLate: read.optional(json['isLate'], read.flag),
+    isReported: read.optional(json['isReported'], read.flag),
     released: read.optional(json['released'], (value) => read.list(value, read.text)),
     asked: read.optional(json['asked'], (value) => askedOf(read.object(value))),
   });
