@@ -1,15 +1,17 @@
 /**
- * The files in tar, gz, RAR, 7z and winmail.dat: their names and what they are, as far as that is to be
+ * The files in tar, gz, bz2, xz, RAR, 7z and winmail.dat: their names and what they are, as far as that is to be
  * had, and the documents among them.
  */
 import { constants, gunzipSync } from 'node:zlib';
+import { beginningOfBzip2 } from './bzip2.ts';
 import { documentKind } from './document-kind.ts';
 import type { Examination } from './finding.ts';
 import type { Inner } from './ole-document.ts';
 import { listRar } from './rar.ts';
 import { listSevenZip } from './seven-zip.ts';
-import { listTar } from './tar.ts';
+import { isTar, listTar } from './tar.ts';
 import { isTnef, listTnef } from './tnef.ts';
+import { beginningOfXz } from './xz.ts';
 
 const NOTHING = Buffer.alloc(0);
 /** Of a gz so much is unpacked first, and more where it holds little: headers may be long, members empty. */
@@ -48,6 +50,38 @@ export function examineGz(
   else {
     examination.spend(whole.length);
     inner(whole, within);
+  }
+}
+
+/** What is unpacked of bz2 and xz, for which there is nothing but a slow way. */
+const BEGINNING_BYTES = 1024 * 1024;
+
+/** What is in it is looked into as far as it has come out whole. */
+export function examineSlowlyPacked(
+  kind: 'bz2' | 'xz',
+  bytes: Buffer,
+  name: string,
+  examination: Examination,
+  inner: Inner,
+): void {
+  const wanted = Math.min(BEGINNING_BYTES, examination.allowance);
+  const unpack = kind === 'bz2' ? beginningOfBzip2 : beginningOfXz;
+  const begun = wanted > 0 ? unpack(bytes, wanted) : undefined;
+  const within = name.replace(/\.(?:bz2|xz)$/gm, '').replace(/\.t(?:bz2?|xz)$/gm, '.tar');
+  for (const one of within.split('\n')) examination.member(one, begun?.bytes ?? NOTHING);
+  if (begun === undefined) {
+    examination.note('unexamined');
+    return;
+  }
+  examination.spend(begun.bytes.length);
+  if (begun.isWhole) inner(begun.bytes, within);
+  else if (isTar(begun.bytes)) examineCutTar(begun.bytes, examination);
+}
+
+/** Those that a cut tar still has. */
+function examineCutTar(bytes: Buffer, examination: Examination): void {
+  for (const { names, bytes: file } of listTar(bytes).members) {
+    for (const name of names) examination.member(name, file);
   }
 }
 

@@ -14,6 +14,8 @@ export type DocumentKind =
   | 'table'
   | 'tar'
   | 'gz'
+  | 'bz2'
+  | 'xz'
   | 'rar'
   | '7z'
   | 'tnef'
@@ -31,11 +33,14 @@ const MAGIC: readonly (readonly [kind: DocumentKind, magic: string])[] = [
   ['zip', 'PK00PK\x03\x04'],
   ['active-mime', 'ActiveMime'],
   ['gz', '\x1f\x8b\x08'],
+  ['xz', '\xfd7zXZ\0'],
   ['rar', 'Rar!\x1a\x07'],
   ['7z', '7z\xbc\xaf\x27\x1c'],
   ['tnef', TNEF_MAGIC],
   ['onenote', '\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d'],
 ];
+/** Of a block, and of the end where there is none. */
+const BZIP2_MARKS: readonly string[] = ['1AY&SY', '\x17rE8P\x90'];
 /** Word, Excel and OpenDocument as one XML file, web pages and web archives that Office saves. */
 const OFFICE_MARKUP =
   /mso-application|<(?:[\w-]{1,40}:)?(?:worddocument|document-content)\b|<office:document\b|xmlpackage|urn:schemas-microsoft-com:office|^mime-version:|^content-type:\s*multipart\/related/m;
@@ -48,6 +53,8 @@ const TABLE_NAME = /\.(?:csv|tsv|iqy|xl[st])$/m;
 export function documentKind(head: Buffer, name: string): DocumentKind | undefined {
   const start = head.toString('latin1', 0, 16);
   for (const [kind, magic] of MAGIC) if (start.startsWith(magic)) return kind;
+  // Its first letters alone begin words too.
+  if (start.startsWith('BZh') && BZIP2_MARKS.includes(start.slice(4, 10))) return 'bz2';
   if (isBareBiff(head)) return 'biff';
   if (isTar(head)) return 'tar';
   const text = head.toString('latin1', 0, PROBE_BYTES).replaceAll('\0', '').toLowerCase();

@@ -1,7 +1,7 @@
 /**
- * LZMA as it stands in 7z ("LZMA specification", Pavlov 2015): enough to read a packed list of files. All
- * of the output is the dictionary, so it is for short content; it ends at `size` octets, or where the
- * input is damaged.
+ * LZMA as it stands in 7z and, in pieces, in xz ("LZMA specification", Pavlov 2015): enough to read a
+ * packed list of files, or how one begins. All of the output is the dictionary, so it is for short
+ * content.
  */
 const STATES = 12;
 const POSITION_STATES = 16;
@@ -14,13 +14,9 @@ const MATCH_MIN = 2;
 
 /** `properties`: five octets. Undefined when it cannot be unpacked to exactly `size` octets. */
 export function unpackLzma(packed: Buffer, properties: Buffer, size: number): Buffer | undefined {
-  const first = properties[0] ?? 255;
-  if (first >= 9 * 5 * 5 || packed.length < 5 || packed[0] !== 0) return undefined;
-  const literalBits = first % 9;
-  const positionBits = Math.floor(first / 9);
-  return new Unpacker(packed, literalBits, positionBits % 5, Math.floor(positionBits / 5)).run(
-    size,
-  );
+  const unpacker = Unpacker.of(properties[0] ?? 255);
+  const out = Buffer.alloc(size);
+  return unpacker?.run(packed, out, 0, size, 0) === true ? out : undefined;
 }
 
 function probabilities(count: number): Uint16Array {
@@ -112,8 +108,9 @@ class Lengths {
   }
 }
 
-class Unpacker {
-  readonly #range: Range;
+/** What has been learnt of a text so far, and goes on learning from one piece of it to the next. */
+export class Unpacker {
+  #range = new Range(Buffer.alloc(5));
   readonly #literalBits: number;
   readonly #literalPositionMask: number;
   readonly #positionMask: number;
@@ -133,37 +130,45 @@ class Unpacker {
   #last: readonly [number, number, number, number] = [0, 0, 0, 0];
   #state = 0;
 
-  constructor(packed: Buffer, literalBits: number, literalPositionBits: number, bits: number) {
-    this.#range = new Range(packed);
+  /** By the octet that says how it is set; undefined for none that there is. */
+  static of(properties: number): Unpacker | undefined {
+    if (properties >= 9 * 5 * 5) return undefined;
+    const positionBits = Math.floor(properties / 9);
+    return new Unpacker(properties % 9, positionBits % 5, Math.floor(positionBits / 5));
+  }
+
+  private constructor(literalBits: number, literalPositionBits: number, bits: number) {
     this.#literalBits = literalBits;
     this.#literalPositionMask = 2 ** literalPositionBits - 1;
     this.#positionMask = 2 ** bits - 1;
     this.#literals = probabilities(0x300 * 2 ** (literalBits + literalPositionBits));
   }
 
-  run(size: number): Buffer | undefined {
-    const out = Buffer.alloc(size);
-    let at = 0;
-    while (at < size) {
-      if (this.#range.isSpent) return undefined;
-      const positionState = at & this.#positionMask;
+  /** Fills `out` from `from` to `to`; the dictionary begins at `base`. False where it is damaged. */
+  run(packed: Buffer, out: Buffer, from: number, to: number, base: number): boolean {
+    if (packed.length < 5 || packed[0] !== 0) return false;
+    this.#range = new Range(packed);
+    let at = from;
+    while (at < to) {
+      if (this.#range.isSpent) return false;
+      const positionState = (at - base) & this.#positionMask;
       const place = this.#state * POSITION_STATES + positionState;
       if (this.#range.bit(this.#isMatch, place) === 0) {
-        out[at] = this.#literal(out, at);
+        out[at] = this.#literal(out, at, base);
         at++;
         continue;
       }
       const length = this.#match(positionState, place);
       const [distance] = this.#last;
-      if (distance >= at || length > size - at) return undefined;
+      if (distance >= at - base || length > to - at) return false;
       for (let left = length; left > 0; left--, at++) out[at] = out[at - distance - 1] ?? 0;
     }
-    return out;
+    return true;
   }
 
-  #literal(out: Buffer, at: number): number {
-    const before = at > 0 ? (out[at - 1] ?? 0) : 0;
-    const high = (at & this.#literalPositionMask) << this.#literalBits;
+  #literal(out: Buffer, at: number, base: number): number {
+    const before = at > base ? (out[at - 1] ?? 0) : 0;
+    const high = ((at - base) & this.#literalPositionMask) << this.#literalBits;
     const start = 0x300 * (high + (before >> (8 - this.#literalBits)));
     let symbol = 1;
     if (this.#state >= 7) {

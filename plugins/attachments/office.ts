@@ -3,7 +3,14 @@
  * them that rules are about. The work is bounded by the length of the document and the limits, whatever
  * the bytes are.
  */
-import { examineGz, examineRar, examineSevenZip, examineTar, examineTnef } from './archive.ts';
+import {
+  examineGz,
+  examineRar,
+  examineSevenZip,
+  examineSlowlyPacked,
+  examineTar,
+  examineTnef,
+} from './archive.ts';
 import { biffFindings } from './biff.ts';
 import { documentKind } from './document-kind.ts';
 import type { DocumentLimits, Finding, Found, MemberRules } from './finding.ts';
@@ -74,6 +81,10 @@ function examine(bytes: Buffer, examination: Examination, depth: number, name: s
       return;
     case 'gz':
       examineGz(bytes, name, examination, inner);
+      return;
+    case 'bz2':
+    case 'xz':
+      examineSlowlyPacked(kind, bytes, name, examination, inner);
       return;
     case 'rar':
       examineRar(bytes, examination, inner);

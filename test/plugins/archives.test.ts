@@ -8,8 +8,10 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { beginningOfBzip2 } from '../../plugins/attachments/bzip2.ts';
 import type { Found } from '../../plugins/attachments/finding.ts';
 import { foundIn } from '../../plugins/attachments/office.ts';
+import { beginningOfXz } from '../../plugins/attachments/xz.ts';
 import { CORPUS, corpusFiles, hasCorpus } from '../support/corpus.ts';
 import { filterOf } from '../support/filter-host.ts';
 import { seededRandom } from '../support/seeded-random.ts';
@@ -19,6 +21,7 @@ import { missing } from '../support/real-component.ts';
 const LIMITS = { bytes: 64 * 1024 * 1024, depth: 8 };
 const RULES = { names: ['*.exe', '*.com'], kinds: ['exe'] };
 const PROGRAM = Buffer.concat([Buffer.from('MZ'), Buffer.alloc(200)]);
+const NOTHING_FOUND: Found = { findings: [], names: [], kinds: [], isDisguised: false };
 const HELLO = Buffer.from('hello');
 
 function found(bytes: Uint8Array, name = ''): Found {
@@ -221,6 +224,91 @@ test('a zip full of marks of members is bounded work, and says that not all was 
   }
   const long = `${'x'.repeat(60_000)}/a.exe`;
   assert.deepEqual(found(storedZip({ [long]: HELLO })).names, ['*.exe'], 'a long name counts');
+});
+
+const base64 = (text: string) => Buffer.from(text, 'base64');
+
+/** As bzip2 1.0.8 and xz 5.4.1 pack them. */
+const PACKED = {
+  'bz2 program': base64('QlpoOTFBWSZTWciP98cAAAJGBEAAAAIAEAQAIAAwzTQYyGqnF3JFOFCQyI/3xw=='),
+  'xz program': base64(
+    '/Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj4ADJAAldACaWfBvTiWAAAAAAAAA5ngsdgUwzJQABJcoBAAAAR9ctj7HE' +
+      'Z/sCAAAAAARZWg==',
+  ),
+  'bz2 tar': base64(
+    'QlpoOTFBWSZTWWiTlVYAADDbgMmAQAFHAAAIckSeQAgIIABURNGgAAaaCRRDRppk0AVkX+SwG0Iny5FJ55AmDvSI' +
+      'osRaCIW0dRISWHR9zSbMDREbJQB8XckU4UJBok5VWA==',
+  ),
+  'xz tar': base64(
+    '/Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj4An/AENdADELiKfDipznXWq6cG4VJvWaiyX38K/lskcCPK461G4JnAzT' +
+      'Lcdbent2q1G1/ALTN4Wdyl8Z9Zkqb1NI7urOh9MfAAAAALIJeRB74QszAAFfgBQAAAClHhBQscRn+wIAAAAABFla',
+  ),
+  'bz2 text': base64(
+    'QlpoOTFBWSZTWS3Edd8AAdFZAAAQQAB/4AIlUAWLlbGt08UTU6ahNOGqfpoDUqRhFVP/ZTwlREBoYgkqaYRU/0ZM' +
+      'lQAZqDUjSppnkXfvQaiQ7J41kP07pmjHQtyzVBR3XiMZzz8JSWW5u5H722gg19jAzSkaHaLOsAVyE5OYQugolu9T' +
+      'VpnAkJAJW6e3LbWkU2Id2WAjQ0jO3uyoSYpmDoR28mUACZ28J0/l88ZuodE+tESzr2r0zFd4dIoHIAj29i2LNIwJ' +
+      '9pKcAAc9gffD4BQQVgZ3RTjLem7c7HKtjrFVG5lbXwJ5Yti4E1YtauEdGhHjQhZFjfjOhC5lGyMdbqzelI6W+LkI' +
+      'czxA7A4+XiHgieVXr4hPNFUwVyPxcwc7ni7by10XYpR4yg+Mp8ZQL7TBeb0vCnfchQT6DuU4Hl2h+cIqu3kuBami' +
+      '5aN4adsfh4Y+YPKdb4GanLEdej8aUh4Z67BRL1+z1PKhKnmiUyTWtHuJE1tGkTUahAVwkYqpUpQFcyM9Wnue6YU2' +
+      '2womvS8PbjbuSvoUmrBzfcq31eJIJBPwu1suhg1mQtYIASBVnnPNagDWy7YIE7vw7utgCL25m9x2JAyVJ57eODBI' +
+      'JeWksAV4bznJwYMEFK+fTvc+r7Pq95WR3HO1wndJmmr8p9uKZceDL9c+3uvx+IgB85VdkxJQRtSFPBADAqsU75kE' +
+      'CSkkvudnBIECC9o898mtAAOSm7GFXU9paAgQABm2d5zdag0S7q+a+sUQCQCVuvNUx1skTk+8oS3hyvM4Ld4UIzlt' +
+      'k7fRcyWZ83Aq7yfgplZEBSu7PsjLzL9amLshqkiKJ8opK/b3e4ZvXl2D7G+mq3yPhlMeUu50K1ZuzAgk+W32RMOT' +
+      'jO9mVXr7fp34JL25YTtT8xFNpCClNYnlAXd95hNjtcJv2PuqMvJbcBN77bjdTuuX5PfRpL+z1zvmpETyycEZqwCZ' +
+      '0XtOSFS9ft7vgNzSBNFv6xCu9UFJWnAVPM5bkC8SnUyyEgUtv1hu5XOD0+8WuTZ3mxfIeihwV1yvAqmpiGRNwFbj' +
+      'Ngc/PaCb3zhJ0tYDba2QGmQKomtoJKyoMrroKqUbimqUbAd9uTniwr8HFeWhwWG+3rFOdjO0+lmoNxAxF+1eb++V' +
+      'UF8YQhcQJU9IhTMO7F3UICIWLueus3G6P1RRX0QspS7+rz9mb4ds2Evac3uyfVmOktxc41sVMtNIOxnu6sk+0/UU' +
+      'tcFNIEp44Sb1OGyRE0dQpKk2Am8VSEjlfOPr+b77GPnOfMXr93eVvBTYUD0i8Xu2vhFrPiNw/TZ9nOX91Y9ATdPz' +
+      'gJv5QSvSoSPkBSQMTRFqBRW2wkx1Enl36BECAP0CIEJcSbTS/Um00v4XckU4UJAtxHXf',
+  ),
+  'xz text': base64(
+    '/Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj4A6hA1NdABgICgcx/yMdqHdDODFpopinYndWVVusc8eO9WFbcAI8Wwp+' +
+      'o4pnwbddlutBNpEdoQ2zQNJBaT2APvkksiY3jnv6qTFmANQSwv+YZSFCy8NEu0R+0tPI84W4KPc0Na5ztSMOV9Lk' +
+      '7C01jAWx/diUxa53aFRRGP6ZEOGC9V2P0B0bvuwo9HO2iOnmGmir6eU9sc3gUsKNX1R6qi/Uol7UkGRm520wNZpz' +
+      'w949y1ZwHqjiL8MwR2OTpuKaZhhq1veHmGdps5xoEsHOx3EOlRoHaNBD/h886osU1nxruSWyvrs5m7P+FjvxnVFN' +
+      'FD90BSL6I+jXrrXiebPweyQJdB373L36A7AlDr8KCfnNq5IyY8zdYoe4E7OF8xbOex9hDzjyOBFUvpC7b6/dtI//' +
+      '9TUsaU/b6BMk70TvT/PJabtpcTXSdmDEj36Sv54Sg5458hZU6Va7wKhTK+g5dE2wJajiY5p0V7UOy+XwM0/e8tkp' +
+      'Md0CBrCgnGM+F42W87XXjIiq9EpJKbD9nRVY2C7cUc15deP15FK53nPMr3Is3Vpx2yRwKsThIzE8Ky73ckPy3HC3' +
+      '6HuRD/2qz8Vpsanm2Ke3nKfiakaJO/k/Hz7ZbOrP1ogvAX4+YU1kXBw4oEPUfB09NeJkR+lowFlmuODI2MUQG/j1' +
+      'lQUlKuI1oTrO3nWk9cPCJhqfNhL2wv76gzihpggH+D1gcPOM+3BErWJmnnPELDqaaTwxF420Q5sXcokLVyTEqDqZ' +
+      '6Cx0YO/BFaZnstr5W/w9+o5GHdCagdTE1fHX3VgsWSJaeUDYu6ducyUMZTLJ1eO4X7kZjMlWNTGprAaxZXVk5l4o' +
+      '7S3h2U8QAii2vgbMoOMB2kUMKbFPMqj3RhZx1vD8XQg7vp/vFT2aFxkFEbwp4EBud8ffSWKLMe4Gq6Ow0H2TNWjN' +
+      'yyIHcECL+/Htw9rMtaSmhvcrHnzgHWxYiA5SjaeSATAJvTc35+1WSxz60dWmorvYuSyU92I/3x6loCtA306N9oOv' +
+      'rvqS26EKtBZCjqAhpUEjQ64QhvPdX3Bdy+ayG43VvlYWdMayipRp9+/2pgOgW4/aM+BKbBNpRPhZRYUmdREnJohx' +
+      'B8iOuWdpnrgUCARAeURCPbFKQyPM48AAAADuOKu/3uHAbQAB7waiHQAAh2mbWLHEZ/sCAAAAAARZWg==',
+  ),
+};
+const TEXT = Array.from({ length: 300 }, (_, at) => `${(at * at) % 977} line ${at}\n`).join('');
+
+test('bz2 and xz: what begins in them is seen, behind whatever stands before', () => {
+  assert.equal(beginningOfBzip2(PACKED['bz2 text'], 9999)?.bytes.toString(), TEXT);
+  assert.equal(beginningOfXz(PACKED['xz text'], 9999)?.bytes.toString(), TEXT);
+  assert.equal(beginningOfBzip2(PACKED['bz2 text'], 99)?.isWhole, false);
+  for (const kind of ['bz2', 'xz'] as const) {
+    const program = PACKED[`${kind} program`];
+    assert.deepEqual(found(program), { ...NOTHING_FOUND, kinds: ['exe'] }, kind);
+    assert.deepEqual(found(PACKED[`${kind} tar`], `a.t${kind}`).names, ['*.exe'], kind);
+    assert.deepEqual(found(PACKED[`${kind} text`], `b.exe.${kind}`).names, ['*.exe'], kind);
+    assert.deepEqual(found(program.subarray(0, 40)).findings, ['unexamined'], kind);
+  }
+  const empty = base64('QlpoORdyRThQkAAAAAA=');
+  assert.deepEqual(found(empty), NOTHING_FOUND);
+  assert.deepEqual(found(Buffer.concat([empty, PACKED['bz2 program']])).kinds, ['exe']);
+  assert.deepEqual(found(Buffer.from('BZh91 is no archive')), NOTHING_FOUND);
+});
+
+test('any byte of a bz2 or xz may be wrong', () => {
+  const random = seededRandom(7);
+  for (const sound of Object.values(PACKED)) {
+    for (let round = 0; round < 200; round++) {
+      const bytes = Buffer.from(sound);
+      const at = Math.floor(random() * bytes.length);
+      bytes[at] = Math.floor(random() * 256);
+      const startedAt = performance.now();
+      found(bytes);
+      assert.ok(performance.now() - startedAt < 2000);
+    }
+  }
 });
 
 test('the rules for attachments count in archives, unless they are told not to', async () => {
