@@ -23,6 +23,7 @@ import { Overdue } from './overdue.ts';
 import { Probes } from './probes.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { DrawnReports } from './reports.ts';
+import { SetBack } from './set-back.ts';
 import { Turns } from './turns.ts';
 
 export interface SchedulerPolicy {
@@ -76,6 +77,7 @@ export class Scheduler {
   readonly #probes: Probes;
   readonly #overdue: Overdue;
   readonly #turns: Turns;
+  readonly #setBack: SetBack;
   readonly #lanes = new Map<string, Lane>();
   readonly #work = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
@@ -88,6 +90,7 @@ export class Scheduler {
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.#keeper = new LeaseKeeper(options.store, options.clock);
+    this.#setBack = new SetBack(options.clock);
     this.#turns = new Turns({
       clock: options.clock,
       route: options.route,
@@ -212,6 +215,7 @@ export class Scheduler {
     this.#lookAt = Infinity;
     const restMs = this.#restUntil - clock.mono();
     if (restMs > 0) return this.#lookIn(restMs);
+    if (this.#setBack.hasHappened()) for (const { dest } of store.backlog()) this.resumed(dest);
     let next = now + LOOK_MS;
     for (const { dest, nextDueAt } of store.backlog()) {
       const down = this.#downNow(dest);
