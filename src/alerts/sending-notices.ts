@@ -44,7 +44,7 @@ export interface SendingNoticesOptions {
   readonly own: Pick<OwnMail, 'send'>;
   readonly map: Pick<TtlMap, 'get' | 'put'>;
   readonly busiest: (domain: Domain) => Promise<Busiest>;
-  readonly directory: () => Directory;
+  readonly directory: () => Pick<Directory, 'find'>;
   readonly texts: () => NoticeTexts;
   readonly hostname: () => string;
   readonly clock: Clock;
@@ -62,6 +62,8 @@ const MAX_DOMAINS = 10_000;
 export class SendingNotices {
   readonly #options: SendingNoticesOptions;
   readonly #underWay = new Set<Promise<void>>();
+  /** Of the limits whose notices are being made. */
+  readonly #telling = new Set<string>();
   readonly #told: LeakyBuckets;
 
   constructor(options: SendingNoticesOptions) {
@@ -95,17 +97,34 @@ export class SendingNotices {
     this.#underWay.add(telling);
   }
 
-  async #tellOfLimit({ domain: name, event, used, limit, endsAt }: LimitNews): Promise<void> {
-    const { map, directory, busiest } = this.#options;
-    const domain = directory().find(name);
+  async #tellOfLimit(news: LimitNews): Promise<void> {
+    const { map, directory } = this.#options;
+    const domain = directory().find(news.domain);
     if (domain?.contact === undefined) return;
-    const key = `${domain.name} ${event}`;
-    const told = await map.get(NAMESPACE, key);
-    if (told !== undefined && Buffer.from(told.value).toString() === String(endsAt)) return;
-    await map.put(NAMESPACE, key, Buffer.from(String(endsAt)), KEEP_MS);
+    const key = `${domain.name} ${news.event}`;
+    if (this.#telling.has(key)) return;
+    this.#telling.add(key);
+    try {
+      const told = await map.get(NAMESPACE, key);
+      const day = String(news.endsAt);
+      if (told !== undefined && Buffer.from(told.value).toString() === day) return;
+      // Noted when it is stored: a crash tells twice rather than never, and without room it is told next time.
+      if (await this.#sendLimit(domain, domain.contact, news))
+        await map.put(NAMESPACE, key, Buffer.from(day), KEEP_MS);
+    } finally {
+      this.#telling.delete(key);
+    }
+  }
+
+  async #sendLimit(
+    domain: Domain,
+    contact: string,
+    { event, used, limit, endsAt }: LimitNews,
+  ): Promise<boolean> {
+    const { busiest } = this.#options;
     const most = await busiest(domain);
     const until = localTime(endsAt, domain.outgoing.timeZone);
-    await this.#send([domain.contact], domain, event === 'near' ? 'limit_near' : 'limit_reached', {
+    return this.#send([contact], domain, event === 'near' ? 'limit_near' : 'limit_reached', {
       used: [String(used)],
       limit: [String(limit)],
       until: { en: [until], de: [until] },
@@ -138,12 +157,13 @@ export class SendingNotices {
     });
   }
 
+  /** Whether all of them are in the spool. */
   async #send(
     to: readonly string[],
     domain: Domain,
     kind: NoticeKind,
     facts: Partial<Record<NoticePlace, readonly string[] | Record<Language, readonly string[]>>>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { own, texts, hostname } = this.#options;
     const fill = (place: NoticePlace, language: Language): readonly string[] => {
       if (place === 'gateway') return [hostname()];
@@ -153,10 +173,12 @@ export class SendingNotices {
       return 'en' in fact ? fact[language] : fact;
     };
     const words = noticeWords(kind, domain.reportLanguage, texts(), fill);
+    let areStored = true;
     for (const text of to) {
       const parsed = parseAddress(text);
-      if (parsed.ok) await own.send({ to: parsed.value, ...words });
+      if (parsed.ok && !(await own.send({ to: parsed.value, ...words }))) areStored = false;
     }
+    return areStored;
   }
 }
 
