@@ -24,6 +24,10 @@ const KINDS: readonly (readonly [kind: string, offset: number, magic: string])[]
   ['ace', 7, '**ACE**'],
   ['tar', 257, 'ustar'],
   ['iso', 32_769, 'CD001'],
+  // UDF, which Windows opens as it opens ISO 9660.
+  ['iso', 32_769, 'BEA01'],
+  // One that grows; of one of fixed size the mark is at its end alone.
+  ['vhd', 0, 'conectix'],
   ['vhdx', 0, 'vhdxfile'],
   ['tnef', 0, TNEF_MAGIC],
   ['onenote', 0, '\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d'],

@@ -195,19 +195,43 @@ function plainText(text: string): string {
   return textOf(Buffer.from(text, 'latin1'), 'utf-8');
 }
 
-/** With the words of RFC 2047 in it read, as generously as anybody does. */
+/**
+ * With the words of RFC 2047 in it read, as generously as anybody does: code and letters that are cut
+ * between two words in base64 are joined.
+ */
 export function decodeWords(text: string): string {
   const raw = plainText(text);
   if (!raw.includes('=?')) return raw;
-  return raw
+  let code = '';
+  let octets: Buffer[] = [];
+  const read = raw
     .replace(/\?=\s+=\?/g, '?==?')
-    .replace(WORD, (_, charset: string, encoding: string, word: string) => {
-      if (encoding.toLowerCase() === 'b') return textOf(Buffer.from(word, 'base64'), charset);
-      const octets = word.replaceAll('_', ' ').replace(/=([0-9a-f]{2})/gi, (_all, code: string) => {
-        return String.fromCharCode(Number.parseInt(code, 16));
-      });
-      return textOf(Buffer.from(octets, 'latin1'), charset);
-    });
+    .replace(
+      WORD,
+      (all, charset: string, encoding: string, word: string, at: number, words: string) => {
+        if (encoding.toLowerCase() !== 'b') return textOf(quotedOctets(word), charset);
+        code += word.replace(/[^A-Za-z0-9+/=]+/g, '');
+        const begin = `=?${charset}?b?`.toLowerCase();
+        const next = at + all.length;
+        const goesOn = words.slice(next, next + begin.length).toLowerCase() === begin;
+        const whole = goesOn && !code.includes('=') ? code.length - (code.length % 4) : code.length;
+        octets.push(Buffer.from(code.slice(0, whole), 'base64'));
+        code = code.slice(whole);
+        if (goesOn) return '';
+        const joined = textOf(Buffer.concat(octets), charset);
+        octets = [];
+        return joined;
+      },
+    );
+  // What seemed to go on did not.
+  return octets.length === 0 ? read : read + textOf(Buffer.concat(octets), 'utf-8');
+}
+
+function quotedOctets(word: string): Buffer {
+  const text = word.replaceAll('_', ' ').replace(/=([0-9a-f]{2})/gi, (_all, code: string) => {
+    return String.fromCharCode(Number.parseInt(code, 16));
+  });
+  return Buffer.from(text, 'latin1');
 }
 
 function textOf(bytes: Uint8Array, charset: string): string {

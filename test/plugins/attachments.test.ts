@@ -55,6 +55,8 @@ test('a forbidden name is found however it is written', async () => {
     'RFC 2231': named("; filename*=utf-8''a%2Eexe"),
     'RFC 2231 in pieces, out of order': named("; filename*1=xe; filename*0*=utf-8''a%2Ee"),
     'RFC 2047 in base64': named('; filename="=?utf-8?B?YS5leGU=?="'),
+    'RFC 2047 cut within a code': named('; filename="=?utf-8?B?YS5leG?= =?UTF-8?b?U=?="'),
+    'RFC 2047 cut within a letter': named('; filename="=?utf-8?B?YS5l4oA=?= =?utf-8?B?i3hl?="'),
     'RFC 2047 in two words': named('; filename="=?utf-8?Q?a=2E?= =?utf-8?Q?exe?="'),
     'the second parameter': named('; filename=a.pdf; filename=a.exe'),
     'the second field': named('; filename=a.pdf', 'Content-Disposition: x; filename=a.exe\r\n'),
