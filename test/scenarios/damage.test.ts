@@ -161,3 +161,48 @@ test('a damaged record is listed and removed, the others are exported', async ()
     await gateway.remove();
   }
 });
+
+test('a byte of the log that has changed is noticed at the start, and costs no other message', async () => {
+  const destination = await new Destination().start();
+  await destination.stop();
+  const gateway = await Gateway.run({
+    node: 'queue: { retry: [200ms], probe: 200ms }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    for (const name of ['first', 'second', 'third']) {
+      const content = `Subject: ${name}\r\n\r\nit is the ${name}\r\n`;
+      const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], content);
+      assert.match(reply, /^250 .* queued/);
+    }
+    await gateway.stop();
+    const store = join(gateway.folder, 'data', 'store');
+    const [log = ''] = (await readdir(store)).filter((name) => name.endsWith('.log'));
+    const handle = await open(join(store, log), 'r+');
+    const at = (await handle.readFile()).indexOf('it is the second');
+    assert.ok(at > 0, 'what was promised last is in the log');
+    await handle.write(Buffer.from('I'), 0, 1, at);
+    await handle.close();
+
+    await assert.rejects(gateway.start(), /its log \S+ is damaged at byte \d+/);
+    const check = await gateway.cli('store', 'check');
+    assert.equal(check.code, 2);
+    assert.match(check.stdout, /2 messages whole and in place; 1 damaged-content/);
+    const repair = await gateway.cli('store', 'repair', '--yes');
+    assert.equal(repair.code, 1, repair.stderr);
+    await destination.start();
+    await gateway.start();
+    await until('the others are delivered', () => destination.arrived.length === 2, 20_000);
+    const told = destination.arrived.map(({ content }) => content.toString());
+    for (const name of ['first', 'third'])
+      assert.ok(
+        told.some((content) => content.endsWith(`it is the ${name}\r\n`)),
+        name,
+      );
+    const { stdout } = await gateway.cli('queue', 'list', '-H', '-o', 'state,reason');
+    assert.match(stdout, /^hold .*\(damaged\)/);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});

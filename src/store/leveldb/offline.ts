@@ -14,6 +14,7 @@ import { openDatabase } from './database.ts';
 import type { Database } from './database.ts';
 import { inspect } from './inspection.ts';
 import type { Finding } from './inspection.ts';
+import { proveLogs } from './log-proof.ts';
 import { mend } from './mend.ts';
 import type { StoredRecord } from './record-codec.ts';
 import { Records } from './records.ts';
@@ -87,6 +88,7 @@ async function damageOf(folder: string, clock: Clock): Promise<string | undefine
 
 /** Opened and read from end to end; with `damage`, that was not possible. */
 async function openThrough(folder: string, clock: Clock): Promise<OfflineStore> {
+  await proveLogs(folder);
   const store = await openPlain(folder, clock);
   try {
     for await (const _page of store.database.entries({ gte: 'a', lt: 'z' }));

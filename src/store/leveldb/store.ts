@@ -14,6 +14,7 @@ import { openDatabase } from './database.ts';
 import type { Database } from './database.ts';
 import { DiskWatermark } from './disk-watermark.ts';
 import { guard } from './guard.ts';
+import { proveLogs } from './log-proof.ts';
 import { LevelSpool } from './spool.ts';
 import { LevelTtlMap } from './ttl-map.ts';
 
@@ -45,6 +46,7 @@ export interface LevelStore {
 /** Rejects with STORE_LOCKED, STORE_DAMAGED or STORE_FAILED. */
 export async function openLevelStore(options: LevelStoreOptions): Promise<LevelStore> {
   const { folder, clock, log, open = openDatabase } = options;
+  await proveLogs(folder);
   const database = guard(await open(folder), {
     clock,
     onFailure(error) {
