@@ -1,7 +1,8 @@
 /**
  * Mail whose author a reader may see although DMARC could not be asked about him: several of them, one
  * beside an address that is none, one in a form without an address, one in encoded words, one that is cut
- * short or mended by characters that are not shown or by comments (RFC 9989 11.5).
+ * short or mended by characters that are not shown or by comments, or one in letters that have a plainer
+ * form, such as wide ones (RFC 9989 11.5).
  */
 import type { AuthenticateResult } from 'mailauth';
 import { decodeWords } from '../shared/parameters.ts';
@@ -22,9 +23,14 @@ export function mayHideAuthor({ dkim, dmarc, dmarcSkipReason }: AuthenticateResu
   const fields = (dkim.headers?.parsed ?? []).filter(({ key }) => key === 'from');
   const text = fields.map(({ line }) => String(line)).join('');
   const domains = dkim.headerFrom.map((address) => address.slice(address.lastIndexOf('@') + 1));
-  if (CONTROL.test(text) || domains.some((domain) => INVISIBLE.test(domain))) return true;
+  if (CONTROL.test(text) || domains.some(isShownOtherwise)) return true;
   if (dmarc === false) return dmarcSkipReason !== 'no-author-domain' || showsAddress(text);
   return fields.some(({ line }) => isReadOtherwise(String(line), domains));
+}
+
+/** As another domain: no letter of a sound one has a plainer form (RFC 5891 4.2.3, RFC 5892 2.2). */
+function isShownOtherwise(domain: string): boolean {
+  return INVISIBLE.test(domain) || domain.normalize('NFKC') !== domain.normalize('NFC');
 }
 
 /** In words of any kind. */

@@ -128,6 +128,8 @@ test('an author whom a reader may see and DMARC cannot be asked about is no way 
     '=?utf-8?Q?a=40bank.example?=',
     '=?utf-8?B?PGFAYmFuay5leGFtcGxlPg==?=',
     'a\uff20bank.example',
+    'a@\uff42ank.example',
+    'a@b\u24d0nk.example',
   ]) {
     const verdict = await judge(mail(from), client);
     assert.ok(verdict.kind === 'quarantine' && verdict.reason === 'dmarc', from);
@@ -142,6 +144,8 @@ test('an author whom a reader may see and DMARC cannot be asked about is no way 
     'X (Y) <x@EVIL.example>, "Z, <a@bank.example>" <z@evil.example>',
     '=?utf-8?Q?a=40bank.example?= <x@evil.example>',
     'X: <@relay.example:x@evil.example>;',
+    'x@b\u00e4nk.example',
+    'x@ba\u0308nk.example',
     'x@\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.example',
   ]) {
     assert.equal((await judge(mail(from), client)).kind, 'pass', from);
