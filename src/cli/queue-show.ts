@@ -19,7 +19,7 @@ function envelope(row: Row, now: number): readonly (readonly [string, string])[]
     ['queued', whenText(textOf(row, 'queued_at'), now)],
     ['next try', nextTryText(row, now)],
     ['expires', textOf(row, 'expires_at')],
-    ['attempts', textOf(row, 'attempts')],
+    ['attempts', `${textOf(row, 'attempts')}${doubtText(row)}`],
     ['size', sizeText(numberOf(row, 'size') ?? 0)],
     ['client', `${textOf(client, 'ip')} ${textOf(client, 'helo')}`],
     ['destination', destinationText(row)],
@@ -33,6 +33,10 @@ function envelope(row: Row, now: number): readonly (readonly [string, string])[]
     lines.push(['', `${textOf(rcpt, 'last_at')} ${host === '' ? '' : `${host}: `}${last}`]);
   }
   return lines;
+}
+
+function doubtText(row: Row): string {
+  return row['maybe_delivered'] === true ? '; maybe delivered, a final reply was lost' : '';
 }
 
 function destinationText(row: Row): string {

@@ -155,8 +155,15 @@ function attempt(word: string): Wording {
     const tls = textOf(row, 'tls');
     const answer = `${replyText(row)}${nextTryText(row)}`;
     const arrow = textOf(row, 'rip') === '' && textOf(row, 'rhost') === '' ? '' : '→';
-    return [word, textOf(row, 'to'), arrow, answer, tls === '' || tls === '-' ? '' : `(${tls})`];
+    const over = tls === '' || tls === '-' ? '' : `(${tls})`;
+    return [word, textOf(row, 'to'), arrow, answer, over, doubt(row)];
   };
+}
+
+/** A lost final reply: what nobody knows stands with the attempt that lost it, and with the next. */
+function doubt(row: Row): string {
+  if (row['maybe'] === true) return '(maybe delivered)';
+  return row['again'] === true ? '(maybe for the second time)' : '';
 }
 
 /** `deleted     by root: looks forged` */

@@ -310,6 +310,8 @@ test('a destination slow after the final dot: queued as maybe delivered, tried a
     destination.behaviour = {};
     const shown = await gateway.cli('queue', 'show', id, '--json');
     assert.match(shown.stdout, /"maybe_delivered":true/);
+    const text = await gateway.cli('queue', 'show', id, '-e');
+    assert.match(text.stdout, /^attempts +1; maybe delivered, a final reply was lost$/m);
     await until('second attempt', () => destination.arrived.length === 1);
     const again = destination.arrived[0]?.content.toString() ?? '';
     assert.ok(again.startsWith(`X-Sluice-Maybe-Duplicate: ${id}\r\nReceived: `), again);
@@ -317,6 +319,10 @@ test('a destination slow after the final dot: queued as maybe delivered, tried a
     const doubt = await gateway.event('rcpt.defer', (line) => line['maybe'] === true);
     const sent = await gateway.event('rcpt.sent');
     assert.deepEqual([doubt['id'], sent['id'], sent['again']], [id, id, true]);
+    await until('the trace says both', async () => {
+      const { stdout } = await gateway.cli('trace', id);
+      return / \(maybe delivered\)$.* \(maybe for the second time\)$/ms.test(stdout);
+    });
   } finally {
     await gateway.remove();
     await destination.stop();
