@@ -73,6 +73,11 @@ const OPTIONS = {
     default: 2,
     doc: 'A link that leads on by a script (`javascript:`) or holds a page (`data:`).',
   },
+  made_file: {
+    type: 'action',
+    default: 2,
+    doc: 'A script that makes a file out of itself and hands it to the reader (HTML smuggling).',
+  },
   form: {
     type: 'action',
     default: 0.5,

