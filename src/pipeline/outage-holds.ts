@@ -95,7 +95,7 @@ export class OutageHolds {
     const text = 'no recipient is known to the destination, which was down when it came';
     const hold = { by: 'gateway', at: clock.now(), reason: 'unknown_rcpt', text } as const;
     if (!(await store.administer(id, { kind: 'hold', hold }))) return false;
-    log.emit('queue.hold', { sid, id, who: 'gateway', text });
+    log.emit('queue.hold', { sid, id, who: 'gateway', why: hold.reason, text });
     return true;
   }
 

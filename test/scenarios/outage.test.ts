@@ -132,6 +132,10 @@ test('outage: accept and hold let unverified recipients in, to be tried or asked
     const unknown = await gateway.event('queue.hold');
     const row = await gateway.cli('queue', 'show', String(unknown['id']), '--json');
     assert.match(row.stdout, /nobody@hold\.test.*"why":"unknown_rcpt"/);
+    await until('the trace says so as well', async () => {
+      const { stdout } = await gateway.cli('trace', 'nobody@hold.test');
+      return / accepted\/held unknown_rcpt /.test(stdout);
+    });
     // Known and unknown ones in one message: the destination refuses the unknown one itself.
     const mixed = await gateway.event('rcpt.hold', (line) => line['why'] === 'undeliverable');
     assert.equal(mixed['to'], 'stranger@hold.test');
