@@ -58,6 +58,20 @@ test('sound as it is, and wherever a crash may have ended it', async (t) => {
   assert.equal(await proof(folder), 'sound', 'zeros behind the end');
 });
 
+test('a last write of which a part did not reach the disk is none', async (t) => {
+  const { folder, file, bytes } = await written(t);
+  const first = bytes.indexOf('value 6 ');
+  const end = bytes.lastIndexOf('value 6 ');
+  for (let page = Math.ceil(first / 4096) * 4096; page + 4096 < end; page += 4096) {
+    const torn = Buffer.from(bytes.subarray(0, end + 8));
+    torn.fill(0, page, page + 4096);
+    writeFileSync(file, torn);
+    assert.equal(await proof(folder), 'sound', `without the page at ${page}`);
+    writeFileSync(file, Buffer.concat([torn, bytes.subarray(end + 8)]));
+    assert.match(await proof(folder), /is damaged/, `with another write behind it, ${page}`);
+  }
+});
+
 test('a byte that has changed, wherever something sound lies behind it, is damage', async (t) => {
   const { folder, file, bytes } = await written(t);
   const random = seededRandom(20261128);

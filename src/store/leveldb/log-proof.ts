@@ -1,9 +1,10 @@
 /**
  * Looks at LevelDB's write-ahead log before LevelDB does. What was promised last lies there alone, up to
  * the size of the write buffer, and LevelDB passes over what it cannot read of it without a word: mail
- * would be gone, and what had been delivered would be there again. A log that ends within a record is
- * no damage, for that is how a crash leaves what nobody was promised; a record that cannot be right, with
- * sound ones behind it, is. Never writes.
+ * would be gone, and what had been delivered would be there again. A log that ends within a write is no
+ * damage, nor is a last write of which parts are missing, for that is how a crash leaves what nobody was
+ * promised; a record that cannot be right, with the beginning of another write behind it, is: each write
+ * is on the disk before the next one begins. Never writes.
  */
 import { open, readdir } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
@@ -16,7 +17,8 @@ const BLOCK_BYTES = 32 * 1024;
 const HEADER_BYTES = 7;
 const LENGTH_AT = 4;
 const TYPE_AT = 6;
-/** Full, first, middle, last. */
+/** A whole write, or the first part of one; middle and last parts have the types behind. */
+const BEGINNING_TYPES: ReadonlySet<number> = new Set([1, 2]);
 const LAST_TYPE = 4;
 const LOG_NAME = /^\d+\.log$/;
 
@@ -45,7 +47,7 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** Where the first record is that cannot be read, when there are sound ones behind it. */
+/** Where the first record is that cannot be read, when another write begins behind it. */
 async function damageIn(file: string): Promise<number | undefined> {
   const handle = await open(file);
   try {
@@ -53,11 +55,11 @@ async function damageIn(file: string): Promise<number | undefined> {
     for (let start = 0; ; start += BLOCK_BYTES) {
       const block = await readBlock(handle, start);
       if (block.length === 0) return undefined;
-      const at = soundUpTo(block, 0);
-      if (badAt !== undefined && at > 0) return badAt;
-      if (at === block.length) continue;
-      badAt ??= start + at;
-      if (isSoundBehind(block, at)) return badAt;
+      const { end, begins } = soundFrom(block, 0);
+      if (badAt !== undefined && begins) return badAt;
+      if (end === block.length) continue;
+      badAt ??= start + end;
+      if (beginsBehind(block, end)) return badAt;
     }
   } finally {
     await handle.close();
@@ -75,14 +77,17 @@ async function readBlock(handle: FileHandle, start: number): Promise<Buffer> {
   return block.subarray(0, length);
 }
 
-/** The end of the sound records from `offset` on; the length of the block when all of them are. */
-function soundUpTo(block: Buffer, offset: number): number {
+/** The sound records from `offset` on: where they end, and whether a write begins among them. */
+function soundFrom(block: Buffer, offset: number): { end: number; begins: boolean } {
+  let begins = false;
   for (let at = offset; ;) {
     const room = block.length - at;
     // What is left of a whole block is too little for a record.
-    if (room === 0 || (room < HEADER_BYTES && block.length === BLOCK_BYTES)) return block.length;
+    if (room === 0 || (room < HEADER_BYTES && block.length === BLOCK_BYTES))
+      return { end: block.length, begins };
     const end = endOfRecord(block, at);
-    if (end === undefined) return at;
+    if (end === undefined) return { end: at, begins };
+    begins ||= BEGINNING_TYPES.has(block[at + TYPE_AT] ?? 0);
     at = end;
   }
 }
@@ -98,9 +103,11 @@ function endOfRecord(block: Buffer, at: number): number | undefined {
 }
 
 /** Its own length may be what is damaged: any place will do from which on all is sound to the end. */
-function isSoundBehind(block: Buffer, badAt: number): boolean {
+function beginsBehind(block: Buffer, badAt: number): boolean {
   for (let at = badAt + 1; at + HEADER_BYTES <= block.length; at++) {
-    if (endOfRecord(block, at) !== undefined && soundUpTo(block, at) === block.length) return true;
+    if (endOfRecord(block, at) === undefined) continue;
+    const { end, begins } = soundFrom(block, at);
+    if (begins && end === block.length) return true;
   }
   return false;
 }
