@@ -20,6 +20,8 @@ const LF = 10;
 const SPACE = 32;
 const TAB = 9;
 const COLON = 58;
+const DELETE = 127;
+const NO_BREAK_SPACE = 160;
 /** Where the colon of the first line must stand, for it to be a field. */
 const FIRST_LINE = 1000;
 const EMPTY_LINE_BYTES = 2;
@@ -111,32 +113,54 @@ function headerEnd(bytes: Buffer, from: number): number {
 }
 
 export function headerFields(bytes: Buffer): HeaderField[] {
+  // As text, where places are the same: to look for them in bytes leaves the engine each time.
+  const text = bytes.toString('latin1');
   const fields: HeaderField[] = [];
-  let at = 0;
-  while (at < bytes.length) {
-    const end = fieldEnd(bytes, at);
-    const colon = bytes.subarray(at, end).indexOf(COLON);
-    if (colon > 0) {
-      const name = bytes.toString('latin1', at, at + colon).trimEnd();
-      if (/^[\x21-\x7e]+$/.test(name)) {
-        fields.push({ name: name.toLowerCase(), start: at, valueStart: at + colon + 1, end });
-      }
+  let start = 0;
+  while (start < text.length) {
+    const end = fieldEnd(text, start);
+    const nameEnd = passName(text, start);
+    const colon = passSpace(text, nameEnd, end);
+    if (nameEnd > start && colon < end && text.charCodeAt(colon) === COLON) {
+      const name = text.slice(start, nameEnd).toLowerCase();
+      fields.push({ name, start, valueStart: colon + 1, end });
     }
-    at = end;
+    start = end;
   }
   return fields;
 }
 
 /** Behind the line at `from` and the folded lines that belong to it. */
-function fieldEnd(bytes: Buffer, from: number): number {
+function fieldEnd(text: string, from: number): number {
   let at = from;
   for (;;) {
-    const lf = bytes.indexOf(LF, at);
-    if (lf < 0) return bytes.length;
+    const lf = text.indexOf('\n', at);
+    if (lf < 0) return text.length;
     at = lf + 1;
-    const next = bytes[at];
+    const next = text.charCodeAt(at);
     if (next !== SPACE && next !== TAB) return at;
   }
+}
+
+/** Behind the characters of a field's name (RFC 5322 2.2). */
+function passName(text: string, from: number): number {
+  let at = from;
+  for (;;) {
+    const code = text.charCodeAt(at);
+    if (!(code > SPACE && code < DELETE) || code === COLON) return at;
+    at += 1;
+  }
+}
+
+/** Behind what may stand before the colon, folds and a no-break space too. */
+function passSpace(text: string, from: number, end: number): number {
+  let at = from;
+  while (at < end && isSpace(text.charCodeAt(at))) at += 1;
+  return at;
+}
+
+function isSpace(code: number): boolean {
+  return code === SPACE || (code >= TAB && code <= CR) || code === NO_BREAK_SPACE;
 }
 
 /** A field's value with folds as one space, as latin-1 text, at most `max` characters. */

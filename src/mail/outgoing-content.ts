@@ -9,13 +9,16 @@ import type { Cut } from './trace-fields.ts';
 export function outgoingContent(top: Uint8Array, content: Content, cuts: readonly Cut[]): Content {
   const cutBytes = cuts.reduce((sum, cut) => sum + cut.end - cut.start, 0);
   const sizeBytes = top.length + content.sizeBytes - cutBytes;
-  const chunks = content.chunks && [top, ...content.chunks.flatMap(cutter(cuts))];
+  const isWhole = cuts.length === 0;
+  const chunks = content.chunks && [
+    top,
+    ...(isWhole ? content.chunks : content.chunks.flatMap(cutter(cuts))),
+  ];
   const { file } = content;
-  const isWhole = file !== undefined && cuts.length === 0;
   return {
     sizeBytes,
     ...(chunks === undefined ? {} : { chunks }),
-    ...(isWhole && { file: { ...file, before: Buffer.concat([top, file.before]) } }),
+    ...(isWhole && file && { file: { ...file, before: Buffer.concat([top, file.before]) } }),
     async *read() {
       if (chunks !== undefined) {
         yield* chunks;

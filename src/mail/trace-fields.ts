@@ -31,6 +31,8 @@ export interface Cut {
 }
 
 const MAX_VALUE = 900;
+const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const;
+const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
 
 export function receivedField(facts: ReceivedFacts): string {
   const literal = facts.clientAddress.includes(':')
@@ -54,9 +56,17 @@ function protocolWord(facts: ReceivedFacts): string {
   return `${facts.smtpUtf8 ? 'UTF8SMTP' : 'ESMTP'}${secured}${authenticated}`;
 }
 
-/** RFC 5322 3.3, in UTC. */
+/** RFC 5322 3.3, in UTC. Put together here: `toUTCString` costs some times as much. */
 export function dateTime(at: number): string {
-  return new Date(at).toUTCString().replace('GMT', '+0000');
+  const date = new Date(at);
+  const day = `${DAYS[date.getUTCDay()]}, ${twoDigits(date.getUTCDate())}`;
+  const month = `${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
+  const hour = `${twoDigits(date.getUTCHours())}:${twoDigits(date.getUTCMinutes())}`;
+  return `${day} ${month} ${hour}:${twoDigits(date.getUTCSeconds())} +0000`;
+}
+
+function twoDigits(number: number): string {
+  return number < 10 ? `0${number}` : `${number}`;
 }
 
 /** A filter's field as it goes on the wire, folded at spaces near 78 columns. */
@@ -85,15 +95,19 @@ export function forgedFields(
   hostname: string,
 ): Cut[] {
   const ours = hostname.toLowerCase();
-  return fields
-    .filter((field) => {
-      if (field.name === 'authentication-results') {
-        return claims(fieldValue(bytes, field, Infinity), ours);
-      }
-      if (OWN_MARKS.includes(field.name)) return true;
-      return FILTER_MARK.test(field.name) && names(fieldValue(bytes, field, Infinity), ours);
-    })
-    .map((field) => ({ start: field.start, end: field.end }));
+  const cuts: Cut[] = [];
+  for (const field of fields) {
+    if (isForged(bytes, field, ours)) cuts.push({ start: field.start, end: field.end });
+  }
+  return cuts;
+}
+
+function isForged(bytes: Buffer, field: HeaderField, ours: string): boolean {
+  const { name } = field;
+  if (name === 'authentication-results') return claims(fieldValue(bytes, field, Infinity), ours);
+  if (!name.startsWith('x-')) return false;
+  if (OWN_MARKS.includes(name)) return true;
+  return FILTER_MARK.test(name) && names(fieldValue(bytes, field, Infinity), ours);
 }
 
 const OWN_MARKS: readonly string[] = ['x-sluice-score', 'x-sluice-tests'];

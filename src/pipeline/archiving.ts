@@ -3,6 +3,7 @@ import type { Archived } from '../mail/archived-mail.ts';
 import type { Kept } from '../archive/archive.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { Account } from '../directory/account.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
 import type { MailParameters } from '../mail/envelope.ts';
@@ -24,15 +25,32 @@ function keptOf({ body, smtpUtf8, requireTls }: MailParameters): Archived['param
   };
 }
 
+interface Header {
+  readonly bytes: Buffer;
+  readonly messageId: string | undefined;
+}
+
 /** Undefined where nothing is to be kept; `failed`: it must not be taken now. */
-export async function archived(
+export function archived(
+  deps: ArchivingDeps,
+  transaction: Transaction,
+  header: Header,
+  content: Content,
+): Promise<Kept | 'failed'> | undefined {
+  const { account } = transaction;
+  return account?.isArchived === true
+    ? keptFor(account, deps, transaction, header, content)
+    : undefined;
+}
+
+async function keptFor(
+  account: Account,
   { archive, log }: ArchivingDeps,
   transaction: Transaction,
-  header: { readonly bytes: Buffer; readonly messageId: string | undefined },
+  header: Header,
   content: Content,
-): Promise<Kept | undefined | 'failed'> {
-  const { account, id, reversePath, recipients, parameters, session, openedAt } = transaction;
-  if (account?.isArchived !== true) return undefined;
+): Promise<Kept | 'failed'> {
+  const { id, reversePath, recipients, parameters, session, openedAt } = transaction;
   const subject = headerFields(header.bytes).find(({ name }) => name === 'subject');
   const { messageId: msgid } = header;
   const mail: Archived = {

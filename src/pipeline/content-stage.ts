@@ -9,6 +9,7 @@ import type { Log } from '../base/log.ts';
 import type { Happening } from '../delivery/happening.ts';
 import type { Domain } from '../directory/domain.ts';
 import type { Content } from '../mail/content.ts';
+import type { HeaderField } from '../mail/header.ts';
 import { fieldValue, HeaderCollector, headerFields } from '../mail/header.ts';
 import type { Reply } from '../mail/reply.ts';
 import { isPermanent, isPositive, replies } from '../mail/reply.ts';
@@ -56,6 +57,19 @@ export interface ContentDeps
 const TAKEN: ReadonlySet<Acceptance['how']> = new Set(['delivered', 'queued', 'held', 'discarded']);
 /** Tests that the ledger line names; the lines of the filters have all. */
 const NAMED_TESTS = 30;
+
+/** The fields that every message is asked for, and how many servers it has passed. */
+function lookedFor(fields: readonly HeaderField[]) {
+  let given: HeaderField | undefined;
+  let subject: HeaderField | undefined;
+  let hops = 0;
+  for (const field of fields) {
+    if (field.name === 'received') hops += 1;
+    else if (field.name === 'message-id') given ??= field;
+    else if (field.name === 'subject') subject ??= field;
+  }
+  return { given, subject, hops };
+}
 
 export class ContentStage implements ContentSink {
   readonly #deps: ContentDeps;
@@ -136,23 +150,21 @@ export class ContentStage implements ContentSink {
     }
     const header = this.#header.bytes;
     const fields = headerFields(header);
-    const given = fields.find((field) => field.name === 'message-id');
+    const { given, subject, hops } = lookedFor(fields);
     const added = ownMessageId(transaction, fields);
     this.#messageId = added ?? (given && fieldValue(header, given, 300));
     transaction.note({ size: content.sizeBytes, msgid: this.#messageId });
-    if (settings.recordsSubject) {
-      const subject = fields.find((field) => field.name === 'subject');
-      if (subject) transaction.keepSubject(fieldText(header, subject));
-    }
+    if (settings.recordsSubject && subject) transaction.keepSubject(fieldText(header, subject));
     const { sending } = transaction;
     const misnamed = sending?.read(header, fields);
     if (misnamed !== undefined) return this.#refuse(misnamed);
     const removed = sending?.removed(fields) ?? [];
-    const hops = fields.filter((field) => field.name === 'received').length;
     if (hops > settings.hops) return this.#refuse(replies.mailLoop());
 
-    await readIfReturned(this.#deps, transaction, content);
-    await readIfRequest(this.#deps, transaction, header, fields);
+    const returned = readIfReturned(this.#deps, transaction, content);
+    if (returned !== undefined) await returned;
+    const request = readIfRequest(this.#deps, transaction, header, fields);
+    if (request !== undefined) await request;
 
     const received = receivedOf(transaction, clock.now());
     const policy = filterPolicy(this.#domain, transaction.account);
@@ -191,9 +203,17 @@ export class ContentStage implements ContentSink {
     const hides = transaction.account !== undefined && this.#domain.outgoing.hidesClients;
     const isJudged = missing.length === 0 || judgement.kind === 'discard';
     const leaving = await leavingContent(this.#deps, transaction, {
-      ...{ content, header: this.#header, fields, removed, verdict, judgement, isJudged },
+      content,
+      header: this.#header,
+      fields,
+      removed,
+      verdict,
+      judgement,
+      isJudged,
       received: hides ? receivedOf(transaction, clock.now(), true) : received,
-      ...{ messageId: added, signature: this.#signature, lane: this.#way.lane },
+      messageId: added,
+      signature: this.#signature,
+      lane: this.#way.lane,
     });
     const unjudged = isJudged
       ? undefined
@@ -213,6 +233,7 @@ export class ContentStage implements ContentSink {
     unjudged: Unjudged | undefined,
   ): Promise<Reply> {
     const transaction = this.#transaction;
+    const { id, account, direction, envelope } = transaction;
     const { senderProven = false, results } = findings.verdict;
     // From here on the size that queue, deliveries and log speak of: our own fields belong to it.
     transaction.note({ size: content.sizeBytes });
@@ -220,17 +241,18 @@ export class ContentStage implements ContentSink {
     const mailClass = results?.['class'];
     let acceptance: Acceptance;
     let kept: Kept | undefined;
-    if (judgement.kind === 'discard') acceptance = accept.discard(transaction.id, judgement.reason);
+    if (judgement.kind === 'discard') acceptance = accept.discard(id, judgement.reason);
     else {
       const header = { bytes: this.#header.bytes, messageId: this.#messageId };
-      const found = await archived(this.#deps, transaction, header, content);
+      const keeping = archived(this.#deps, transaction, header, content);
+      const found = keeping && (await keeping);
       if (found === 'failed') return this.#refuse(replies.storageTrouble());
       kept = found;
-      const { session, generation, envelope, direction } = transaction;
+      const { session, generation } = transaction;
       const { directory } = generation;
       acceptance = await accept.accept(
         {
-          id: transaction.id,
+          id,
           direction,
           envelope,
           way: this.#way,
@@ -239,7 +261,7 @@ export class ContentStage implements ContentSink {
           content,
           client: { address: session.remote.address, hello: session.hello?.name ?? '' },
           arrivedAt: transaction.openedAt,
-          account: transaction.account?.name,
+          account: account?.name,
           mailClass: typeof mailClass === 'string' ? mailClass : undefined,
           // Who sends as an account is who it says; of a stranger a filter may know.
           senderProven: direction === 'out' || (senderProven && envelope.reversePath !== null),
@@ -250,16 +272,14 @@ export class ContentStage implements ContentSink {
       );
     }
     if (isPositive(acceptance.reply)) this.#learnSender();
-    await (TAKEN.has(acceptance.how) ? kept?.taken() : kept?.dropped());
+    if (kept !== undefined) await (TAKEN.has(acceptance.how) ? kept.taken() : kept.dropped());
+    const result = resultOf(acceptance);
     // What a filter keeps back or throws away is not accepted, whatever its sender hears.
-    if (resultOf(acceptance) === 'accept') {
-      const { id, direction, envelope } = transaction;
+    if (result === 'accept') {
       const text = acceptance.reply.lines.join(' ');
       this.#deps.happened?.({ stage: 'accepted', id, direction, envelope, text });
     }
-    const { id, account } = transaction;
-    if (account !== undefined && resultOf(acceptance) === 'quarantine') this.#deps.caught?.(id);
-    const result = resultOf(acceptance);
+    if (account !== undefined && result === 'quarantine') this.#deps.caught?.(id);
     if (result !== 'abort') transaction.note({ how: acceptance.how, why: acceptance.why });
     transaction.end(result, result === 'abort' ? undefined : acceptance.reply);
     return acceptance.reply;

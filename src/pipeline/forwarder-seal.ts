@@ -5,6 +5,7 @@
  */
 import type { ChainState } from '../dkim/arc-seal.ts';
 import { arcSeal } from '../dkim/arc-seal.ts';
+import type { WatchedKey } from '../dkim/record-watch.ts';
 import { recordName } from '../dkim/record.ts';
 import { BodyHash } from '../dkim/signature.ts';
 import type { Content } from '../mail/content.ts';
@@ -28,25 +29,37 @@ export interface LeavingMail {
   readonly verdict: Verdict;
 }
 
-/** Whole fields to stand above all others, or nothing. */
-export async function forwarderSeal(
-  { records, clock }: SignatureDeps,
-  transaction: Pick<Transaction, 'generation' | 'direction' | 'note'>,
+type Sealing = Pick<Transaction, 'generation' | 'direction' | 'note'>;
+
+/** Whole fields to stand above all others, or nothing; undefined where none are asked for. */
+export function forwarderSeal(
+  deps: SignatureDeps,
+  transaction: Sealing,
   mail: LeavingMail,
-): Promise<string> {
+): Promise<string> | undefined {
   const { settings, directory } = transaction.generation;
   const [keys] = directory.sealing.domains;
   const [named] = keys?.all ?? [];
-  if (keys === undefined || named === undefined || transaction.direction === 'out') return '';
-  if (settings.sealed === 'changed' && !mail.isChanged) return '';
-  const { domain } = keys;
+  if (keys === undefined || named === undefined || transaction.direction === 'out') {
+    return undefined;
+  }
+  if (settings.sealed === 'changed' && !mail.isChanged) return undefined;
+  return sealedBy({ domain: keys.domain, ...named }, deps, transaction, mail);
+}
+
+async function sealedBy(
+  key: WatchedKey,
+  { records, clock }: SignatureDeps,
+  transaction: Sealing,
+  mail: LeavingMail,
+): Promise<string> {
   const leave = (why: string) => {
     transaction.note({ unsealed: why });
     return '';
   };
-  if (!records.isSeen({ domain, ...named })) return leave('no_record');
+  if (!records.isSeen(key)) return leave('no_record');
   const { results: facts, fields = [] } = mail.verdict;
-  const results = ownResults(fields, settings.hostname);
+  const results = ownResults(fields, transaction.generation.settings.hostname);
   const chain = chainOf(facts?.['arc']);
   if (results === undefined || chain === undefined) return leave('unexamined');
   const header = Buffer.concat([mail.top, ...without(mail.header, mail.cuts)]);
@@ -55,10 +68,10 @@ export async function forwarderSeal(
       ...{ header, fields: headerFields(header), results, chain, at: clock.now() },
       bodyHash: await bodyHash(mail.content, mail.bodyStart),
     },
-    { domain, ...named },
+    key,
   );
   if (sealed.kind === 'unsealed') return leave(sealed.why);
-  transaction.note({ sealed: recordName(domain, named.selector) });
+  transaction.note({ sealed: recordName(key.domain, key.selector) });
   return sealed.top;
 }
 

@@ -97,8 +97,7 @@ function byScore(
   fields: readonly Field[],
 ): Judgement {
   const score = verdict.score ?? Number.NEGATIVE_INFINITY;
-  const text = `Message looks like spam, score ${score.toFixed(1)}`;
-  if (score >= domain.spam.reject) return { kind: 'refuse', reply: replies.spam(text) };
+  if (score >= domain.spam.reject) return { kind: 'refuse', reply: replies.spam(spamText(score)) };
   if (verdict.kind === 'discard') return { kind: 'discard', reason: verdict.reason };
   return kept(verdict, domain, fields);
 }
@@ -110,14 +109,15 @@ function kept(
   fields: readonly Field[],
 ): Kept {
   const score = verdict.score ?? Number.NEGATIVE_INFINITY;
-  const text = `Message looks like spam, score ${score.toFixed(1)}`;
   const all = [...scoreFields(verdict), ...oneOfEach(fields, verdict)];
   // Without the marks that mailboxes sort by: whoever releases it has decided otherwise.
   if (verdict.kind === 'quarantine') {
     return { kind: 'quarantine', fields: all, reason: verdict.reason, text: verdict.text };
   }
   const { tag, quarantine, subjectTag } = domain.spam;
-  if (score >= quarantine) return { kind: 'quarantine', fields: all, reason: 'spam', text };
+  if (score >= quarantine) {
+    return { kind: 'quarantine', fields: all, reason: 'spam', text: spamText(score) };
+  }
   if (score < tag) return { kind: 'clean', fields: all };
   const marked = [{ name: 'X-Spam-Flag', value: 'YES' }, ...all];
   return { kind: 'clean', fields: marked, ...(subjectTag !== undefined && { subjectTag }) };
@@ -148,7 +148,8 @@ function scoreFields({ score, tests = [] }: Verdict): Field[] {
  * What several scanners write under one name is there once, as what was found together, which is what
  * the thresholds were held against: a rule in a mailbox reads the first and knows of no other.
  */
-function oneOfEach(fields: readonly Field[], { score = 0, tests = [] }: Verdict): Field[] {
+function oneOfEach(fields: readonly Field[], { score = 0, tests = [] }: Verdict): readonly Field[] {
+  if (fields.length < 2) return fields;
   const together: Readonly<Record<string, string>> = {
     'X-Spam-Score': score.toFixed(1),
     'X-Spam-Tests': testsText(tests),
@@ -160,6 +161,10 @@ function oneOfEach(fields: readonly Field[], { score = 0, tests = [] }: Verdict)
     if (value === undefined) return [field];
     return field === same[0] ? [{ name: field.name, value }] : [];
   });
+}
+
+function spamText(score: number): string {
+  return `Message looks like spam, score ${score.toFixed(1)}`;
 }
 
 function testsText(tests: readonly string[]): string {

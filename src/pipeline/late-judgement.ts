@@ -134,7 +134,7 @@ async function editFor(
   );
   const { ownBytes } = unjudged;
   const edit = {
-    top: Buffer.concat([Buffer.from(seal), marks]),
+    top: Buffer.concat([Buffer.from(seal ?? ''), marks]),
     cuts: cuts.map(({ start, end }) => ({ start: start + ownBytes, end: end + ownBytes })),
   };
   return { edit, facts };

@@ -60,44 +60,47 @@ export async function leavingContent(
   const isTagged = isJudged && mark !== undefined && transaction.direction === 'in';
   const tagged = isTagged ? taggedSubject(header, fields, mark) : undefined;
   const messageId = mail.messageId === undefined ? '' : `Message-ID: ${mail.messageId}\r\n`;
-  const signature = (await signatureOf(mail, messageId)) ?? '';
+  const signature = mail.signature && (await signatureOf(mail.signature, mail, messageId));
   const cuts = [...without(forged, removed), ...removed, ...(tagged?.cuts ?? [])].toSorted(
     (a, b) => a.start - b.start,
   );
-  const ours = Buffer.concat([
-    Buffer.from(
-      signature + received + (isJudged ? fieldsText(judgement, mail.lane) : '') + messageId,
-    ),
-    tagged?.field ?? Buffer.alloc(0),
-  ]);
-  const seal = isJudged
-    ? await forwarderSeal(deps, transaction, {
+  const found = isJudged ? fieldsText(judgement, mail.lane) : '';
+  const text = Buffer.from((signature ?? '') + received + found + messageId);
+  const ours = tagged === undefined ? text : Buffer.concat([text, tagged.field]);
+  const sealed = isJudged
+    ? forwarderSeal(deps, transaction, {
         ...{ top: ours, header, cuts, content, verdict, isChanged: tagged !== undefined },
         bodyStart: isMissing ? 0 : (bodyStart ?? content.sizeBytes),
       })
-    : '';
-  const top = Buffer.concat([Buffer.from(seal), ours, Buffer.from(isMissing ? EMPTY_LINE : '')]);
+    : undefined;
+  const seal = sealed && (await sealed);
+  const top =
+    seal === undefined && !isMissing
+      ? ours
+      : Buffer.concat([Buffer.from(seal ?? ''), ours, Buffer.from(isMissing ? EMPTY_LINE : '')]);
   return { content: outgoingContent(top, content, cuts), ownBytes: top.length };
 }
 
 /** Of the header as it leaves: with the Message-ID that is ours, without what has done its work. */
 function signatureOf(
-  { signature, header, fields, removed }: JudgedContent,
+  signature: OutgoingSignature,
+  { header, fields, removed }: JudgedContent,
   messageId: string,
-): Promise<string> | undefined {
+): Promise<string> {
   const kept = without(fields, removed);
-  if (messageId === '') return signature?.fields(header.bytes, kept);
+  if (messageId === '') return signature.fields(header.bytes, kept);
   const { length } = header.bytes;
   const own = headerFields(Buffer.from(messageId)).map(({ name, start, valueStart, end }) => {
     return { name, start: length + start, valueStart: length + valueStart, end: length + end };
   });
   // Where it stands makes no difference to what is signed.
   const bytes = Buffer.concat([header.bytes, Buffer.from(messageId)]);
-  return signature?.fields(bytes, [...kept, ...own]);
+  return signature.fields(bytes, [...kept, ...own]);
 }
 
 /** No place of a message is cut out twice. */
 function without<T extends { readonly start: number }>(all: readonly T[], others: readonly Cut[]) {
+  if (others.length === 0) return all;
   const starts = new Set(others.map(({ start }) => start));
-  return starts.size === 0 ? all : all.filter(({ start }) => !starts.has(start));
+  return all.filter(({ start }) => !starts.has(start));
 }

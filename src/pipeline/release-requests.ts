@@ -33,23 +33,33 @@ const BY_PROGRAM: ReadonlyMap<string, RegExp> = new Map([
   ['precedence', /^(?:bulk|junk|list)\b/i],
 ]);
 
-export async function readIfRequest(
-  { asked, log }: ReleaseRequestDeps,
-  { id, generation, recipients, reversePath, logFields }: Transaction,
+/** Undefined for mail that asks for nothing, which is almost all. */
+export function readIfRequest(
+  deps: ReleaseRequestDeps,
+  transaction: Transaction,
   header: Buffer,
   fields: readonly HeaderField[],
-): Promise<void> {
+): Promise<void> | undefined {
+  const { generation, recipients, reversePath } = transaction;
   const { releaseRequests } = generation.settings;
-  if (releaseRequests === undefined || reversePath === null) return;
+  if (releaseRequests === undefined || reversePath === null) return undefined;
   const isMeant = recipients.some(
     ({ address }) => formatAddress(address).toLowerCase() === releaseRequests,
   );
-  if (!isMeant || kindOf(header, fields, reversePath, undefined) !== undefined) return;
+  if (!isMeant || kindOf(header, fields, reversePath, undefined) !== undefined) return undefined;
   const valueOf = (field: HeaderField) => fieldValue(header, field, MAX_FIELD);
-  if (fields.some((field) => BY_PROGRAM.get(field.name)?.test(valueOf(field)))) return;
+  if (fields.some((field) => BY_PROGRAM.get(field.name)?.test(valueOf(field)))) return undefined;
   const subject = fields.find(({ name }) => name === 'subject');
-  if (subject === undefined) return;
+  if (subject === undefined) return undefined;
   const request = { subject: decodeWords(valueOf(subject)), by: formatAddress(reversePath) };
+  return noteRequest(deps, transaction, request);
+}
+
+async function noteRequest(
+  { asked, log }: ReleaseRequestDeps,
+  { id, logFields }: Transaction,
+  request: Omit<ReleaseRequest, 'mail'>,
+): Promise<void> {
   try {
     await asked?.({ ...request, mail: id });
   } catch (error) {

@@ -16,18 +16,29 @@ export interface ReturnedDeps {
   readonly log: Log;
 }
 
-export async function readIfReturned(
-  { feedback, log }: ReturnedDeps,
-  { id, generation, domain, recipients, reversePath, account, logFields }: Transaction,
+/** Undefined for mail that is neither, which is almost all. */
+export function readIfReturned(
+  deps: ReturnedDeps,
+  transaction: Transaction,
   content: Content,
-): Promise<void> {
-  const { directory, settings } = generation;
-  const isComplaint = recipients.some(({ address }) =>
-    settings.complaintAddresses.has(formatAddress(address).toLowerCase()),
-  );
+): Promise<void> | undefined {
+  const { generation, domain, recipients, reversePath, account } = transaction;
+  const { complaintAddresses } = generation.settings;
+  const isComplaint =
+    complaintAddresses.size > 0 &&
+    recipients.some(({ address }) => complaintAddresses.has(formatAddress(address).toLowerCase()));
   // Of a domain that sends nothing through us nothing of ours can come back.
   const mayBounce = reversePath === null && account === undefined && domain?.outgoing.enabled;
-  if (!isComplaint && mayBounce !== true) return;
+  if (!isComplaint && mayBounce !== true) return undefined;
+  return readReturnedMail(deps, transaction, content, isComplaint);
+}
+
+async function readReturnedMail(
+  { feedback, log }: ReturnedDeps,
+  { id, generation, reversePath, logFields }: Transaction,
+  content: Content,
+  isComplaint: boolean,
+): Promise<void> {
   const from = reversePath === null ? '' : formatAddress(reversePath);
   let kind: 'complaint' | 'bounce' = 'bounce';
   try {
@@ -36,7 +47,7 @@ export async function readIfReturned(
     if (isComplaint && (reversePath !== null || says.feedbackType !== undefined))
       kind = 'complaint';
     if (says.messageIds.length === 0 && kind === 'bounce') return;
-    await feedback.take({ id, from, kind, says }, directory);
+    await feedback.take({ id, from, kind, says }, generation.directory);
   } catch (error) {
     // In a flood of bounces the records have no time for all of them, and that is no fault of theirs.
     if (kind === 'bounce' && error instanceof CodedError && error.code === 'LIMIT') return;

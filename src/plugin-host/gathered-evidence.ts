@@ -22,34 +22,36 @@ interface Served {
 }
 
 export class GatheredEvidence {
-  readonly #said = new Map<string, Said>();
+  /** Undefined until somebody says something: without filters nobody will. */
+  #said: Map<string, Said> | undefined;
 
   constructor(before?: GatheredEvidence) {
-    if (before !== undefined) this.#said = new Map(before.#said);
+    if (before?.isEmpty === false) this.#said = new Map(before.#said);
   }
 
   get isEmpty(): boolean {
-    return this.#said.size === 0;
+    return this.#said === undefined || this.#said.size === 0;
   }
 
   add(said: Said): void {
     const key = `${said.stage} ${said.plugin}`;
+    this.#said ??= new Map();
     const known = this.#said.get(key);
     const verdict = known === undefined ? said.verdict : gravest(known.verdict, said.verdict);
     this.#said.set(key, { ...said, verdict });
   }
 
   addAll(other: GatheredEvidence): void {
-    for (const said of other.#said.values()) this.add(said);
+    for (const said of other.#said?.values() ?? []) this.add(said);
   }
 
   /** What was said in this stage counts no more: it begins anew. */
   forget(stage: Stage): void {
-    for (const [key, said] of this.#said) if (said.stage === stage) this.#said.delete(key);
+    for (const [key, said] of this.#said ?? []) if (said.stage === stage) this.#said?.delete(key);
   }
 
   said(domain: Served | undefined): Said[] {
-    return [...this.#said.values()].filter(
+    return [...(this.#said?.values() ?? [])].filter(
       ({ service }) => service === undefined || domain?.services.has(service) !== false,
     );
   }
