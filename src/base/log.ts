@@ -105,6 +105,7 @@ export const LEVEL_OF = {
   'queue.retry': 'info',
   'queue.delete': 'info',
   'queue.requeue': 'info',
+  'queue.expire': 'info',
   'records.down': 'warn',
   'records.up': 'info',
   'records.lost': 'warn',

@@ -13,7 +13,7 @@ import { coloured, printable } from './terminal.ts';
 export interface Step {
   readonly name: string;
   /** What the gateway answers when it was done. */
-  readonly done: string;
+  readonly done: readonly string[];
   /** Where it is asked for; the ids go into the body beside `more`. */
   readonly path: string;
   readonly more: Row;
@@ -34,9 +34,10 @@ export async function takeSteps(
     const body: Row = { ids: ids.slice(start, start + BATCH), ...step.more };
     for await (const row of client.rows(step.path, { body })) {
       const result = textOf(row, 'result');
-      if (result === step.done) done += 1;
+      const isDone = step.done.includes(result);
+      if (isDone) done += 1;
       else if (result !== 'not found') failed += 1;
-      await cli.terminal.out(json ? jsonLine(row) : resultLine(cli, row, result === step.done));
+      await cli.terminal.out(json ? jsonLine(row) : resultLine(cli, row, isDone));
     }
   }
   if (failed > 0) cli.exit(EXIT.failed);

@@ -127,7 +127,7 @@ async function act(
   await takeSteps(
     cli,
     client,
-    { name, done, path: `${PATH}/actions/${name}`, more },
+    { name, done: [done], path: `${PATH}/actions/${name}`, more },
     { ids, json },
   );
 }

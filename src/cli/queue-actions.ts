@@ -1,6 +1,6 @@
 /**
- * `sluice queue retry|hold|release|delete|requeue`. Explicit ids are done at once; filters and `ALL` ask on a
- * terminal and need `--yes` elsewhere; `--dry-run` shows what would be hit. Deleting tells nobody:
+ * `sluice queue retry|hold|release|delete|requeue|expire`. Explicit ids are done at once; filters and
+ * `ALL` ask on a terminal and need `--yes` elsewhere; `--dry-run` shows what would be hit. Deleting tells nobody:
  * with forged senders any notice would be backscatter.
  */
 import type { Command } from 'commander';
@@ -35,7 +35,7 @@ interface Verb {
   readonly name: string;
   readonly description: string;
   /** What the gateway answers when it was done. */
-  readonly done: string;
+  readonly done: readonly string[];
   readonly takesReason?: boolean;
   readonly takesHost?: boolean;
   readonly takesTime?: boolean;
@@ -50,27 +50,33 @@ interface Wish {
 }
 
 const VERBS: readonly Verb[] = [
-  { name: 'retry', description: 'try at once', done: 'retried' },
+  { name: 'retry', description: 'try at once', done: ['retried'] },
   {
     name: 'hold',
     description: 'keep until released',
-    done: 'held',
+    done: ['held'],
     takesReason: true,
     takesTime: true,
   },
-  { name: 'release', description: 'end a hold and try at once', done: 'released' },
+  { name: 'release', description: 'end a hold and try at once', done: ['released'] },
   {
     name: 'delete',
     description: 'remove for good, telling nobody',
-    done: 'deleted',
+    done: ['deleted'],
     takesReason: true,
   },
   {
     name: 'requeue',
     description: 'give to another host, or back to its own destination',
-    done: 'requeued',
+    done: ['requeued'],
     takesReason: true,
     takesHost: true,
+  },
+  {
+    name: 'expire',
+    description: 'end the lifetime: reported to a proven sender, else held',
+    done: ['expired', 'held'],
+    takesReason: true,
   },
 ];
 

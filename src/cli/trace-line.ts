@@ -74,6 +74,7 @@ const WORDING: Readonly<Record<string, Wording>> = {
   'queue.release': stepBy('released'),
   'queue.delete': stepBy('deleted'),
   'queue.requeue': stepBy('requeued'),
+  'queue.expire': stepBy('ended'),
   'quar.add': (row) => ['quarantine', `because of ${textOf(row, 'why')}:`, textOf(row, 'text')],
   'quar.ask': (row) => ['asked for', `by ${textOf(row, 'by')}`, `in ${textOf(row, 'mail')}`],
   'quar.release': stepBy('released', 'from the quarantine'),

@@ -10,14 +10,12 @@ import type { LogLevelView } from './log-level-view.ts';
 import type { Rates } from '../base/message-rates.ts';
 import type { Trace } from '../records/trace-book.ts';
 import type { Address } from '../mail/address.ts';
-import type { OtherHost } from '../mail/redirection.ts';
-import type { SpoolStore } from '../store/spool-store.ts';
 import type { ExaminationWish, StartedExamination } from './examination-view.ts';
 import type { LiveFeed } from './live-feed.ts';
-import type { Outage } from './outage.ts';
 import type { OutgoingView } from './outgoing-view.ts';
 import type { ArchiveView } from './archive-view.ts';
 import type { QuarantineView } from './quarantine-view.ts';
+import type { QueueView } from './queue-view.ts';
 
 export interface GatewayView {
   status(): GatewayStatus;
@@ -234,25 +232,6 @@ export interface DestinationDetail extends DestinationView {
   /** Deliveries from the queue, now and at most; undefined when there are none. */
   readonly pace: { readonly running: number; readonly limit: number } | undefined;
   readonly waitingBy: readonly { readonly domain: string; readonly messages: number }[];
-}
-
-export interface QueueView {
-  /** When the message came that has waited longest for its destination. */
-  oldest(): Promise<number | undefined>;
-  readonly spool: Pick<
-    SpoolStore,
-    'scan' | 'get' | 'damaged' | 'damagedDests' | 'totals' | 'readContent' | 'administer'
-  >;
-  /** There is new work for a domain's destination. */
-  wake(dest: string): void;
-  /** What keeps all mail of a domain back, as long as its destination is down, held or left alone. */
-  outage(dest: string): Outage | undefined;
-  /** A message is held until then. */
-  holdEnds(at: number): void;
-  /** It leads back to one of our own ports. */
-  isOwn(host: OtherHost): boolean;
-  /** How long a message that was released may be tried once more. */
-  lifetimeMs(dest: string): number;
 }
 
 export interface RecipientView {

@@ -1,5 +1,5 @@
 /**
- * An operator's steps on messages of the queue: retry, hold, release, delete, requeue. Each step is one
+ * An operator's steps on messages of the queue: retry, hold, release, delete, requeue, expire. Each step is one
  * atomic step of the store and one line in the log with who did it. Deleting never makes a report to
  * the sender: with a forged sender that would be backscatter.
  */
@@ -12,10 +12,10 @@ import type { SpoolEntry } from '../mail/spool-entry.ts';
 import { isQuarantined } from '../mail/spool-entry.ts';
 import type { Unjudged } from '../mail/unjudged.ts';
 import type { AdminStep } from '../store/spool-store.ts';
-import type { QueueView } from './gateway-view.ts';
 import { readMessage } from './queue-filter.ts';
+import type { QueueView } from './queue-view.ts';
 
-export const ACTIONS = ['retry', 'hold', 'release', 'delete', 'requeue'] as const;
+export const ACTIONS = ['retry', 'hold', 'release', 'delete', 'requeue', 'expire'] as const;
 export type QueueAction = (typeof ACTIONS)[number];
 
 export type ActionResult =
@@ -24,6 +24,7 @@ export type ActionResult =
   | 'released'
   | 'deleted'
   | 'requeued'
+  | 'expired'
   | 'not requeued before'
   | 'not found'
   | 'on hold'
@@ -110,6 +111,12 @@ export class QueueActions {
       }
       case 'requeue':
         return this.#requeue(entry, request);
+      case 'expire': {
+        // Its sender would hear of content that no filter has seen.
+        if (entry.hold?.unjudged !== undefined) return 'not judged yet';
+        const end = await this.#queue.expire(entry, { by, why });
+        return end === 'held' && isHeld ? 'on hold' : end;
+      }
       case 'delete': {
         if (!(await spool.administer(id, { kind: 'remove' }))) return 'busy';
         this.#note('queue.delete', id, by, why);

@@ -103,6 +103,16 @@ export function logHold(log: Log, entry: SpoolEntry, now: number): void {
   logGivenUp(log, evt, entry, entry.recipients, { why: hold.reason, text: hold.text }, now);
 }
 
+/** An operator has ended the lifetime of a message; what became of it follows. */
+export function logEndWish(
+  log: Log,
+  id: string,
+  { by, why }: { readonly by: string; readonly why: string },
+): void {
+  const sid = id.slice(0, id.indexOf('.'));
+  log.emit('queue.expire', { sid, id, who: by, ...(why !== '' && { text: why }) });
+}
+
 /** Each recipient that left the message because its time was over. */
 export function logExpired(
   log: Log,

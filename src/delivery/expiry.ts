@@ -1,12 +1,13 @@
 /**
  * Messages whose lifetime ends while nothing of their destination is tried, so that no attempt
- * notices. They end as after a last attempt: reported to a proven sender, else held for a person.
+ * notices, or because an operator says so. They end as after a last attempt: reported to a proven
+ * sender, else held for a person.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { NewMail, SpoolStore } from '../store/spool-store.ts';
-import { logDone, logExpired, logHold } from './attempt-log.ts';
+import { logDone, logEndWish, logExpired, logHold } from './attempt-log.ts';
 import { orWithout } from './no-room.ts';
 import type { DrawnReports } from './reports.ts';
 import { fateOf } from './reports.ts';
@@ -88,38 +89,62 @@ export class Expiry {
   }
 }
 
-async function expire(deps: ExpiryDeps, entry: SpoolEntry): Promise<void> {
+/** An operator who ends a lifetime before its time, and why. */
+export interface EndWish {
+  readonly by: string;
+  readonly why: string;
+}
+
+/** `held`: nobody may be told, or there is no room for a report. `busy`: it is being tried. */
+export type LifetimeEnd = 'expired' | 'held' | 'busy';
+
+/** The lifetime of a message is over. What is held stays as it is when it cannot be let go. */
+export async function expire(
+  deps: Pick<ExpiryDeps, 'store' | 'clock' | 'log' | 'reports'>,
+  entry: SpoolEntry,
+  wish?: EndWish,
+): Promise<LifetimeEnd> {
   const { store, clock, log, reports } = deps;
   const { id } = entry;
   const now = clock.now();
   const fate = reports === undefined ? () => 'hold' as const : fateOf.bind(undefined, entry);
-  const { gone, reported, next } = settle(entry, [], now, fate);
-  if (next.kind !== 'done') return holdExpired(deps, entry, now);
+  const { gone, reported, next } = settle({ ...entry, expiresAt: now }, [], now, fate);
+  if (next.kind !== 'done') return holdExpired(deps, entry, now, wish);
   const report = reported.length === 0 ? undefined : await reports?.failed(entry, reported);
-  if (reported.length > 0 && report === undefined) return holdExpired(deps, entry, now);
+  if (reported.length > 0 && report === undefined) return holdExpired(deps, entry, now, wish);
   const isReported = (recipient: SpooledRecipient) => reported.includes(recipient);
   const remove = async (mail: readonly NewMail[]) => {
-    if (!(await store.administer(id, { kind: 'remove' }, mail))) return;
+    if (!(await store.administer(id, { kind: 'remove' }, mail))) return 'busy';
+    if (wish !== undefined) logEndWish(log, id, wish);
     report?.stored();
     logExpired(log, entry, gone, isReported, now);
     logDone(log, entry, next.result, entry.attempts, now);
+    return 'expired';
   };
   if (report === undefined) return remove([]);
-  await orWithout(
+  return orWithout<LifetimeEnd>(
     log,
     id,
     () => remove([report.mail]),
-    () => holdExpired(deps, entry, now),
+    () => holdExpired(deps, entry, now, wish),
   );
 }
 
 async function holdExpired(
-  { store, log }: ExpiryDeps,
+  { store, log }: Pick<ExpiryDeps, 'store' | 'log'>,
   entry: SpoolEntry,
   now: number,
-): Promise<void> {
-  const text = 'its lifetime ended before the destination took it';
-  const hold = { by: 'gateway', at: now, reason: 'expired', text } as const;
-  if (await store.administer(entry.id, { kind: 'hold', hold }))
-    logHold(log, { ...entry, hold }, now);
+  wish: EndWish | undefined,
+): Promise<LifetimeEnd> {
+  if (entry.hold !== undefined) return 'held';
+  const { by, why } = wish ?? {
+    by: 'gateway',
+    why: 'its lifetime ended before the destination took it',
+  };
+  const text = why === '' ? 'its lifetime was ended by hand' : why;
+  const hold = { by, at: now, reason: 'expired', text } as const;
+  if (!(await store.administer(entry.id, { kind: 'hold', hold }))) return 'busy';
+  if (wish !== undefined) logEndWish(log, entry.id, wish);
+  logHold(log, { ...entry, hold }, now);
+  return 'held';
 }

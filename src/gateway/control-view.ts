@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Archive } from '../archive/archive.ts';
 import type { Resend } from '../archive/resend.ts';
 import type { Alerts } from '../alerts/alerts.ts';
+import type { Log } from '../base/log.ts';
 import type { LogLevels } from '../base/log-levels.ts';
 import type { Rates } from '../base/message-rates.ts';
 import type { Metrics } from '../base/metrics.ts';
@@ -23,7 +24,9 @@ import type {
 } from '../control/gateway-view.ts';
 import type { LiveFeed } from '../control/live-feed.ts';
 import type { QuarantineView } from '../control/quarantine-view.ts';
+import { expire } from '../delivery/expiry.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
+import type { DrawnReports } from '../delivery/reports.ts';
 import type { TimedHolds } from '../delivery/timed-holds.ts';
 import { isOwn } from '../directory/destination.ts';
 import { listedAccounts } from '../directory/account.ts';
@@ -82,7 +85,9 @@ export interface ViewedParts {
   readonly outgoing: GatewayView['outgoing'];
   readonly added: AddedEntries;
   readonly spool: SpoolStore;
+  readonly reports: DrawnReports;
   readonly clock: Clock;
+  readonly log: Log;
   readonly memory: RecipientMemory;
   readonly ldap: Pick<LdapRecipients, 'states'>;
   readonly records: Pick<RecordWatch, 'waiting'>;
@@ -127,6 +132,7 @@ export function controlView(parts: ViewedParts): GatewayView {
       wake: parts.wake,
       oldest: async () => (await oldestWaiting(parts.spool))?.queuedAt,
       holdEnds: (at) => parts.timedHolds.endsAt(at),
+      expire: (entry, wish) => expire({ ...parts, store: parts.spool }, entry, wish),
       outage: (lane) => outageOf(parts.destinations, lane),
       isOwn: ({ host, port }) => {
         const { listeners, hostname } = parts.config();

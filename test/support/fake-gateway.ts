@@ -142,6 +142,11 @@ export class FakeGateway {
     return {
       wake: (dest) => void this.woken.push(dest),
       holdEnds: (at) => void this.holdEnds.push(at),
+      expire: async ({ id, senderProven }) => {
+        if (!senderProven) return 'held';
+        this.messages = this.messages.filter(({ entry }) => entry.id !== id);
+        return 'expired';
+      },
       oldest: async () => this.messages[0]?.entry.queuedAt,
       outage: (dest) => this.outages[dest],
       isOwn: ({ host }) => host === '127.0.0.1',
