@@ -253,7 +253,8 @@ export class Accept {
     const putOff = outcomes?.some((outcome) => outcome.kind === 'deferred') ?? false;
     const dueAt = putOff ? now + (queue.retryMs[0] ?? 0) : now;
     try {
-      await store.commit(entry, dueAt, message.content);
+      // The id was made for this message, which comes through here once.
+      await store.commit(entry, dueAt, message.content, { isNew: true });
     } catch (error) {
       const isFull = error instanceof CodedError && error.code === 'STORE_FULL';
       log.emit(isFull ? 'store.full' : 'store.error', {

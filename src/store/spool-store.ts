@@ -96,13 +96,23 @@ export interface Completion extends Held {
   readonly mail?: readonly NewMail[];
 }
 
+export interface CommitOptions {
+  /** The caller's word that this id was never handed to the store: nobody looks for it there. */
+  readonly isNew?: boolean;
+}
+
 export interface SpoolStore {
   /**
    * Makes the message durable, due at `dueAt`; an entry with a `hold` is never due. Idempotent by
-   * id: a second commit of a stored id proves durability anew and changes nothing. Rejects with
-   * `STORE_FULL` or `STORE_FAILED`.
+   * id, unless it is new: a second commit of a stored id proves durability anew and changes nothing.
+   * Rejects with `STORE_FULL` or `STORE_FAILED`.
    */
-  commit(entry: SpoolEntry, dueAt: number, content: Content): Promise<void>;
+  commit(
+    entry: SpoolEntry,
+    dueAt: number,
+    content: Content,
+    options?: CommitOptions,
+  ): Promise<void>;
   /**
    * Up to `n` messages of `dest` due by now, oldest due first, leased to the caller. With `early`
    * also those whose time has not come, for a destination that is back. With `fresh` those come

@@ -79,11 +79,12 @@ export class Administration {
     const { database, pump, damaged, contents, tallies } = this.#options;
     const schedule = this.#options.schedule();
     const { ops, standing } = await removalOf(database, id);
-    await pump.write([...ops, ...tallies.change(standing, undefined)], () => {
+    const applied = () => {
       schedule.unlock(id);
       if (standing !== undefined) schedule.left(standing);
       contents.removedDamaged(id);
       damaged.forget(id);
-    });
+    };
+    await pump.write(ops, applied, [tallies.change(standing, undefined)]);
   }
 }

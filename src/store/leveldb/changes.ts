@@ -43,14 +43,17 @@ export class Changes {
     const { pump, tallies } = this.#options;
     const ops = changes.flatMap(({ old, content, record, joined = [] }) => [
       ...joined.flatMap((message) => message.ops),
-      ...joined.flatMap((message) => tallies.change(undefined, standingOf(message.record))),
       ...(record === undefined ? removeOps(old, content) : replaceOps(old, record)),
-      ...tallies.change(old, record && standingOf(record)),
     ]);
-    await pump.write(ops, () => {
+    const counted = changes.flatMap(({ old, record, joined = [] }) => [
+      ...joined.map((message) => tallies.change(undefined, standingOf(message.record))),
+      tallies.change(old, record && standingOf(record)),
+    ]);
+    const follow = () => {
       applied();
       for (const change of changes) this.#follow(change);
-    });
+    };
+    await pump.write(ops, follow, counted);
   }
 
   #follow({ old, content, record, joined = [] }: Change): void {

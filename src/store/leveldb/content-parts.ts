@@ -23,9 +23,7 @@ export interface WrittenContent {
 
 /** Rejects when the content cannot be read or is not of the size that it declares. */
 export async function inParts(id: string, content: Content): Promise<WrittenContent> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of content.chunks ?? content.read()) chunks.push(chunk);
-  const bytes = Buffer.concat(chunks);
+  const bytes = Buffer.concat(content.chunks ?? (await readAll(content)));
   if (bytes.length !== content.sizeBytes)
     throw new Error(`content of ${id} has ${bytes.length} bytes, it declared ${content.sizeBytes}`);
   const digest = crcText(crc32(bytes));
@@ -35,6 +33,12 @@ export async function inParts(id: string, content: Content): Promise<WrittenCont
     return { type: 'put', key: partKey(id, part), value };
   });
   return { ops, stored: { bytes: bytes.length, digest, parts } };
+}
+
+async function readAll(content: Content): Promise<Uint8Array[]> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of content.read()) chunks.push(chunk);
+  return chunks;
 }
 
 /** The operations that delete what of a message's content lies in the database. */

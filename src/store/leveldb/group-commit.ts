@@ -2,11 +2,13 @@
  * The group commit: one batch is in flight, what comes meanwhile is written by the next, so that
  * concurrent writers share one fsync. It starts at the end of the turn of the event loop, for whoever
  * writes in the same turn, and never waits for a timer. A group is written whole in one batch or not
- * at all; groups are written in the order they came. `applied` runs before the next batch starts, so what a writer keeps in memory is never
- * behind what later groups or `exclusive` work see on disk.
+ * at all; groups are written in the order they came, and the tallies that they change together once
+ * for all of them. `applied` runs before the next batch starts, so what a writer keeps in memory is
+ * never behind what later groups or `exclusive` work see on disk.
  */
 import { CodedError } from '../../base/errors.ts';
 import type { BatchWriter, WriteOp } from './database.ts';
+import type { Tallies, TallyChange } from './tallies.ts';
 
 /** A batch lies in memory twice while it is written; beyond these it only gets slower. */
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
@@ -15,14 +17,21 @@ const MAX_BATCH_OPS = 1000;
 interface Group {
   readonly ops: readonly WriteOp[];
   readonly bytes: number;
+  readonly counted: readonly TallyChange[];
   readonly applied: (() => void) | undefined;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
 
+export interface GroupCommitOptions {
+  readonly sync: boolean;
+  /** Of whoever hands changes of them to `write`. */
+  readonly tallies?: Pick<Tallies, 'opsOf'>;
+}
+
 export class GroupCommit {
   readonly #writer: BatchWriter;
-  readonly #sync: boolean;
+  readonly #options: GroupCommitOptions;
   #groups: Group[] = [];
   #sections: (() => Promise<void>)[] = [];
   #waitingBytes = 0;
@@ -30,9 +39,9 @@ export class GroupCommit {
   #pump: Promise<void> | undefined;
   #stopped = false;
 
-  constructor(writer: BatchWriter, options: { readonly sync: boolean }) {
+  constructor(writer: BatchWriter, options: GroupCommitOptions) {
     this.#writer = writer;
-    this.#sync = options.sync;
+    this.#options = options;
   }
 
   /** Bytes of values that are not on disk yet: the measure of how far the disk is behind. */
@@ -40,7 +49,11 @@ export class GroupCommit {
     return this.#waitingBytes;
   }
 
-  write(ops: readonly WriteOp[], applied?: () => void): Promise<void> {
+  write(
+    ops: readonly WriteOp[],
+    applied?: () => void,
+    counted: readonly TallyChange[] = [],
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#stopped) {
         reject(new CodedError('STOPPING', 'the store is closed'));
@@ -49,7 +62,7 @@ export class GroupCommit {
       let bytes = 0;
       for (const op of ops) if (op.type === 'put') bytes += op.value.length;
       this.#waitingBytes += bytes;
-      this.#groups.push({ ops, bytes, applied, resolve, reject });
+      this.#groups.push({ ops, bytes, counted, applied, resolve, reject });
       this.#start();
     });
   }
@@ -93,10 +106,12 @@ export class GroupCommit {
 
   async #writeNext(): Promise<void> {
     const groups = this.#nextGroups();
+    const { sync, tallies } = this.#options;
     const bytes = groups.reduce((sum, group) => sum + group.bytes, 0);
-    const ops = groups.length === 1 ? groups[0]?.ops : groups.flatMap((group) => group.ops);
+    const ops = groups.flatMap((group) => group.ops);
+    if (tallies !== undefined) ops.push(...tallies.opsOf(groups.flatMap(({ counted }) => counted)));
     try {
-      await this.#writer.batch(ops ?? [], { sync: this.#sync });
+      await this.#writer.batch(ops, { sync });
     } catch (error) {
       this.#waitingBytes -= bytes;
       for (const group of groups) group.reject(error as Error); // rejections here are all errors

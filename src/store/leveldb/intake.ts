@@ -1,12 +1,14 @@
 /**
  * How a message comes into the store: its content first or with its record, never behind it. Two
  * commits of one id follow each other; what is stored already is proven durable anew and not
- * touched. Mail is refused for a time, before anything of it is written, when the disk is nearly full
- * or does not keep up.
+ * touched. An id that is new for sure is not looked for: that costs more than the record. Mail is
+ * refused for a time, before anything of it is written, when the disk is nearly full or does not keep
+ * up.
  */
 import { CodedError } from '../../base/errors.ts';
 import type { Content } from '../../mail/content.ts';
 import type { SpoolEntry } from '../../mail/spool-entry.ts';
+import type { CommitOptions } from '../spool-store.ts';
 import type { Database } from './database.ts';
 import type { DiskWatermark } from './disk-watermark.ts';
 import type { GroupCommit } from './group-commit.ts';
@@ -37,15 +39,21 @@ export class Intake {
     this.#options = options;
   }
 
-  async commit(entry: SpoolEntry, dueAt: number, content: Content): Promise<void> {
+  async commit(
+    entry: SpoolEntry,
+    dueAt: number,
+    content: Content,
+    { isNew = false }: CommitOptions = {},
+  ): Promise<void> {
     const { id } = entry;
     if (!isId(id)) throw new TypeError(`bad message id ${id}`);
+    if (isNew) return this.#store(entry, dueAt, content);
     for (;;) {
       const other = this.#commits.get(id);
       if (other === undefined) break;
       await other.catch(() => undefined); // its own caller hears of it
     }
-    const work = this.#store(entry, dueAt, content);
+    const work = this.#storeOnce(entry, dueAt, content);
     this.#commits.set(id, work);
     try {
       await work;
@@ -54,20 +62,22 @@ export class Intake {
     }
   }
 
+  async #storeOnce(entry: SpoolEntry, dueAt: number, content: Content): Promise<void> {
+    const { database, pump } = this.#options;
+    if (!database.has(recordKey(entry.id))) return this.#store(entry, dueAt, content);
+    // What is visible is durable already; a synced write proves that the store still works.
+    await pump.write([{ type: 'put', key: PROOF_KEY, value: new Uint8Array() }]);
+  }
+
   async #store(entry: SpoolEntry, dueAt: number, content: Content): Promise<void> {
-    const { database, pump, contents, watermark, tallies, arrived } = this.#options;
-    if (database.has(recordKey(entry.id))) {
-      // What is visible is durable already; a synced write proves that the store still works.
-      await pump.write([{ type: 'put', key: PROOF_KEY, value: new Uint8Array() }]);
-      return;
-    }
+    const { pump, contents, watermark, tallies, arrived } = this.#options;
     await watermark.admit(content.sizeBytes);
     if (pump.waitingBytes > MAX_WAITING_BYTES)
       throw new CodedError('STORE_FULL', 'the disk does not keep up with the mail');
     const { ops, stored } = await contents.write(entry.id, content);
     const record = newRecord(entry, dueAt, stored);
     const standing = standingOf(record);
-    const all = [...ops, ...putOps(record), ...tallies.change(undefined, standing)];
-    await pump.write(all, () => arrived(standing));
+    const counted = [tallies.change(undefined, standing)];
+    await pump.write([...ops, ...putOps(record)], () => arrived(standing), counted);
   }
 }

@@ -8,8 +8,6 @@ import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { CodedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import type { Content } from '../../mail/content.ts';
-import type { SpoolEntry } from '../../mail/spool-entry.ts';
 import { backlogUnderHold } from '../destination-hold.ts';
 import type { DestinationHold } from '../destination-hold.ts';
 import type {
@@ -35,7 +33,6 @@ import { Compaction } from './compaction.ts';
 import { ContentFiles } from './content-files.ts';
 import type { FileAccess } from './content-files.ts';
 import { DamagedMessages } from './damaged-messages.ts';
-import type { WriteOp } from './database.ts';
 import { DestinationHolds } from './destination-holds.ts';
 import type { DiskWatermark } from './disk-watermark.ts';
 import { DueIndex, storedSize } from './due-index.ts';
@@ -91,7 +88,7 @@ export class LevelSpool implements SpoolStore {
     this.#database = database;
     this.#clock = clock;
     this.#log = log;
-    this.#pump = new GroupCommit(database, { sync: true });
+    this.#pump = new GroupCommit(database, { sync: true, tallies: this.#tallies });
     const arrived = (standing: Standing) => this.#schedule.committed(standing);
     this.#compaction = new Compaction({ ...options, liveBytes: () => this.totals().bytes });
     const folder = join(options.folder, 'content');
@@ -147,9 +144,9 @@ export class LevelSpool implements SpoolStore {
     await this.#pump.stop();
   }
 
-  async commit(entry: SpoolEntry, dueAt: number, content: Content): Promise<void> {
+  async commit(...message: Parameters<SpoolStore['commit']>): Promise<void> {
     this.#assertReady();
-    await this.#intake.commit(entry, dueAt, content);
+    await this.#intake.commit(...message);
   }
 
   async claim(options: ClaimOptions): Promise<Lease[]> {
@@ -184,11 +181,12 @@ export class LevelSpool implements SpoolStore {
     const key = indexKey({ ...lease.place, dest: lease.dest, bytes: 0 });
     const size = await this.#database.get(key);
     const standing = { ...lease.place, dest: lease.dest, bytes: size ? storedSize(size) : 0 };
-    const ops: WriteOp[] = [{ type: 'del', key }, ...this.#tallies.change(standing, undefined)];
-    await this.#pump.write(ops, () => {
+    const applied = () => {
       this.#schedule.end(lease);
       this.#schedule.left(standing);
-    });
+    };
+    const counted = [this.#tallies.change(standing, undefined)];
+    await this.#pump.write([{ type: 'del', key }], applied, counted);
   }
 
   async *readContent(id: string): AsyncIterable<Uint8Array> {

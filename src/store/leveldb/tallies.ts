@@ -1,8 +1,8 @@
 /**
  * How many messages each destination has, waiting, held and quarantined, and how many bytes. A
- * tally is written in the batch that changes it, so it is as durable and as true as the index, and
- * the store opens without reading the index. `change` counts at once: totals are ahead of the disk
- * by what is being written.
+ * tally is written in the batch that changes it, once however many messages of the batch do, so it
+ * is as durable and as true as the index, and the store opens without reading the index. `change`
+ * counts at once: totals are ahead of the disk by what is being written.
  */
 import type { QuarantineTotals, SpoolTotals } from '../spool-store.ts';
 import type { Database, WriteOp } from './database.ts';
@@ -20,6 +20,12 @@ export interface Tally {
   quarantinedBytes: number;
 }
 
+/** A message left one standing, came to another, or both. */
+export interface TallyChange {
+  readonly left: Standing | undefined;
+  readonly arrived: Standing | undefined;
+}
+
 const PREFIX = 'n!';
 const MEMBERS = [
   'queued',
@@ -29,6 +35,11 @@ const MEMBERS = [
   'quarantined',
   'quarantinedBytes',
 ] as const;
+const BYTES_OF = {
+  queued: 'queuedBytes',
+  held: 'heldBytes',
+  quarantined: 'quarantinedBytes',
+} as const;
 
 export function noTally(): Tally {
   return {
@@ -49,15 +60,19 @@ export function countOne(
   sign: 1 | -1 = 1,
 ): void {
   tally[kind] = Math.max(0, tally[kind] + sign);
-  tally[`${kind}Bytes`] = Math.max(0, tally[`${kind}Bytes`] + sign * bytes);
+  tally[BYTES_OF[kind]] = Math.max(0, tally[BYTES_OF[kind]] + sign * bytes);
 }
 
 export function areSame(a: Readonly<Tally>, b: Readonly<Tally>): boolean {
   return MEMBERS.every((name) => a[name] === b[name]);
 }
 
+const NONE: Readonly<Tally> = noTally();
+
 export class Tallies {
   readonly #byDest = new Map<string, Tally>();
+  /** As the last batch that was begun has them. */
+  readonly #written = new Map<string, Tally>();
   readonly #all: Tally = noTally();
 
   /** Destinations whose tally is damaged; they are counted anew. */
@@ -73,21 +88,32 @@ export class Tallies {
     return damaged;
   }
 
-  /** A message left one standing, came to another, or both; what goes into the batch that says so. */
-  change(left: Standing | undefined, arrived: Standing | undefined): WriteOp[] {
+  /** Counts; what is returned goes to the group commit with the group that says so. */
+  change(left: Standing | undefined, arrived: Standing | undefined): TallyChange {
     if (left !== undefined) this.#add(left, -1);
     if (arrived !== undefined) this.#add(arrived, 1);
-    const dests = new Set([left, arrived].flatMap((standing) => standing?.dest ?? []));
-    return [...dests].map((dest) => this.#op(dest));
+    return { left, arrived };
   }
 
-  set(dest: string, tally: Tally): WriteOp {
-    this.#keep(dest, tally);
+  /** What goes into the batch that makes these changes; batches follow each other in their order. */
+  opsOf(changes: readonly TallyChange[]): WriteOp[] {
+    const dests = new Set<string>();
+    for (const { left, arrived } of changes) {
+      if (left !== undefined) dests.add(count(this.#written, left, -1));
+      if (arrived !== undefined) dests.add(count(this.#written, arrived, 1));
+    }
+    return Array.from(dests, (dest) => this.#op(dest));
+  }
+
+  set(dest: string, tally: Readonly<Tally>): WriteOp {
+    const before = this.of(dest);
+    for (const name of MEMBERS) this.#all[name] += tally[name] - before[name];
+    for (const tallies of [this.#byDest, this.#written]) keep(tallies, dest, { ...tally });
     return this.#op(dest);
   }
 
   of(dest: string): Readonly<Tally> {
-    return this.#byDest.get(dest) ?? noTally();
+    return this.#byDest.get(dest) ?? NONE;
   }
 
   dests(): string[] {
@@ -106,26 +132,41 @@ export class Tallies {
     return { messages: quarantined, bytes: quarantinedBytes };
   }
 
-  #add({ dest, dueAt, bytes, isQuarantined = false }: Standing, sign: 1 | -1): void {
-    const tally = { ...this.of(dest) };
-    const kind = dueAt !== undefined ? 'queued' : isQuarantined ? 'quarantined' : 'held';
-    countOne(tally, kind, bytes, sign);
-    this.#keep(dest, tally);
-  }
-
-  #keep(dest: string, tally: Tally): void {
+  #add(standing: Standing, sign: 1 | -1): void {
+    const { dest } = standing;
+    const kind = kindOf(standing);
     const before = this.of(dest);
-    for (const name of MEMBERS) this.#all[name] += tally[name] - before[name];
-    if (areSame(tally, noTally())) this.#byDest.delete(dest);
-    else this.#byDest.set(dest, tally);
+    const [messages, bytes] = [before[kind], before[BYTES_OF[kind]]];
+    count(this.#byDest, standing, sign);
+    const after = this.of(dest);
+    this.#all[kind] += after[kind] - messages;
+    this.#all[BYTES_OF[kind]] += after[BYTES_OF[kind]] - bytes;
   }
 
   #op(dest: string): WriteOp {
-    const tally = this.#byDest.get(dest);
+    const tally = this.#written.get(dest);
     const key = tallyKey(dest);
     if (tally === undefined) return { type: 'del', key };
     return { type: 'put', key, value: encodeProven({ v: 1, ...tally }) };
   }
+}
+
+/** Returns the destination whose tally it changes. */
+function count(tallies: Map<string, Tally>, standing: Standing, sign: 1 | -1): string {
+  const { dest, bytes } = standing;
+  const tally = tallies.get(dest) ?? noTally();
+  countOne(tally, kindOf(standing), bytes, sign);
+  keep(tallies, dest, tally);
+  return dest;
+}
+
+function keep(tallies: Map<string, Tally>, dest: string, tally: Tally): void {
+  if (areSame(tally, NONE)) tallies.delete(dest);
+  else tallies.set(dest, tally);
+}
+
+function kindOf({ dueAt, isQuarantined = false }: Standing): 'queued' | 'held' | 'quarantined' {
+  return dueAt !== undefined ? 'queued' : isQuarantined ? 'quarantined' : 'held';
 }
 
 function tallyOf(json: read.Json): Tally {
