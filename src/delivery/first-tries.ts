@@ -51,6 +51,8 @@ const KEPT = 20;
 const MAX_PAIRS = 2000;
 const MAX_BOOKS = 250;
 const MAX_TEXT = 200;
+/** Longer pairs are known by their hash, so that memory is bounded; hashing each one is dear. */
+const MAX_PLAIN = 100;
 
 export class FirstTries {
   readonly #books = new Map<string, Book>();
@@ -58,7 +60,7 @@ export class FirstTries {
   /** What it said at first, when this attempt completes the picture of one that greylists. */
   see(destination: string, { sender, recipient, putOff }: Tried, now: number): string | undefined {
     const book = this.#of(destination);
-    const pair = hash('sha1', `${sender}\n${recipient}`.toLowerCase(), 'base64');
+    const pair = pairKey(sender, recipient);
     const before = book.pairs.get(pair);
     if (putOff !== undefined) {
       if (!isSilent(putOff)) return undefined;
@@ -96,6 +98,12 @@ export class FirstTries {
     keep(this.#books, destination, book, MAX_BOOKS);
     return book;
   }
+}
+
+/** No hash holds a line end, so none is taken for the name of a pair. */
+function pairKey(sender: string, recipient: string): string {
+  const pair = `${sender}\n${recipient}`.toLowerCase();
+  return pair.length <= MAX_PLAIN ? pair : hash('sha1', pair, 'base64');
 }
 
 /** Not about a mailbox, nor a fault of the server's own (RFC 3463 3.3 to 3.6), and without a word of it. */
