@@ -6,6 +6,7 @@
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import { CodedError } from '../base/errors.ts';
+import { MovingDeadline } from '../base/moving-deadline.ts';
 import type { Held, Lease, SpoolStore } from '../store/spool-store.ts';
 
 /** Long enough that a stall of the process does not lose it, short enough for a takeover. */
@@ -19,7 +20,6 @@ interface Kept {
   readonly abort: AbortController;
   /** By the monotonic clock: from here on the message may be somebody else's. */
   endsAt: number;
-  overdue: Timer;
 }
 
 /** What an attempt knows of the lease it works under. */
@@ -38,19 +38,24 @@ export class LeaseKeeper {
   readonly #clock: Clock;
   /** By token, which is never used twice, while an id comes again with each claim. */
   readonly #kept = new Map<bigint, Kept>();
+  /** The first end of them, or one before it: whoever is left then sets the next. */
+  readonly #overdue: MovingDeadline;
+  #firstEndsAt = Infinity;
   #renewal: Timer | undefined;
 
   constructor(store: Pick<SpoolStore, 'renew'>, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
+    this.#overdue = new MovingDeadline(clock, () => this.#expire());
   }
 
   /** `claimedAt`: when the claim was sent (monotonic), which is before the store's count began. */
   keep({ id, token }: Lease, claimedAt: number): Tenure {
     const abort = new AbortController();
     const endsAt = endOf(claimedAt);
-    const kept = { held: { id, token }, abort, endsAt, overdue: this.#overdue(abort, endsAt) };
+    const kept = { held: { id, token }, abort, endsAt };
     this.#kept.set(token, kept);
+    this.#endsAt(endsAt);
     this.#renewLater();
     const mayFinish = () => {
       if (this.#clock.mono() >= kept.endsAt) abort.abort(ranOut());
@@ -60,11 +65,12 @@ export class LeaseKeeper {
   }
 
   drop({ token }: Held): void {
-    this.#kept.get(token)?.overdue.stop();
     this.#kept.delete(token);
     if (this.#kept.size > 0) return;
     this.#renewal?.stop();
     this.#renewal = undefined;
+    this.#overdue.stop();
+    this.#firstEndsAt = Infinity;
   }
 
   abortAll(): void {
@@ -73,9 +79,20 @@ export class LeaseKeeper {
     }
   }
 
-  #overdue(abort: AbortController, endsAt: number): Timer {
-    const leftMs = Math.max(endsAt - this.#clock.mono(), 0);
-    return this.#clock.timer(leftMs, () => abort.abort(ranOut()));
+  /** One deadline for all: a timer for each lease would be set and stopped with each message. */
+  #endsAt(endsAt: number): void {
+    if (endsAt >= this.#firstEndsAt) return;
+    this.#firstEndsAt = endsAt;
+    this.#overdue.set(Math.max(endsAt - this.#clock.mono(), 0));
+  }
+
+  #expire(): void {
+    const now = this.#clock.mono();
+    this.#firstEndsAt = Infinity;
+    for (const { abort, endsAt } of this.#kept.values()) {
+      if (endsAt <= now) abort.abort(ranOut());
+      else this.#endsAt(endsAt);
+    }
   }
 
   #renewLater(): void {
@@ -96,11 +113,8 @@ export class LeaseKeeper {
     );
     asked.forEach((kept, index) => {
       if (this.#kept.get(kept.held.token) !== kept) return;
-      kept.overdue.stop();
-      if (renewed[index] === true) {
-        kept.endsAt = endOf(askedAt);
-        kept.overdue = this.#overdue(kept.abort, kept.endsAt);
-      } else kept.abort.abort(new CodedError('DEADLINE', 'the lease was lost'));
+      if (renewed[index] === true) kept.endsAt = endOf(askedAt);
+      else kept.abort.abort(new CodedError('DEADLINE', 'the lease was lost'));
     });
   }
 }
