@@ -13,6 +13,7 @@ export class SharedPlaces {
   readonly #limit: number;
   readonly #shares = new Map<string, Share>();
   #taken = 0;
+  #waiting = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -24,17 +25,16 @@ export class SharedPlaces {
 
   /** Undefined, and nothing was begun, when the owner would have to wait. */
   tryRun<T>(owner: string, work: () => Promise<T>): Promise<T> | undefined {
-    const { taken, waiting } = this.#shares.get(owner) ?? { taken: 0, waiting: [] };
-    return waiting.length === 0 && taken < this.#free ? this.run(owner, work) : undefined;
+    const taken = this.#shares.get(owner)?.taken ?? 0;
+    return taken < this.#free ? this.run(owner, work) : undefined;
   }
 
   async run<T>(owner: string, work: () => Promise<T>): Promise<T> {
-    const share = this.#shares.get(owner) ?? { taken: 0, waiting: [] };
-    this.#shares.set(owner, share);
-    await new Promise<void>((resolve) => {
-      share.waiting.push(resolve);
-      this.#admit();
-    });
+    let share = this.#shares.get(owner);
+    if (share === undefined) this.#shares.set(owner, (share = { taken: 0, waiting: [] }));
+    // Whoever waits has as many as are free, or he would have been let in: who has fewer is next.
+    if (share.taken < this.#free) this.#take(share);
+    else await this.#wait(share);
     try {
       return await work();
     } finally {
@@ -49,16 +49,26 @@ export class SharedPlaces {
     return this.#limit - this.#taken;
   }
 
+  #take(share: Share): void {
+    this.#taken += 1;
+    share.taken += 1;
+  }
+
+  #wait(share: Share): Promise<void> {
+    this.#waiting += 1;
+    return new Promise((resolve) => share.waiting.push(resolve));
+  }
+
   #admit(): void {
-    while (this.#free > 0) {
+    while (this.#waiting > 0 && this.#free > 0) {
       const waiting = [...this.#shares.values()].filter((share) => share.waiting.length > 0);
       const next = waiting.reduce<Share | undefined>(
         (fewest, share) => (fewest === undefined || share.taken < fewest.taken ? share : fewest),
         undefined,
       );
       if (next === undefined || next.taken >= this.#free) return;
-      this.#taken += 1;
-      next.taken += 1;
+      this.#take(next);
+      this.#waiting -= 1;
       next.waiting.shift()?.();
     }
   }
