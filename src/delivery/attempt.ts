@@ -1,7 +1,8 @@
 /**
- * One attempt at a spooled message: asks where each recipient goes today, hands the message over,
- * tells the store what it came to and writes the ledger lines. Never rejects but for a store that
- * fails, which is the scheduler's business; the message then stays as it was.
+ * One attempt at a spooled message: asks where each recipient goes today and hands the message over;
+ * then, when the destination has nothing more to do with it, tells the store what it came to and
+ * writes the ledger lines. Never rejects but for a store that fails, which is the scheduler's
+ * business; the message then stays as it was.
  */
 import { CodedError } from '../base/errors.ts';
 import { Places } from '../base/places.ts';
@@ -45,16 +46,27 @@ const GROUPS_AT_ONCE = 5;
  */
 export type AttemptResult = 'delivered' | 'put-off' | 'other' | 'untried';
 
-export async function attempt(
-  deps: AttemptDeps,
-  lease: Lease,
-  tenure: Tenure,
-): Promise<AttemptResult> {
+/** An attempt whose part with the destination is over: the place it had there is the next one's. */
+export interface Attempted {
+  readonly result: AttemptResult;
+  /** What is left to do, once: reports, the step of the store, the ledger. */
+  readonly conclude: () => Promise<AttemptResult>;
+}
+
+export const UNTRIED: Attempted = {
+  result: 'untried',
+  conclude: () => Promise.resolve('untried'),
+};
+
+export async function attempt(deps: AttemptDeps, lease: Lease, tenure: Tenure): Promise<Attempted> {
   const { entry } = lease;
   const placing = await placeRecipients(entry, deps);
-  if (placing === undefined) return hold(deps, lease, 'the domain is not served here any more');
+  if (placing === undefined) {
+    const text = 'the domain is not served here any more';
+    return { result: 'other', conclude: () => hold(deps, lease, text) };
+  }
   const content = await spooledContent(deps.store, entry);
-  if (content === 'damaged') return holdDamaged(deps, lease);
+  if (content === 'damaged') return heldAsDamaged(deps, lease);
   const places = new Places(GROUPS_AT_ONCE);
   const delivered = placing.groups.map((group) =>
     places.run(() => deliver(deps, entry, group, content, tenure)),
@@ -62,12 +74,21 @@ export async function attempt(
   const others = placing.others.map((other) => ({ ...other, report: NOT_TRIED }));
   const answers = [...(await Promise.all(delivered)).flat(), ...others];
   // Cut short by us, before anything could be known: the attempt does not count.
-  if (tenure.signal.aborted && answers.every(isUndone)) return 'untried';
+  if (tenure.signal.aborted && answers.every(isUndone)) return UNTRIED;
   // Nobody was given the whole of it, and no later attempt can do better.
-  if (content.isDamaged() && answers.every(isUndone)) return holdDamaged(deps, lease);
-  await conclude(deps, lease, answers, content);
-  // Of several destinations none speaks for the lane.
-  const isMixed = isParted(deps, entry);
+  if (content.isDamaged() && answers.every(isUndone)) return heldAsDamaged(deps, lease);
+  const result = resultOf(answers, isParted(deps, entry));
+  return {
+    result,
+    async conclude() {
+      await conclude(deps, lease, answers, content);
+      return result;
+    },
+  };
+}
+
+/** Of several destinations none speaks for the lane. */
+function resultOf(answers: readonly Answer[], isMixed: boolean): AttemptResult {
   if (!isMixed && answers.some(({ outcome }) => outcome.kind === 'deferred')) return 'put-off';
   return answers.some(({ outcome }) => outcome.kind === 'delivered') ? 'delivered' : 'other';
 }
@@ -178,6 +199,7 @@ function isUndone(answer: Answer): boolean {
   return answer.outcome.kind === 'deferred' && !isDoubt(answer);
 }
 
-function holdDamaged(deps: AttemptDeps, lease: Lease): Promise<AttemptResult> {
-  return hold(deps, lease, 'its stored content is damaged', 'damaged');
+function heldAsDamaged(deps: AttemptDeps, lease: Lease): Attempted {
+  const text = 'its stored content is damaged';
+  return { result: 'other', conclude: () => hold(deps, lease, text, 'damaged') };
 }

@@ -7,7 +7,8 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Lease, SpoolStore } from '../store/spool-store.ts';
-import type { AttemptResult } from './attempt.ts';
+import type { Attempted, AttemptResult } from './attempt.ts';
+import { UNTRIED } from './attempt.ts';
 import type { LeaseKeeper, Tenure } from './lease-keeper.ts';
 import { LEASE_MS } from './lease-keeper.ts';
 
@@ -18,8 +19,8 @@ export interface LaneDeps {
   readonly clock: Clock;
   /** Deliveries at once that may be begun; 0 while the destination is down or the gateway stops. */
   readonly mayRun: () => number;
-  /** Waits for its turn and delivers. Rejects when the store fails. */
-  readonly deliver: (lease: Lease, tenure: Tenure) => Promise<AttemptResult>;
+  /** Waits for its turn and delivers; what is left to do then needs no turn. Both reject when the store fails. */
+  readonly deliver: (lease: Lease, tenure: Tenure) => Promise<Attempted>;
 }
 
 /** Claimed for each delivery under way, so that the next one does not wait for the store. */
@@ -41,6 +42,8 @@ export class Lane {
   /** Messages put off in this drain; undefined when there is no drain. */
   #putOff: Set<string> | undefined;
   #running = 0;
+  /** Delivered, and not yet written down. */
+  #ending = 0;
   /** New mail comes first in every other claim: neither waits for all of the other. */
   #freshTurn = false;
   /** A claim may find something. */
@@ -90,7 +93,7 @@ export class Lane {
         const changed = Promise.withResolvers<void>();
         this.#changed = changed.resolve;
         await this.#fill();
-        if (this.#running > 0) await changed.promise;
+        if (this.#running + this.#ending > 0) await changed.promise;
         else if (!this.#wanted || this.#failure !== undefined) break;
       }
       if (this.#failure !== undefined) throw this.#failure.error;
@@ -108,10 +111,10 @@ export class Lane {
       await this.#guarded(this.#release(this.#aside.splice(0)));
       this.#more = true;
     }
-    while (this.#failure === undefined && this.#running < this.#deps.mayRun()) {
+    while (this.#failure === undefined && this.#mayStart) {
       const next = this.#claimed.shift() ?? (await this.#claim());
       if (next === undefined) return;
-      this.#start(next);
+      void this.#start(next);
     }
   }
 
@@ -157,19 +160,29 @@ export class Lane {
     }
   }
 
-  #start({ lease, tenure }: Claimed): void {
+  /** Not far ahead of the disk: what is delivered and not written down is sent twice after a crash. */
+  get #mayStart(): boolean {
+    const most = this.#deps.mayRun();
+    return this.#running < most && this.#ending < most;
+  }
+
+  /** Never rejects. While one delivery is written down the destination has the next. */
+  async #start({ lease, tenure }: Claimed): Promise<void> {
+    const failed = (error: unknown): Attempted => {
+      this.#failure ??= { error };
+      return UNTRIED;
+    };
     this.#running += 1;
-    this.#deps.deliver(lease, tenure).then(
-      (result) => this.#ended(lease, result),
-      (error: unknown) => {
-        this.#failure ??= { error };
-        this.#ended(lease, 'untried');
-      },
-    );
+    const { conclude } = await this.#deps.deliver(lease, tenure).catch(failed);
+    this.#running -= 1;
+    this.#ending += 1;
+    this.#changed();
+    const result = await conclude().catch((error: unknown) => failed(error).result);
+    this.#ending -= 1;
+    this.#ended(lease, result);
   }
 
   #ended(lease: Lease, result: AttemptResult): void {
-    this.#running -= 1;
     if (result === 'untried') this.#aside.push(lease);
     else this.#deps.keeper.drop(lease);
     // Whatever may still wait has had its turn, or an early claim would find it again at once.

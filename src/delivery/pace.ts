@@ -64,13 +64,15 @@ export class Pace {
     this.#bestMs = Math.min(this.#meanMs, this.#bestMs * (1 + FORGET) + FORGET);
   }
 
-  /** Waits for a place, does the work in it, and learns from its result. */
-  run<R extends string>(work: () => Promise<R | AttemptResult>): Promise<R | AttemptResult> {
+  /** Waits for a place and does the work in it; `undefined` when nothing was done. */
+  run<T extends { readonly result: AttemptResult } | undefined>(
+    work: () => Promise<T>,
+  ): Promise<T> {
     return this.#places.run(async () => {
-      const result = await work();
-      if (result === 'put-off') this.#lower(Math.floor(this.#limit / 2));
-      else if (result === 'delivered') this.#learn();
-      return result;
+      const done = await work();
+      if (done?.result === 'put-off') this.#lower(Math.floor(this.#limit / 2));
+      else if (done?.result === 'delivered') this.#learn();
+      return done;
     });
   }
 

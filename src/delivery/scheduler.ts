@@ -11,7 +11,7 @@ import type { Log } from '../base/log.ts';
 import type { Destination } from '../directory/domain.ts';
 import type { Address } from '../mail/address.ts';
 import type { Lease, SpoolStore } from '../store/spool-store.ts';
-import type { AttemptDeps, AttemptResult } from './attempt.ts';
+import type { AttemptDeps, Attempted, AttemptResult } from './attempt.ts';
 import { attempt, postpone } from './attempt.ts';
 import type { Courier } from './courier.ts';
 import type { HealthBook } from './destination-health.ts';
@@ -264,15 +264,12 @@ export class Scheduler {
     if (known !== undefined) return known;
     const { store, clock } = this.#options;
     const lane = new Lane({
-      dest,
-      store,
-      clock,
-      keeper: this.#keeper,
+      ...{ dest, store, clock, keeper: this.#keeper },
       mayRun: () => this.#turns.limit(dest),
-      deliver: (lease, tenure) => {
-        const { sizeBytes } = lease.entry;
-        return this.#turns.run(dest, sizeBytes, tenure.signal, () => this.#attempt(lease, tenure));
-      },
+      deliver: (lease, tenure) =>
+        this.#turns.run(dest, lease.entry.sizeBytes, tenure.signal, () =>
+          this.#attempt(lease, tenure),
+        ),
     });
     this.#lanes.set(dest, lane);
     return lane;
@@ -286,16 +283,20 @@ export class Scheduler {
     return this.#options.isHeld?.(dest) === true;
   }
 
+  #attempt(lease: Lease, tenure: Tenure): Promise<Attempted> {
+    const tripped = (error: unknown) => this.#tripped(error, lease);
+    return attempt(this.#options, lease, tenure).then(
+      ({ result, conclude }) => ({ result, conclude: () => conclude().catch(tripped) }),
+      (error: unknown) => ({ result: 'other', conclude: () => tripped(error) }),
+    );
+  }
+
   /** A message that trips us up must not stop the others, nor itself be lost: it is put off. */
-  async #attempt(lease: Lease, tenure: Tenure): Promise<AttemptResult> {
-    try {
-      return await attempt(this.#options, lease, tenure);
-    } catch (error) {
-      // The store's own trouble is no fault of this message.
-      if (error instanceof CodedError) throw error;
-      this.#logCrash(error, lease.id);
-      return postpone(this.#options, lease);
-    }
+  #tripped(error: unknown, lease: Lease): Promise<AttemptResult> {
+    // The store's own trouble is no fault of this message.
+    if (error instanceof CodedError) return Promise.reject(error);
+    this.#logCrash(error, lease.id);
+    return postpone(this.#options, lease);
   }
 
   #supervise(work: Promise<void>): void {

@@ -8,7 +8,8 @@ import type { Clock } from '../base/clock.ts';
 import { SharedPlaces } from '../base/shared-places.ts';
 import type { Destination } from '../directory/domain.ts';
 import { isRemote, senderOf } from '../mail/remote-lane.ts';
-import type { AttemptResult } from './attempt.ts';
+import type { Attempted } from './attempt.ts';
+import { UNTRIED } from './attempt.ts';
 import { Pace } from './pace.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { PARTED_AT_ONCE } from '../directory/destination.ts';
@@ -74,40 +75,39 @@ export class Turns {
 
   /**
    * Waits for a place at the destination, in its rate, then for one of those that are shared, so that
-   * nobody starves another; `untried` when by then there is no use in it. `bytes`: a large message may
+   * nobody starves another; untried when by then there is no use in it. `bytes`: a large message may
    * take longer.
    */
   async run(
     domain: string,
     bytes: number,
     signal: AbortSignal,
-    work: () => Promise<AttemptResult>,
-  ): Promise<AttemptResult> {
-    const ifOfUse = (): Promise<AttemptResult> => {
+    work: () => Promise<Attempted>,
+  ): Promise<Attempted> {
+    const ifOfUse = async (): Promise<Attempted> => {
       // While it waited the destination may have gone down, or its lease been lost.
       const isUseless = signal.aborted || this.#options.isBarred(domain);
-      return isUseless ? Promise.resolve('untried') : work();
+      return isUseless ? UNTRIED : work();
     };
     // Of several destinations none sets the pace for the others.
     if (isFanOut(domain)) return this.#remote.run(senderOf(domain) ?? OURS, ifOfUse);
-    // Looked up at each use: one that is idle meanwhile is forgotten.
-    const pace = () => this.#pace(domain);
+    const { clock } = this.#options;
     const timed = async () => {
-      const startedAt = this.#options.clock.mono();
-      const result = await ifOfUse();
-      if (result !== 'untried') pace().took(this.#options.clock.mono() - startedAt, bytes);
-      return result;
+      const startedAt = clock.mono();
+      const done = await ifOfUse();
+      // Looked up at each use: one that is idle meanwhile is forgotten.
+      if (done.result !== 'untried') this.#pace(domain).took(clock.mono() - startedAt, bytes);
+      return done;
     };
-    const [places, owner] = isRemote(domain)
-      ? [this.#remote, senderOf(domain) ?? OURS]
-      : [this.#hosted, this.#keyOf(domain)];
-    const result = await pace().run(async () => {
+    const places = isRemote(domain) ? this.#remote : this.#hosted;
+    const owner = isRemote(domain) ? (senderOf(domain) ?? OURS) : this.#keyOf(domain);
+    const done = await this.#pace(domain).run(async () => {
       await this.#waitForRate(domain, signal);
-      return places.tryRun(owner, timed) ?? 'full';
+      return places.tryRun(owner, timed);
     });
-    if (result !== 'full') return result;
+    if (done !== undefined) return done;
     // He waits for what he has taken himself: not in the destination's line, where others are.
-    return places.run(owner, () => pace().run(timed));
+    return places.run(owner, () => this.#pace(domain).run(timed));
   }
 
   async #waitForRate(domain: string, signal: AbortSignal): Promise<void> {

@@ -137,7 +137,7 @@ test('a destination that is down or has had its share is not tried, the others a
   const { stored, deps, log } = rig();
   const entry = entryTo('a@a.test', 'b@b.test', 'c@c.test', 'd@d.test');
   const tried: string[] = [];
-  const result = await attempt(
+  const { conclude } = await attempt(
     {
       ...deps,
       store: {
@@ -168,7 +168,7 @@ test('a destination that is down or has had its share is not tried, the others a
     { id: entry.id, token: 1n, entry, dueAt: 0 },
     { signal: new AbortController().signal, mayFinish: () => true },
   );
-  assert.equal(result, 'delivered');
+  assert.equal(await conclude(), 'delivered');
   // Nobody waits long for a server while others of the same message could have it.
   assert.deepEqual(tried, ['mx:a.test session', 'mx:d.test session']);
   assert.deepEqual(

@@ -14,7 +14,7 @@ async function busy(pace: Pace, clock: FakeClock, forMs: number, ms: (atOnce: nu
         const took = ms(pace.running);
         await clock.sleep(took);
         pace.took(took, 0);
-        return 'delivered';
+        return { result: 'delivered' };
       });
     }
   };
@@ -48,7 +48,7 @@ test('large mail takes long without being taken for slowness', async () => {
     const isLarge = n % 3 === 0;
     await pace.run(async () => {
       pace.took(isLarge ? 20_000 : 100, isLarge ? 25_000_000 : 5000);
-      return 'delivered';
+      return { result: 'delivered' };
     });
   }
   assert.equal(pace.limit, 10);
@@ -57,7 +57,7 @@ test('large mail takes long without being taken for slowness', async () => {
 
 test('it halves when the destination puts us off and begins anew after an outage', async () => {
   const pace = new Pace(() => 16);
-  const deliver = (result: 'delivered' | 'put-off') => pace.run(async () => result);
+  const deliver = (result: 'delivered' | 'put-off') => pace.run(async () => ({ result }));
   for (let n = 0; n < 20; n++) await deliver('delivered');
   assert.equal(pace.limit, 16);
   await deliver('put-off');

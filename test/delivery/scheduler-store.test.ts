@@ -54,6 +54,26 @@ test('the store fails once at a claim: a moment of rest, then it goes on', async
   assert.equal(rig.storeFailures, 0);
 });
 
+test('while outcomes are written the destination has the next messages, as many again at most', async () => {
+  const rig = new SchedulerRig({ maxConnections: 3 });
+  const complete = rig.spool.complete.bind(rig.spool);
+  const written = Promise.withResolvers<void>();
+  rig.spool.complete = async (held) => {
+    await written.promise;
+    return complete(held);
+  };
+  for (let n = 0; n < 20; n++) await rig.mail(['anna@a.test']);
+  rig.scheduler.start();
+  await rig.clock.advance(5000);
+  const { length } = rig.courier.taken;
+  assert.ok(length > 3 && length <= 6, `${length} taken`);
+  assert.equal((await rig.entries()).length, 20);
+  written.resolve();
+  await rig.clock.advance(5000);
+  assert.equal(rig.courier.taken.length, 20, 'each of them once');
+  assert.equal((await rig.entries()).length, 0);
+});
+
 test('a store that has failed is told to the gateway once and never asked again', async () => {
   let calls = 0;
   let isBroken = false;

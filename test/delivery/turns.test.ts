@@ -1,10 +1,16 @@
 /** Whose turn it is, when there is more to deliver than places. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Attempted, AttemptResult } from '../../src/delivery/attempt.ts';
 import { Turns } from '../../src/delivery/turns.ts';
 import { withoutSender } from '../../src/mail/remote-lane.ts';
 import { FakeClock, settle } from '../support/fake-clock.ts';
 import { destination } from '../support/scheduler-rig.ts';
+
+const ended = (result: AttemptResult): Attempted => ({
+  result,
+  conclude: () => Promise.resolve(result),
+});
 
 function rig() {
   const stopped = new AbortController();
@@ -15,10 +21,10 @@ function rig() {
     isBarred: () => false,
     stopped: stopped.signal,
   });
-  const silence = Promise.withResolvers<'other'>();
+  const silence = Promise.withResolvers<Attempted>();
   const all: Promise<unknown>[] = [];
   const begun: string[] = [];
-  const begin = (lane: string, work: () => Promise<'other' | 'delivered'>) =>
+  const begin = (lane: string, work: () => Promise<Attempted>) =>
     all.push(turns.run(lane, 1000, stopped.signal, work));
   return {
     turns,
@@ -29,10 +35,10 @@ function rig() {
     deliver: (lane: string) =>
       begin(lane, () => {
         begun.push(lane);
-        return Promise.resolve('delivered');
+        return Promise.resolve(ended('delivered'));
       }),
     end: async () => {
-      silence.resolve('other');
+      silence.resolve(ended('other'));
       await Promise.all(all);
     },
   };
