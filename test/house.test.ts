@@ -88,7 +88,12 @@ const FACES: Record<string, { readonly what: RegExp; readonly to: readonly strin
 /** npm packages and the only places that may know them. */
 const PACKAGES: Record<string, readonly string[]> = {
   pino: ['src/base/log.ts'],
-  'prom-client': ['src/base/metrics.ts', 'src/base/metric-levels.ts', 'src/base/event-meter.ts'],
+  'prom-client': [
+    'src/base/metrics.ts',
+    'src/base/metric-levels.ts',
+    'src/base/event-meter.ts',
+    'src/base/labelled-counter.ts',
+  ],
   level: ['src/store/leveldb/'],
   'classic-level': ['src/store/leveldb/'],
   yaml: ['src/config/'],

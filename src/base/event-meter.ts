@@ -6,6 +6,7 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { Durations } from './durations.ts';
 import type { EventName, Fields } from './log.ts';
+import { labelledCounter } from './labelled-counter.ts';
 
 /** Counts what an event of the log means. */
 export type Meter = (evt: EventName, fields: Fields) => void;
@@ -20,38 +21,40 @@ const MAX_NAME = 120;
 
 export function createMeter(registry: Registry, durations: Durations): Meter {
   const registers = [registry];
-  const counter = (name: string, help: string, ...labelNames: string[]) =>
-    new Counter({ name: `sluice_${name}`, help, labelNames, registers });
+  const counter = (name: string, help: string) =>
+    new Counter({ name: `sluice_${name}`, help, registers });
+  const labelled = (name: string, help: string, ...labelNames: string[]) =>
+    labelledCounter(registry, name, help, labelNames);
   const gauge = (name: string, help: string, ...labelNames: string[]) =>
     new Gauge({ name: `sluice_${name}`, help, labelNames, registers });
   const histogram = (name: string, help: string, buckets: number[], ...labelNames: string[]) =>
     new Histogram({ name: `sluice_${name}`, help, labelNames, buckets, registers });
 
-  const connections = counter('smtp_connections_total', 'SMTP connections taken.', 'listener');
-  const turnedAway = counter(
+  const connections = labelled('smtp_connections_total', 'SMTP connections taken.', 'listener');
+  const turnedAway = labelled(
     'smtp_connections_rejected_total',
     'SMTP connections refused before a transaction.',
     'reason',
   );
-  const handshakes = counter(
+  const handshakes = labelled(
     'tls_handshakes_total',
     'TLS handshakes of clients.',
     ...['version', 'result'],
   );
-  const transactions = counter(
+  const transactions = labelled(
     'smtp_transactions_total',
     'Transactions that reached MAIL, at their end.',
     ...['direction', 'result', 'reason'],
   );
-  const logins = counter('smtp_auth_total', 'Logins of clients.', 'mechanism', 'result');
-  const queueStarts = counter('smtp_etrn_total', 'Queues that were asked for.', 'reason');
-  const recipients = counter(
+  const logins = labelled('smtp_auth_total', 'Logins of clients.', 'mechanism', 'result');
+  const queueStarts = labelled('smtp_etrn_total', 'Queues that were asked for.', 'reason');
+  const recipients = labelled(
     'smtp_recipients_total',
     'Recipients that clients named.',
     ...['direction', 'result', 'reason'],
   );
-  const received = counter('smtp_received_bytes_total', 'Bytes of content.', 'direction');
-  const checks = counter(
+  const received = labelled('smtp_received_bytes_total', 'Bytes of content.', 'direction');
+  const checks = labelled(
     'recipient_checks_total',
     'Recipient verifications.',
     ...['source', 'result'],
@@ -61,7 +64,7 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     'source',
     'How long it took to ask whether a recipient is there.',
   );
-  const scans = counter('scan_total', 'Messages scanned.', 'engine', 'verdict');
+  const scans = labelled('scan_total', 'Messages scanned.', 'engine', 'verdict');
   const scanSeconds = histogram(
     'scan_duration_seconds',
     'How long a scan took.',
@@ -69,12 +72,12 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     'engine',
   );
   const scannerUp = gauge('scanner_up', 'The scanner answers.', 'engine');
-  const pluginErrors = counter(
+  const pluginErrors = labelled(
     'plugin_errors_total',
     'Hooks that threw, were late or returned nonsense.',
     ...['plugin', 'hook'],
   );
-  const attempts = counter(
+  const attempts = labelled(
     'delivery_attempts_total',
     'Delivery attempts, one per recipient.',
     ...['dest', 'result', 'reason'],
@@ -90,12 +93,12 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     'stage',
     'Where the time of delivered recipients went: in the queue, to connect, in the transaction.',
   );
-  const changes = counter(
+  const changes = labelled(
     'destination_changes_total',
     'Times a destination went down or came back.',
     ...['dest', 'state'],
   );
-  const held = counter('recipients_held_total', 'Recipients put on hold.', 'reason');
+  const held = labelled('recipients_held_total', 'Recipients put on hold.', 'reason');
   const doubts = counter(
     'maybe_delivered_total',
     'Recipients whose destination took the content and gave no final reply.',
@@ -104,8 +107,8 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     'maybe_duplicates_total',
     'Recipients delivered after such a doubt: they may have the message twice.',
   );
-  const alerts = counter('alerts_total', 'Alerts told.', 'alert', 'state');
-  const untold = counter('alert_failures_total', 'Alerts that a target did not take.', 'target');
+  const alerts = labelled('alerts_total', 'Alerts told.', 'alert', 'state');
+  const untold = labelled('alert_failures_total', 'Alerts that a target did not take.', 'target');
   const notices = counter('notices_sent_total', 'Notices of the gateway itself.');
   const reports = counter('dsn_sent_total', 'Delivery status notifications made.');
   const unproven = counter(
@@ -116,7 +119,7 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     'null_sender_outbound_total',
     'Messages of customers with the null reverse-path that were taken.',
   );
-  const locks = counter(
+  const locks = labelled(
     'account_locks_total',
     'Locks of accounts and identities.',
     'kind',
@@ -124,8 +127,8 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
   );
   // From the start, or the first one would be no increase.
   for (const kind of ['account', 'identity'])
-    for (const cause of ['spam', 'virus', 'complaints', 'hand']) locks.inc({ kind, cause }, 0);
-  const complaints = counter('complaints_total', 'Complaints about mail of customers.', 'known');
+    for (const cause of ['spam', 'virus', 'complaints', 'hand']) locks.at(kind).at(cause);
+  const complaints = labelled('complaints_total', 'Complaints about mail of customers.', 'known');
   const returned = counter('bounces_returned_total', 'Bounces that came back for customers.');
   const storeErrors = counter('store_errors_total', 'Writes or reads that failed.');
   const storeFull = counter('store_full_total', 'Messages put off for lack of disk space.');
@@ -135,7 +138,7 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
   const crashes = counter('crashes_total', 'Exceptions that nobody expected.');
 
   const attempt = (fields: Fields, result: string) =>
-    attempts.inc({ dest: nameLabel(fields['dest']), result, reason: word(fields['why'], 'none') });
+    attempts.at(dest(fields)).at(result).at(reason(fields)).inc();
 
   const delayed = (stages: unknown) => {
     if (!isGroup(stages)) return;
@@ -146,52 +149,50 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
 
   const direction = (fields: Fields) => word(fields['dir'], 'in');
   const reason = (fields: Fields) => word(fields['why'], 'none');
-  const turnAway = (fields: Fields) => turnedAway.inc({ reason: reason(fields) });
+  const turnAway = (fields: Fields) => turnedAway.at(reason(fields)).inc();
   const pluginFault = (fields: Fields) =>
-    pluginErrors.inc({ plugin: nameLabel(fields['plugin']), hook: word(fields['hook']) });
-  const engine = (fields: Fields) => ({ engine: nameLabel(fields['engine']) });
-  const dest = (fields: Fields) => ({ dest: nameLabel(fields['dest']) });
+    pluginErrors.at(nameLabel(fields['plugin'])).at(word(fields['hook'])).inc();
+  const engine = (fields: Fields) => nameLabel(fields['engine']);
+  const dest = (fields: Fields) => nameLabel(fields['dest']);
 
   const meaning: Partial<Record<EventName, (fields: Fields) => void>> = {
-    'smtp.open': (fields) => connections.inc({ listener: nameLabel(fields['listener']) }),
-    'smtp.tls': (fields) =>
-      handshakes.inc({ version: word(fields['proto'], 'unknown'), result: 'ok' }),
+    'smtp.open': (fields) => connections.at(nameLabel(fields['listener'])).inc(),
+    'smtp.tls': (fields) => handshakes.at(word(fields['proto'], 'unknown')).at('ok').inc(),
     'smtp.lost': ({ why }) => {
-      if (why === 'tls') handshakes.inc({ version: 'none', result: 'failed' });
+      if (why === 'tls') handshakes.at('none').at('failed').inc();
     },
-    'smtp.auth.ok': (fields) => logins.inc({ mechanism: word(fields['mech']), result: 'ok' }),
-    'smtp.auth.fail': (fields) =>
-      logins.inc({ mechanism: word(fields['mech']), result: reason(fields) }),
-    'smtp.etrn': (fields) => queueStarts.inc({ reason: reason(fields) }),
-    'smtp.early': () => turnedAway.inc({ reason: 'early' }),
+    'smtp.auth.ok': (fields) => logins.at(word(fields['mech'])).at('ok').inc(),
+    'smtp.auth.fail': (fields) => logins.at(word(fields['mech'])).at(reason(fields)).inc(),
+    'smtp.etrn': (fields) => queueStarts.at(reason(fields)).inc(),
+    'smtp.early': () => turnedAway.at('early').inc(),
     'smtp.reject.conn': turnAway,
     'smtp.reject.abuse': turnAway,
     'smtp.reject.rcpt': (fields) => {
       const result = Number(fields['code']) >= 500 ? 'reject' : 'tempfail';
-      recipients.inc({ direction: direction(fields), result, reason: reason(fields) });
+      recipients.at(direction(fields)).at(result).at(reason(fields)).inc();
     },
     'msg.in': (fields) => {
-      const from = { direction: direction(fields) };
-      transactions.inc({ ...from, result: word(fields['res']), reason: reason(fields) });
-      received.inc(from, amount(fields['size']));
+      const from = direction(fields);
+      transactions.at(from).at(word(fields['res'])).at(reason(fields)).inc();
+      received.at(from).inc(amount(fields['size']));
       // `accepted/put off/refused`; the other two were counted with their reasons.
       const accepted = Number.parseInt(String(fields['rcpts']), 10);
-      recipients.inc({ ...from, result: 'accept', reason: 'none' }, amount(accepted));
+      recipients.at(from).at('accept').at('none').inc(amount(accepted));
       const { dir, res } = fields;
       if (dir === 'out' && res === 'accept' && fields['from'] === '') nullSenders.inc();
     },
     'rcpt.check': (fields) => {
       const source = word(fields['source']);
-      checks.inc({ source, result: word(fields['result']) });
+      checks.at(source).at(word(fields['result'])).inc();
       checkTook(source, amount(fields['ms']));
     },
     'scan.result': (fields) => {
-      scans.inc({ ...engine(fields), verdict: word(fields['verdict']) });
-      scanSeconds.observe(engine(fields), amount(fields['ms']) / 1000);
+      scans.at(engine(fields)).at(word(fields['verdict'])).inc();
+      scanSeconds.observe({ engine: engine(fields) }, amount(fields['ms']) / 1000);
     },
-    'scan.error': (fields) => scans.inc({ ...engine(fields), verdict: 'error' }),
-    'scanner.up': (fields) => scannerUp.set(engine(fields), 1),
-    'scanner.down': (fields) => scannerUp.set(engine(fields), 0),
+    'scan.error': (fields) => scans.at(engine(fields)).at('error').inc(),
+    'scanner.up': (fields) => scannerUp.set({ engine: engine(fields) }, 1),
+    'scanner.down': (fields) => scannerUp.set({ engine: engine(fields) }, 0),
     'plugin.error': pluginFault,
     'plugin.timeout': pluginFault,
     'rcpt.sent': (fields) => {
@@ -204,18 +205,18 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
       if (fields['maybe'] === true) doubts.inc();
     },
     'rcpt.fail': (fields) => attempt(fields, 'failed'),
-    'rcpt.hold': (fields) => held.inc({ reason: reason(fields) }),
+    'rcpt.hold': (fields) => held.at(reason(fields)).inc(),
     'msg.done': (fields) =>
       latency.observe({ result: word(fields['res']) }, amount(fields['delay'])),
-    'dest.up': (fields) => changes.inc({ ...dest(fields), state: 'up' }),
-    'dest.down': (fields) => changes.inc({ ...dest(fields), state: 'down' }),
-    'acct.lock': (fields) => locks.inc({ kind: 'account', cause: word(fields['cause']) }),
-    'ident.lock': (fields) => locks.inc({ kind: 'identity', cause: word(fields['cause']) }),
-    'acct.complaint': ({ acct }) => complaints.inc({ known: acct === undefined ? 'no' : 'yes' }),
+    'dest.up': (fields) => changes.at(dest(fields)).at('up').inc(),
+    'dest.down': (fields) => changes.at(dest(fields)).at('down').inc(),
+    'acct.lock': (fields) => locks.at('account').at(word(fields['cause'])).inc(),
+    'ident.lock': (fields) => locks.at('identity').at(word(fields['cause'])).inc(),
+    'acct.complaint': ({ acct }) => complaints.at(acct === undefined ? 'no' : 'yes').inc(),
     'acct.bounce': () => returned.inc(),
-    'alert.raise': (fields) => alerts.inc({ alert: word(fields['alert']), state: 'raised' }),
-    'alert.clear': (fields) => alerts.inc({ alert: word(fields['alert']), state: 'cleared' }),
-    'alert.fail': (fields) => untold.inc({ target: word(fields['target']) }),
+    'alert.raise': (fields) => alerts.at(word(fields['alert'])).at('raised').inc(),
+    'alert.clear': (fields) => alerts.at(word(fields['alert'])).at('cleared').inc(),
+    'alert.fail': (fields) => untold.at(word(fields['target'])).inc(),
     'notice.out': () => notices.inc(),
     'dsn.out': (fields) => {
       reports.inc();

@@ -5,12 +5,13 @@
  * (`took`). A registry of our own, no global one. Labels take values from closed lists and from the
  * configuration, never from the network.
  */
-import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import { Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import { Durations } from './durations.ts';
 import { createMeter } from './event-meter.ts';
 import type { Meter } from './event-meter.ts';
 import { declareLevels } from './metric-levels.ts';
 import type { MetricSources } from './metric-levels.ts';
+import { labelledCounter } from './labelled-counter.ts';
 
 /** What is timed without an event of its own, in milliseconds. */
 export interface Took {
@@ -56,12 +57,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
   let sources: MetricSources | undefined;
   declareLevels(registry, () => sources);
   const durations = new Durations();
-  const lookups = new Counter({
-    name: 'sluice_dns_lookups_total',
-    help: 'Questions to DNS servers; what is remembered is not asked.',
-    labelNames: ['type', 'result'],
-    registers: [registry],
-  });
+  const lookups = labelledCounter(
+    registry,
+    'dns_lookups_total',
+    'Questions to DNS servers; what is remembered is not asked.',
+    ['type', 'result'],
+  );
   const commandTook = durations.of(
     'smtp_command_duration_seconds',
     'command',
@@ -85,7 +86,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       command: commandTook,
       storeWrite: (ms) => storeTook('write', ms),
       lookup: (type, result, ms) => {
-        lookups.inc({ type, result });
+        lookups.at(type).at(result).inc();
         lookupTook(type, ms);
       },
     },
