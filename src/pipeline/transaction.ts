@@ -191,7 +191,7 @@ export class Transaction {
     this.#ended = true;
     this.generation.leave();
     this.sending?.ended(result);
-    const { session } = this;
+    const { session, way } = this;
     const { accepted, deferred, rejected } = this.#counts;
     this.#log.emit('msg.in', {
       ...this.logFields,
@@ -201,7 +201,7 @@ export class Transaction {
       helo: session.hello?.name,
       listener: session.listener,
       rcpts: `${accepted}/${deferred}/${rejected}`,
-      dest: this.way === undefined ? this.domain?.name : domainOfLane(this.way.lane),
+      dest: way === undefined ? this.domain?.name : domainOfLane(way.lane),
       tls: session.tls?.protocol ?? '-',
       ...this.#facts,
       why: reply?.reason ?? this.#facts['why'],

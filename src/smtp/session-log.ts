@@ -25,8 +25,8 @@ export class SessionLog {
   }
 
   opened(): void {
-    const { listener, remote, via } = this.#view;
-    this.#emit('smtp.open', { listener, port: remote.port, via });
+    const { listener, remote, sid, via } = this.#view;
+    this.#log.emit('smtp.open', { ip: remote.address, sid, listener, port: remote.port, via });
   }
 
   secured({ protocol, cipher }: TlsView): void {
@@ -67,17 +67,28 @@ export class SessionLog {
 
   closed(summary: SessionSummary, ms: number): void {
     const { end, errors, transactions, recipients, messages, bytesRead: bytes } = summary;
-    const counts = { errors, transactions, rcpts: recipients.text, msgs: messages.text };
-    const tls = this.#view.tls?.protocol ?? '-';
+    const { remote, sid, tls } = this.#view;
+    const fields = {
+      ip: remote.address,
+      sid,
+      end,
+      errors,
+      transactions,
+      rcpts: recipients.text,
+      msgs: messages.text,
+      bytes,
+      ms,
+      tls: tls?.protocol ?? '-',
+    };
     const isClean = errors === 0 && recipients.areAllAccepted && messages.areAllAccepted;
-    this.#emit('smtp.close', { end, ...counts, bytes, ms, tls }, isClean ? undefined : 'info');
+    this.#log.emit('smtp.close', fields, isClean ? undefined : 'info');
   }
 
   get #isFollowed(): boolean {
     return this.#log.enabled('trace', this.#view.remote.address);
   }
 
-  #emit(evt: EventName, fields: Fields, level?: 'error' | 'info'): void {
+  #emit(evt: EventName, fields: Fields, level?: 'error'): void {
     const { remote, sid } = this.#view;
     this.#log.emit(evt, { ip: remote.address, sid, ...fields }, level);
   }
