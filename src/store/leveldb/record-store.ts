@@ -68,8 +68,7 @@ class LevelRecords implements RecordStore {
   }
 
   async append(segments: readonly RecordSegment[]): Promise<void> {
-    const byDay = Map.groupBy(segments, ({ id }) => dayOf(id));
-    for (const [day, ofDay] of byDay)
+    for (const [day, ofDay] of byDay(segments))
       await this.#shelf.use(day, (open) => this.#add(day, open, ofDay));
   }
 
@@ -161,6 +160,18 @@ class LevelRecords implements RecordStore {
   close(): Promise<void> {
     return this.#shelf.close();
   }
+}
+
+/** The ids of a day lie together, so that hardly ever a date must be made of one. */
+function byDay(segments: readonly RecordSegment[]): Map<string, RecordSegment[]> {
+  let [day, first, beyond] = ['', '', ''];
+  return Map.groupBy(segments, ({ id }) => {
+    if (id < first || id >= beyond) {
+      day = dayOf(id);
+      [first, beyond] = [firstIdAt(startOfDay(day)), firstIdAt(endOfDay(day))];
+    }
+    return day;
+  });
 }
 
 function mayHold(day: string, { since, until, before }: RecordSearch): boolean {
