@@ -39,7 +39,7 @@ interface Pending {
 interface Session {
   readonly sid: string;
   /** Not written yet. */
-  readonly common: TraceEvent[];
+  common: TraceEvent[];
   readonly messages: Map<string, Pending>;
   /** Messages of which something has been written. */
   readonly written: Set<string>;
@@ -59,8 +59,9 @@ export class Collector {
   /** Those of which something is to be written. */
   readonly #news = new Set<Session>();
   #timer: Timer | undefined;
-  /** When it looks next, by the monotonic clock. */
+  /** When it looks next, by the monotonic clock, and how long that was then. */
   #dueAt = Infinity;
+  #waitMs = Infinity;
 
   constructor({ clock, take }: CollectorOptions) {
     this.#clock = clock;
@@ -137,15 +138,19 @@ export class Collector {
 
   /** Never later than it would be anyway. */
   #lookIn(ms: number): void {
+    // Began earlier and is no longer: most events need not ask what time it is.
+    if (ms >= this.#waitMs) return;
     const dueAt = this.#clock.mono() + ms;
     if (dueAt >= this.#dueAt) return;
     this.#timer?.stop();
     this.#dueAt = dueAt;
+    this.#waitMs = ms;
     this.#timer = this.#clock.timer(ms, () => this.#look());
   }
 
   #look(): void {
     this.#dueAt = Infinity;
+    this.#waitMs = Infinity;
     this.#write(false);
     if (this.#news.size > 0) this.#lookIn(UNANSWERED_MS);
   }
@@ -170,7 +175,9 @@ export class Collector {
   #takeMessage(session: Session, id: string, { events, dropped }: Pending): void {
     const isLater = session.state === 'late' || session.written.has(id);
     session.written.add(id);
-    this.#take(segmentOf(id, { session: session.common.splice(0), own: events, dropped, isLater }));
+    const { common } = session;
+    if (common.length > 0) session.common = [];
+    this.#take(segmentOf(id, { session: common, own: events, dropped, isLater }));
   }
 
   /** A session has a record of its own when something happened to it that is no message's. */

@@ -24,7 +24,7 @@ export interface RecordedEvents {
  * After the first one: time since it, name, fields, level when it is not the event's usual one. The
  * ids of the record are left out; that of a part stays.
  */
-type Stored = [number, string, Record<string, unknown>, string?];
+type Stored = [number, string, Readonly<Record<string, unknown>>, string?];
 
 export function encode({ session, own, dropped, isLater }: RecordedEvents): Buffer {
   const first = session[0] ?? own[0];
@@ -68,12 +68,13 @@ function stored(events: readonly TraceEvent[], from: number): Stored[] {
     if (last !== undefined && before !== undefined && isSameButTo(before, event)) {
       const { to } = last[2];
       if (Array.isArray(to)) to.push(event.fields['to']);
-      else last[2]['to'] = [to, event.fields['to']];
+      else last[2] = { ...last[2], to: [to, event.fields['to']] };
     } else {
       const { at, evt, level } = event;
-      const { sid: _sid, id, ...rest } = event.fields;
-      const fields: Record<string, unknown> = rest;
-      if (typeof id === 'string' && messageOf(id) !== id) fields['id'] = id;
+      const { id } = event.fields;
+      const isPart = typeof id === 'string' && messageOf(id) !== id;
+      // Of all ways to copy an object without a member this is the fastest: JSON has no `undefined`.
+      const fields = { ...event.fields, sid: undefined, id: isPart ? id : undefined };
       out.push(
         level === LEVEL_OF[evt] ? [at - from, evt, fields] : [at - from, evt, fields, level],
       );

@@ -28,12 +28,13 @@ export function segmentOf(id: string, recorded: RecordedEvents): RecordSegment {
   // Nothing of its own: only told along with the messages of the session.
   const terms = own.length === 0 ? [] : termsOf(events);
   const results = own.length === 0 ? [] : resultTerms(resultOf(own).result);
+  terms.push(...results);
   return {
     id,
     at: (own[0] ?? events[0])?.at ?? 0,
     place: isLater ? 'later' : id.includes('.') && !isFinal(own) ? 'first' : 'whole',
     bytes: encode(recorded),
-    terms: [...terms, ...results],
+    terms,
     revoked: isLater ? revoked(own, results) : [],
   };
 }

@@ -56,10 +56,11 @@ export function termsOf(events: readonly TraceEvent[]): string[] {
  * list of it would be of no use.
  */
 export function resultTerms(result: string): string[] {
-  return result
-    .split('/')
-    .filter((word) => word !== '' && !COMMON_WORDS.has(word))
-    .map((word) => term('s', word));
+  const terms: string[] = [];
+  for (const word of result.split('/')) {
+    if (word !== '' && !COMMON_WORDS.has(word)) terms.push(term('s', word));
+  }
+  return terms;
 }
 
 /** The words that results have terms for. */
@@ -78,7 +79,8 @@ export function resultMatches(result: string): TermMatch[] | undefined {
 }
 
 export function bareMessageId(text: string): string {
-  return text.trim().replace(/^<|>$/g, '');
+  const bare = text.trim();
+  return bare.slice(bare.startsWith('<') ? 1 : 0, bare.endsWith('>') ? -1 : undefined);
 }
 
 export function wordsOf(text: string): string[] {
