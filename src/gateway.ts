@@ -209,7 +209,7 @@ export class Gateway {
     const listeners = new Listeners({
       ...{ config, folder, clock, ids, log },
       onCommand: recorder.metrics.took.command,
-      begin: (session, signal) => new Stages(stages, session, signal),
+      begin: (session, over) => new Stages(stages, session, over),
     });
     const shown = outgoingView({ ...store, ...outgoing, directory });
     const watches = new Watches({

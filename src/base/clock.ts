@@ -18,6 +18,21 @@ export interface Timer {
   stop(): void;
 }
 
+class SystemTimer implements Timer {
+  readonly #timeout: NodeJS.Timeout;
+
+  constructor(ms: number, fn: () => void) {
+    this.#timeout = setTimeout(fn, ms);
+  }
+
+  restart(): void {
+    this.#timeout.refresh();
+  }
+  stop(): void {
+    clearTimeout(this.#timeout);
+  }
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   mono: () => performance.now(),
@@ -37,8 +52,5 @@ export const systemClock: Clock = {
       }, ms);
       signal?.addEventListener('abort', onAbort, { once: true });
     }),
-  timer: (ms, fn) => {
-    const timeout = setTimeout(fn, ms);
-    return { restart: () => timeout.refresh(), stop: () => clearTimeout(timeout) };
-  },
+  timer: (ms, fn) => new SystemTimer(ms, fn),
 };

@@ -17,11 +17,11 @@ export class MovingDeadline {
     this.#expired = expired;
   }
 
-  /** Calls `expired` in `ms` from now unless moved or cleared before. */
-  set(ms: number): void {
-    this.#deadlineAt = this.#clock.mono() + ms;
+  /** Calls `expired` in `ms` from `now` unless moved or cleared before. */
+  set(ms: number, now = this.#clock.mono()): void {
+    this.#deadlineAt = now + ms;
     if (this.#timer !== undefined && this.#firesAt <= this.#deadlineAt) return;
-    this.#arm(ms);
+    this.#arm(ms, now);
   }
 
   clear(): void {
@@ -34,15 +34,16 @@ export class MovingDeadline {
     this.#timer = undefined;
   }
 
-  #arm(ms: number): void {
+  #arm(ms: number, now: number): void {
     this.#timer?.stop();
-    this.#firesAt = this.#clock.mono() + ms;
+    this.#firesAt = now + ms;
     this.#timer = this.#clock.timer(ms, () => {
       this.#timer = undefined;
       if (this.#deadlineAt === Infinity) return;
-      const left = this.#deadlineAt - this.#clock.mono();
+      const at = this.#clock.mono();
+      const left = this.#deadlineAt - at;
       if (left > 0) {
-        this.#arm(left);
+        this.#arm(left, at);
       } else {
         this.#deadlineAt = Infinity;
         this.#expired();

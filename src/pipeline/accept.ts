@@ -9,6 +9,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
+import type { Ending } from '../base/lazy-abort.ts';
 import type { Log } from '../base/log.ts';
 import { logAttempt, logDone } from '../delivery/attempt-log.ts';
 import type { Courier, DeliveryReport } from '../delivery/courier.ts';
@@ -112,11 +113,11 @@ export class Accept {
     return this.#deps.isClosed(lane, destination);
   }
 
-  /** `client` aborts when the client has left. */
+  /** `client` ends when the client has left; few messages need to hear of it. */
   async accept(
     message: JudgedMessage,
     settings: DeliverySettings,
-    client: AbortSignal,
+    client: Pick<Ending, 'signal'>,
   ): Promise<Acceptance> {
     const { way } = message;
     if (message.hold !== undefined)
@@ -133,7 +134,7 @@ export class Accept {
     const isOne = way.destination.isParted !== true;
     if (!settings.cutThrough || !isOne)
       return this.#spool(message, message.envelope.recipients, settings);
-    return this.#relay(message, settings, client);
+    return this.#relay(message, settings, client.signal);
   }
 
   /** A message that a filter makes vanish: the sender hears that it was taken. */

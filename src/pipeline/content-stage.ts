@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
+import type { Ending } from '../base/lazy-abort.ts';
 import type { Log } from '../base/log.ts';
 import type { Happening } from '../delivery/happening.ts';
 import type { Domain } from '../directory/domain.ts';
@@ -76,7 +77,7 @@ export class ContentStage implements ContentSink {
   readonly #transaction: Transaction;
   readonly #domain: Domain;
   readonly #way: Way;
-  readonly #signal: AbortSignal;
+  readonly #over: Ending;
   readonly #staging: Staging;
   readonly #header: HeaderCollector;
   readonly #signature: OutgoingSignature | undefined;
@@ -88,13 +89,13 @@ export class ContentStage implements ContentSink {
     deps: ContentDeps,
     transaction: Transaction,
     { domain, way }: { readonly domain: Domain; readonly way: Way },
-    signal: AbortSignal,
+    over: Ending,
   ) {
     this.#deps = deps;
     this.#transaction = transaction;
     this.#domain = domain;
     this.#way = way;
-    this.#signal = signal;
+    this.#over = over;
     this.#staging = deps.staging.begin(transaction.id);
     this.#header = new HeaderCollector(transaction.generation.settings.headerBytes);
     this.#signature = OutgoingSignature.begin(deps, transaction);
@@ -177,7 +178,7 @@ export class ContentStage implements ContentSink {
         content,
         received: Buffer.from(received),
       };
-      findings = await filters.content(view, policy, this.#signal, transaction.evidence);
+      findings = await filters.content(view, policy, this.#over.signal, transaction.evidence);
       const { verdict } = findings;
       const score = verdict.score === undefined ? undefined : Math.round(verdict.score * 10) / 10;
       const scan = Math.round(clock.mono() - startedAt);
@@ -195,7 +196,7 @@ export class ContentStage implements ContentSink {
       return this.#refuse(against ?? replies.fault());
     }
     // Who has left does not hear our answer and will come again: taking it would make two of it.
-    if (this.#signal.aborted) {
+    if (this.#over.aborted) {
       transaction.end('abort', undefined);
       return replies.fault();
     }
@@ -268,7 +269,7 @@ export class ContentStage implements ContentSink {
           hold: unjudged === undefined ? this.#hold(judgement, findings) : unjudgedHold(unjudged),
         },
         generation.settings.delivery,
-        this.#signal,
+        this.#over,
       );
     }
     if (isPositive(acceptance.reply)) this.#learnSender();

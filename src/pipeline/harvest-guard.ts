@@ -7,6 +7,7 @@
  */
 import { clientNetwork } from '../base/client-network.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Ending } from '../base/lazy-abort.ts';
 import { LeakyBuckets } from '../base/leaky-buckets.ts';
 
 export interface HarvestLimits {
@@ -48,15 +49,19 @@ export class HarvestGuard {
     return level >= perHour - 1 ? 'shut-out' : 'guessing';
   }
 
-  /** Counts a refused recipient; resolves when the client may hear of it. */
-  async refused(client: Client, limits: HarvestLimits, signal: AbortSignal): Promise<void> {
-    if (limits.isExempt(client.address)) return;
+  /** Counts a refused recipient; a promise asks to wait before the client hears of it. */
+  refused(
+    client: Client,
+    limits: HarvestLimits,
+    over: Pick<Ending, 'signal'>,
+  ): Promise<void> | undefined {
+    if (limits.isExempt(client.address)) return undefined;
     const perHour = measureOf(client, limits.perHour);
     // A little over the limit and no more: who goes on trying is not shut out for days.
     this.#refused.add(nameOf(client), perHour, perHour);
-    if (this.standing(client, limits) === 'good') return;
+    if (this.standing(client, limits) === 'good') return undefined;
     // A client that leaves meanwhile has no more to hear.
-    await this.#clock.sleep(SLOW_MS, signal).catch(() => undefined);
+    return this.#clock.sleep(SLOW_MS, over.signal).catch(() => undefined);
   }
 }
 

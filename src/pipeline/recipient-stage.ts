@@ -3,6 +3,9 @@
  * recipient fixes the policy group of the transaction; a customer's transaction has the policy of
  * the customer from the start and takes recipients of any destination.
  */
+import type { Ending } from '../base/lazy-abort.ts';
+import type { Soon } from '../base/soon.ts';
+import { whenKnown } from '../base/soon.ts';
 import type { Courier } from '../delivery/courier.ts';
 import type { FindExchangers } from '../delivery/remote-hosts.ts';
 import { nobodyReply } from '../delivery/remote-hosts.ts';
@@ -37,13 +40,13 @@ export interface RecipientDeps {
 }
 
 /** Asks and, when it is taken, puts it into the transaction. */
-export async function judgeRecipient(
+export function judgeRecipient(
   deps: RecipientDeps,
   transaction: Transaction,
   asked: Recipient,
   standing: Standing,
-  signal: AbortSignal,
-): Promise<Reply> {
+  over: Pick<Ending, 'signal'>,
+): Soon<Reply> {
   const { directory, settings } = transaction.generation;
   const { account } = transaction;
   const routed = account === undefined ? routeInbound : routeOutbound;
@@ -62,30 +65,54 @@ export async function judgeRecipient(
   if (account === undefined && policy.policyGroup !== domain?.policyGroup) {
     return replies.otherPolicyGroup();
   }
-  // What is said of a recipient that is not taken has no bearing on the others.
-  const evidence = new GatheredEvidence(transaction.evidence);
   const unfit = cannotTake(deps, transaction, recipient, domain, way);
   if (unfit !== undefined) return unfit;
-  const verdict = await byFilters(transaction, { recipient, policy, evidence }, signal);
+  const candidate: Candidate = { recipient, domain, way, policy, standing };
+  if (!transaction.generation.filters.has('rcpt')) {
+    return judgedRecipient(deps, transaction, candidate, PASS);
+  }
+  // What is said of a recipient that is not taken has no bearing on the others.
+  const evidence = new GatheredEvidence(transaction.evidence);
+  const verdict = byFilters(transaction, candidate, evidence, over.signal);
+  return verdict.then((said) => judgedRecipient(deps, transaction, candidate, said, evidence));
+}
+
+/** Who may be taken, as far as is known without asking. */
+interface Candidate {
+  readonly recipient: Recipient;
+  /** The hosted domain. */
+  readonly domain: Domain | undefined;
+  readonly way: Way;
+  readonly policy: Domain;
+  readonly standing: Standing;
+}
+
+/** The filters have spoken; `evidence` is what they have said. */
+function judgedRecipient(
+  deps: RecipientDeps,
+  transaction: Transaction,
+  candidate: Candidate,
+  verdict: Verdict,
+  evidence?: GatheredEvidence,
+): Soon<Reply> {
+  const { recipient, domain, way, policy } = candidate;
+  if (isAgainst(verdict)) return refusal(verdict);
+  // The content is judged once for all recipients.
   const isOther = transaction.spamExempt !== verdict.spamExempt;
-  const refused =
-    (isAgainst(verdict) ? refusal(verdict) : undefined) ??
-    // The content is judged once for all recipients.
-    (transaction.recipients.length > 0 && isOther ? replies.otherPolicyGroup() : undefined) ??
-    (domain === undefined ? await byDns(deps, way) : undefined);
-  if (refused !== undefined) return refused;
+  if (transaction.recipients.length > 0 && isOther) return replies.otherPolicyGroup();
   const found =
-    domain === undefined
-      ? { way }
-      : await byVerification(deps, transaction, { recipient, domain, standing });
-  if ('refused' in found) return found.refused;
-  const beyond = await transaction.sending?.atRecipient(recipient);
-  if (beyond !== undefined) return beyond;
-  const { lane, destination } = found.way;
-  transaction.take(recipient, policy, found.way, deps.isClosed(lane, destination));
-  transaction.evidence.addAll(evidence);
-  transaction.spamExempt = verdict.spamExempt;
-  return replies.recipientOk();
+    domain === undefined ? byDns(deps, way) : byVerification(deps, transaction, candidate, domain);
+  return whenKnown(found, (known) => {
+    if ('refused' in known) return known.refused;
+    return whenKnown(transaction.sending?.atRecipient(recipient), (beyond) => {
+      if (beyond !== undefined) return beyond;
+      const { lane, destination } = known.way;
+      transaction.take(recipient, policy, known.way, deps.isClosed(lane, destination));
+      if (evidence !== undefined) transaction.evidence.addAll(evidence);
+      transaction.spamExempt = verdict.spamExempt;
+      return replies.recipientOk();
+    });
+  });
 }
 
 type Found = { readonly way: Way } | { readonly refused: Reply };
@@ -107,50 +134,49 @@ function cannotTake(
   if (!mayQueue && isClosed(lane, destination)) return replies.destinationDown();
   const isBeyondAscii = needsSmtpUtf8(transaction.reversePath) || needsSmtpUtf8(address);
   if (isBeyondAscii && lacks('smtpUtf8', destination.key)) return replies.smtpUtf8NotRelayable();
+  if (!requiresTls(transaction)) return undefined;
   const isUnmet = isBeyondRequireTls(destination) || lacks('requireTls', destination.key);
-  if (requiresTls(transaction) && isUnmet) return replies.requireTlsUnmet();
-  return undefined;
+  return isUnmet ? replies.requireTlsUnmet() : undefined;
 }
 
-async function byFilters(
+function byFilters(
   transaction: Transaction,
-  asked: {
-    readonly recipient: Recipient;
-    readonly policy: Domain;
-    readonly evidence: GatheredEvidence;
-  },
+  { recipient, policy }: Candidate,
+  evidence: GatheredEvidence,
   signal: AbortSignal,
 ): Promise<Verdict> {
   const { filters } = transaction.generation;
-  if (!filters.has('rcpt')) return PASS;
-  const { recipient, policy, evidence } = asked;
   const view = { ...transaction.view, recipient, domain: policy.name };
   return filters.rcpt(view, filterPolicy(policy, transaction.account), evidence, signal);
 }
 
 /** That a domain takes no mail is said at once; doubt is for the queue. */
-async function byDns(
-  { exchangers }: RecipientDeps,
-  { destination }: Way,
-): Promise<Reply | undefined> {
-  if (destination.mx === undefined) return undefined;
-  const found = await exchangers(destination.mx);
-  return found.kind === 'found' || found.kind === 'unsure' ? undefined : nobodyReply(found.kind);
+function byDns({ exchangers }: RecipientDeps, way: Way): Soon<Found> {
+  const { mx } = way.destination;
+  if (mx === undefined) return { way };
+  return exchangers(mx).then(({ kind }) =>
+    kind === 'found' || kind === 'unsure' ? { way } : { refused: nobodyReply(kind) },
+  );
 }
 
-async function byVerification(
+function byVerification(
   deps: RecipientDeps,
   transaction: Transaction,
-  asked: {
-    readonly recipient: Recipient;
-    readonly domain: Domain;
-    readonly standing: Standing;
-  },
-): Promise<Found> {
-  const { recipient, domain, standing } = asked;
+  { recipient, standing }: Candidate,
+  domain: Domain,
+): Soon<Found> {
   const { reversePath } = transaction;
-  const { address } = recipient;
-  const found = await deps.verifier.verify(domain, address, reversePath, standing);
+  const said = deps.verifier.verify(domain, recipient.address, reversePath, standing);
+  return whenKnown(said, (found) => verified(deps, transaction, recipient, domain, found));
+}
+
+function verified(
+  deps: RecipientDeps,
+  transaction: Transaction,
+  recipient: Recipient,
+  domain: Domain,
+  found: Verification,
+): Found {
   const way = wayTo((found.kind === 'known' ? found.route : undefined) ?? domain);
   if (transaction.account !== undefined) {
     const refused = forCustomer(found) ?? cannotTake(deps, transaction, recipient, domain, way);

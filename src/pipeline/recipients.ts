@@ -7,6 +7,7 @@
 import type { Clock } from '../base/clock.ts';
 import { LeakyBuckets } from '../base/leaky-buckets.ts';
 import type { Log } from '../base/log.ts';
+import type { Soon } from '../base/soon.ts';
 import type { Courier, CalloutAnswer } from '../delivery/courier.ts';
 import type { Location } from '../delivery/placing.ts';
 import type { Destination, Domain } from '../directory/domain.ts';
@@ -75,14 +76,13 @@ export class RecipientVerifier {
    * Who guesses must not keep the destination from answering about others. `anew`: of a split domain,
    * servers that did not know the recipient are asked again.
    */
-  async verify(
+  verify(
     domain: Domain,
     address: Address,
     reversePath: ReversePath,
     standing: Standing,
     anew = false,
-  ): Promise<Verification> {
-    const key = keyOf(domain, address);
+  ): Soon<Verification> {
     // Lists know mailboxes; a destination knows which tags are its own.
     const mailbox = reversePath === null ? untagged(address) : address;
     switch (domain.recipients.kind) {
@@ -91,13 +91,16 @@ export class RecipientVerifier {
       case 'list':
         return this.#fromList(domain, domain.recipients.addresses, mailbox);
       case 'callout':
-        if (domain.split !== undefined) {
-          return this.#bySplit(domain, domain.split, key, { address, reversePath, standing, anew });
-        }
-        return this.#byMemoryOrCallout(domain, key, { address, reversePath, standing, anew });
+        return this.#byCallout(domain, { address, reversePath, standing, anew });
       case 'ldap':
         return this.#byMemoryOrLdap(domain, domain.recipients, keyOf(domain, mailbox), mailbox);
     }
+  }
+
+  #byCallout(domain: Domain, question: Question): Promise<Verification> {
+    const key = keyOf(domain, question.address);
+    if (domain.split === undefined) return this.#byMemoryOrCallout(domain, key, question);
+    return this.#bySplit(domain, domain.split, key, question);
   }
 
   #fromList(domain: Domain, listed: ReadonlySet<string>, address: Address): Verification {

@@ -6,7 +6,12 @@
 import type { Clock } from '../base/clock.ts';
 import type { SessionId } from '../base/ids.ts';
 import { messageId } from '../base/ids.ts';
+import type { Ending } from '../base/lazy-abort.ts';
 import type { EventName, Log } from '../base/log.ts';
+import type { Soon } from '../base/soon.ts';
+import { whenKnown } from '../base/soon.ts';
+import type { Account } from '../directory/account.ts';
+import type { Domain } from '../directory/domain.ts';
 import type { ReversePath } from '../mail/address.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
 import type { MailParameters, Recipient } from '../mail/envelope.ts';
@@ -17,7 +22,7 @@ import type { Verdict } from '../mail/verdict.ts';
 import type { Logins } from '../outbound/logins.ts';
 import { credentialOf } from '../outbound/logins.ts';
 import type { SharedNetworks } from '../outbound/shared-networks.ts';
-import { accountOf, checkSender, sharedAccountOf } from '../outbound/sender-policy.ts';
+import { accountOf } from '../outbound/sender-policy.ts';
 import type {
   ContentSink,
   Conversation,
@@ -34,7 +39,7 @@ import { connectionRefusal } from './connection-limit.ts';
 import { ContentStage } from './content-stage.ts';
 import { filterPolicy } from './filter-policy.ts';
 import type { Generation } from './generation.ts';
-import type { HarvestGuard } from './harvest-guard.ts';
+import type { Client, HarvestGuard } from './harvest-guard.ts';
 import { measureOf } from './harvest-guard.ts';
 import { isAgainst, refusal } from './judge.ts';
 import { logIn } from './login.ts';
@@ -45,6 +50,7 @@ import type { ReturnedDeps } from './returned.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
 import type { RecipientDeps } from './recipient-stage.ts';
 import { judgeRecipient } from './recipient-stage.ts';
+import { findSender } from './sender-stage.ts';
 import type { SendingDeps } from './sending.ts';
 import { Sending } from './sending.ts';
 import type { StagingArea } from './staging.ts';
@@ -72,7 +78,7 @@ const NAMED_DOMAINS = 5;
 export class Stages implements Conversation {
   readonly #deps: StagesDeps;
   readonly #session: SessionView;
-  readonly #signal: AbortSignal;
+  readonly #over: Ending;
   /** What filters have said of the connection and of the name in HELO. */
   readonly #evidence = new GatheredEvidence();
   /** What the login of this session was right by. */
@@ -81,40 +87,51 @@ export class Stages implements Conversation {
   #transactions = 0;
   #unknownRecipients = 0;
 
-  constructor(deps: StagesDeps, session: SessionView, signal: AbortSignal) {
+  constructor(deps: StagesDeps, session: SessionView, over: Ending) {
     this.#deps = deps;
     this.#session = session;
-    this.#signal = signal;
+    this.#over = over;
   }
 
-  async connect(): Promise<Reply | undefined> {
+  connect(): Soon<Reply | undefined> {
     this.#credential = undefined;
     this.#unknownRecipients = 0; // of the client before, when a proxy speaks for another one now
     this.#evidence.forget('connect');
     this.#evidence.forget('helo');
-    const { filters, directory } = this.#deps.current();
-    const account = directory.accounts.byAddress(this.#session.remote.address);
-    const many = await connectionRefusal(this.#deps, this.#deps.current(), account);
+    const generation = this.#deps.current();
+    const account = generation.directory.accounts.byAddress(this.#session.remote.address);
+    const isJudged = account !== undefined || generation.filters.has('connect');
+    return isJudged ? this.#judgeConnection(generation, account) : undefined;
+  }
+
+  async #judgeConnection(
+    generation: Generation,
+    account: Account | undefined,
+  ): Promise<Reply | undefined> {
+    const { filters } = generation;
+    const many = await connectionRefusal(this.#deps, generation, account);
     if (many !== undefined) return this.#refuse('smtp.reject.conn', many, { acct: account?.name });
     if (!filters.has('connect')) return undefined;
     const view = { session: this.#session };
-    const verdict = await filters.connect(view, this.#evidence, this.#signal);
+    const verdict = await filters.connect(view, this.#evidence, this.#over.signal);
     return this.#refusedBy(verdict, 'smtp.reject.conn');
   }
 
   /** The session takes the name only when it is not refused: the view has it before. */
-  async hello(verb: 'HELO' | 'EHLO', name: string): Promise<Reply | undefined> {
+  hello(verb: 'HELO' | 'EHLO', name: string): Soon<Reply | undefined> {
     this.#evidence.forget('helo');
     const { filters } = this.#deps.current();
     if (!filters.has('helo')) return undefined;
     const session: SessionView = { ...this.#session, hello: { verb, name } };
-    const verdict = await filters.helo({ session }, this.#evidence, this.#signal);
-    return this.#refusedBy(verdict, 'smtp.reject.helo', { helo: name });
+    return filters
+      .helo({ session }, this.#evidence, this.#over.signal)
+      .then((verdict) => this.#refusedBy(verdict, 'smtp.reject.helo', { helo: name }));
   }
 
   async authenticate(credentials: Credentials): Promise<LoginAnswer> {
     const generation = this.#deps.current();
-    const answer = await logIn(this.#deps, generation, this.#session, credentials, this.#signal);
+    const { signal } = this.#over;
+    const answer = await logIn(this.#deps, generation, this.#session, credentials, signal);
     const { accounts } = generation.directory;
     if (isPositive(answer.reply)) this.#credential = credentialOf(accounts, credentials.user);
     return answer;
@@ -154,56 +171,35 @@ export class Stages implements Conversation {
     return helpFor(this.#deps, this.#deps.current().directory, this.#session);
   }
 
-  async mail(reversePath: ReversePath, parameters: MailParameters): Promise<Reply> {
+  mail(reversePath: ReversePath, parameters: MailParameters): Soon<Reply> {
     const generation = this.#deps.current();
-    const { directory } = generation;
-    const { user } = this.#session.login ?? {};
-    const isOver =
-      user !== undefined &&
-      this.#credential !== undefined &&
-      credentialOf(directory.accounts, user) !== this.#credential;
-    if (isOver) {
-      const from = pathText(reversePath);
-      return this.#refuse('smtp.reject.mail', replies.loginOver(generation.settings.hostname), {
-        from,
-      });
-    }
-    const known = accountOf(directory.accounts, this.#session);
     const { sharedNetworks } = this.#deps;
-    const found = known ?? sharedAccountOf(directory, sharedNetworks, this.#session, reversePath);
-    const account = found === 'unsure' ? undefined : found;
-    const needsAccount = generation.settings.authenticatedListeners.has(this.#session.listener);
-    if (needsAccount && account === undefined) {
-      const reply = found === 'unsure' ? replies.accountUnsure() : replies.authRequired();
-      return this.#refuse('smtp.reject.mail', reply, { from: pathText(reversePath) });
-    }
-    const sender = account && checkSender(directory, account, reversePath);
-    if (sender !== undefined && sender.kind !== 'allowed') {
-      const isForeign = sender.kind === 'foreign';
-      const { name = '', domain = '' } = account ?? {};
-      const refusal = isForeign ? replies.senderNotOfAccount : replies.nullSenderRefused;
-      const reply = refusal(name, domain);
-      const whose = { dir: 'out', acct: name, from: pathText(reversePath) };
-      return this.#refuse('smtp.reject.mail', reply, whose);
+    const session = this.#session;
+    const found = findSender(sharedNetworks, generation, session, reversePath, this.#credential);
+    if ('refused' in found) {
+      const { refused, account } = found;
+      const whose = account && { dir: 'out', acct: account.name };
+      const fields = { ...whose, from: pathText(reversePath) };
+      return this.#refuse('smtp.reject.mail', refused, fields);
     }
     this.#transactions += 1;
-    const id = messageId(this.#session.sid as SessionId, this.#transactions); // made by base/ids
-    const transaction = new Transaction(
-      id,
-      this.#session,
-      generation,
-      { reversePath, parameters, sender, mayBeCustomer: found === 'unsure' },
-      this.#deps,
-      this.#evidence,
-    );
+    const id = messageId(session.sid as SessionId, this.#transactions); // made by base/ids
+    const mail = { reversePath, parameters, ...found };
+    const evidence = this.#evidence;
+    const transaction = new Transaction(id, session, generation, mail, this.#deps, evidence);
+    const isJudged = found.sender !== undefined || generation.filters.has('mail');
+    if (isJudged) return this.#judgeMail(transaction);
+    this.#transaction = transaction;
+    return replies.senderOk();
+  }
+
+  async #judgeMail(transaction: Transaction): Promise<Reply> {
+    const { id, reversePath, generation } = transaction;
     if (generation.filters.has('mail')) {
       const refused = this.#refusedBy(
-        await generation.filters.mail(transaction.view, transaction.evidence, this.#signal),
+        await generation.filters.mail(transaction.view, transaction.evidence, this.#over.signal),
         'smtp.reject.mail',
-        {
-          id,
-          from: pathText(reversePath),
-        },
+        { id, from: pathText(reversePath) },
       );
       if (refused !== undefined) {
         transaction.end(isPermanent(refused) ? 'reject' : 'tempfail', refused);
@@ -221,7 +217,7 @@ export class Stages implements Conversation {
     return replies.senderOk();
   }
 
-  async rcpt(recipient: Recipient): Promise<Reply> {
+  rcpt(recipient: Recipient): Soon<Reply> {
     const transaction = this.#transaction;
     if (transaction === undefined) return replies.badSequence('Need MAIL command');
     const { settings } = transaction.generation;
@@ -234,53 +230,65 @@ export class Stages implements Conversation {
       transaction.countRecipient(shutOut);
       return this.#refuse('smtp.reject.abuse', shutOut, { id: transaction.id });
     }
-    const signal = this.#signal;
-    const reply = await judgeRecipient(this.#deps, transaction, recipient, standing, signal);
-    transaction.countRecipient(reply);
-    if (isPositive(reply)) return reply;
+    const judged = judgeRecipient(this.#deps, transaction, recipient, standing, this.#over);
+    return whenKnown(judged, (reply) => {
+      transaction.countRecipient(reply);
+      return isPositive(reply)
+        ? reply
+        : this.#refuseRecipient(transaction, recipient, client, reply);
+    });
+  }
+
+  #refuseRecipient(
+    transaction: Transaction,
+    recipient: Recipient,
+    client: Client,
+    reply: Reply,
+  ): Soon<Reply> {
+    const { settings } = transaction.generation;
     this.#refuse('smtp.reject.rcpt', reply, {
       id: transaction.id,
       ...transaction.envelopeFields,
       to: formatAddress(recipient.address),
     });
     // Who looks for an open relay is stopped like who looks for addresses.
-    if (reply.reason === 'unknown_rcpt' || reply.reason === 'relay_denied') {
-      this.#unknownRecipients += 1;
-      await harvest.refused(client, settings.harvest, signal);
-    }
-    if (this.#unknownRecipients < measureOf(client, settings.unknownRecipients)) return reply;
-    return this.#refuse('smtp.reject.abuse', replies.harvesting(settings.hostname), {});
+    const isGuess = reply.reason === 'unknown_rcpt' || reply.reason === 'relay_denied';
+    if (isGuess) this.#unknownRecipients += 1;
+    const { harvest } = this.#deps;
+    const slow = isGuess ? harvest.refused(client, settings.harvest, this.#over) : undefined;
+    return whenKnown(slow, () =>
+      this.#unknownRecipients < measureOf(client, settings.unknownRecipients)
+        ? reply
+        : this.#refuse('smtp.reject.abuse', replies.harvesting(settings.hostname), {}),
+    );
   }
 
-  async data(): Promise<Reply | ContentSink> {
+  data(): Soon<Reply | ContentSink> {
     const transaction = this.#transaction;
     const { domain, way } = transaction ?? {};
     if (transaction === undefined || domain === undefined || way === undefined) {
       return replies.noValidRecipients();
     }
-    const { filters } = transaction.generation;
-    if (filters.has('data')) {
-      const view = { ...transaction.view, domain: domain.name };
-      const refused = this.#refusedBy(
-        await filters.data(
-          view,
-          filterPolicy(domain, transaction.account),
-          transaction.evidence,
-          this.#signal,
-        ),
-        'smtp.reject.data',
-        { id: transaction.id, ...transaction.envelopeFields },
-      );
+    const isJudged = transaction.generation.filters.has('data');
+    const refusal = isJudged ? this.#judgeData(transaction, domain) : undefined;
+    return whenKnown(refusal, (refused) => {
+      this.#transaction = undefined;
       if (refused !== undefined) {
         // Ended by us: without this the client's next step would make it an abort.
         transaction.end(isPermanent(refused) ? 'reject' : 'tempfail', refused);
-        this.#transaction = undefined;
         return refused;
       }
-    }
-    this.#transaction = undefined;
-    transaction.sending?.begin();
-    return new ContentStage(this.#deps, transaction, { domain, way }, this.#signal);
+      transaction.sending?.begin();
+      return new ContentStage(this.#deps, transaction, { domain, way }, this.#over);
+    });
+  }
+
+  async #judgeData(transaction: Transaction, domain: Domain): Promise<Reply | undefined> {
+    const { generation, evidence, account, id } = transaction;
+    const view = { ...transaction.view, domain: domain.name };
+    const policy = filterPolicy(domain, account);
+    const verdict = await generation.filters.data(view, policy, evidence, this.#over.signal);
+    return this.#refusedBy(verdict, 'smtp.reject.data', { id, ...transaction.envelopeFields });
   }
 
   reset(): void {

@@ -2,6 +2,8 @@
  * What an SMTP session asks of the program behind it: the protocol side calls, policy answers with
  * replies. Calls come one at a time and in protocol order; none is made after `closed`.
  */
+import type { Ending } from '../base/lazy-abort.ts';
+import type { Soon } from '../base/soon.ts';
 import type { ReversePath } from '../mail/address.ts';
 import type { MailParameters, Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
@@ -31,9 +33,9 @@ export interface LoginAnswer {
 
 export interface Conversation {
   /** A refusal before the greeting, or undefined for the greeting. */
-  connect(): Promise<Reply | undefined>;
+  connect(): Soon<Reply | undefined>;
   /** A refusal of HELO or EHLO, or undefined for the standard answer. */
-  hello(verb: 'HELO' | 'EHLO', name: string): Promise<Reply | undefined>;
+  hello(verb: 'HELO' | 'EHLO', name: string): Soon<Reply | undefined>;
   /** Checks a login; a positive reply lets the client in. Only asked where AUTH is offered. */
   authenticate(credentials: Credentials): Promise<LoginAnswer>;
   /** Some account can log in by SCRAM. */
@@ -46,10 +48,10 @@ export interface Conversation {
   etrn(queue: QueueName): Promise<Reply>;
   /** HELP: what a customer has used of his limits, and a general word. */
   help(): Promise<Reply>;
-  mail(reversePath: ReversePath, parameters: MailParameters): Promise<Reply>;
-  rcpt(recipient: Recipient): Promise<Reply>;
+  mail(reversePath: ReversePath, parameters: MailParameters): Soon<Reply>;
+  rcpt(recipient: Recipient): Soon<Reply>;
   /** A refusal in place of 354, or the sink that takes the content. */
-  data(): Promise<Reply | ContentSink>;
+  data(): Soon<Reply | ContentSink>;
   /** The open transaction is over without content: RSET, a new HELO, QUIT, a lost connection. */
   reset(): void;
   closed(summary: SessionSummary): void;
@@ -66,5 +68,5 @@ export interface SessionSummary {
   readonly end: 'quit' | 'lost' | 'timeout' | 'refused' | 'errors' | 'stopped' | 'fault';
 }
 
-/** Made once per session; `signal` aborts when the client is gone or the session ends. */
-export type StartConversation = (session: SessionView, signal: AbortSignal) => Conversation;
+/** Made once per session; `over` comes when the client is gone or the session ends. */
+export type StartConversation = (session: SessionView, over: Ending) => Conversation;

@@ -1,11 +1,14 @@
 /** What EHLO offers (RFC 5321 4.1.1.1): the extensions of this moment of a session. Pure. */
+import type { Reply } from '../mail/reply.ts';
+import { replies } from '../mail/reply.ts';
+import type { SessionView } from '../mail/session-view.ts';
 import type { Mechanism } from './sasl.ts';
+import type { SessionSettings } from './session-settings.ts';
 import { XCLIENT_ATTRIBUTES } from './xclient.ts';
 
 export interface Offering {
-  /** Bytes of a message. */
-  readonly messageSize: number;
-  readonly tls: 'on' | 'possible' | 'off';
+  /** The port has STARTTLS. */
+  readonly startTls: boolean;
   /** By which a login may follow. */
   readonly mechanisms: readonly Mechanism[];
   /** The client may ask for the mail that waits for it, or may once it has logged in. */
@@ -14,19 +17,24 @@ export interface Offering {
   readonly xclient: boolean;
 }
 
-export function extensionsOf({ messageSize, tls, mechanisms, etrn, xclient }: Offering): string[] {
-  return [
+export function ehloReply(
+  { hostname, limits }: Pick<SessionSettings, 'hostname' | 'limits'>,
+  { tls }: Pick<SessionView, 'tls'>,
+  { startTls, mechanisms, etrn, xclient }: Offering,
+): Reply {
+  const extensions = [
     'PIPELINING',
-    `SIZE ${messageSize}`,
+    `SIZE ${limits.messageSize}`,
     '8BITMIME',
     'SMTPUTF8',
     'ENHANCEDSTATUSCODES',
     'DSN',
     'CHUNKING',
-    ...(tls === 'possible' ? ['STARTTLS'] : []),
-    ...(tls === 'on' ? ['REQUIRETLS'] : []), // RFC 8689 4.1
-    ...(etrn ? ['ETRN'] : []), // RFC 1985 4
-    ...(xclient ? [`XCLIENT ${XCLIENT_ATTRIBUTES}`] : []),
-    ...(mechanisms.length > 0 ? [`AUTH ${mechanisms.join(' ')}`] : []),
   ];
+  if (startTls && tls === undefined) extensions.push('STARTTLS');
+  if (tls !== undefined) extensions.push('REQUIRETLS'); // RFC 8689 4.1
+  if (etrn) extensions.push('ETRN'); // RFC 1985 4
+  if (xclient) extensions.push(`XCLIENT ${XCLIENT_ATTRIBUTES}`);
+  if (mechanisms.length > 0) extensions.push(`AUTH ${mechanisms.join(' ')}`);
+  return replies.ehlo(hostname, extensions);
 }

@@ -13,6 +13,7 @@ import { errorText } from '../base/errors.ts';
 import { listenFault } from '../base/listen-fault.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
+import { TurnEnd } from '../base/turn-end.ts';
 import { formatReply, replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
 import type { StartConversation } from './conversation.ts';
@@ -55,6 +56,7 @@ export class SmtpListener {
   /** With the network of the client that each counts for. */
   readonly #sessions = new Map<Session, string>();
   readonly #perNetwork = new Map<string, number>();
+  readonly #turnEnd = new TurnEnd();
   #settings: ListenerSettings;
   #sessionOptions: SessionOptions;
   #onEmpty: (() => void) | undefined;
@@ -130,6 +132,7 @@ export class SmtpListener {
       settings,
       tls,
       secureContext: () => contexts.current(),
+      turnEnd: this.#turnEnd,
       clock,
       log,
       begin,

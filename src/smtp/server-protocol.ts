@@ -4,6 +4,8 @@
  * commands.ts. Knows no socket and no time; the session does what an answer asks for beside its
  * reply. Decides no policy.
  */
+import type { Soon } from '../base/soon.ts';
+import { whenKnown } from '../base/soon.ts';
 import type { ReversePath } from '../mail/address.ts';
 import type { MailParameters, Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
@@ -15,10 +17,10 @@ import type { LoginStep } from './auth.ts';
 import { Auth } from './auth.ts';
 import { ChunkInVain } from './chunk-phase.ts';
 import { Chunking } from './chunking.ts';
-import type { Chunk, Command, QueueName } from './commands.ts';
+import type { Chunk, Command, CommandContext, QueueName } from './commands.ts';
 import { parseCommand } from './commands.ts';
 import type { Conversation, SessionSummary } from './conversation.ts';
-import { extensionsOf } from './extensions.ts';
+import { ehloReply } from './extensions.ts';
 import { HeardLine } from './heard-line.ts';
 import type { Line } from './line-reader.ts';
 import { Patience } from './patience.ts';
@@ -34,8 +36,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export class ServerProtocol {
   readonly #conversation: Conversation;
   readonly #settings: SessionSettings;
-  readonly #tls: Surroundings['tls'];
-  readonly #admits: Surroundings['admits'];
+  readonly #surroundings: Surroundings;
   readonly #mayXclient: boolean;
   /** Of the client that a proxy speaks for; stands whatever the proxy calls itself. */
   #claimedHello: string | undefined;
@@ -43,24 +44,22 @@ export class ServerProtocol {
   readonly #view: Mutable<SessionView>;
   #state: SessionState = 'start';
   #recipients = 0;
-  #smtpUtf8 = false;
+  readonly #context: Mutable<CommandContext>;
+  /** The conversation had to be asked about the last line, however soon it answered. */
+  wasAsked = false;
   readonly #patience: Patience;
   readonly #auth: Auth;
   readonly #chunking: Chunking;
   readonly #heard = new HeardLine();
   readonly #counts = { transactions: 0, recipients: new Tally(), messages: new Tally() };
 
-  constructor(
-    conversation: Conversation,
-    view: SessionView,
-    settings: SessionSettings,
-    { tls, admits }: Surroundings,
-  ) {
+  constructor(conversation: Conversation, view: SessionView, surroundings: Surroundings) {
+    const { settings } = surroundings;
     this.#conversation = conversation;
     this.#view = view;
     this.#settings = settings;
-    this.#tls = tls;
-    this.#admits = admits;
+    this.#context = { hostname: settings.hostname, smtpUtf8: false };
+    this.#surroundings = surroundings;
     this.#mayXclient = settings.mayXclient(view.remote.address);
     this.#patience = new Patience(settings.limits);
     this.#auth = new Auth(conversation, settings.auth, view);
@@ -74,15 +73,16 @@ export class ServerProtocol {
     return hasTransaction(this.#state);
   }
   /** What the session came to so far. */
-  get counts(): Omit<SessionSummary, 'bytesRead' | 'end'> {
-    return { ...this.#counts, errors: this.#patience.errors };
+  summary(bytesRead: number, end: SessionSummary['end']): SessionSummary {
+    return { ...this.#counts, errors: this.#patience.errors, bytesRead, end };
   }
   get heard(): Pick<HeardLine, 'verb' | 'text'> {
     return this.#heard;
   }
 
-  /** Obeys one line; a promise when the conversation has to be asked. */
-  obey(line: Line): Promise<Answer> | Answer {
+  /** Obeys one line; a promise when the conversation cannot say at once. */
+  obey(line: Line): Soon<Answer> {
+    this.wasAsked = false;
     if (this.#auth.isOpen) {
       this.#heard.login();
       return this.#login(this.#auth.respond(line));
@@ -91,10 +91,7 @@ export class ServerProtocol {
       this.#heard.fault(line.fault);
       return this.#wrong(faultReply(line.fault), line.fault);
     }
-    const command = parseCommand(line.text, {
-      hostname: this.#settings.hostname,
-      smtpUtf8: this.#smtpUtf8,
-    });
+    const command = parseCommand(line.text, this.#context);
     this.#heard.command(line.text, command.verb);
     // Out of sequence comes before malformed: the former is what the client must mend first.
     const denied = command.verb === undefined ? undefined : denial(this.#state, command.verb);
@@ -110,7 +107,7 @@ export class ServerProtocol {
   /** The content was read and judged, or a chunk of it was read. */
   contentEnded(reply: Reply): Said {
     if (this.#state !== 'content') return answer(reply); // to a chunk in vain
-    this.#setState(this.#chunking.stateAfter(reply));
+    this.#state = this.#chunking.stateAfter(reply);
     if (this.hasTransaction) return answer(reply);
     this.#counts.messages.count(reply);
     if (isPositive(reply)) this.#patience.messageTaken();
@@ -121,20 +118,18 @@ export class ServerProtocol {
   /** RFC 3207 4.2: nothing said before TLS counts. */
   tlsBegan(tls: TlsView, binding: ChannelBinding | undefined): void {
     this.#auth.binding = binding;
-    this.#view.tls = tls;
-    this.#view.hello = undefined;
-    this.#view.login = undefined;
-    this.#setState('start');
+    Object.assign(this.#view, { tls, hello: undefined, login: undefined });
+    this.#state = 'start';
   }
 
   /** The transaction is over without content, if one is open. */
   endTransaction(): void {
     if (this.#chunking.isOpen) this.#chunking.abort();
     else if (this.hasTransaction) this.#conversation.reset();
-    if (this.#state !== 'start') this.#setState('ready');
+    if (this.#state !== 'start') this.#state = 'ready';
   }
 
-  #serve(command: Exclude<Command, { verb: 'BDAT' }>): Promise<Answer> | Answer {
+  #serve(command: Exclude<Command, { verb: 'BDAT' }>): Soon<Answer> {
     const { hostname, limits } = this.#settings;
     switch (command.verb) {
       case 'EHLO':
@@ -183,27 +178,28 @@ export class ServerProtocol {
     }
   }
 
-  async #hello(verb: 'EHLO' | 'HELO', said: string): Promise<Answer> {
+  #hello(verb: 'EHLO' | 'HELO', said: string): Soon<Answer> {
     const name = this.#claimedHello ?? said;
-    const refusal = await this.#conversation.hello(verb, name);
-    // RFC 5321 4.1.1.1: a refused EHLO changes nothing.
-    if (refusal !== undefined) return answer(refusal);
-    this.endTransaction();
-    this.#view.hello = { verb, name };
-    const { hostname } = this.#settings;
-    return this.#done(
-      verb,
-      verb === 'HELO' ? replies.helo(hostname) : replies.ehlo(hostname, this.#extensions()),
-    );
+    return this.#asked(this.#conversation.hello(verb, name), (refusal) => {
+      // RFC 5321 4.1.1.1: a refused EHLO changes nothing.
+      if (refusal !== undefined) return answer(refusal);
+      this.endTransaction();
+      this.#view.hello = { verb, name };
+      return this.#done(
+        verb,
+        verb === 'HELO' ? replies.helo(this.#settings.hostname) : this.#ehlo(),
+      );
+    });
   }
 
-  #extensions(): string[] {
-    const { messageSize } = this.#settings.limits;
-    const isPossible = this.#tls === 'starttls';
-    const tls = this.#view.tls !== undefined ? 'on' : isPossible ? 'possible' : 'off';
+  #ehlo(): Reply {
     const { mechanisms } = this.#auth;
-    const etrn = mechanisms.length > 0 || this.#conversation.mayEtrn();
-    return extensionsOf({ messageSize, tls, mechanisms, etrn, xclient: this.#mayXclient });
+    return ehloReply(this.#settings, this.#view, {
+      startTls: this.#surroundings.tls === 'starttls',
+      mechanisms,
+      etrn: mechanisms.length > 0 || this.#conversation.mayEtrn(),
+      xclient: this.#mayXclient,
+    });
   }
 
   async #login(step: Promise<LoginStep>): Promise<Answer> {
@@ -218,23 +214,25 @@ export class ServerProtocol {
     return isPositive(reply) ? answer(reply) : this.#wrong(reply, 'ETRN');
   }
 
-  async #mail(reversePath: ReversePath, parameters: MailParameters): Promise<Answer> {
-    const reply = await this.#conversation.mail(reversePath, parameters);
-    if (isPositive(reply)) {
-      this.#counts.transactions += 1;
-      this.#recipients = 0;
-      this.#smtpUtf8 = parameters.smtpUtf8 ?? false;
-    }
-    return this.#done('MAIL', reply);
+  #mail(reversePath: ReversePath, parameters: MailParameters): Soon<Answer> {
+    return this.#asked(this.#conversation.mail(reversePath, parameters), (reply) => {
+      if (isPositive(reply)) {
+        this.#counts.transactions += 1;
+        this.#recipients = 0;
+        this.#context.smtpUtf8 = parameters.smtpUtf8 ?? false;
+      }
+      return this.#done('MAIL', reply);
+    });
   }
 
-  async #rcpt(recipient: Recipient): Promise<Answer> {
-    const reply = await this.#conversation.rcpt(recipient);
-    this.#counts.recipients.count(reply);
-    const done = this.#done('RCPT', reply);
-    if (!isPositive(reply)) return this.#notTaken(reply);
-    this.#recipients += 1;
-    return done;
+  #rcpt(recipient: Recipient): Soon<Answer> {
+    return this.#asked(this.#conversation.rcpt(recipient), (reply) => {
+      this.#counts.recipients.count(reply);
+      const done = this.#done('RCPT', reply);
+      if (!isPositive(reply)) return this.#notTaken(reply);
+      this.#recipients += 1;
+      return done;
+    });
   }
 
   #notTaken(refusal: Reply): Answer {
@@ -242,18 +240,25 @@ export class ServerProtocol {
     return this.#patience.isOver ? this.#enough('RCPT again and again') : answer(refusal);
   }
 
-  async #data(): Promise<Answer> {
-    const taken = await this.#conversation.data();
-    if ('write' in taken) {
-      return { ...this.#done('DATA', replies.startContent()), content: taken };
-    }
-    // A refused DATA ends the transaction, and the conversation has to know.
-    this.endTransaction();
-    return answer(taken);
+  #data(): Soon<Answer> {
+    return this.#asked(this.#conversation.data(), (taken) => {
+      if ('write' in taken) {
+        return { ...this.#done('DATA', replies.startContent()), content: taken };
+      }
+      // A refused DATA ends the transaction, and the conversation has to know.
+      this.endTransaction();
+      return answer(taken);
+    });
+  }
+
+  /** Goes on with what the conversation says, which it mostly does at once. */
+  #asked<T>(said: Soon<T>, next: (said: T) => Answer): Soon<Answer> {
+    this.wasAsked = true;
+    return whenKnown(said, next);
   }
 
   /** RFC 3030 2: whatever becomes of a chunk, its octets are read before it is answered. */
-  #bdat(chunk: Chunk, denied: Reply | undefined): Promise<Answer> | Answer {
+  #bdat(chunk: Chunk, denied: Reply | undefined): Soon<Answer> {
     // Behind a chunk that failed, others may have been sent without waiting.
     if (denied !== undefined && this.#state !== 'spoilt') this.#patience.error();
     if (chunk.octets === 0 && !chunk.isLast) this.#patience.ledToNothing();
@@ -263,14 +268,14 @@ export class ServerProtocol {
 
   async #nextChunk(chunk: Chunk): Promise<Answer> {
     const taken = await this.#chunking.next(chunk);
-    this.#setState('take' in taken ? 'content' : 'ready');
+    this.#state = 'take' in taken ? 'content' : 'ready';
     return 'take' in taken ? { chunk: taken } : this.#inVain(chunk, taken);
   }
 
   /** The message has failed; what follows of it is read and thrown away, within bounds. */
   #inVain(chunk: Chunk, refusal: Reply): Answer {
     this.endTransaction();
-    this.#setState(stateAfterChunk(this.#state, chunk.isLast, false));
+    this.#state = stateAfterChunk(this.#state, chunk.isLast, false);
     this.#patience.chunkInVain(chunk);
     if (this.#patience.isOver) return { reply: refusal, end: 'errors', what: 'overrun' };
     return { chunk: new ChunkInVain(chunk, refusal, this.#settings) };
@@ -285,9 +290,8 @@ export class ServerProtocol {
     Object.assign(this.#view, claimedView(this.#view, parsed.claim));
     this.#claimedHello = parsed.claim.hello;
     this.#auth.binding = undefined; // the other end is the proxy
-    this.#setState('start');
-    const isAdmitted = this.#admits(this.#view.remote.address);
-    const refusal = isAdmitted
+    this.#state = 'start';
+    const refusal = this.#surroundings.admits(this.#view.remote.address)
       ? await this.#conversation.connect()
       : replies.tooManyConnections(hostname);
     if (refusal !== undefined) return { reply: refusal, end: 'refused' };
@@ -298,12 +302,13 @@ export class ServerProtocol {
     if (this.#view.tls !== undefined) {
       return this.#wrong(replies.badSequence('TLS is active already'), 'STARTTLS');
     }
-    if (this.#tls !== 'starttls') return this.#wrong(replies.tlsNotOffered(), 'STARTTLS');
+    if (this.#surroundings.tls !== 'starttls')
+      return this.#wrong(replies.tlsNotOffered(), 'STARTTLS');
     return { reply: replies.startTls(), startsTls: true };
   }
 
   #done(verb: 'EHLO' | 'HELO' | 'MAIL' | 'RCPT' | 'DATA', reply: Reply): Said {
-    this.#setState(stateAfter(this.#state, verb, isPositive(reply)));
+    this.#state = stateAfter(this.#state, verb, isPositive(reply));
     return answer(reply);
   }
 
@@ -320,10 +325,5 @@ export class ServerProtocol {
 
   #enough(what: string): Answer {
     return { reply: replies.tooManyErrors(this.#settings.hostname), end: 'errors', what };
-  }
-
-  /** The one place that changes the state. */
-  #setState(state: SessionState): void {
-    this.#state = state;
   }
 }

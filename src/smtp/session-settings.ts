@@ -6,6 +6,7 @@
 import type { SecureContext } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { TurnEnd } from '../base/turn-end.ts';
 import type { Verb } from './commands.ts';
 import type { StartConversation } from './conversation.ts';
 import type { Session } from './session.ts';
@@ -19,12 +20,14 @@ export interface SessionOptions {
   readonly tls: 'starttls' | 'implicit' | 'off';
   /** The certificate for handshakes that begin now. */
   readonly secureContext: () => SecureContext;
+  /** When replies leave. */
+  readonly turnEnd: TurnEnd;
   readonly clock: Clock;
   readonly log: Log;
   readonly begin: StartConversation;
   /** The client is another one by XCLIENT; false when that one may have no further session. */
   readonly admits: (session: Session, address: string) => boolean;
-  /** Hears how long a command took that had to wait for its answer, or content from its end on. */
+  /** Hears how long a command took that the conversation was asked about, or content from its end on. */
   readonly onCommand?: CommandTimer | undefined;
   /** The connection is gone; called once. */
   readonly onClosed: (session: Session) => void;
@@ -32,6 +35,7 @@ export interface SessionOptions {
 
 /** What a session knows of its port. */
 export interface Surroundings {
+  readonly settings: SessionSettings;
   readonly tls: 'starttls' | 'implicit' | 'off';
   /** The client is another one now; false when that one may have no further session. */
   readonly admits: (address: string) => boolean;

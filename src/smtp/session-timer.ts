@@ -1,9 +1,10 @@
 /**
- * The time of a session. Its one timer watches one kind of wait at a time and starts anew when it is
- * armed again; only a change of kind costs a new timer. Once stopped it never starts again. How long
- * the session has brought no message needs no timer: it is asked about at each command.
+ * The time of a session: a deadline for one kind of wait at a time, which to put off costs no timer.
+ * Once stopped it never starts again. How long the session has brought no message needs no timer: it
+ * is asked about at each command.
  */
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
+import { MovingDeadline } from '../base/moving-deadline.ts';
 import type { SessionTimeouts } from './session-settings.ts';
 
 export type Wait = Exclude<keyof SessionTimeouts, 'contentInAll' | 'fruitless'>;
@@ -11,12 +12,11 @@ export type Wait = Exclude<keyof SessionTimeouts, 'contentInAll' | 'fruitless'>;
 export class SessionTimer {
   readonly #clock: Clock;
   readonly #timeouts: SessionTimeouts;
-  readonly #onTimeout: (wait: Wait) => void;
+  readonly #deadline: MovingDeadline;
   #wait: Wait;
-  #fruitlessAt = 0;
-  #commandAt = 0;
-  /** Absent once it was stopped. */
-  #timer: Timer | undefined;
+  #fruitlessAt: number;
+  #commandAt: number;
+  #isStopped = false;
 
   constructor(
     clock: Clock,
@@ -26,44 +26,42 @@ export class SessionTimer {
   ) {
     this.#clock = clock;
     this.#timeouts = timeouts;
-    this.#onTimeout = onTimeout;
     this.#wait = wait;
-    this.#timer = this.#newTimer();
-    this.messageTaken();
+    this.#deadline = new MovingDeadline(clock, () => onTimeout(this.#wait));
+    const now = clock.mono();
+    this.#commandAt = now;
+    this.#fruitlessAt = now + timeouts.fruitless;
+    // Its timer looks early, so that the shorter wait for content, which will come, needs none anew.
+    this.#deadline.set(Math.min(timeouts[wait], timeouts.content), now);
+    this.arm(wait, now);
   }
 
   /** From here on the session has its full time once more. */
   messageTaken(): void {
     this.#fruitlessAt = this.#clock.mono() + this.#timeouts.fruitless;
   }
-  /** A command begins; false when the time without a message is over. */
+  /** A whole command has come, which earns the full time for the next; false when all time is over. */
   begin(): boolean {
-    this.#commandAt = this.#clock.mono();
-    return this.#commandAt <= this.#fruitlessAt;
+    const now = this.#clock.mono();
+    this.#commandAt = now;
+    if (now > this.#fruitlessAt) return false;
+    this.arm(this.#wait, now);
+    return true;
   }
   /** Since the last command, or since content came that began then, in milliseconds. */
   sinceCommand(): number {
     return this.#clock.mono() - this.#commandAt;
   }
 
-  /** Watches `wait`, by default the same as before, for its full time. */
-  arm(wait = this.#wait): void {
-    if (this.#timer === undefined) return;
-    if (wait === this.#wait) {
-      this.#timer.restart();
-      return;
-    }
-    this.#timer.stop();
+  /** Watches `wait`, by default the same as before, for its full time from now on. */
+  arm(wait = this.#wait, now = this.#clock.mono()): void {
+    if (this.#isStopped) return;
     this.#wait = wait;
-    this.#timer = this.#newTimer();
+    this.#deadline.set(this.#timeouts[wait], now);
   }
 
   stop(): void {
-    this.#timer?.stop();
-    this.#timer = undefined;
-  }
-
-  #newTimer(): Timer {
-    return this.#clock.timer(this.#timeouts[this.#wait], () => this.#onTimeout(this.#wait));
+    this.#isStopped = true;
+    this.#deadline.stop();
   }
 }

@@ -6,6 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import { CodedError } from '../base/errors.ts';
+import { LazyAbort } from '../base/lazy-abort.ts';
 import type { Reply } from '../mail/reply.ts';
 import { formatReply, isPositive, replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
@@ -34,7 +35,7 @@ export class Session implements WireListener {
   readonly #reader: LineReader;
   readonly #timer: SessionTimer;
   readonly #log: SessionLog;
-  readonly #gone = new AbortController();
+  readonly #over = new LazyAbort();
   readonly #conversation: Conversation;
   readonly #protocol: ServerProtocol;
   /** What the session is at: asking whether it may open, waiting for input, working it off. */
@@ -46,18 +47,18 @@ export class Session implements WireListener {
   #bytesRead = 0;
 
   constructor(socket: Socket, view: SessionView, options: SessionOptions) {
-    const { settings, tls, clock, log, begin } = options;
+    const { settings, tls, clock, log, begin, turnEnd } = options;
     this.#options = options;
     this.view = view;
     this.#reader = new LineReader(settings.limits.line);
-    this.#conversation = begin(view, this.#gone.signal);
+    this.#conversation = begin(view, this.#over);
     const admits = (address: string) => options.admits(this, address);
-    this.#protocol = new ServerProtocol(this.#conversation, view, settings, { tls, admits });
+    this.#protocol = new ServerProtocol(this.#conversation, view, { settings, tls, admits });
     this.#timer = new SessionTimer(clock, settings.timeouts, 'command', (wait) =>
       this.#timedOut(wait),
     );
     this.#log = new SessionLog(log, view, () => this.#protocol.state);
-    this.#wire = new Wire(socket, this);
+    this.#wire = new Wire(socket, this, turnEnd);
   }
 
   /** Greets the client; resolves when that is done, never rejects. */
@@ -66,7 +67,8 @@ export class Session implements WireListener {
     try {
       if (this.#options.tls === 'implicit') await this.#secure();
       if (this.#end === undefined) {
-        const refusal = await this.#conversation.connect();
+        const asked = this.#conversation.connect();
+        const refusal = asked instanceof Promise ? await asked : asked;
         if (refusal === undefined) this.#say(replies.greeting(this.#hostname));
         else this.#close('refused', refusal);
       }
@@ -121,12 +123,11 @@ export class Session implements WireListener {
         else if (this.#content === undefined) {
           const line = this.#reader.next();
           if (line === undefined) break;
+          // Only a whole command earns more time, not a byte of one.
           if (!this.#timer.begin()) {
             this.#close('timeout', replies.idleTimeout(this.#hostname));
             break;
           }
-          // Only a whole command earns more time, not a byte of one.
-          this.#arm();
           const answer = this.#protocol.obey(line);
           this.#log.heard(this.#protocol.heard);
           const busy = answer instanceof Promise ? this.#giveLater(answer) : this.#give(answer);
@@ -170,13 +171,13 @@ export class Session implements WireListener {
   }
 
   async #giveLater(pending: Promise<Answer>): Promise<void> {
-    const answer = await pending;
-    this.#options.onCommand?.(this.#protocol.heard.verb, this.#timer.sinceCommand());
-    const busy = this.#give(answer);
+    const busy = this.#give(await pending, true);
     if (busy !== undefined) await busy;
   }
 
-  #give(answer: Answer): Promise<void> | undefined {
+  #give(answer: Answer, wasAsked = this.#protocol.wasAsked): Promise<void> | undefined {
+    const { onCommand } = this.#options;
+    if (wasAsked) onCommand?.(this.#protocol.heard.verb, this.#timer.sinceCommand());
     if ('chunk' in answer) {
       this.#content = answer.chunk;
       this.#arm('content');
@@ -286,15 +287,14 @@ export class Session implements WireListener {
     if (this.#end !== undefined) return;
     this.#end = end;
     this.#timer.arm('linger');
-    this.#gone.abort(SESSION_OVER);
+    this.#over.abort(SESSION_OVER);
     if (this.#activity === 'waiting') this.#conclude();
   }
 
   #conclude(): void {
     if (this.#activity === 'over' || this.#end === undefined) return;
     this.#activity = 'over';
-    const { counts } = this.#protocol;
-    const summary = { ...counts, bytesRead: this.#bytesRead, end: this.#end };
+    const summary = this.#protocol.summary(this.#bytesRead, this.#end);
     try {
       if (this.#content !== undefined) this.#content.abort();
       else if (this.#protocol.state !== 'content') this.#protocol.endTransaction();

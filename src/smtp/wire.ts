@@ -8,6 +8,7 @@
  */
 import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
+import type { TurnEnd } from '../base/turn-end.ts';
 import type { TlsView } from '../mail/session-view.ts';
 import { channelBinding, secureServerSide, tlsView } from './server-tls.ts';
 import type { ChannelBinding } from './server-tls.ts';
@@ -33,15 +34,17 @@ export interface Secured {
 
 export class Wire {
   readonly #listener: WireListener;
+  readonly #turnEnd: TurnEnd;
   #socket: Socket;
   #joined = '';
   #flushScheduled = false;
   #ending = false;
   #error: Error | undefined;
 
-  constructor(socket: Socket, listener: WireListener) {
+  constructor(socket: Socket, listener: WireListener, turnEnd: TurnEnd) {
     this.#socket = socket;
     this.#listener = listener;
+    this.#turnEnd = turnEnd;
     this.#attach(socket);
   }
 
@@ -55,6 +58,7 @@ export class Wire {
   }
 
   flush(): void {
+    this.#flushScheduled = false;
     if (this.#joined === '') return;
     const text = this.#joined;
     this.#joined = '';
@@ -65,10 +69,7 @@ export class Wire {
   flushSoon(): void {
     if (this.#joined === '' || this.#flushScheduled) return;
     this.#flushScheduled = true;
-    setImmediate(() => {
-      this.#flushScheduled = false;
-      this.flush();
-    });
+    this.#turnEnd.add(this);
   }
 
   /** Replies fill the socket's buffer (its high-water mark): nothing more is done for this client. */

@@ -149,7 +149,7 @@ async function through({
     hold,
   };
   if (leavesMs < Infinity) clock.timer(leavesMs, () => client.abort());
-  const accepting = accept.accept(message, SETTINGS, client.signal);
+  const accepting = accept.accept(message, SETTINGS, client);
   await clock.advance(Math.max(takesMs, 0));
   const { reply, how } = await accepting;
   assert.equal(clock.waiting, leavesMs > takesMs && leavesMs < Infinity ? 1 : 0);

@@ -64,7 +64,7 @@ test('one callout serves all who ask for the same recipient at the same time', a
   const { verifier, asked } = rig();
   const both = ['good', 'guessing'] as const;
   await Promise.all(
-    both.map((standing) => verifier.verify(CUSTOMER_DOMAIN, at('bert'), null, standing)),
+    both.map(async (standing) => verifier.verify(CUSTOMER_DOMAIN, at('bert'), null, standing)),
   );
   assert.deepEqual(asked, ['bert']);
 });

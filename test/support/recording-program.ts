@@ -28,7 +28,7 @@ export class RecordingProgram {
   /** Pieces of content that were given, for tests of cost. */
   pieces = 0;
 
-  readonly begin: StartConversation = (view, signal) => {
+  readonly begin: StartConversation = (view, { signal }) => {
     this.signals.push(signal);
     this.views.push(view);
     return this.#conversation(signal);
