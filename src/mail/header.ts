@@ -25,6 +25,8 @@ const NO_BREAK_SPACE = 160;
 /** Where the colon of the first line must stand, for it to be a field. */
 const FIRST_LINE = 1000;
 const EMPTY_LINE_BYTES = 2;
+const HEADER_END = Buffer.from('\r\n\r\n');
+const NOTHING = Buffer.alloc(0);
 
 /**
  * Gathers content until the empty line that ends the header, or up to `limit` bytes. Content that
@@ -33,7 +35,7 @@ const EMPTY_LINE_BYTES = 2;
  */
 export class HeaderCollector {
   readonly #limit: number;
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = NOTHING;
   #room: Buffer | undefined;
   #state: 'begin' | 'open' | 'complete' | 'none' | 'too-large' = 'begin';
 
@@ -108,7 +110,7 @@ export class HeaderCollector {
 /** Index behind the CRLF of the last field, or -1 when the empty line has not come yet. */
 function headerEnd(bytes: Buffer, from: number): number {
   if (bytes.length >= 2 && bytes[0] === CR && bytes[1] === LF) return 0;
-  const at = bytes.indexOf('\r\n\r\n', from);
+  const at = bytes.indexOf(HEADER_END, from);
   return at < 0 ? -1 : at + 2;
 }
 
@@ -142,14 +144,16 @@ function fieldEnd(text: string, from: number): number {
   }
 }
 
-/** Behind the characters of a field's name (RFC 5322 2.2). */
+/** Behind the characters of a field's name. */
 function passName(text: string, from: number): number {
   let at = from;
-  for (;;) {
-    const code = text.charCodeAt(at);
-    if (!(code > SPACE && code < DELETE) || code === COLON) return at;
-    at += 1;
-  }
+  while (isNameCode(text.charCodeAt(at))) at += 1;
+  return at;
+}
+
+/** RFC 5322 2.2. */
+function isNameCode(code = 0): boolean {
+  return code > SPACE && code < DELETE && code !== COLON;
 }
 
 /** Behind what may stand before the colon, folds and a no-break space too. */
@@ -177,13 +181,15 @@ export function fieldValue(bytes: Buffer, field: HeaderField, max: number): stri
  * `From ` line is let through.
  */
 function beginsWithField(bytes: Buffer): boolean | undefined {
-  if (bytes[0] === CR) return true;
-  const lf = bytes.indexOf(LF);
-  if (lf < 0 && bytes.length < FIRST_LINE) return undefined;
-  return isFieldLine(lf < 0 ? bytes : bytes.subarray(0, lf));
+  if (bytes[0] === CR || isFieldLine(bytes)) return true;
+  return bytes.length < FIRST_LINE && !bytes.includes(LF) ? undefined : false;
 }
 
 function isFieldLine(bytes: Buffer): boolean {
-  const line = bytes.toString('latin1', 0, Math.min(bytes.length, FIRST_LINE));
-  return /^[\x21-\x39\x3b-\x7e]+[ \t]*:/.test(line) || line.startsWith('From ');
+  const end = Math.min(bytes.length, FIRST_LINE);
+  let at = 0;
+  while (at < end && isNameCode(bytes[at])) at += 1;
+  const isNamed = at > 0;
+  while (at < end && (bytes[at] === SPACE || bytes[at] === TAB)) at += 1;
+  return (isNamed && at < end && bytes[at] === COLON) || bytes.toString('latin1', 0, 5) === 'From ';
 }
