@@ -23,6 +23,7 @@ export async function ask(
   const timer = setTimeout(() => {
     socket.destroy(new Error(`no connection within ${CONNECT_MS} ms`));
   }, CONNECT_MS);
+  let isOver = false;
   const onAbort = () => socket.destroy(new Error('given up'));
   signal.addEventListener('abort', onAbort, { once: true });
   try {
@@ -42,7 +43,8 @@ export async function ask(
       socket.on('end', () => resolve(Buffer.concat(chunks)));
       socket.on('error', (error) => reject(new Error(error.message || error.name)));
       socket.on('close', () => {
-        if (!socket.readableEnded) reject(new Error('connection lost'));
+        // Made only where somebody hears of it: an error with its stack costs as much as reading a reply.
+        if (!isOver && !socket.readableEnded) reject(new Error('connection lost'));
       });
       // Corked writes leave as one system call, without copying the parts together.
       socket.cork();
@@ -54,6 +56,7 @@ export async function ask(
     const cause = error instanceof Error ? error.message : String(error);
     throw new Error(`spamd at ${formatEndpoint(endpoint)}: ${cause}`, { cause: error });
   } finally {
+    isOver = true;
     clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
     socket.destroy();

@@ -37,9 +37,24 @@ export function memoryContent(chunks: readonly Uint8Array[]): Content {
   return {
     sizeBytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0),
     chunks,
-    // oxlint-disable-next-line require-yield -- yields by delegation
-    async *read() {
-      yield* chunks;
-    },
+    read: () => readChunks(chunks),
   };
+}
+
+/** Chunks in memory, read like any others; a generator would make several promises for each. */
+export function readChunks(chunks: readonly Uint8Array[]): AsyncIterable<Uint8Array> {
+  return new ReadChunks(chunks);
+}
+
+class ReadChunks implements AsyncIterable<Uint8Array> {
+  readonly #chunks: readonly Uint8Array[];
+
+  constructor(chunks: readonly Uint8Array[]) {
+    this.#chunks = chunks;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    const left = this.#chunks.values();
+    return { next: () => Promise.resolve(left.next()) };
+  }
 }

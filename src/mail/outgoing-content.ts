@@ -3,6 +3,7 @@
  * that are cut out. A view: nothing is copied, the bytes are put together while they are read.
  */
 import type { Content } from './content.ts';
+import { readChunks } from './content.ts';
 import type { Cut } from './trace-fields.ts';
 
 /** `cuts` are in rising order and do not overlap. */
@@ -19,16 +20,18 @@ export function outgoingContent(top: Uint8Array, content: Content, cuts: readonl
     sizeBytes,
     ...(chunks === undefined ? {} : { chunks }),
     ...(isWhole && file && { file: { ...file, before: Buffer.concat([top, file.before]) } }),
-    async *read() {
-      if (chunks !== undefined) {
-        yield* chunks;
-        return;
-      }
-      yield top;
-      const cut = cutter(cuts);
-      for await (const chunk of content.read()) yield* cut(chunk);
-    },
+    read: () => (chunks === undefined ? readCut(top, content, cuts) : readChunks(chunks)),
   };
+}
+
+async function* readCut(
+  top: Uint8Array,
+  content: Content,
+  cuts: readonly Cut[],
+): AsyncGenerator<Uint8Array> {
+  yield top;
+  const cut = cutter(cuts);
+  for await (const chunk of content.read()) yield* cut(chunk);
 }
 
 /** A function that is fed consecutive chunks and returns what is left of each. */

@@ -64,30 +64,32 @@ export const PASS: Verdict = { kind: 'pass' };
 
 export function combine(verdicts: readonly Verdict[]): Verdict {
   let worst: Verdict = PASS;
-  for (const verdict of verdicts)
+  let score: number | undefined;
+  let senderProven = false;
+  const fields: Field[] = [];
+  const tests: string[] = [];
+  const results: Record<string, string | number | boolean> = {};
+  for (const verdict of verdicts) {
     if (SEVERITY[verdict.kind] > SEVERITY[worst.kind]) worst = verdict;
-  const fields = verdicts
-    .flatMap((verdict) => verdict.fields ?? [])
-    .filter(({ name, value }, at, all) => {
-      // A plugin that failed in three stages says so once.
-      return all.findIndex((one) => one.name === name && one.value === value) === at;
-    });
-  const tests = verdicts.flatMap((verdict) => verdict.tests ?? []);
-  const scores = verdicts.filter((verdict) => verdict.score !== undefined);
-  const score = scores.reduce((sum, verdict) => sum + (verdict.score ?? 0), 0);
-  const results = Object.assign({}, ...verdicts.map((verdict) => verdict.results ?? {})) as Record<
-    string,
-    string | number | boolean
-  >;
-  const senderProven = verdicts.some((verdict) => verdict.senderProven === true);
+    if (verdict.score !== undefined) score = (score ?? 0) + verdict.score;
+    if (verdict.senderProven === true) senderProven = true;
+    // A plugin that failed in three stages says so once.
+    for (const field of verdict.fields ?? []) if (!isAmong(fields, field)) fields.push(field);
+    for (const test of verdict.tests ?? []) tests.push(test);
+    Object.assign(results, verdict.results);
+  }
   const { unlessProven: _condition, spamExempt: _own, ...decision } = worst;
   const spamExempt = strongestExemption(verdicts);
   return {
     ...decision,
     ...{ fields, tests, results, senderProven },
-    ...(scores.length > 0 ? { score } : {}),
+    ...(score === undefined ? {} : { score }),
     ...(spamExempt === undefined ? {} : { spamExempt }),
   };
+}
+
+function isAmong(fields: readonly Field[], { name, value }: Field): boolean {
+  return fields.some((one) => one.name === name && one.value === value);
 }
 
 export function strongestExemption(verdicts: readonly Verdict[]): SpamExemption | undefined {

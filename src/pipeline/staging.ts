@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { writeAll } from '../base/write-all.ts';
 import type { Content, StagedFile } from '../mail/content.ts';
+import { readChunks } from '../mail/content.ts';
 
 /** A message up to here may lie in memory; larger ones go through a file whatever the budget. */
 const MEMORY_PER_MESSAGE = 1024 * 1024;
@@ -223,11 +224,6 @@ function stagedFile(file: OpenFile, sizeBytes: number, crc: number): StagedFile 
       }
     },
   };
-}
-
-// oxlint-disable-next-line require-await -- reading from memory has nothing to wait for
-async function* readChunks(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* chunks;
 }
 
 async function* readFile(file: FileHandle, length: number): AsyncGenerator<Uint8Array> {

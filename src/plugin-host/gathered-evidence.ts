@@ -5,7 +5,7 @@
  * What a plugin with a service says counts only for domains that have the service.
  */
 import type { SpamExemption, Verdict } from '../mail/verdict.ts';
-import { combine, gravest, strongestExemption } from '../mail/verdict.ts';
+import { gravest, strongestExemption } from '../mail/verdict.ts';
 import type { Plugin } from '../plugin.ts';
 import type { Stage } from './plugin-file.ts';
 
@@ -66,6 +66,6 @@ export class GatheredEvidence {
   }
 
   score(domain: Served | undefined): number {
-    return combine(this.verdicts(domain)).score ?? 0;
+    return this.verdicts(domain).reduce((sum, { score = 0 }) => sum + score, 0);
   }
 }

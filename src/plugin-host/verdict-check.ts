@@ -65,15 +65,15 @@ function readRefusal({ reason, text, detail }: Members): Refusal {
 
 function readEvidence(given: Members): Evidence {
   const { fields, score, tests, results, senderProven, unlessProven, spamExempt } = given;
-  return {
-    ...(fields === undefined ? {} : { fields: list(fields, 'fields').map(readField) }),
-    ...(score === undefined ? {} : { score: readScore(score) }),
-    ...(tests === undefined ? {} : { tests: list(tests, 'tests').map(readTest) }),
-    ...(results === undefined ? {} : { results: readResults(results) }),
-    ...(senderProven === undefined ? {} : { senderProven: readFlag(senderProven) }),
-    ...(unlessProven === undefined ? {} : { unlessProven: readPlain(unlessProven) }),
-    ...(spamExempt === undefined ? {} : { spamExempt: readExemption(spamExempt) }),
-  };
+  const read: { -readonly [Member in keyof Evidence]: Evidence[Member] } = {};
+  if (fields !== undefined) read.fields = list(fields, 'fields').map(readField);
+  if (score !== undefined) read.score = readScore(score);
+  if (tests !== undefined) read.tests = list(tests, 'tests').map(readTest);
+  if (results !== undefined) read.results = readResults(results);
+  if (senderProven !== undefined) read.senderProven = readFlag(senderProven);
+  if (unlessProven !== undefined) read.unlessProven = readPlain(unlessProven);
+  if (spamExempt !== undefined) read.spamExempt = readExemption(spamExempt);
+  return read;
 }
 
 function readField(given: unknown): Field {
