@@ -3,6 +3,8 @@
  * code runs on a virtual clock in tests. All times are milliseconds; `now` counts since the Unix
  * epoch and may jump when the system's clock is set, `mono` never runs backwards.
  */
+import { performance } from 'node:perf_hooks';
+
 export interface Clock {
   now(): number;
   mono(): number;
