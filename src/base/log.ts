@@ -130,7 +130,7 @@ export type Fields = Readonly<Record<string, unknown>> & {
   /** Free text for people, never parsed. */
   readonly msg?: string;
   /** Members for the record of a message alone: too long or too private for a line of the log. */
-  readonly kept?: Readonly<Record<string, unknown>>;
+  readonly kept?: Readonly<Record<string, unknown>> | undefined;
 };
 
 /** Sees each event; `kept` is told apart, so that nobody shows it by accident. */
@@ -183,10 +183,6 @@ function terminalSafe(line: string): string {
   );
 }
 
-function withoutKept({ kept: _kept, ...fields }: Fields): Fields {
-  return fields;
-}
-
 /** The members of a line: the fields as they are when they are fit for one, which is nearly always. */
 function lineOf(fields: Fields): Fields {
   let isFirst = true;
@@ -235,14 +231,14 @@ export function createLog(options: LogOptions): Log {
   // The name of the event is part of what pino has made text of already.
   const loggers = new Map<EventName, pino.Logger>();
   const loggerOf = (evt: EventName): pino.Logger => {
-    const made = loggers.get(evt) ?? logger.child({ evt });
-    loggers.set(evt, made);
+    let made = loggers.get(evt);
+    if (made === undefined) loggers.set(evt, (made = logger.child({ evt })));
     return made;
   };
   return {
     emit(evt, given = {}, level = LEVEL_OF[evt]) {
       const { kept } = given;
-      const fields = kept === undefined ? given : withoutKept(given);
+      const fields = kept === undefined ? given : { ...given, kept: undefined };
       // What was said word by word is for the one who reads the log now.
       if (level !== 'trace') tap?.(evt, level, fields, kept);
       if (!levels.admits(level, fields)) return;
