@@ -82,11 +82,11 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     'Delivery attempts, one per recipient.',
     ...['dest', 'result', 'reason'],
   );
-  const latency = histogram(
+  const latency = durations.of(
     'message_latency_seconds',
+    'result',
     'From acceptance until the last recipient was final.',
     LATENCY_SECONDS,
-    'result',
   );
   const delays = durations.of(
     'delivery_delay_seconds',
@@ -206,8 +206,7 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     },
     'rcpt.fail': (fields) => attempt(fields, 'failed'),
     'rcpt.hold': (fields) => held.at(reason(fields)).inc(),
-    'msg.done': (fields) =>
-      latency.observe({ result: word(fields['res']) }, amount(fields['delay'])),
+    'msg.done': (fields) => latency(word(fields['res']), amount(fields['delay']) * 1000),
     'dest.up': (fields) => changes.at(dest(fields)).at('up').inc(),
     'dest.down': (fields) => changes.at(dest(fields)).at('down').inc(),
     'acct.lock': (fields) => locks.at('account').at(word(fields['cause'])).inc(),
