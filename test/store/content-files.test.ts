@@ -64,3 +64,13 @@ test('two who write one id do not meet: one is put off, the other keeps its file
   assert.deepEqual(await collect(files.read('A.2', stored)), BYTES);
   assert.ok((await readdir(folder)).includes('A.2'));
 });
+
+test('what is being written when the store stops is given up, which is no fault', async (t) => {
+  const { files, folder } = await leftOver(t);
+  await files.write('A.1', COPIED);
+  const late = files.write('A.2', COPIED);
+  await files.stop();
+  await assert.rejects(late, { code: 'STOPPING' });
+  const names = await readdir(folder);
+  assert.deepEqual([names.includes('A.1'), names.includes('A.2')], [true, false]);
+});

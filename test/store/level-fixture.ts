@@ -59,7 +59,13 @@ export function observedFiles(
         close: () => file.close(),
       };
     },
-    syncFolder: (path) => watched('syncFolder', path, () => DISK.syncFolder(path)),
+    async openFolder(path) {
+      const folder = await DISK.openFolder(path);
+      return {
+        sync: () => watched('syncFolder', path, () => folder.sync()),
+        close: () => folder.close(),
+      };
+    },
   };
 }
 

@@ -73,5 +73,5 @@ function apply(map: Map<string, Uint8Array>, ops: readonly WriteOp[]): void {
 export const NO_FILES: FileAccess = {
   prepare: async () => [],
   create: () => Promise.reject(new Error('there are no files here')),
-  syncFolder: () => Promise.reject(new Error('there are no files here')),
+  openFolder: () => Promise.reject(new Error('there are no files here')),
 };

@@ -14,10 +14,10 @@ import { withDeadline } from '../../base/deadline.ts';
 import { CodedError, errorText } from '../../base/errors.ts';
 import { Places } from '../../base/places.ts';
 import { writeAll } from '../../base/write-all.ts';
-import { syncFolder } from '../../base/sync-folder.ts';
 import type { Content, StagedFile } from '../../mail/content.ts';
 import { crcText, proofOf } from './content-proof.ts';
 import { FolderSync } from './folder-sync.ts';
+import type { Folder } from './folder-sync.ts';
 import { WRITE_DEADLINE_MS } from './guard.ts';
 import { isId } from './keys.ts';
 import type { StoredContent } from './record-codec.ts';
@@ -44,7 +44,7 @@ export interface FileAccess {
   /** Makes the folder if it is missing, and names what is in it. */
   prepare(path: string): Promise<string[]>;
   create(path: string): Promise<Pick<FileHandle, 'writev' | 'datasync' | 'close'>>;
-  syncFolder(path: string): Promise<void>;
+  openFolder(path: string): Promise<Folder>;
 }
 
 export interface ContentFilesOptions {
@@ -61,7 +61,7 @@ export const DISK: FileAccess = {
     return readdir(path);
   },
   create: (path) => open(path, 'wx', 0o600),
-  syncFolder,
+  openFolder: (path) => open(path, 'r'),
 };
 
 export class ContentFiles {
@@ -76,7 +76,7 @@ export class ContentFiles {
   constructor(options: ContentFilesOptions) {
     this.#options = options;
     this.#access = options.access ?? DISK;
-    this.#folder = new FolderSync(() => this.#access.syncFolder(options.folder));
+    this.#folder = new FolderSync(() => this.#access.openFolder(options.folder));
   }
 
   /** Before anything is written: what is there now is of earlier runs. */
@@ -156,6 +156,7 @@ export class ContentFiles {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#sweeping;
+    await this.#folder.stop();
   }
 
   /**
@@ -226,8 +227,9 @@ export class ContentFiles {
     return { bytes, digest: crcText(crc) };
   }
 
-  #syncFolder(): Promise<void> {
-    return this.#onDisk(() => this.#folder.sync(), { isSync: true });
+  async #syncFolder(): Promise<void> {
+    if (this.#stopped) throw new CodedError('STOPPING', 'the store is closed');
+    await this.#onDisk(() => this.#folder.sync(), { isSync: true });
   }
 
   /** After a sync that failed nobody knows what is on the disk: that is never only a lack of room. */

@@ -139,9 +139,9 @@ export class LevelSpool implements SpoolStore {
 
   async stop(): Promise<void> {
     this.#open = false;
-    await this.#files.stop();
     await this.#compaction.stop();
     await this.#pump.stop();
+    await this.#files.stop();
   }
 
   async commit(...message: Parameters<SpoolStore['commit']>): Promise<void> {
