@@ -9,7 +9,7 @@ import { CodedError } from './errors.ts';
  * Runs `work` with a signal that aborts after `ms` or with `outer`, whichever comes first. Rejects
  * with `CodedError('DEADLINE')` when the time is over, even if `work` ignores the signal.
  */
-export async function withDeadline<T>(
+export function withDeadline<T>(
   clock: Clock,
   ms: number,
   what: string,

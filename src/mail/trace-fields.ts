@@ -31,6 +31,7 @@ export interface Cut {
 }
 
 const MAX_VALUE = 900;
+const FOLD_AT = 78;
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const;
 const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
 
@@ -72,10 +73,12 @@ function twoDigits(number: number): string {
 /** A filter's field as it goes on the wire, folded at spaces near 78 columns. */
 export function formatField(field: Field): string {
   const name = field.name.replace(/[^\x21-\x39\x3b-\x7e]/g, '');
+  const value = clean(field.value);
+  if (name.length + value.length + 2 <= FOLD_AT) return `${name}: ${value}\r\n`;
   let line = `${name}:`;
   let out = '';
-  for (const word of clean(field.value).split(' ')) {
-    if (line.length + word.length + 1 > 78 && line !== `${name}:`) {
+  for (const word of value.split(' ')) {
+    if (line.length + word.length + 1 > FOLD_AT && line !== `${name}:`) {
       out += `${line}\r\n`;
       line = `\t${word}`;
     } else line += ` ${word}`;

@@ -149,17 +149,19 @@ function scoreFields({ score, tests = [] }: Verdict): Field[] {
  * the thresholds were held against: a rule in a mailbox reads the first and knows of no other.
  */
 function oneOfEach(fields: readonly Field[], { score = 0, tests = [] }: Verdict): readonly Field[] {
-  if (fields.length < 2) return fields;
-  const together: Readonly<Record<string, string>> = {
-    'X-Spam-Score': score.toFixed(1),
-    'X-Spam-Tests': testsText(tests),
-  };
-  const written = Map.groupBy(fields, ({ name }) => name);
+  const once = onlyOnce(fields, 'X-Spam-Score', () => score.toFixed(1));
+  return onlyOnce(once, 'X-Spam-Tests', () => testsText(tests));
+}
+
+/** The first of several fields of a name has the common value, in the place of all of them. */
+function onlyOnce(fields: readonly Field[], name: string, common: () => string): readonly Field[] {
+  const first = fields.find((field) => field.name === name);
+  const last = fields.findLast((field) => field.name === name);
+  if (first === last) return fields;
+  const together = { name, value: common() };
   return fields.flatMap((field) => {
-    const same = written.get(field.name) ?? [];
-    const value = same.length > 1 ? together[field.name] : undefined;
-    if (value === undefined) return [field];
-    return field === same[0] ? [{ name: field.name, value }] : [];
+    if (field === first) return [together];
+    return field.name === name ? [] : [field];
   });
 }
 
