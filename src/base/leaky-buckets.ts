@@ -35,8 +35,8 @@ export class LeakyBuckets {
     return this.level(key, perHour) <= size - 1;
   }
 
-  /** Puts one in; it holds no more than `brim`. */
-  add(key: string, perHour: number, brim: number): void {
+  /** Puts one in; it holds no more than `brim`. How full it is then. */
+  add(key: string, perHour: number, brim: number): number {
     const level = Math.min(this.level(key, perHour) + 1, brim);
     // Taken out and put in again: the map's order is the order of filling.
     this.#buckets.delete(key);
@@ -45,5 +45,6 @@ export class LeakyBuckets {
       if (oldest.done !== true) this.#buckets.delete(oldest.value);
     }
     this.#buckets.set(key, { level, at: this.#clock.mono() });
+    return level;
   }
 }

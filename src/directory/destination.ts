@@ -15,9 +15,9 @@ import type { Destination, DestinationHost } from './domain.ts';
 const PRIORITY_STEP = 10;
 const DEFAULT_CONNECTIONS = 20;
 
-/** The client is one of its hosts; those that have names are not looked up. */
-export function isServerOf({ hosts }: Destination, client: string): boolean {
-  return hosts.some(({ host, address }) => canonicalHost(address ?? host) === client);
+/** Addresses of its hosts, as clients have them; those that have names are not looked up. */
+export function serversOf({ hosts }: Destination): string[] {
+  return hosts.map(({ host, address }) => canonicalHost(address ?? host));
 }
 
 export function buildDestination(settings: DestinationSettings): Destination {

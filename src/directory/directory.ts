@@ -6,6 +6,7 @@
 import { domainKey, isAscii } from '../mail/address.ts';
 import { createAccounts } from './account.ts';
 import { NO_KEYS } from '../dkim/signer.ts';
+import { serversOf } from './destination.ts';
 import { asciiDomain } from './domain-name.ts';
 import type { Directory, Domain } from './domain.ts';
 
@@ -32,10 +33,12 @@ export function createDirectory(
   const routes = domains.flatMap((domain) => domain.split ?? [domain]);
   const byLane = new Map(routes.map((route) => [route.lane, route]));
   const byDestination = Map.groupBy(routes, ({ destination }) => destination.key);
+  const servers = new Set(routes.flatMap(({ destination }) => serversOf(destination)));
   return {
     domains,
     routes,
     servedBy: (destination) => byDestination.get(destination) ?? [],
+    hasServer: (client) => servers.has(client),
     ...beyond,
     accounts: createAccounts(domains),
     find(name) {

@@ -123,6 +123,8 @@ export interface Directory {
   readonly routes: readonly Domain[];
   /** Those of `routes` that a destination serves, by its key. */
   servedBy(destination: string): readonly Domain[];
+  /** The client is a server of some domain. */
+  hasServer(client: string): boolean;
   readonly accounts: Accounts;
   /** Where mail for everybody else goes; undefined: to the hosts that the DNS names. */
   readonly smarthost: Destination | undefined;

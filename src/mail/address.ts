@@ -60,13 +60,12 @@ export function needsSmtpUtf8(path: ReversePath): boolean {
 
 /** Parses `local@domain` without angle brackets. */
 export function parseAddress(text: string): Parsed<Address> {
-  if (text.length > MAX_PATH * 2 || Buffer.byteLength(text) > MAX_PATH)
-    return bad('address too long');
+  if (isLonger(text, MAX_PATH)) return bad('address too long');
   const at = text.startsWith('"') ? quotedEnd(text) : text.indexOf('@');
   if (at <= 0 || text[at] !== '@') return bad('address must be local-part@domain');
   const local = text.slice(0, at);
   const domain = text.slice(at + 1);
-  if (Buffer.byteLength(local) > MAX_LOCAL) return bad('local part too long');
+  if (isLonger(local, MAX_LOCAL)) return bad('local part too long');
   if (!local.startsWith('"') && !isDotAtom(local)) return bad('bad local part');
   if (!isDomain(domain)) return bad('bad domain');
   return { ok: true, value: { local, domain } };
@@ -87,7 +86,7 @@ export function parseForwardPath(text: string): Parsed<Address> {
 
 export function isDomain(domain: string): boolean {
   if (domain.startsWith('[')) return isAddressLiteral(domain);
-  if (domain.length === 0 || Buffer.byteLength(domain) > MAX_DOMAIN) return false;
+  if (domain.length === 0 || isLonger(domain, MAX_DOMAIN)) return false;
   if (PLAIN_DOMAIN.test(domain)) return true;
   return domain.split('.').every((label) => LABEL.test(label));
 }
@@ -106,6 +105,12 @@ function isDotAtom(local: string): boolean {
 /** Index just behind the quoted string that `text` starts with, or -1. */
 function quotedEnd(text: string): number {
   return QUOTED_STRING.exec(text)?.[0].length ?? -1;
+}
+
+/** A unit of a string has one to three octets, so most text need not be measured. */
+function isLonger(text: string, octets: number): boolean {
+  if (text.length > octets) return true;
+  return text.length * 3 > octets && Buffer.byteLength(text) > octets;
 }
 
 function bad(problem: string): { ok: false; problem: string } {

@@ -92,10 +92,12 @@ export function formatReply(reply: Reply): string {
 
 /** Makes text from elsewhere fit for a reply line: one line, printable, bounded. */
 export function cleanText(text: string): string {
+  if (text.length <= MAX_LINE && !BEYOND_PLAIN.test(text)) return text;
   const clean = text.replace(UNPRINTABLE, ' ').slice(0, MAX_LINE);
   if (Buffer.byteLength(clean) <= MAX_LINE) return clean;
   return Buffer.from(clean).toString('utf8', 0, MAX_LINE);
 }
+const BEYOND_PLAIN = /[^\x20-\x7e]/;
 const UNPRINTABLE =
   // oxlint-disable-next-line no-control-regex -- control characters are what must go
   /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g;
@@ -113,8 +115,10 @@ function named(code: number, enhanced: string, text: string, reason?: Reason): R
 function closing(reply: Reply): Reply {
   return { ...reply, closes: true };
 }
-
-// The names, in the order of a session.
+/** What every client is told, again and again, is made once. */
+function always(reply: Reply): () => Reply {
+  return () => reply;
+}
 
 export const replies = {
   greeting: (hostname: string): Reply => ({ code: 220, lines: [`${hostname} ESMTP Sluice`] }),
@@ -125,9 +129,9 @@ export const replies = {
   }),
   startTls: (): Reply => named(220, '2.0.0', 'Ready to start TLS'),
   ok: (text = 'Ok'): Reply => named(250, '2.0.0', text),
-  senderOk: (): Reply => named(250, '2.1.0', 'Sender ok'),
-  recipientOk: (): Reply => named(250, '2.1.5', 'Recipient ok'),
-  startContent: (): Reply => ({ code: 354, lines: ['End data with <CR><LF>.<CR><LF>'] }),
+  senderOk: always(named(250, '2.1.0', 'Sender ok')),
+  recipientOk: always(named(250, '2.1.5', 'Recipient ok')),
+  startContent: always({ code: 354, lines: ['End data with <CR><LF>.<CR><LF>'] }),
   /** Of content that comes in chunks; nothing is promised with it. */
   chunkRead: (octets: number): Reply => named(250, '2.0.0', `${octets} octets read`),
   delivered: (id: string, text: string): Reply =>

@@ -45,7 +45,7 @@ export class HarvestGuard {
   standing(client: Client, limits: HarvestLimits): Standing {
     const perHour = measureOf(client, limits.perHour);
     const level = this.#refused.level(nameOf(client), perHour);
-    if (level < perHour * GUESSING_SHARE || limits.isExempt(client.address)) return 'good';
+    if (isGood(level, perHour) || limits.isExempt(client.address)) return 'good';
     return level >= perHour - 1 ? 'shut-out' : 'guessing';
   }
 
@@ -58,11 +58,15 @@ export class HarvestGuard {
     if (limits.isExempt(client.address)) return undefined;
     const perHour = measureOf(client, limits.perHour);
     // A little over the limit and no more: who goes on trying is not shut out for days.
-    this.#refused.add(nameOf(client), perHour, perHour);
-    if (this.standing(client, limits) === 'good') return undefined;
+    const level = this.#refused.add(nameOf(client), perHour, perHour);
+    if (isGood(level, perHour)) return undefined;
     // A client that leaves meanwhile has no more to hear.
     return this.#clock.sleep(SLOW_MS, over.signal).catch(() => undefined);
   }
+}
+
+function isGood(level: number, perHour: number): boolean {
+  return level < perHour * GUESSING_SHARE;
 }
 
 /** Of a limit on unknown recipients. */

@@ -4,7 +4,7 @@
  * of the domain. Everybody else hears the same whatever is asked for, hosted here or not, so nothing
  * is told of what waits. Never starts what an operator holds.
  */
-import { isServerOf } from '../directory/destination.ts';
+import { serversOf } from '../directory/destination.ts';
 import type { Directory, Domain } from '../directory/domain.ts';
 import type { Reply } from '../mail/reply.ts';
 import { replies } from '../mail/reply.ts';
@@ -26,9 +26,10 @@ export interface QueueStarted {
   readonly waiting: number;
 }
 
-/** There is some queue that this client may start. */
+/** There is some queue that this client may start. Asked at each EHLO, so it looks at no domain. */
 export function mayStartQueues(directory: Directory, session: SessionView): boolean {
-  return directory.domains.some((domain) => isOf(domain, directory, session));
+  if (directory.hasServer(session.remote.address)) return true;
+  return accountOf(directory.accounts, session) !== undefined;
 }
 
 export function startQueue(
@@ -70,5 +71,5 @@ function domainsNamed(directory: Directory, { name, subdomains }: QueueName): Do
 function isOf(domain: Domain, { accounts }: Directory, session: SessionView): boolean {
   if (accountOf(accounts, session)?.domain === domain.name) return true;
   const servers = domain.split ?? [domain];
-  return servers.some(({ destination }) => isServerOf(destination, session.remote.address));
+  return servers.some(({ destination }) => serversOf(destination).includes(session.remote.address));
 }

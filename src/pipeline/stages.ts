@@ -248,7 +248,8 @@ export class Stages implements Conversation {
     const { settings } = transaction.generation;
     this.#refuse('smtp.reject.rcpt', reply, {
       id: transaction.id,
-      ...transaction.envelopeFields,
+      dir: transaction.direction,
+      from: pathText(transaction.reversePath),
       to: formatAddress(recipient.address),
     });
     // Who looks for an open relay is stopped like who looks for addresses.

@@ -85,6 +85,7 @@ type Grammar = (argument: string, context: CommandContext) => Command | Reply;
 
 const MAX_HELLO_NAME = 255;
 const MAX_VERB = 12;
+const POSTMASTER = '<postmaster>';
 /** Names as real clients send them: single labels and underscores too. */
 const HELLO_NAME = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?$/;
 /** As many digits as a number holds exactly. */
@@ -121,15 +122,20 @@ const GRAMMARS: ReadonlyMap<string, readonly [Verb, Grammar]> = new Map(
 export function parseCommand(line: string, context: CommandContext): Command | Malformed {
   const space = line.indexOf(' ');
   const word = space < 0 ? line : line.slice(0, space);
-  // Upper-casing may turn other letters into ASCII ones, so the length is held against it.
-  const entry = word.length > MAX_VERB ? undefined : GRAMMARS.get(word.toUpperCase());
-  if (entry === undefined || entry[0].length !== word.length || !/^[A-Za-z]+$/.test(word)) {
+  const entry = GRAMMARS.get(word) ?? inCapitals(word);
+  if (entry === undefined) {
     return { reply: HTTP.test(line) ? replies.notSmtp() : replies.unknownCommand() };
   }
   const [verb, grammar] = entry;
   // RFC 5321 4.1.1: trailing white space is tolerated.
   const result = grammar(space < 0 ? '' : line.slice(space + 1).trimEnd(), context);
   return 'code' in result ? { reply: result, verb } : result;
+}
+
+/** Of a verb in other letter case; upper-casing may turn other letters into ASCII ones. */
+function inCapitals(word: string): readonly [Verb, Grammar] | undefined {
+  if (word.length > MAX_VERB || !/^[A-Za-z]+$/.test(word)) return undefined;
+  return GRAMMARS.get(word.toUpperCase());
 }
 
 function auth(argument: string): Command {
@@ -198,7 +204,7 @@ function rcpt(argument: string, context: CommandContext): Command | Reply {
 }
 
 function parseRecipientPath(path: string, hostname: string): Parsed<Address> {
-  if (path.toLowerCase() === '<postmaster>') {
+  if (path.length === POSTMASTER.length && path.toLowerCase() === POSTMASTER) {
     return { ok: true, value: { local: 'postmaster', domain: hostname } };
   }
   return parseForwardPath(path);
@@ -210,9 +216,9 @@ function splitPath(
   argument: string,
 ): { path: string; parameters: string } | undefined {
   const start = keyword.length;
-  if (argument.slice(0, start).toUpperCase() !== keyword || argument[start] !== '<') {
-    return undefined;
-  }
+  const isThere =
+    argument.startsWith(keyword) || argument.slice(0, start).toUpperCase() === keyword;
+  if (!isThere || argument[start] !== '<') return undefined;
   let quoted = false;
   for (let i = start + 1; i < argument.length; i++) {
     const char = argument[i];

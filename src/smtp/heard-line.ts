@@ -6,8 +6,6 @@
 import type { Verb } from './commands.ts';
 import type { LineFault } from './line-reader.ts';
 
-const AUTH = /^AUTH(?: |$)/i;
-
 export class HeardLine {
   #verb: Verb | 'other' = 'other';
   #text = '';
@@ -36,7 +34,7 @@ export class HeardLine {
     this.#instead = `(${fault})`;
   }
   command(text: string, verb: Verb | undefined): void {
-    if (AUTH.test(text)) this.#sawAuth = true;
+    if (verb === 'AUTH') this.#sawAuth = true;
     this.#verb = verb ?? 'other';
     this.#instead = undefined;
     this.#text = text;

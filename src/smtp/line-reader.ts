@@ -19,6 +19,8 @@ export type Line =
 
 const LF = 10;
 const CR = 13;
+const FIRST_PRINTABLE = 0x20;
+const LAST_PRINTABLE = 0x7e;
 /** Waiting input beyond which the caller should stop reading from the socket. */
 const MAX_WAITING_BYTES = 64 * 1024;
 /** One-byte chunks cost far more than a byte. */
@@ -27,7 +29,6 @@ const MAX_WAITING_CHUNKS = 32;
 const MAX_KEPT_CHUNK = 4096;
 
 const EMPTY = Buffer.alloc(0);
-const NOT_PRINTABLE = /[^\x20-\x7e]/;
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const CONTROL = /[\x00-\x1f\x7f-\x9f]/;
 
@@ -37,6 +38,8 @@ export class LineReader {
   /** Start of the line in `#head`, and how far it was searched for its end. */
   #at = 0;
   #searched = 0;
+  /** So far it is printable ASCII. */
+  #isPlain = true;
   #waiting: Buffer[] | undefined;
   #waitingBytes = 0;
   #skipping = false;
@@ -109,29 +112,40 @@ export class LineReader {
     );
   }
 
+  /** Looks at each octet once: lines are short, and a search costs more than a line. */
   #nextInHead(): Line | undefined {
     const head = this.#head;
-    const cr = head.indexOf(CR, this.#searched);
-    const lf = head.indexOf(LF, this.#searched);
-    const isCrlf = lf > 0 && cr === lf - 1;
-    // A CR that is the last octet so far may still be followed by its LF.
-    const isBareCr = cr >= 0 && !isCrlf && cr !== head.length - 1;
-    if (isBareCr && (lf < 0 || cr < lf)) return this.#fault('bare-cr');
-    if (lf >= 0 && !isCrlf) return this.#fault('bare-lf');
-    if (lf < 0) {
-      this.#searched = cr < 0 ? head.length : cr;
-      if (this.#searched - this.#at > this.#maxLine - 2) this.#skipping = true;
-      if (this.#skipping) this.#at = this.#searched;
-      return undefined;
+    let at = this.#searched;
+    for (; at < head.length; at++) {
+      const octet = head[at] ?? 0;
+      if (octet >= FIRST_PRINTABLE && octet <= LAST_PRINTABLE) continue;
+      if (octet === LF) return this.#fault('bare-lf');
+      if (octet === CR) {
+        // As the last octet so far it may still be followed by its LF.
+        if (at + 1 === head.length) break;
+        return head[at + 1] === LF ? this.#endLine(at) : this.#fault('bare-cr');
+      }
+      this.#isPlain = false;
     }
+    this.#searched = at;
+    if (at - this.#at > this.#maxLine - 2) this.#skipping = true;
+    if (this.#skipping) this.#at = at;
+    return undefined;
+  }
+
+  /** The line that ends with the CR at `end`. */
+  #endLine(end: number): Line {
     const start = this.#at;
-    this.#at = lf + 1;
+    const isPlain = this.#isPlain;
+    this.#at = end + 2;
     this.#searched = this.#at;
-    if (this.#skipping || lf + 1 - start > this.#maxLine) {
+    this.#isPlain = true;
+    if (this.#skipping || this.#at - start > this.#maxLine) {
       this.#skipping = false;
       return { kind: 'fault', fault: 'too-long' };
     }
-    return lineOf(head, start, cr);
+    if (isPlain) return { kind: 'line', text: this.#head.toString('latin1', start, end) };
+    return lineOf(this.#head.subarray(start, end));
   }
 
   /** Nothing behind a bare line end is ever taken. */
@@ -139,6 +153,7 @@ export class LineReader {
     this.#setHead(EMPTY);
     this.#waiting = undefined;
     this.#waitingBytes = 0;
+    this.#isPlain = true;
     return { kind: 'fault', fault };
   }
 
@@ -164,13 +179,9 @@ export class LineReader {
   }
 }
 
-function lineOf(head: Buffer, start: number, end: number): Line {
-  const text = head.toString('latin1', start, end);
-  if (!NOT_PRINTABLE.test(text)) return { kind: 'line', text };
-  const octets = head.subarray(start, end);
+/** Of a line with octets that are not printable ASCII. */
+function lineOf(octets: Buffer): Line {
   if (!isUtf8(octets)) return { kind: 'fault', fault: 'utf8' };
-  const decoded = octets.toString('utf8');
-  return CONTROL.test(decoded)
-    ? { kind: 'fault', fault: 'control' }
-    : { kind: 'line', text: decoded };
+  const text = octets.toString('utf8');
+  return CONTROL.test(text) ? { kind: 'fault', fault: 'control' } : { kind: 'line', text };
 }

@@ -196,16 +196,17 @@ export class SmtpListener {
       return;
     }
     const { name, clock, ids } = this.#options;
-    const view: SessionView = {
+    const direct: SessionView = {
       sid: ids.session(),
       listener: name,
-      ...ends,
-      ...(via !== undefined && { via }),
+      remote: ends.remote,
+      local: ends.local,
       openedAt: clock.now(),
       tls: undefined,
       login: undefined,
       hello: undefined,
     };
+    const view = via === undefined ? direct : { ...direct, via };
     const session = new Session(socket, view, this.#sessionOptions);
     this.#sessions.set(session, network);
     this.#count(network, 1);

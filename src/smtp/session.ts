@@ -7,6 +7,8 @@
 import type { Socket } from 'node:net';
 import { CodedError } from '../base/errors.ts';
 import { LazyAbort } from '../base/lazy-abort.ts';
+import type { Soon } from '../base/soon.ts';
+import { whenKnown } from '../base/soon.ts';
 import type { Reply } from '../mail/reply.ts';
 import { formatReply, isPositive, replies } from '../mail/reply.ts';
 import type { SessionView } from '../mail/session-view.ts';
@@ -99,8 +101,7 @@ export class Session implements WireListener {
       return;
     }
     this.#reader.push(chunk);
-    if (this.#activity === 'waiting')
-      void this.#work(); // never rejects
+    if (this.#activity === 'waiting') this.#work();
     else if (this.#reader.isFull) this.#wire.pause();
   }
 
@@ -114,35 +115,44 @@ export class Session implements WireListener {
     this.#options.onClosed(this);
   }
 
-  /** Works off the input at hand; never rejects. */
-  async #work(): Promise<void> {
+  /** Works off the input at hand, and goes on behind what has to be waited for; never throws. */
+  #work(): void {
     this.#activity = 'working';
     try {
       while (this.#end === undefined && !this.#mayStop()) {
-        if (this.#wire.hasUnread) await this.#untilRead();
-        else if (this.#content === undefined) {
-          const line = this.#reader.next();
-          if (line === undefined) break;
-          // Only a whole command earns more time, not a byte of one.
-          if (!this.#timer.begin()) {
-            this.#close('timeout', replies.idleTimeout(this.#hostname));
-            break;
-          }
-          const answer = this.#protocol.obey(line);
-          this.#log.heard(this.#protocol.heard);
-          const busy = answer instanceof Promise ? this.#giveLater(answer) : this.#give(answer);
-          if (busy !== undefined) await this.#during(busy);
-        } else {
-          const chunk = this.#reader.takeChunk();
-          if (chunk === undefined) break;
-          const busy = this.#takeContent(this.#content, chunk);
-          if (busy !== undefined) await this.#during(busy);
+        const step = this.#step();
+        if (step === 'no-input') break;
+        if (step instanceof Promise) {
+          // Replies already given do not wait for what takes longer.
+          this.#wire.flushSoon();
+          void step.catch((error: unknown) => this.#crash(error)).then(() => this.#work());
+          return;
         }
       }
     } catch (error) {
       this.#crash(error);
     }
     this.#settle();
+  }
+
+  /** One line or one piece of content. */
+  #step(): Soon<'no-input' | void> {
+    if (this.#wire.hasUnread) return this.#untilRead();
+    if (this.#content !== undefined) {
+      const chunk = this.#reader.takeChunk();
+      return chunk === undefined ? 'no-input' : this.#takeContent(this.#content, chunk);
+    }
+    const line = this.#reader.next();
+    if (line === undefined) return 'no-input';
+    // Only a whole command earns more time, not a byte of one.
+    if (!this.#timer.begin()) {
+      this.#close('timeout', replies.idleTimeout(this.#hostname));
+      return undefined;
+    }
+    const answer = this.#protocol.obey(line);
+    this.#log.heard(this.#protocol.heard);
+    const wasAsked = answer instanceof Promise || this.#protocol.wasAsked;
+    return whenKnown(answer, (said) => this.#give(said, wasAsked));
   }
 
   /** Nothing is being worked off: what is left is to wait or to end. */
@@ -164,18 +174,7 @@ export class Session implements WireListener {
     return this.#stopping && !this.#protocol.hasTransaction;
   }
 
-  /** Replies already given do not wait for what takes longer. */
-  #during(busy: Promise<void>): Promise<void> {
-    this.#wire.flushSoon();
-    return busy;
-  }
-
-  async #giveLater(pending: Promise<Answer>): Promise<void> {
-    const busy = this.#give(await pending, true);
-    if (busy !== undefined) await busy;
-  }
-
-  #give(answer: Answer, wasAsked = this.#protocol.wasAsked): Promise<void> | undefined {
+  #give(answer: Answer, wasAsked: boolean): Promise<void> | undefined {
     const { onCommand } = this.#options;
     if (wasAsked) onCommand?.(this.#protocol.heard.verb, this.#timer.sinceCommand());
     if ('chunk' in answer) {
