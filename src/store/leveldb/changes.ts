@@ -39,7 +39,7 @@ export class Changes {
   }
 
   /** `applied` runs first of all when it is on disk. */
-  async write(changes: readonly Change[], applied: () => void): Promise<void> {
+  write(changes: readonly Change[], applied: () => void): Promise<void> {
     const { pump, tallies } = this.#options;
     const ops = changes.flatMap(({ old, content, record, joined = [] }) => [
       ...joined.flatMap((message) => message.ops),
@@ -53,7 +53,7 @@ export class Changes {
       applied();
       for (const change of changes) this.#follow(change);
     };
-    await pump.write(ops, follow, counted);
+    return pump.write(ops, follow, counted);
   }
 
   #follow({ old, content, record, joined = [] }: Change): void {

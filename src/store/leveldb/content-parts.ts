@@ -59,9 +59,11 @@ export async function* readParts(
   let bytes = 0;
   for (let first = 0; first < stored.parts; first += READ_PARTS) {
     const count = Math.min(READ_PARTS, stored.parts - first);
-    const keys = Array.from({ length: count }, (_, part) => partKey(id, first + part));
+    const keys: string[] = [];
+    for (let part = first; part < first + count; part++) keys.push(partKey(id, part));
     const parts = await database.getMany(keys);
-    for (const [index, part] of parts.entries()) {
+    for (let index = 0; index < count; index++) {
+      const part = parts[index];
       if (part === undefined) throw damaged(id, `part ${first + index} is missing`);
       proof.update(part);
       bytes += part.length;

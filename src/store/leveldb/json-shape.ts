@@ -48,8 +48,13 @@ export function optional<T>(value: unknown, of: (value: unknown) => T): T | unde
 
 /** Without the members that are undefined. */
 export function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const kept = Object.entries(value).filter(([, member]) => member !== undefined);
-  return Object.fromEntries(kept) as { [K in keyof T]?: Exclude<T[K], undefined> }; // same members
+  // Of each record that is read: lists of its members would cost more than the members.
+  const kept: { [K in keyof T]?: Exclude<T[K], undefined> } = {};
+  for (const name in value) {
+    const member = value[name];
+    if (member !== undefined) kept[name] = member as Exclude<T[typeof name], undefined>;
+  }
+  return kept;
 }
 
 function wrong(expected: string): TypeError {

@@ -73,11 +73,13 @@ export function dueKey(dest: string, place: Place): string {
 }
 
 export function parseDueKey(key: string): (Place & { readonly dest: string }) | undefined {
-  const [letter, dest, due, id, ...rest] = key.split('!');
-  if (letter !== 'd' || dest === undefined || due === undefined || id === undefined)
-    return undefined;
-  if (rest.length > 0 || !/^\d{14}$/.test(due) || !isId(id)) return undefined;
-  return { dest: destOf(dest), dueAt: Number(due), id };
+  const destEnd = key.indexOf('!', 2);
+  const dueEnd = destEnd + 1 + DUE_DIGITS;
+  if (!key.startsWith('d!') || destEnd < 0 || key[dueEnd] !== '!') return undefined;
+  const due = key.slice(destEnd + 1, dueEnd);
+  const id = key.slice(dueEnd + 1);
+  if (!/^\d+$/.test(due) || !isId(id)) return undefined;
+  return { dest: destOf(key.slice(2, destEnd)), dueAt: Number(due), id };
 }
 
 /** A due time as keys can hold it: whole milliseconds, neither negative nor beyond all reason. */
