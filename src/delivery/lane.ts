@@ -44,6 +44,8 @@ export class Lane {
   #running = 0;
   /** Delivered, and not yet written down. */
   #ending = 0;
+  /** As many of these as may be: the next can begin when one of them is at its end. */
+  #isHeldUp = false;
   /** New mail comes first in every other claim: neither waits for all of the other. */
   #freshTurn = false;
   /** A claim may find something. */
@@ -111,7 +113,7 @@ export class Lane {
       await this.#guarded(this.#release(this.#aside.splice(0)));
       this.#more = true;
     }
-    while (this.#failure === undefined && this.#mayStart) {
+    while (this.#failure === undefined && this.#mayStart()) {
       const next = this.#claimed.shift() ?? (await this.#claim());
       if (next === undefined) return;
       void this.#start(next);
@@ -161,9 +163,10 @@ export class Lane {
   }
 
   /** Not far ahead of the disk: what is delivered and not written down is sent twice after a crash. */
-  get #mayStart(): boolean {
+  #mayStart(): boolean {
     const most = this.#deps.mayRun();
-    return this.#running < most && this.#ending < most;
+    this.#isHeldUp = this.#ending >= most;
+    return this.#running < most && !this.#isHeldUp;
   }
 
   /** Never rejects. While one delivery is written down the destination has the next. */
@@ -188,7 +191,8 @@ export class Lane {
     // Whatever may still wait has had its turn, or an early claim would find it again at once.
     if (result === 'put-off' || result === 'other') this.#putOff?.add(lease.id);
     if ((this.#putOff?.size ?? 0) > MAX_PUT_OFF) this.#putOff = undefined;
-    this.#changed();
+    // Else whoever ends next at the destination says so.
+    if (this.#running === 0 || this.#isHeldUp) this.#changed();
   }
 
   #giveBack(): Promise<boolean[]> {

@@ -92,22 +92,23 @@ export class Turns {
     // Of several destinations none sets the pace for the others.
     if (isFanOut(domain)) return this.#remote.run(senderOf(domain) ?? OURS, ifOfUse);
     const { clock } = this.#options;
+    const key = this.#keyOf(domain);
     const timed = async () => {
       const startedAt = clock.mono();
       const done = await ifOfUse();
       // Looked up at each use: one that is idle meanwhile is forgotten.
-      if (done.result !== 'untried') this.#pace(domain).took(clock.mono() - startedAt, bytes);
+      if (done.result !== 'untried') this.#pace(domain, key).took(clock.mono() - startedAt, bytes);
       return done;
     };
     const places = isRemote(domain) ? this.#remote : this.#hosted;
-    const owner = isRemote(domain) ? (senderOf(domain) ?? OURS) : this.#keyOf(domain);
-    const done = await this.#pace(domain).run(async () => {
+    const owner = isRemote(domain) ? (senderOf(domain) ?? OURS) : key;
+    const done = await this.#pace(domain, key).run(async () => {
       await this.#waitForRate(domain, signal);
       return places.tryRun(owner, timed);
     });
     if (done !== undefined) return done;
     // He waits for what he has taken himself: not in the destination's line, where others are.
-    return places.run(owner, () => this.#pace(domain).run(timed));
+    return places.run(owner, () => this.#pace(domain, key).run(timed));
   }
 
   async #waitForRate(domain: string, signal: AbortSignal): Promise<void> {
@@ -126,8 +127,7 @@ export class Turns {
     return this.#options.route(domain)?.key ?? UNSERVED;
   }
 
-  #pace(domain: string): Pace {
-    const key = this.#keyOf(domain);
+  #pace(domain: string, key = this.#keyOf(domain)): Pace {
     const known = this.#paces.get(key);
     if (known !== undefined) return known;
     const maxConnections = this.#options.route(domain)?.maxConnections ?? HOLDING;

@@ -26,6 +26,8 @@ export function redirected(lane: string, { host, port }: OtherHost): string {
 }
 
 export function redirectionOf(lane: string): Redirection | undefined {
+  // Asked of each lane, many times for each message, and hardly any is one.
+  if (!isRedirected(lane)) return undefined;
   const [, place, address, name, port, from] = REDIRECTED.exec(lane) ?? [];
   const host = address ?? name;
   if (place === undefined || host === undefined || from === undefined) return undefined;
