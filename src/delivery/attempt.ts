@@ -150,8 +150,12 @@ async function deliver(
   const envelope = { reversePath, parameters, recipients };
   const marked = markedIfDoubted(entry, content);
   const job = {
-    ...{ id, destination, envelope, content: marked },
-    ...{ finalReplyTimeoutMs: FINAL_REPLY_MS, mayFinish },
+    id,
+    destination,
+    envelope,
+    content: marked,
+    finalReplyTimeoutMs: FINAL_REPLY_MS,
+    mayFinish,
     // The other recipients wait meanwhile; in a lane of its own it has all the time it wants.
     origin: isFanOut(entry.dest) ? ('session' as const) : ('queue' as const),
     client: entry.client,
@@ -163,14 +167,10 @@ async function deliver(
   return recipients.map((recipient, index) => {
     const outcome = report.outcomes[index] ?? WAITS;
     const elsewhere = lookElsewhere(lane, outcome);
-    const heard = { lane, outcome };
     const { host } = report;
-    return {
-      recipient,
-      report,
-      host,
-      ...(elsewhere === undefined ? heard : { ...elsewhere, heard }),
-    };
+    return elsewhere === undefined
+      ? { recipient, report, host, lane, outcome }
+      : { recipient, report, host, ...elsewhere, heard: { lane, outcome } };
   });
 }
 

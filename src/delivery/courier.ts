@@ -56,16 +56,16 @@ export interface DeliveryJob extends Message {
 export interface DeliveryReport {
   /** One per recipient, in order. */
   readonly outcomes: readonly Outcome[];
-  readonly host?: string;
-  readonly address?: string;
+  readonly host?: string | undefined;
+  readonly address?: string | undefined;
   /** Which of our addresses it went from, where they are configured. */
-  readonly source?: string;
+  readonly source?: string | undefined;
   /** `TLSv1.3`, or `-` */
   readonly tls: string;
   /** The host sends reports itself where it is asked to (RFC 3461). */
   readonly takesDsn: boolean;
   /** The final reply, when there was one. */
-  readonly reply?: Reply;
+  readonly reply?: Reply | undefined;
   readonly connectMs: number;
   readonly transferMs: number;
 }
@@ -124,7 +124,7 @@ export function createCourier(options: CourierOptions): Courier {
 
   async function deliver(job: DeliveryJob, signal?: AbortSignal): Promise<DeliveryReport> {
     const startedAt = clock.mono();
-    const { envelope } = job;
+    const { envelope, content, finalReplyTimeoutMs, mayFinish } = job;
     const pool = job.destination.mx === undefined ? undefined : sources?.poolOf(job.mailClass);
     const destination = pool === undefined ? job.destination : { ...job.destination, pool };
     const needsTls = requiresTls(envelope);
@@ -143,7 +143,8 @@ export function createCourier(options: CourierOptions): Courier {
         if (unfit !== undefined) return { value: unasked(envelope, unfit), gotNowhere: true };
         const askedAt = clock.mono();
         const onAnswered = () => (envelopeMs = clock.mono() - askedAt);
-        const value = await runTransaction(client, { ...job, onAnswered });
+        const message = { envelope, content, finalReplyTimeoutMs, mayFinish, onAnswered };
+        const value = await runTransaction(client, message);
         if (client.source !== undefined && value.reached === 'content')
           sources?.sent(client.source);
         return { value, gotNowhere: gotNowhere(value) || value.outcomes.every(isUnasked) };
@@ -287,11 +288,11 @@ function reportOf(
     return {
       outcomes: isSure ? value.outcomes : value.outcomes.map((each) => unlessMet(each, elsewhere)),
       host: client.host,
-      ...(client.address !== undefined && { address: client.address }),
-      ...(client.source !== undefined && { source: client.source }),
+      address: client.address,
+      source: client.source,
       tls: client.tls,
       takesDsn: client.offers.dsn,
-      ...(value.reply && { reply: value.reply }),
+      reply: value.reply,
       connectMs,
       transferMs: totalMs - connectMs,
     };

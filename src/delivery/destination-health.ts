@@ -100,7 +100,7 @@ interface Known {
   health: Health;
   history: readonly Transition[];
   /** Oldest first. */
-  answers: readonly Seen[];
+  readonly answers: Seen[];
 }
 
 /** More destinations than a configuration has; the one seen longest ago is forgotten. */
@@ -142,18 +142,18 @@ export class HealthBook {
     const at = this.#clock.now();
     const now = nextHealth(before, seen, at);
     const isChange = now.state !== (before?.state ?? 'up');
-    const { history = [], answers = [] } = known ?? {};
-    const text = seen.kind === 'answered' ? '' : seen.text.slice(0, MAX_TEXT);
+    let { history = [] } = known ?? {};
+    if (isChange) {
+      const text = seen.kind === 'answered' ? '' : seen.text.slice(0, MAX_TEXT);
+      history = [...history, { at, state: now.state, text }].slice(-MAX_HISTORY);
+    }
+    const { answers = [] } = known ?? {};
+    answers.push({ at, observation: seen });
+    if (answers.length > MAX_ANSWERS) answers.shift();
     // Taken out and put in again, so that the map's order is the order they were seen in.
     this.#destinations.delete(key);
     if (this.#destinations.size >= MAX_DESTINATIONS) this.#forgetOldest();
-    this.#destinations.set(key, {
-      health: now,
-      history: isChange
-        ? [...history, { at, state: now.state, text }].slice(-MAX_HISTORY)
-        : history,
-      answers: [...answers, { at, observation: seen }].slice(-MAX_ANSWERS),
-    });
+    this.#destinations.set(key, { health: now, history, answers });
     if (isChange) this.#onChange({ key, before, now });
     if (seen.kind === 'unreachable') this.#onDoubt(key);
   }
@@ -173,7 +173,7 @@ export class HealthBook {
 
   /** What was seen last, oldest first. */
   answers(key: string): readonly Seen[] {
-    return this.#destinations.get(key)?.answers ?? [];
+    return this.#destinations.get(key)?.answers.slice() ?? [];
   }
 
   /** Every destination heard of, the one seen last at the end. */

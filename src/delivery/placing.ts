@@ -56,12 +56,8 @@ export async function placeRecipients(
   entry: SpoolEntry,
   deps: PlacingDeps,
 ): Promise<Placing | undefined> {
-  const places = await Promise.all(
-    recipientsToTry(entry).map(async (recipient) => ({
-      recipient,
-      ...(await placeOf(entry, recipient, deps)),
-    })),
-  );
+  const recipients = recipientsToTry(entry);
+  const places = await Promise.all(recipients.map((one) => placeOf(entry, one, deps)));
   const groups = new Map<string, Group & { recipients: SpooledRecipient[] }>();
   const others: Placing['others'][number][] = [];
   for (const { recipient, lane, destination, outcome } of places) {
@@ -82,6 +78,7 @@ export async function placeRecipients(
 const HELD: Outcome = { kind: 'deferred', text: 'nothing is tried there now' };
 
 interface Place {
+  readonly recipient: SpooledRecipient;
   readonly lane: string;
   readonly destination?: Destination | undefined;
   readonly outcome?: Outcome;
@@ -97,19 +94,20 @@ async function placeOf(
   const isFixed = isRemote(lane) || isRedirected(lane) || isOneOfSplit(lane);
   // Mail for several domains may lie in a lane that nobody holds: what is held gets a lane of its own.
   const home = isFixed ? lane : (hosted(address.domain) ?? lane);
-  if (home !== entry.dest && isHeld?.(home) === true) return { lane: home, outcome: HELD };
+  if (home !== entry.dest && isHeld?.(home) === true)
+    return { recipient, lane: home, outcome: HELD };
   const destination = (isFixed ? undefined : route(address.domain)) ?? route(lane);
-  if (destination?.isParted !== true) return { lane, destination };
+  if (destination?.isParted !== true) return { recipient, lane, destination };
   // The server of its lane may not be configured any more.
   const domain = domainOfLane(lane);
   const found = (await locate?.(domain, address)) ?? { kind: 'unsure', text: 'nobody to ask' };
   switch (found.kind) {
     case 'at':
-      return { lane: found.lane, destination: route(found.lane) };
+      return { recipient, lane: found.lane, destination: route(found.lane) };
     case 'nowhere':
-      return { lane: domain, outcome: { kind: 'failed', reply: found.reply } };
+      return { recipient, lane: domain, outcome: { kind: 'failed', reply: found.reply } };
     case 'unsure':
-      return { lane: domain, outcome: { kind: 'deferred', text: found.text } };
+      return { recipient, lane: domain, outcome: { kind: 'deferred', text: found.text } };
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { CodedError } from '../base/errors.ts';
 import type { Content } from '../mail/content.ts';
-import type { Envelope } from '../mail/envelope.ts';
+import type { Envelope, Recipient } from '../mail/envelope.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { outcomeOf, replyText } from '../mail/outcome.ts';
 import type { Reply } from '../mail/reply.ts';
@@ -41,7 +41,7 @@ export interface Message {
   readonly content: Content;
   readonly finalReplyTimeoutMs: number;
   /** Asked right before the final dot: whether the message is still ours to deliver. */
-  readonly mayFinish?: () => boolean;
+  readonly mayFinish?: (() => boolean) | undefined;
   /** Called when the answers to the envelope are there. */
   readonly onAnswered?: () => void;
 }
@@ -61,18 +61,12 @@ async function run(client: SmtpClient, message: Message): Promise<Transaction> {
     return { outcomes: envelope.recipients.map(() => TOO_LARGE), reached: 'nothing' };
   }
   const recipients = askable(client.offers, envelope);
-  const isAsked = new Set(recipients);
-  const merge = (outcomes: readonly Outcome[]): Outcome[] => {
-    const left = outcomes.values();
-    return envelope.recipients.map((recipient) =>
-      isAsked.has(recipient) ? (left.next().value ?? LOST) : NO_UTF8,
-    );
-  };
+  const merge = (outcomes: readonly Outcome[]) => withUnasked(envelope, recipients, outcomes);
   if (recipients.length === 0) return { outcomes: merge([]), reached: 'nothing' };
 
-  const asked = { ...envelope, recipients };
+  const { reversePath, parameters } = envelope;
   const answers = await exchangeEnvelope(client, {
-    envelope: asked,
+    envelope: { reversePath, parameters, recipients },
     contentBytes: content.sizeBytes,
   });
   message.onAnswered?.();
@@ -87,6 +81,20 @@ async function run(client: SmtpClient, message: Message): Promise<Transaction> {
     reply === undefined || !isPositive(reply) ? rcptOutcome(reply, client) : sent.outcome,
   );
   return { ...sent.transaction, outcomes: merge(outcomes) };
+}
+
+/** One for each recipient of the envelope, from those of the recipients that were asked about. */
+function withUnasked(
+  { recipients }: Envelope,
+  asked: readonly Recipient[],
+  outcomes: readonly Outcome[],
+): readonly Outcome[] {
+  if (asked.length === recipients.length) return recipients.map((_, at) => outcomes[at] ?? LOST);
+  const isAsked = new Set(asked);
+  const left = outcomes.values();
+  return recipients.map((recipient) =>
+    isAsked.has(recipient) ? (left.next().value ?? LOST) : NO_UTF8,
+  );
 }
 
 /** Stands in where an answer is missing for reasons that cannot be. */

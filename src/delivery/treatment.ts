@@ -3,6 +3,7 @@ import { formatAddress, pathText } from '../mail/address.ts';
 import type { Envelope } from '../mail/envelope.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { isPositive } from '../mail/reply.ts';
+import type { Reply } from '../mail/reply.ts';
 import type { Attempt } from './connections.ts';
 import type { Tried } from './first-tries.ts';
 import type { Treatment } from './hindrances.ts';
@@ -15,9 +16,12 @@ export function treatmentOf(
 ): Treatment {
   if (attempt.kind === 'no-host') return treatmentWithoutHost(attempt);
   const { outcomes, temporary, lost } = attempt.value;
-  const said = [temporary, ...outcomes.map(({ reply }) => reply)];
+  const refusals: Reply[] = temporary === undefined || isPositive(temporary) ? [] : [temporary];
+  for (const { reply } of outcomes) {
+    if (reply !== undefined && !isPositive(reply)) refusals.push(reply);
+  }
   return {
-    refusals: said.flatMap((reply) => (reply === undefined || isPositive(reply) ? [] : [reply])),
+    refusals,
     envelopeMs: lost === undefined ? envelopeMs : undefined,
     isGood: outcomes.some(({ kind }) => kind === 'delivered'),
     tried: triedOf(envelope, outcomes),
@@ -27,13 +31,15 @@ export function treatmentOf(
 /** Those that were taken or put off by a word of the destination's. */
 function triedOf({ reversePath, recipients }: Envelope, outcomes: readonly Outcome[]): Tried[] {
   const sender = pathText(reversePath);
-  return recipients.flatMap(({ address }, index) => {
+  const tried: Tried[] = [];
+  for (const [index, { address }] of recipients.entries()) {
     const outcome = outcomes[index];
-    if (outcome === undefined || outcome.kind === 'failed') return [];
+    if (outcome === undefined || outcome.kind === 'failed') continue;
     const putOff = outcome.kind === 'deferred' ? outcome.reply : undefined;
-    if (outcome.kind === 'deferred' && putOff === undefined) return [];
-    return [{ sender, recipient: formatAddress(address), putOff }];
-  });
+    if (outcome.kind === 'deferred' && putOff === undefined) continue;
+    tried.push({ sender, recipient: formatAddress(address), putOff });
+  }
+  return tried;
 }
 
 export function treatmentWithoutHost({

@@ -11,9 +11,10 @@ const NEVER_ABORTED = new AbortController().signal;
 
 export function tellFilters(filters: () => PluginHost): (one: Happening) => void {
   let pending = 0;
-  return ({ stage, ...view }) => {
+  return (one) => {
     const host = filters();
-    if (!host.has(stage) || pending >= MAX_PENDING) return;
+    if (!host.has(one.stage) || pending >= MAX_PENDING) return;
+    const { stage, ...view } = one;
     pending += 1;
     // Never rejects: what a filter does with it is logged there.
     void host.happened(stage, view, NEVER_ABORTED).finally(() => (pending -= 1));

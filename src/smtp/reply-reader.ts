@@ -96,7 +96,9 @@ export class ReplyReader {
 
 /** RFC 2034 3: the enhanced code stands at the start of each line and has the class of the code. */
 function withEnhanced(code: string, lines: readonly string[]): Reply {
-  const enhanced = ENHANCED.exec(lines[0] ?? '')?.[0];
+  const [first = ''] = lines;
+  // Most replies have none: seen at their second character.
+  const enhanced = first.charAt(1) === '.' ? ENHANCED.exec(first)?.[0] : undefined;
   if (enhanced === undefined || enhanced[0] !== code[0]) return { code: Number(code), lines };
   const texts = lines.map((line) =>
     line.startsWith(enhanced) ? line.slice(enhanced.length).trimStart() : line,
