@@ -2,7 +2,7 @@
  * One connection to spamd for one request: connects within a bound, writes the request and closes
  * its side, collects the reply in bounded memory until it is as long as it says, or until spamd
  * closes, which a busy one does late. Fails when spamd answers before it can have seen the whole
- * request. Nothing is left open when it is done.
+ * request. Nothing is left open when it is done. The reply is latin-1 text.
  */
 import { connect } from 'node:net';
 import type { Endpoint } from 'sluice-mx/plugin';
@@ -17,7 +17,7 @@ export async function ask(
   endpoint: Endpoint,
   request: readonly Uint8Array[],
   signal: AbortSignal,
-): Promise<Buffer> {
+): Promise<string> {
   signal.throwIfAborted();
   const socket = connect(endpoint);
   const timer = setTimeout(() => {
@@ -27,20 +27,18 @@ export async function ask(
   const onAbort = () => socket.destroy(new Error('given up'));
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    return await new Promise<Buffer>((resolve, reject) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
+    return await new Promise<string>((resolve, reject) => {
+      let reply = '';
       let saidBytes: number | undefined;
       socket.on('connect', () => clearTimeout(timer));
       socket.on('data', (chunk) => {
         if (socket.writableLength > 0) reject(new Error('answered before it had all'));
-        chunks.push(chunk);
-        bytes += chunk.length;
-        if (bytes > MAX_REPLY_BYTES) reject(new Error('endless reply'));
-        if (bytes <= MAX_HEAD_BYTES) saidBytes ??= bytesOfReply(Buffer.concat(chunks));
-        if (saidBytes !== undefined && bytes >= saidBytes) resolve(Buffer.concat(chunks));
+        reply += chunk.toString('latin1');
+        if (reply.length > MAX_REPLY_BYTES) reject(new Error('endless reply'));
+        if (reply.length <= MAX_HEAD_BYTES) saidBytes ??= bytesOfReply(reply);
+        if (saidBytes !== undefined && reply.length >= saidBytes) resolve(reply);
       });
-      socket.on('end', () => resolve(Buffer.concat(chunks)));
+      socket.on('end', () => resolve(reply));
       socket.on('error', (error) => reject(new Error(error.message || error.name)));
       socket.on('close', () => {
         // Made only where somebody hears of it: an error with its stack costs as much as reading a reply.
@@ -64,11 +62,9 @@ export async function ask(
 }
 
 /** Head and body together; undefined until the head is there, or when it says no length. */
-function bytesOfReply(reply: Buffer): number | undefined {
+function bytesOfReply(reply: string): number | undefined {
   const headEnd = reply.indexOf(HEAD_END);
   if (headEnd < 0) return undefined;
-  const length = /^Content-length: (\d{1,6})\r$/im.exec(
-    reply.toString('latin1', 0, headEnd + 2),
-  )?.[1];
+  const length = /^Content-length: (\d{1,6})\r$/im.exec(reply.slice(0, headEnd + 2))?.[1];
   return length === undefined ? undefined : headEnd + HEAD_END.length + Number(length);
 }

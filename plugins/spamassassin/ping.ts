@@ -7,7 +7,7 @@ const REQUEST = Buffer.from('PING SPAMC/1.5\r\n\r\n');
 
 export async function ping(endpoint: Endpoint, signal: AbortSignal): Promise<string> {
   const reply = await ask(endpoint, [REQUEST], signal);
-  if (!/^SPAMD\/1\.\d{1,2} 0 PONG\r\n/.test(reply.toString('latin1'))) {
+  if (!/^SPAMD\/1\.\d{1,2} 0 PONG\r\n/.test(reply)) {
     throw new Error(`spamd at ${formatEndpoint(endpoint)} does not answer a PING`);
   }
   return `spamd at ${formatEndpoint(endpoint)}`;

@@ -48,7 +48,7 @@ export async function askAbout<T>(
   ].join('\r\n');
   const reply = await ask(endpoint, [Buffer.from(head + HEAD_END), ...body], signal);
   try {
-    return read(reply.toString('latin1'));
+    return read(reply);
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
     throw new Error(`spamd at ${formatEndpoint(endpoint)}: ${cause}`, { cause: error });
