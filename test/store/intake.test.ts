@@ -1,10 +1,12 @@
 /** What one commit costs the database: no look for what cannot be there, one tally for a whole batch. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { inParts } from '../../src/store/leveldb/content-parts.ts';
 import type { Database, WriteOp } from '../../src/store/leveldb/database.ts';
 import { tallyKey } from '../../src/store/leveldb/keys.ts';
 import { levelFixture } from './level-fixture.ts';
-import { contentOf, entry } from './sample-mail.ts';
+import { memoryContent } from '../../src/mail/content.ts';
+import { bytesOf, contentOf, entry } from './sample-mail.ts';
 
 test('a new id is not looked for, any other is', async (t) => {
   const looked: string[] = [];
@@ -49,4 +51,24 @@ test('messages of one batch share a tally, and it counts those of that batch alo
     assert.match(text, new RegExp(`"queued":${messages},`));
   }
   assert.equal(messages, 60);
+});
+
+test('small chunks share a part, and what fills one is not copied', async () => {
+  const KIB = 1024;
+  const sizes = [300, 64 * KIB, 30 * KIB, 30 * KIB, 10 * KIB, 0, 150 * KIB];
+  const chunks = sizes.map((size) => bytesOf(size));
+  const { ops, stored } = await inParts('A.1', memoryContent(chunks));
+  const parts = ops.flatMap((op) => (op.type === 'put' ? [op] : []));
+  const lengths = parts.map(({ value }) => value.length);
+  assert.deepEqual(
+    lengths,
+    [300, 64, 60, 10, 64, 64, 22].map((n) => (n === 300 ? n : n * KIB)),
+  );
+  assert.deepEqual([parts.length, stored.parts], [7, 7]);
+  assert.equal(parts[1]?.value.buffer, chunks[1]?.buffer);
+  assert.deepEqual(Buffer.concat(parts.map(({ value }) => value)), Buffer.concat(chunks));
+  assert.deepEqual(
+    parts.map(({ key }) => key),
+    parts.map((_, n) => `b!A.1!00000${n}`),
+  );
 });

@@ -23,16 +23,39 @@ export interface WrittenContent {
 
 /** Rejects when the content cannot be read or is not of the size that it declares. */
 export async function inParts(id: string, content: Content): Promise<WrittenContent> {
-  const bytes = Buffer.concat(content.chunks ?? (await readAll(content)));
-  if (bytes.length !== content.sizeBytes)
-    throw new Error(`content of ${id} has ${bytes.length} bytes, it declared ${content.sizeBytes}`);
-  const digest = crcText(crc32(bytes));
-  const parts = Math.ceil(bytes.length / PART_BYTES);
-  const ops = Array.from({ length: parts }, (_, part): WriteOp => {
-    const value = bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES);
+  const values = partsOf(content.chunks ?? (await readAll(content)));
+  let crc = 0;
+  let bytes = 0;
+  const ops = values.map((value, part): WriteOp => {
+    crc = crc32(value, crc);
+    bytes += value.length;
     return { type: 'put', key: partKey(id, part), value };
   });
-  return { ops, stored: { bytes: bytes.length, digest, parts } };
+  if (bytes !== content.sizeBytes)
+    throw new Error(`content of ${id} has ${bytes} bytes, it declared ${content.sizeBytes}`);
+  return { ops, stored: { bytes, digest: crcText(crc), parts: values.length } };
+}
+
+/** Small chunks are joined up to the size of a part; one that fills a part by itself is not copied. */
+function partsOf(chunks: readonly Uint8Array[]): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  let joined: Uint8Array[] = [];
+  let bytes = 0;
+  const end = () => {
+    const [first] = joined;
+    if (first !== undefined) parts.push(joined.length === 1 ? first : Buffer.concat(joined, bytes));
+    joined = [];
+    bytes = 0;
+  };
+  for (const chunk of chunks)
+    for (let at = 0; at < chunk.length; at += PART_BYTES) {
+      const piece = chunk.subarray(at, at + PART_BYTES);
+      if (bytes + piece.length > PART_BYTES) end();
+      joined.push(piece);
+      bytes += piece.length;
+    }
+  end();
+  return parts;
 }
 
 async function readAll(content: Content): Promise<Uint8Array[]> {
