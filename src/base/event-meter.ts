@@ -6,7 +6,7 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { Durations } from './durations.ts';
 import type { EventName, Fields } from './log.ts';
-import { labelledCounter } from './labelled-counter.ts';
+import { labelledCounter, word } from './labelled-counter.ts';
 
 /** Counts what an event of the log means. */
 export type Meter = (evt: EventName, fields: Fields) => void;
@@ -14,8 +14,6 @@ export type Meter = (evt: EventName, fields: Fields) => void;
 const STEP_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const LATENCY_SECONDS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400, 432_000];
 
-/** A word of a closed list; what is none becomes `other`. */
-const WORD = /^[\w.:+-]{1,80}$/;
 /** Longest name from the configuration. */
 const MAX_NAME = 120;
 
@@ -138,7 +136,7 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
   const crashes = counter('crashes_total', 'Exceptions that nobody expected.');
 
   const attempt = (fields: Fields, result: string) =>
-    attempts.at(dest(fields)).at(result).at(reason(fields)).inc();
+    attempts.at(dest(fields)).at(result).atWord(fields['why'], 'none').inc();
 
   const delayed = (stages: unknown) => {
     if (!isGroup(stages)) return;
@@ -147,47 +145,44 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     delays('transfer', amount(stages['t']) * 1000);
   };
 
-  const direction = (fields: Fields) => word(fields['dir'], 'in');
-  const reason = (fields: Fields) => word(fields['why'], 'none');
-  const turnAway = (fields: Fields) => turnedAway.at(reason(fields)).inc();
+  const turnAway = (fields: Fields) => turnedAway.atWord(fields['why'], 'none').inc();
   const pluginFault = (fields: Fields) =>
-    pluginErrors.at(nameLabel(fields['plugin'])).at(word(fields['hook'])).inc();
+    pluginErrors.at(nameLabel(fields['plugin'])).atWord(fields['hook']).inc();
   const engine = (fields: Fields) => nameLabel(fields['engine']);
   const dest = (fields: Fields) => nameLabel(fields['dest']);
 
   const meaning: Partial<Record<EventName, (fields: Fields) => void>> = {
     'smtp.open': (fields) => connections.at(nameLabel(fields['listener'])).inc(),
-    'smtp.tls': (fields) => handshakes.at(word(fields['proto'], 'unknown')).at('ok').inc(),
+    'smtp.tls': (fields) => handshakes.atWord(fields['proto'], 'unknown').at('ok').inc(),
     'smtp.lost': ({ why }) => {
       if (why === 'tls') handshakes.at('none').at('failed').inc();
     },
-    'smtp.auth.ok': (fields) => logins.at(word(fields['mech'])).at('ok').inc(),
-    'smtp.auth.fail': (fields) => logins.at(word(fields['mech'])).at(reason(fields)).inc(),
-    'smtp.etrn': (fields) => queueStarts.at(reason(fields)).inc(),
+    'smtp.auth.ok': (fields) => logins.atWord(fields['mech']).at('ok').inc(),
+    'smtp.auth.fail': (fields) => logins.atWord(fields['mech']).atWord(fields['why'], 'none').inc(),
+    'smtp.etrn': (fields) => queueStarts.atWord(fields['why'], 'none').inc(),
     'smtp.early': () => turnedAway.at('early').inc(),
     'smtp.reject.conn': turnAway,
     'smtp.reject.abuse': turnAway,
     'smtp.reject.rcpt': (fields) => {
       const result = Number(fields['code']) >= 500 ? 'reject' : 'tempfail';
-      recipients.at(direction(fields)).at(result).at(reason(fields)).inc();
+      recipients.atWord(fields['dir'], 'in').at(result).atWord(fields['why'], 'none').inc();
     },
     'msg.in': (fields) => {
-      const from = direction(fields);
-      transactions.at(from).at(word(fields['res'])).at(reason(fields)).inc();
-      received.at(from).inc(amount(fields['size']));
+      const { dir, res, why } = fields;
+      transactions.atWord(dir, 'in').atWord(res).atWord(why, 'none').inc();
+      received.atWord(dir, 'in').inc(amount(fields['size']));
       // `accepted/put off/refused`; the other two were counted with their reasons.
       const accepted = Number.parseInt(String(fields['rcpts']), 10);
-      recipients.at(from).at('accept').at('none').inc(amount(accepted));
-      const { dir, res } = fields;
+      recipients.atWord(dir, 'in').at('accept').at('none').inc(amount(accepted));
       if (dir === 'out' && res === 'accept' && fields['from'] === '') nullSenders.inc();
     },
     'rcpt.check': (fields) => {
       const source = word(fields['source']);
-      checks.at(source).at(word(fields['result'])).inc();
+      checks.at(source).atWord(fields['result']).inc();
       checkTook(source, amount(fields['ms']));
     },
     'scan.result': (fields) => {
-      scans.at(engine(fields)).at(word(fields['verdict'])).inc();
+      scans.at(engine(fields)).atWord(fields['verdict']).inc();
       scanSeconds.observe({ engine: engine(fields) }, amount(fields['ms']) / 1000);
     },
     'scan.error': (fields) => scans.at(engine(fields)).at('error').inc(),
@@ -205,17 +200,17 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
       if (fields['maybe'] === true) doubts.inc();
     },
     'rcpt.fail': (fields) => attempt(fields, 'failed'),
-    'rcpt.hold': (fields) => held.at(reason(fields)).inc(),
+    'rcpt.hold': (fields) => held.atWord(fields['why'], 'none').inc(),
     'msg.done': (fields) => latency(word(fields['res']), amount(fields['delay']) * 1000),
     'dest.up': (fields) => changes.at(dest(fields)).at('up').inc(),
     'dest.down': (fields) => changes.at(dest(fields)).at('down').inc(),
-    'acct.lock': (fields) => locks.at('account').at(word(fields['cause'])).inc(),
-    'ident.lock': (fields) => locks.at('identity').at(word(fields['cause'])).inc(),
+    'acct.lock': (fields) => locks.at('account').atWord(fields['cause']).inc(),
+    'ident.lock': (fields) => locks.at('identity').atWord(fields['cause']).inc(),
     'acct.complaint': ({ acct }) => complaints.at(acct === undefined ? 'no' : 'yes').inc(),
     'acct.bounce': () => returned.inc(),
-    'alert.raise': (fields) => alerts.at(word(fields['alert'])).at('raised').inc(),
-    'alert.clear': (fields) => alerts.at(word(fields['alert'])).at('cleared').inc(),
-    'alert.fail': (fields) => untold.at(word(fields['target'])).inc(),
+    'alert.raise': (fields) => alerts.atWord(fields['alert']).at('raised').inc(),
+    'alert.clear': (fields) => alerts.atWord(fields['alert']).at('cleared').inc(),
+    'alert.fail': (fields) => untold.atWord(fields['target']).inc(),
     'notice.out': () => notices.inc(),
     'dsn.out': (fields) => {
       reports.inc();
@@ -228,11 +223,6 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     crash: () => crashes.inc(),
   };
   return (evt, fields) => meaning[evt]?.(fields);
-}
-
-function word(value: unknown, absent = 'other'): string {
-  if (value === undefined) return absent;
-  return typeof value === 'string' && WORD.test(value) ? value : 'other';
 }
 
 /** Something that the configuration names, and so of a bounded number. */

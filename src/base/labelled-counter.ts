@@ -5,6 +5,9 @@
 import { Counter } from 'prom-client';
 import type { Registry } from 'prom-client';
 
+/** A word of a closed list; what is none becomes `other`. */
+const WORD = /^[\w.:+-]{1,80}$/;
+
 /** What was counted under some labels, the first ones of all. */
 export class Counts {
   #count = 0;
@@ -19,6 +22,12 @@ export class Counts {
     let next = this.#next.get(value);
     if (next === undefined) this.#next.set(value, (next = new Counts()));
     return next;
+  }
+
+  /** The same for what must be a word: it is one when it was counted before. */
+  atWord(value: unknown, absent?: string): Counts {
+    const known = typeof value === 'string' ? this.#next.get(value) : undefined;
+    return known ?? this.at(word(value, absent));
   }
 
   /** The counts under all labels, of which there are so many more. */
@@ -49,4 +58,9 @@ export function labelledCounter(
     },
   });
   return counts;
+}
+
+export function word(value: unknown, absent = 'other'): string {
+  if (value === undefined) return absent;
+  return typeof value === 'string' && WORD.test(value) ? value : 'other';
 }
