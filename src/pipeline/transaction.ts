@@ -66,6 +66,7 @@ export class Transaction {
   readonly #counts = { accepted: 0, deferred: 0, rejected: 0 };
   /** By destination. */
   readonly #ways = new Map<string, Way>();
+  #firstWay: Way | undefined;
   readonly #facts: Record<string, unknown> = {};
   #subject: string | undefined;
   #lastRefusal: Reply | undefined;
@@ -126,7 +127,8 @@ export class Transaction {
   take(recipient: Recipient, policy: Domain, way: Way, isClosed: boolean): void {
     this.domain ??= policy;
     const key = `${isClosed ? 'closed' : 'open'} ${wayKey(way.destination)}`;
-    this.#ways.set(key, this.#ways.get(key) ?? way);
+    if (!this.#ways.has(key)) this.#ways.set(key, way);
+    this.#firstWay ??= way;
     const { local, domain } = recipient.address;
     const isKnown = this.recipients.some(
       ({ address }) => address.local === local && address.domain === domain,
@@ -136,8 +138,7 @@ export class Transaction {
 
   /** Where all of it goes; undefined without recipients. */
   get way(): Way | undefined {
-    const [first, second] = this.#ways.values();
-    if (second === undefined) return first;
+    if (this.#ways.size < 2) return this.#firstWay;
     const lane = fanOutLane(this.domain?.name);
     const destination = destinationOf(this.generation.directory, lane);
     return destination && { lane, destination };

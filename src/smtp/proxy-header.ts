@@ -95,7 +95,8 @@ export function canonical(address: string): string {
 
 /** IPv4 clients of a dual-stack port appear as `::ffff:192.0.2.1`. */
 export function plainAddress(address: string): string {
-  const mapped = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : '';
+  if (!address.startsWith('::ffff:')) return address;
+  const mapped = address.slice('::ffff:'.length);
   return isIPv4(mapped) ? mapped : address;
 }
 
