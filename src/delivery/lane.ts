@@ -50,10 +50,10 @@ export class Lane {
   #freshTurn = false;
   /** A claim may find something. */
   #more = false;
-  /** Told that there may be more, since the run last looked. */
-  #wanted = false;
+  /** Something has ended or come since the run last looked. */
+  #hasChanged = false;
   #failure: { readonly error: unknown } | undefined;
-  #changed: () => void = () => undefined;
+  #wake: () => void = () => undefined;
   #run: Promise<void> | undefined;
 
   constructor(deps: LaneDeps) {
@@ -80,7 +80,6 @@ export class Lane {
    */
   run(): Promise<void> {
     this.#more = true;
-    this.#wanted = true;
     this.#changed();
     this.#run ??= this.#work().finally(() => {
       this.#run = undefined;
@@ -91,12 +90,14 @@ export class Lane {
   async #work(): Promise<void> {
     try {
       for (;;) {
-        this.#wanted = false;
-        const changed = Promise.withResolvers<void>();
-        this.#changed = changed.resolve;
+        this.#hasChanged = false;
+        const woken = Promise.withResolvers<void>();
+        this.#wake = woken.resolve;
         await this.#fill();
-        if (this.#running + this.#ending > 0) await changed.promise;
-        else if (!this.#wanted || this.#failure !== undefined) break;
+        // What came or ended meanwhile may have left something to do that was not to be done before.
+        if (this.#hasChanged) continue;
+        if (this.#running + this.#ending === 0) break;
+        await woken.promise;
       }
       if (this.#failure !== undefined) throw this.#failure.error;
       this.#putOff = undefined;
@@ -104,6 +105,11 @@ export class Lane {
       this.#failure = undefined;
       await this.#giveBack();
     }
+  }
+
+  #changed(): void {
+    this.#hasChanged = true;
+    this.#wake();
   }
 
   async #fill(): Promise<void> {

@@ -101,6 +101,22 @@ test('in a drain each message is tried once; what is put off waits for its time'
   assert.ok(rig.courier.taken.every(({ at }) => at - from >= MINUTE));
 });
 
+test('a drain goes on however its deliveries come to their ends', async () => {
+  for (let turns = 0; turns < 40; turns++) {
+    const rig = await outage(12);
+    const reschedule = rig.spool.reschedule.bind(rig.spool);
+    let n = 0;
+    rig.spool.reschedule = async (steps) => {
+      for (let left = turns * (n++ % 2); left > 0; left--) await Promise.resolve();
+      return reschedule(steps);
+    };
+    rig.courier.says = () => '450';
+    rig.health.observe('A', { kind: 'answered', ms: 3 });
+    await rig.clock.advance(10_000);
+    assert.equal(rig.courier.begun.length, 12, `${turns} turns`);
+  }
+});
+
 test('new mail that keeps coming does not keep a drain, and what it set aside, for ever', async () => {
   const rig = await outage(3);
   rig.courier.says = (_, address) => (address.startsWith('mail1') ? '450' : '250');
