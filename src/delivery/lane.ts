@@ -50,6 +50,10 @@ export class Lane {
   #freshTurn = false;
   /** A claim may find something. */
   #more = false;
+  /** The claim that is under way. */
+  #claiming: Promise<void> | undefined;
+  /** What it brought is all that waits in this drain. */
+  #hasAll = false;
   /** Something has ended or come since the run last looked. */
   #hasChanged = false;
   #failure: { readonly error: unknown } | undefined;
@@ -72,6 +76,7 @@ export class Lane {
   /** The destination is back: all that waits is due now. */
   recovered(): void {
     this.#putOff = new Set();
+    this.#hasAll = false;
   }
 
   /**
@@ -96,8 +101,9 @@ export class Lane {
         await this.#fill();
         // What came or ended meanwhile may have left something to do that was not to be done before.
         if (this.#hasChanged) continue;
-        if (this.#running + this.#ending === 0) break;
-        await woken.promise;
+        const isAlone = this.#running + this.#ending === 0;
+        if (isAlone && this.#claiming === undefined) break;
+        await (isAlone ? this.#claiming : woken.promise);
       }
       if (this.#failure !== undefined) throw this.#failure.error;
       this.#putOff = undefined;
@@ -120,40 +126,61 @@ export class Lane {
       this.#more = true;
     }
     while (this.#failure === undefined && this.#mayStart()) {
-      const next = this.#claimed.shift() ?? (await this.#claim());
+      const next = await this.#next();
       if (next === undefined) return;
       void this.#start(next);
     }
   }
 
   /** The next message; undefined when there is none now. */
-  async #claim(): Promise<Claimed | undefined> {
-    const { dest, store, keeper, clock, mayRun } = this.#deps;
-    while (this.#more) {
-      this.#more = false;
-      const n = Math.min(Math.max(mayRun() * CLAIM_AHEAD, 1), MAX_CLAIM);
-      const early = this.#putOff !== undefined;
-      this.#freshTurn = !this.#freshTurn;
-      const claimedAt = clock.mono();
-      const leases = await this.#guarded(
-        store.claim({ dest, n, leaseMs: LEASE_MS, early, fresh: this.#freshTurn }),
-      );
-      for (const lease of leases) {
-        const tenure = keeper.keep(lease, claimedAt);
-        if (this.#putOff?.has(lease.id) === true) this.#aside.push(lease);
-        else this.#claimed.push({ lease, tenure });
-      }
-      if (this.#failure !== undefined) break;
-      if (leases.length === n) this.#more = true;
-      else if (early && !this.#more) await this.#endDrain();
-      const next = this.#claimed.shift();
-      if (next !== undefined) return next;
+  async #next(): Promise<Claimed | undefined> {
+    while (this.#claimed.length === 0 && this.#mayClaim) await this.#claimMore();
+    const next = this.#claimed.shift();
+    if (next === undefined) {
+      if (this.#hasAll) await this.#endDrain();
+      return undefined;
     }
-    return undefined;
+    // The store is asked before they run out, or the destination would wait for its answer.
+    if (this.#mayClaim && this.#claimed.length * 2 < this.#deps.mayRun()) void this.#claimMore();
+    return next;
+  }
+
+  get #mayClaim(): boolean {
+    return this.#failure === undefined && (this.#more || this.#claiming !== undefined);
+  }
+
+  /** One claim at a time; never rejects. */
+  #claimMore(): Promise<void> {
+    this.#claiming ??= this.#claim().finally(() => {
+      this.#claiming = undefined;
+    });
+    return this.#claiming;
+  }
+
+  async #claim(): Promise<void> {
+    const { dest, store, keeper, clock, mayRun } = this.#deps;
+    this.#more = false;
+    this.#hasAll = false;
+    const n = Math.min(Math.max(mayRun() * CLAIM_AHEAD, 1), MAX_CLAIM);
+    const early = this.#putOff !== undefined;
+    this.#freshTurn = !this.#freshTurn;
+    const claimedAt = clock.mono();
+    const leases = await this.#guarded(
+      store.claim({ dest, n, leaseMs: LEASE_MS, early, fresh: this.#freshTurn }),
+    );
+    for (const lease of leases) {
+      const tenure = keeper.keep(lease, claimedAt);
+      if (this.#putOff?.has(lease.id) === true) this.#aside.push(lease);
+      else this.#claimed.push({ lease, tenure });
+    }
+    if (this.#failure !== undefined) return;
+    if (leases.length === n) this.#more = true;
+    else this.#hasAll = early && !this.#more;
   }
 
   /** All that waited has had its turn; from now on the usual times count. */
   async #endDrain(): Promise<void> {
+    this.#hasAll = false;
     this.#putOff = undefined;
     await this.#guarded(this.#release(this.#aside.splice(0)));
   }
@@ -201,7 +228,8 @@ export class Lane {
     if (this.#running === 0 || this.#isHeldUp) this.#changed();
   }
 
-  #giveBack(): Promise<boolean[]> {
+  async #giveBack(): Promise<boolean[]> {
+    await this.#claiming;
     const unused = this.#claimed.splice(0).map(({ lease }) => lease);
     return this.#release([...unused, ...this.#aside.splice(0)]);
   }

@@ -74,6 +74,23 @@ test('while outcomes are written the destination has the next messages, as many 
   assert.equal((await rig.entries()).length, 0);
 });
 
+test('the store is asked for more before what was claimed has run out', async () => {
+  const rig = new SchedulerRig({ maxConnections: 2 });
+  const claim = rig.spool.claim.bind(rig.spool);
+  rig.spool.claim = async (options) => {
+    await rig.clock.sleep(100);
+    return claim(options);
+  };
+  rig.courier.takesMs = 100;
+  for (let n = 0; n < 40; n++) await rig.mail(['anna@a.test']);
+  const from = rig.clock.now();
+  rig.scheduler.start();
+  await rig.clock.advance(10_000);
+  assert.equal(rig.courier.taken.length, 40);
+  const tookMs = (rig.courier.taken.at(-1)?.at ?? 0) - from;
+  assert.ok(tookMs < 2500, `${tookMs} ms, of which the destination needs 2000`);
+});
+
 test('a store that has failed is told to the gateway once and never asked again', async () => {
   let calls = 0;
   let isBroken = false;
