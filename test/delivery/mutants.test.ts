@@ -70,8 +70,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     what: 'a batch is not synced',
     file: 'store/leveldb/group-commit.ts',
-    from: '{ sync: this.#sync }',
-    to: '{ sync: false }',
+    from: '{ sync });',
+    to: '{ sync: false });',
     engine: 'leveldb',
   },
   {
