@@ -263,7 +263,7 @@ export class Session implements WireListener {
   #close(end: End, reply: Reply): void {
     if (this.#end !== undefined) return;
     this.#say(reply);
-    this.#wire.end();
+    this.#wire.end(end === 'quit' && this.#reader.isEmpty ? 'close' : 'half');
     this.#finish(end);
   }
 

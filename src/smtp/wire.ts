@@ -4,9 +4,10 @@
  * clients that the first one wakes find the others there, which costs less than to wake them one by
  * one. What a client does not read is bounded: then the session waits in `drained`. The last
  * reply is given time to arrive: we end our half and throw away what still comes, until the client
- * closes. Keeps no deadlines; its owner destroys it.
+ * closes, or close at once when nothing can come. Keeps no deadlines; its owner destroys it.
  */
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import type { TurnEnd } from '../base/turn-end.ts';
 import type { TlsView } from '../mail/session-view.ts';
@@ -114,12 +115,20 @@ export class Wire {
     }
   }
 
-  /** Writes what is left and ends our half; input is thrown away from now on. */
-  end(): void {
+  /**
+   * Writes what is left and ends our half; input is thrown away from now on. A client that has said its
+   * last word need not be waited for (`close`): the system delivers the reply, and takes it back only
+   * for bytes that nobody reads. Over TLS the client's goodbye is such.
+   */
+  end(how: 'half' | 'close' = 'half'): void {
     if (this.#ending) return;
     this.flush();
     this.#ending = true;
     if (this.#socket.destroyed) return;
+    if (how === 'close' && !(this.#socket instanceof TLSSocket)) {
+      this.#socket.destroySoon();
+      return;
+    }
     this.#socket.end();
     this.resume();
   }

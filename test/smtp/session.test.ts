@@ -242,7 +242,18 @@ test('a last reply arrives whatever the client still sends, and the session ends
 });
 
 test('a client that does not close after the last reply is cut', async () => {
-  await withServer({ timeouts: { linger: 50 } }, async (server) => {
+  await withServer({ timeouts: { command: 30, linger: 50 } }, async (server) => {
+    const talk = await SmtpTalk.greeted(server.port);
+    talk.socket.allowHalfOpen = true;
+    assert.match(await talk.reply(), /^421/);
+    assert.equal(server.listener.sessions, 1);
+    await until('session to be forgotten', () => server.listener.sessions === 0, 4_000);
+    talk.socket.destroy();
+  });
+});
+
+test('a client that has said QUIT is not waited for', async () => {
+  await withServer({ timeouts: { linger: 60_000 } }, async (server) => {
     const talk = await SmtpTalk.greeted(server.port);
     talk.socket.allowHalfOpen = true;
     assert.match(await talk.say('QUIT'), /^221/);
