@@ -66,7 +66,6 @@ export class Transaction {
   readonly #counts = { accepted: 0, deferred: 0, rejected: 0 };
   /** By destination. */
   readonly #ways = new Map<string, Way>();
-  #firstWay: Way | undefined;
   readonly #facts: Record<string, unknown> = {};
   #subject: string | undefined;
   #lastRefusal: Reply | undefined;
@@ -128,7 +127,6 @@ export class Transaction {
     this.domain ??= policy;
     const key = `${isClosed ? 'closed' : 'open'} ${wayKey(way.destination)}`;
     if (!this.#ways.has(key)) this.#ways.set(key, way);
-    this.#firstWay ??= way;
     const { local, domain } = recipient.address;
     const isKnown = this.recipients.some(
       ({ address }) => address.local === local && address.domain === domain,
@@ -138,7 +136,7 @@ export class Transaction {
 
   /** Where all of it goes; undefined without recipients. */
   get way(): Way | undefined {
-    if (this.#ways.size < 2) return this.#firstWay;
+    if (this.#ways.size < 2) return this.#ways.values().next().value;
     const lane = fanOutLane(this.domain?.name);
     const destination = destinationOf(this.generation.directory, lane);
     return destination && { lane, destination };

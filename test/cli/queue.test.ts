@@ -245,6 +245,29 @@ test('mail is given to another host, never to this gateway', async (t) => {
   assert.equal(log.of('queue.requeue')[0]?.['via'], '[2001:db8::1]:25');
 });
 
+test('a lifetime is ended, but never of mail that filters have still to judge', async (t) => {
+  const { gateway, run } = await running(t);
+  const end = { address: '203.0.113.9', port: 25 };
+  const session = {
+    ...{ sid: '4K7PA0ZZ31', listener: 'mx', remote: end, local: end, openedAt: T0 },
+    ...{ tls: undefined, login: undefined, hello: undefined },
+  };
+  const unjudged = {
+    ...{ missing: ['clamav'], said: '[]', domain: 'example.org', session },
+    ...{ received: '', ownBytes: 0, fields: '' },
+  };
+  const hold = { by: 'gateway', at: T0, reason: 'unjudged', text: 'not judged', unjudged } as const;
+  gateway.messages = [
+    queued(C, { senderProven: true, hold }),
+    queued(A, { senderProven: true }),
+    queued(B),
+  ];
+  const { code, out } = await run(`queue expire ${A} ${B} ${C}`);
+  assert.deepEqual([code, out], [2, `${A}  expired\n${B}  held\n${C}  not judged yet\n`]);
+  assert.deepEqual(gateway.messages.map(({ entry }) => entry.id).toSorted(), [C, B].toSorted());
+  assert.equal((await run(`queue expire ${B}`)).code, 0, 'held is what an end comes to');
+});
+
 test('a message is shown escaped, raw only when asked', async (t) => {
   const { gateway, run } = await running(t);
   gateway.messages = sampleQueue();

@@ -50,8 +50,6 @@ test('a proven sender gets a report, mail of others is held and stays so', async
     assert.match((await expire('--to', 'three@away.test', '--yes')).stdout, /expired/);
     await until('the second report', () => home.arrived.length === 2);
     assert.equal((await gateway.cli('queue', 'count')).stdout, '1\n', 'the stranger’s is left');
-    await away.start();
-    assert.equal(away.arrived.length, 0);
   } finally {
     await gateway.remove();
     await home.stop();
