@@ -108,11 +108,6 @@ export class Accept {
     this.#deps = deps;
   }
 
-  /** What is taken for it now will be stored, as far as one can tell. */
-  isClosed({ lane, destination }: Way): boolean {
-    return this.#deps.isClosed(lane, destination);
-  }
-
   /** `client` ends when the client has left; few messages need to hear of it. */
   async accept(
     message: JudgedMessage,
@@ -126,7 +121,7 @@ export class Accept {
     // Beyond the rate that the destination was promised it cannot be had now either.
     const isBeyondRate = () =>
       settings.cutThrough && this.#deps.rates.take(destination, 'session') > 0;
-    if (this.isClosed(way) || isBeyondRate()) {
+    if (this.#isClosed(way) || isBeyondRate()) {
       if (!message.mayQueue) return { reply: replies.destinationDown(), how: 'deferred' };
       return this.#spool(message, message.envelope.recipients, settings);
     }
@@ -277,13 +272,17 @@ export class Accept {
       return { reply, how: 'held', why: reason };
     }
     wake(way.lane);
-    const isClosed = this.isClosed(way);
+    const isClosed = this.#isClosed(way);
     const why = outcomes?.find((outcome) => outcome.kind !== 'delivered');
     return {
       reply: replies.queued(id),
       how: 'queued',
       ...(why !== undefined ? { why: whyOf(why) } : isClosed && { why: 'dest_down' }),
     };
+  }
+
+  #isClosed({ lane, destination }: Way): boolean {
+    return this.#deps.isClosed(lane, destination);
   }
 
   /** Ledger lines and recipient memory for what an attempt during the session came to. */

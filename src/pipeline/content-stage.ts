@@ -144,7 +144,7 @@ export class ContentStage implements ContentSink {
     let content: Content;
     try {
       if (this.#storeFault !== undefined) throw this.#storeFault;
-      content = await this.#staging.finish(this.#deps.accept.isClosed(this.#way));
+      content = await this.#staging.finish();
     } catch (error) {
       log.emit('store.error', { ...transaction.logFields, err: errorText(error) });
       return this.#refuse(replies.storageTrouble());

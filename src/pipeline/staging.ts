@@ -1,8 +1,8 @@
 /**
  * Where content rests between DATA and the decision: in memory while it is small and the common
- * budget lasts, or until it is known that it will be stored; then in a file, which the store takes
- * over when the message is kept. Content in staging is nobody's promise yet: it may be thrown away
- * at any time by `discard`, and what a crash left of it is removed at the next start.
+ * budget lasts; then in a file, which the store takes over when the message is kept. Content in
+ * staging is nobody's promise yet: it may be thrown away at any time by `discard`, and what a crash
+ * left of it is removed at the next start.
  */
 import { mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
@@ -112,13 +112,9 @@ export class Staging {
     return this.#spill();
   }
 
-  /**
-   * Ends the writing; the content may be read until `discard`. What will be stored anyway goes to a
-   * file now, unless it is small: the store takes that over, and the memory is free at once.
-   */
-  async finish(willBeStored = false): Promise<Content> {
-    const isFiled = this.#writing !== undefined || this.#file !== undefined;
-    if (isFiled || (willBeStored && this.#sizeBytes > FILE_CHUNK)) await this.#spill();
+  /** Ends the writing; the content may be read until `discard`. */
+  async finish(): Promise<Content> {
+    if (this.#writing !== undefined || this.#file !== undefined) await this.#spill();
     const file = this.#file;
     if (file === undefined) {
       const chunks = this.#chunks;

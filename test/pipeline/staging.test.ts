@@ -98,27 +98,6 @@ test('memory of what has gone to the file is given back at once, but none that o
     await staging.discard();
   }));
 
-test('what will be stored goes to a file as soon as it is whole, unless it is small', () =>
-  inFolder(async (folder) => {
-    const area = await StagingArea.open(folder, ROOMY);
-    const kept = async (size: number, willBeStored: boolean) => {
-      const staging = area.begin('X.1');
-      const bytes = Buffer.alloc(size, 'a');
-      await staging.write(bytes);
-      const content = await staging.finish(willBeStored);
-      assert.equal(
-        await digest(content),
-        createHash('sha256').update('a'.repeat(size)).digest('hex'),
-      );
-      await staging.discard();
-      return { isInFile: content.file !== undefined, isFreed: bytes.length === 0 };
-    };
-    assert.deepEqual(await kept(MIB, true), { isInFile: true, isFreed: true });
-    assert.deepEqual(await kept(MIB, false), { isInFile: false, isFreed: false });
-    assert.deepEqual(await kept(MIB / 4, true), { isInFile: false, isFreed: false });
-    assert.deepEqual(await readdir(folder), []);
-  }));
-
 test('a folder that cannot be written to rejects instead of losing bytes', (t) =>
   inFolder(async (folder) => {
     const staging = (await StagingArea.open(folder, ROOMY)).begin('X.1');

@@ -25,10 +25,10 @@ import type { StoredContent } from './record-codec.ts';
 /** Chunks are gathered to writes of about this size, and read back in pieces of it. */
 const PIECE_BYTES = 256 * 1024;
 /**
- * Files written at once; the rest waits where it is staged. Node gives file work four threads, which
- * the database needs as well, and each file costs memory for a piece.
+ * Files written at once; the rest waits where it is staged. A file waits for the disk most of the
+ * time, and those that wait together share a commit of its journal; each costs memory for a piece.
  */
-const WRITES_AT_ONCE = 3;
+const WRITES_AT_ONCE = 8;
 /** More of our own fields than this do not belong into a record, which is read for every list. */
 const MAX_BEFORE_BYTES = 16 * 1024;
 /** Leftovers looked at between two turns of the event loop. */
