@@ -3,6 +3,7 @@
  * no filter, clamd, clamd and spamd, and for a signed message with and without `sender-auth`; messages a
  * second with clamd alone, against plain clients of the same clamd. All rows in turn, for several rounds;
  * each gateway is warmed up, with a stand-in in place of spamd, and CPU counts until it has come to rest.
+ * Beside it the same clamd and spamd behind Postfix, by milters: a figure of one machine says little.
  * What an idle gateway takes is printed besides: at spamd's few messages a second it is a part of the
  * figure, and caches are cold, so there is a row with the stand-in too.
  */
@@ -18,6 +19,7 @@ import type { SinkProcess } from './children.ts';
 import { runSourceProcess, startSinkProcess } from './children.ts';
 import { untilAtRest } from './measurement.ts';
 import { makeContent, makeHeader } from './message.ts';
+import { postfixWithMilters } from './peers/milters.ts';
 import { freePort, makeFolder, removeFolder } from './peers/peer.ts';
 import type { InstantSpamd, Scanners } from './peers/scanners.ts';
 import {
@@ -36,6 +38,7 @@ const SESSIONS = 10;
 const SPAMD_SESSIONS = 4;
 const STEADY = { sessions: SESSIONS, size: SIZE, perConnection: 1, pipeline: false, unknown: 0 };
 const WARM_UP = { count: 5000, maxMs: 15_000 };
+const MILTERS_WARM_UP_MS = 5000;
 /** CPU is counted in hundredths of a second. */
 const IDLE_MS = 10_000;
 
@@ -72,10 +75,13 @@ const both = (ports: Ports) => [
   `spamassassin: { address: "127.0.0.1:${ports.spamdPort}" }`,
 ];
 
+/** The row that is held against Postfix with milters. */
+const BOTH = 'clamd and spamd';
+
 const ROWS: readonly Row[] = [
   { name: 'no filter', plugins: () => [] },
   { name: 'clamd', plugins: (ports) => [clamav(ports)] },
-  { name: 'clamd and spamd', plugins: both, hasSpamd: true },
+  { name: BOTH, plugins: both, hasSpamd: true },
   { name: 'clamd and a spamd that answers at once', plugins: both },
   { name: 'no filter, signed', plugins: () => [], isSigned: true },
   { name: 'sender-auth, signed', plugins: () => ['sender-auth'], isSigned: true },
@@ -99,15 +105,25 @@ async function run(): Promise<void> {
     row.cpuMs.push(cpuMs);
     row.perSecond.push(perSecond);
   };
+  const lacking = postfixWithMilters.missing();
+  const hasMilters = lacking === undefined && BOTH.includes(values.rows);
   try {
     console.log(`clamd with ${scanners.signatures}`);
+    if (lacking !== undefined) console.log(`${postfixWithMilters.name} left out: ${lacking}`);
     for (let round = 1; round <= rounds; round++) {
       note('plain clients of clamd', await clamdAlone(scanners.clamdPort), 0);
+      const scene = { scanners, instant, sink, signed, dns: dns.address };
+      if (hasMilters) {
+        const { perSecond, cpuMs } = await measureMilters(join(folder, `${round}-m`), scene);
+        note(postfixWithMilters.name, perSecond, cpuMs);
+        console.log(
+          `#${round} ${postfixWithMilters.name}: ${perSecond.toFixed(0)}/s, ${cpuMs.toFixed(2)} ms of CPU a message`,
+        );
+      }
       for (const [index, row] of ROWS.entries()) {
         if (!row.name.includes(values.rows)) continue;
         // Short: the path of a socket below it is bounded.
         const own = join(folder, `${round}-${index}`);
-        const scene = { scanners, instant, sink, signed, dns: dns.address };
         const measured = await measure(row, own, scene);
         note(row.name, measured.perSecond, measured.cpuMs);
         console.log(
@@ -128,6 +144,8 @@ async function run(): Promise<void> {
     const raw = of('clamd').perSecond.map(
       (rate, i) => rate / (of('plain clients of clamd').perSecond[i] ?? 1),
     );
+    const share = of(BOTH).cpuMs.map((ms, i) => ms / (of(postfixWithMilters.name).cpuMs[i] ?? NaN));
+    console.log(`${BOTH}: ${median(share).toFixed(2)} of the CPU of ${postfixWithMilters.name}`);
     console.log(`authentication of one signature: ${median(auth).toFixed(2)} ms more`);
     console.log(`clamd through the gateway: ${median(raw).toFixed(2)} of what plain clients get`);
   } finally {
@@ -177,6 +195,30 @@ async function measure(row: Row, folder: string, scene: Scene) {
     };
   } finally {
     instant.handOnTo(undefined);
+    await running.stop();
+  }
+}
+
+/** The same clamd and spamd behind Postfix; its processes are warmed up by them, too. */
+async function measureMilters(folder: string, { scanners, sink }: Scene) {
+  mkdirSync(folder, { mode: 0o755 });
+  const port = await freePort();
+  const own = { folder, port, destinationPort: sink.port, mode: 'relay' } as const;
+  const running = await postfixWithMilters.start(own, scanners);
+  const cpu = () => running.pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
+  try {
+    const load = { ...STEADY, port, sessions: SPAMD_SESSIONS, count: 200_000 };
+    await runSourceProcess({ ...load, maxMs: MILTERS_WARM_UP_MS });
+    const before = cpu();
+    const result = await runSourceProcess({ ...load, maxMs: seconds * 1000 });
+    if (result.errors > 0)
+      throw new Error(`${postfixWithMilters.name}: ${result.samples.join('; ')}`);
+    await untilAtRest(running.pid);
+    return {
+      perSecond: result.perSecond,
+      cpuMs: ((cpu() - before) * 1000) / Math.max(1, result.done),
+    };
+  } finally {
     await running.stop();
   }
 }
