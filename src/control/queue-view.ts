@@ -21,7 +21,7 @@ export interface QueueView {
   isOwn(host: OtherHost): boolean;
   /**
    * Ends the lifetime of a message now: its proven sender is told and it goes, else it is held.
-   * `busy`: it is being delivered right now.
+   * `busy`: it is being delivered right now, or something became of it meanwhile.
    */
   expire(
     entry: SpoolEntry,

@@ -122,7 +122,7 @@ export class DelayWatch {
     const { report } = delay;
     const { delayToldAt } = delay.entry;
     const told = (mail: readonly NewMail[]) =>
-      store.administer(entry.id, { kind: 'told', delayToldAt }, mail);
+      store.administer(entry.id, { kind: 'told', delayToldAt, seen: entry }, mail);
     let isTold = report !== undefined;
     const isMarked = await (report === undefined
       ? told([])
@@ -135,7 +135,7 @@ export class DelayWatch {
             return told([]);
           },
         ));
-    // Somebody has it: the attempt under way tells of it.
+    // Somebody has it, or just had it: that attempt tells of it.
     if (!isMarked) return;
     if (isTold) report?.stored();
     logDelay(this.#deps, entry, isTold);

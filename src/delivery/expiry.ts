@@ -69,8 +69,8 @@ export class Expiry {
         areYoung &&= entry.expiresAt > now && entry.queuedAt + (shortestMs ?? Infinity) > now;
         if (entry.hold !== undefined) continue;
         const isOver = !active && entry.expiresAt <= now && this.#deps.isClosed(entry.dest);
-        if (isOver) await expire(this.#deps, entry);
-        else this.#nextEndAt = Math.min(this.#nextEndAt, entry.expiresAt);
+        const isEnded = isOver && (await expire(this.#deps, entry)) !== 'busy';
+        if (!isEnded) this.#nextEndAt = Math.min(this.#nextEndAt, entry.expiresAt);
       }
       this.#after = page.at(-1)?.entry.id;
       if (page.length < PAGE || areYoung) {
@@ -95,7 +95,7 @@ export interface EndWish {
   readonly why: string;
 }
 
-/** `held`: nobody may be told, or there is no room for a report. `busy`: it is being tried. */
+/** `held`: nobody may be told, or there is no room for a report. `busy`: it is being tried, or just was. */
 export type LifetimeEnd = 'expired' | 'held' | 'busy';
 
 /** The lifetime of a message is over. What is held stays as it is when it cannot be let go. */
@@ -114,7 +114,7 @@ export async function expire(
   if (reported.length > 0 && report === undefined) return holdExpired(deps, entry, now, wish);
   const isReported = (recipient: SpooledRecipient) => reported.includes(recipient);
   const remove = async (mail: readonly NewMail[]) => {
-    if (!(await store.administer(id, { kind: 'remove' }, mail))) return 'busy';
+    if (!(await store.administer(id, { kind: 'remove', seen: entry }, mail))) return 'busy';
     if (wish !== undefined) logEndWish(log, id, wish);
     report?.stored();
     logExpired(log, entry, gone, isReported, now);
@@ -143,7 +143,7 @@ async function holdExpired(
   };
   const text = why === '' ? 'its lifetime was ended by hand' : why;
   const hold = { by, at: now, reason: 'expired', text } as const;
-  if (!(await store.administer(entry.id, { kind: 'hold', hold }))) return 'busy';
+  if (!(await store.administer(entry.id, { kind: 'hold', hold, seen: entry }))) return 'busy';
   if (wish !== undefined) logEndWish(log, entry.id, wish);
   logHold(log, { ...entry, hold }, now);
   return 'held';

@@ -1,4 +1,5 @@
 /** What an operator's step makes of a message: pure, the same for every engine. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Address } from '../mail/address.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { SpoolEntry, SpooledRecipient } from '../mail/spool-entry.ts';
@@ -8,6 +9,11 @@ export interface Scheduled {
   readonly entry: SpoolEntry;
   /** Undefined while held. */
   readonly dueAt: number | undefined;
+}
+
+/** Whether the step is for the message as it is. */
+export function isMeantFor({ entry }: Scheduled, { seen }: AdminStep): boolean {
+  return seen === undefined || isDeepStrictEqual(entry, seen);
 }
 
 /** How its content reads after the step; undefined: as before. */

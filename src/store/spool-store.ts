@@ -147,7 +147,8 @@ export interface SpoolStore {
   /** Entries in id order, in pages: start behind `after`. */
   scan(options: ScanOptions): Promise<Summary[]>;
   /**
-   * An operator's step on one message: `false` when it is gone or leased to somebody right now.
+   * An operator's step on one message: `false` when it is gone or leased to somebody right now, or
+   * is not any more what the step says it was `seen` as.
    * `due` makes it due at once, for `dest` if that is given (and drops a hold when `release`),
    * `hold` takes it out of the schedule, `judged` ends what filters had still to judge of it (of any
    * other message it changes nothing) and has its content read otherwise from then on, `told` notes that its sender knows of the delay, `part` ends
@@ -188,7 +189,10 @@ export interface Edit {
   readonly cuts: readonly Cut[];
 }
 
-export type AdminStep =
+/** `seen`: as it was when its mail was written, which speaks of it; without it, whatever it is now. */
+export type AdminStep = Change & { readonly seen?: SpoolEntry };
+
+type Change =
   | {
       readonly kind: 'due';
       readonly release: boolean;

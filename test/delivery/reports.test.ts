@@ -348,6 +348,38 @@ for (const [what, cut, says, delayWarningMs] of CUT) {
   });
 }
 
+const OVERTAKEN: [what: string, delayWarningMs: number | null, told: readonly string[]][] = [
+  ['expired', null, ['late@a.test']],
+  // The attempt tells of the delay itself.
+  ['late', 10 * MINUTE, []],
+];
+for (const [what, delayWarningMs, told] of OVERTAKEN) {
+  test(`who got the mail while a report was drawn up is not in it: ${what} in an outage`, async () => {
+    let isOvertaken = false;
+    const rig = reportingRig(async (step, when) => {
+      if (step !== 'administer' || when === 'after' || isOvertaken) return;
+      isOvertaken = true;
+      // An attempt that ends in this moment, with one of the two delivered.
+      const [lease] = await rig.spool.claim({ dest: 'a.test', n: 1, leaseMs: MINUTE, early: true });
+      assert.ok(lease !== undefined);
+      const entry = { ...lease.entry, recipients: lease.entry.recipients.slice(1) };
+      await rig.spool.reschedule([{ held: lease, entry, dueAt: entry.expiresAt }]);
+    });
+    const lifetimeMs = delayWarningMs === null ? 20 * MINUTE : 600 * MINUTE;
+    rig.policy = { ...rig.policy, lifetimeMs, delayWarningMs };
+    rig.courier.says = (key) => (key === 'A' ? 'unreachable' : '250');
+    rig.scheduler.start();
+    const to = ['got@a.test', 'late@a.test'];
+    await rig.mail(to, { reversePath: SENDER, senderProven: true });
+    await rig.clock.advance(25 * MINUTE);
+    assert.ok(isOvertaken);
+    assert.deepEqual(
+      rig.log.of('dsn.out').flatMap((line) => line['for']),
+      told,
+    );
+  });
+}
+
 test('no room for the report: the message is held, not dropped', async () => {
   let isFull = false;
   const rig = reportingRig((step) => {

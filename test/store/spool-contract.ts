@@ -542,6 +542,28 @@ export function spoolContract(name: string, make: (clock: StillClock) => Promise
       assert.equal(await store.get('no such'), undefined);
     });
 
+    it('a step on a message as it was seen changes nothing of another one', async (store, clock) => {
+      const recipients = ['anna', 'bob'].map((local) => ({
+        address: { local, domain: DEST },
+        parameters: {},
+      }));
+      await store.commit(entry('A.1', { recipients }), clock.now(), SMALL);
+      const seen = (await store.get('A.1'))?.entry;
+      assert.ok(seen !== undefined);
+      const held = await one(store);
+      const left = entry('A.1', { recipients: recipients.slice(1) });
+      await store.reschedule([{ held, entry: left, dueAt: clock.now() }]);
+      const report = { entry: entry('R.1'), dueAt: clock.now(), content: SMALL };
+      assert.equal(await store.administer('A.1', { kind: 'remove', seen }, [report]), false);
+      assert.equal(await store.administer('A.1', { kind: 'hold', hold: HOLD, seen }), false);
+      assert.equal(await store.get('R.1'), undefined);
+      const [found] = await store.scan({ limit: 9 });
+      assert.deepEqual(found?.entry, left);
+      const again = { kind: 'remove', seen: found.entry } as const;
+      assert.equal(await store.administer('A.1', again, [report]), true);
+      assert.deepEqual(store.totals(), { queued: 1, held: 0, bytes: 1000 });
+    });
+
     it('a held destination keeps its mail until the hold is over', async (_, clock, under) => {
       const now = clock.now();
       const who = { at: now, by: 'admin', text: 'maintenance' };

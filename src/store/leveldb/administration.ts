@@ -3,7 +3,7 @@
  * the batch on disk. One whose record is damaged can be removed and nothing else.
  */
 import type { Clock } from '../../base/clock.ts';
-import { afterStep, editOf } from '../admin-step.ts';
+import { afterStep, editOf, isMeantFor } from '../admin-step.ts';
 import type { AdminStep, NewMail } from '../spool-store.ts';
 import type { Changes } from './changes.ts';
 import { removalOf } from './damaged-messages.ts';
@@ -49,6 +49,7 @@ export class Administration {
       const [before] = await pump.exclusive(() => records.getMany([id]));
       if (before === undefined) return false;
       if (before !== 'damaged') {
+        if (!isMeantFor(before, step)) return false;
         const [messages = []] = await joined.prepare([mail]);
         await this.#change(before, step, messages);
       } else if (step.kind === 'remove') await this.#removeDamaged(id);

@@ -8,7 +8,7 @@ import { CodedError } from '../../base/errors.ts';
 import type { Content } from '../../mail/content.ts';
 import type { SpoolEntry } from '../../mail/spool-entry.ts';
 import { isQuarantined } from '../../mail/spool-entry.ts';
-import { afterStep, editOf } from '../admin-step.ts';
+import { afterStep, editOf, isMeantFor } from '../admin-step.ts';
 import type { Scheduled } from '../admin-step.ts';
 import { backlogUnderHold, isOver, MAX_HOLDS } from '../destination-hold.ts';
 import type { DestinationHold } from '../destination-hold.ts';
@@ -206,7 +206,7 @@ export class MemorySpool implements SpoolStore {
     const joined = await read(mail);
     await this.#fault('administer', 'before');
     const message = this.#disk.messages.get(id);
-    if (message === undefined || this.#isActive(id)) return false;
+    if (message === undefined || this.#isActive(id) || !isMeantFor(message, step)) return false;
     this.#leases.delete(id);
     this.#fresh.delete(id);
     this.#join(joined);
