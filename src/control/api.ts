@@ -39,7 +39,7 @@ import {
 } from './request.ts';
 import type { Row } from './rows.ts';
 import * as rows from './rows.ts';
-import { sendList } from './send-list.ts';
+import { sendAtOnce, sendList } from './send-list.ts';
 
 export interface ApiDeps {
   readonly gateway: GatewayView;
@@ -156,7 +156,8 @@ function addQueueRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDep
     const wanted = actionRequest(request.params.action, request.body, by);
     if (wanted.to !== undefined && queue.isOwn(wanted.to))
       throw new RequestFault(400, 'that host is this gateway itself (mail loop)');
-    return sendList(log, reply, resultRows(actions.run(wanted)));
+    // Each step waits for the disk, and should the process die between two, who asked knows which were done.
+    return sendAtOnce(log, reply, resultRows(actions.run(wanted)));
   });
 }
 

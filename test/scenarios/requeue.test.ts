@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
-import { sendMail } from '../support/smtp-talk.ts';
+import { sendMail, SmtpTalk } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
 
 const QUICK = 'queue: { retry: [1s, 2s], probe: 1s }';
@@ -52,6 +52,52 @@ test('queued mail goes to another host with its id, or back to its own', async (
     await destination.start();
     await until('the others at home', () => destination.arrived.length === 2);
     assert.equal(spare.arrived.length, 1);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+    await spare.stop();
+  }
+});
+
+test('killed while many are requeued: what was told is done, and each arrives once', async () => {
+  const destination = await new Destination().start();
+  const spare = await new Destination().start();
+  await destination.stop();
+  await spare.stop();
+  const gateway = await Gateway.run({
+    node: QUICK,
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  const host = `127.0.0.1:${spare.port}`;
+  const all = 120;
+  try {
+    const talk = await SmtpTalk.greeted(gateway.port());
+    for (let n = 0; n < all; n++)
+      assert.match(await talk.send('a@b.example', ['anna@example.org'], mail(n)), /^250/);
+    await talk.quit();
+    const answer = gateway.cli('queue', 'requeue', 'ALL', '--yes', '--to-host', host);
+    await until('some to be done', () => gateway.events('queue.requeue').length >= 20);
+    await gateway.kill();
+    const { code, stdout } = await answer;
+    const told = stdout.split('\n').filter((line) => line.endsWith('requeued'));
+    assert.ok(told.length >= 19, `${told.length} were told`);
+    assert.ok(code === 75 || told.length === all, `${code} for ${told.length}`);
+    await gateway.start();
+    const { stdout: listed } = await gateway.cli('queue', 'list', '--json');
+    const given = listed.split('\n').filter((line) => line.includes(host));
+    for (const line of told)
+      assert.ok(given.some((row) => row.includes(line.split(' ', 1)[0] ?? '?')));
+    // The step under way was done whole or not at all.
+    assert.ok(given.length - told.length <= 1, `${given.length} of ${told.length}`);
+    await spare.start();
+    await destination.start();
+    const arrived = () => [...spare.arrived, ...destination.arrived];
+    await until('all of them', () => arrived().length >= all);
+    assert.equal(spare.arrived.length, given.length);
+    assert.equal(
+      new Set(arrived().map(({ content }) => /body (\d+)/.exec(String(content))?.[1])).size,
+      all,
+    );
   } finally {
     await gateway.remove();
     await destination.stop();
