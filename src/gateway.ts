@@ -16,6 +16,7 @@ import { controlView } from './gateway/control-view.ts';
 import { dataFolder } from './gateway/data-folder.ts';
 import type { RemoteServers } from './gateway/delivery-parts.ts';
 import { buildDelivery } from './gateway/delivery-parts.ts';
+import { endParts } from './gateway/ending.ts';
 import { tellFilters } from './gateway/happenings.ts';
 import { Housekeeping } from './gateway/housekeeping.ts';
 import { Listeners } from './gateway/listeners.ts';
@@ -53,9 +54,6 @@ export interface GatewayOptions {
   /** Called once when the gateway cannot go on, or was asked to stop over the control socket. */
   readonly onEnd: (why: 'stop' | 'store-failed') => void;
 }
-
-/** Sessions may finish their transactions for so long when the gateway stops. */
-const DRAIN_MS = 30_000;
 
 export class Gateway {
   readonly #options: GatewayOptions;
@@ -296,17 +294,7 @@ export class Gateway {
     if (this.#state !== 'failed') this.#state = 'draining';
     log.emit('srv.drain');
     this.#reloads.stop();
-    await parts.listeners.stop(DRAIN_MS);
-    await parts.watches.stop();
-    await parts.delivery.scheduler.stop();
-    await parts.delivery.courier.stop();
-    await parts.generation.filters.stop();
-    await parts.control.stop();
-    await parts.scanners.stop();
-    await recorder.records.stop();
-    await parts.ids.close();
-    await parts.housekeeping.stop();
-    await parts.store.close();
+    await endParts(parts, recorder);
     log.emit('srv.stop');
   }
 

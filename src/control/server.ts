@@ -81,7 +81,7 @@ export class ControlServer {
   async stop(): Promise<void> {
     await Promise.all([this.#onSocket.close(), this.#onPort.close()]);
     // Only our own: the file of another gateway, which kept this one from starting, stays.
-    if (this.#isListening) rmSync(this.#options.socket, { force: true });
+    if (this.#isListening) removeSocket(this.#options.socket);
   }
 }
 
@@ -139,6 +139,15 @@ async function listen(
     throw new CodedError('LISTEN_FAILED', `cannot listen on ${where.path}: ${errorText(cause)}`, {
       cause,
     });
+  }
+}
+
+/** Where it cannot be, as on a disk that has become read-only, the next start does it. */
+function removeSocket(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Nobody listens there any more, and that is what counts.
   }
 }
 

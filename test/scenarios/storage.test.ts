@@ -8,6 +8,7 @@ import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
 import { missing } from '../support/real-component.ts';
+import { SmallDisk } from '../support/small-disk.ts';
 import { sendMail, SmtpTalk } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
 
@@ -103,6 +104,43 @@ test('a disk that is full under the store: 452, and what was accepted is deliver
   } finally {
     await gateway.stop().catch(() => gateway.kill());
     spawnSync('umount', ['-l', data]);
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('a disk that becomes read-only: 4xx, the gateway ends, and goes on once it is mended', async (t) => {
+  const destination = await new Destination().start();
+  await destination.stop();
+  const gateway = await Gateway.make({
+    node: 'limits: { min_free_space: 1MiB }\nqueue: { retry: [1s], probe: 1s }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  const data = join(gateway.folder, 'data');
+  mkdirSync(data);
+  const disk = SmallDisk.mount(data, 48, 4096);
+  try {
+    const send = (size: number) =>
+      sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(size));
+    if (disk !== undefined) await gateway.start();
+    if (disk !== undefined) assert.match(await send(10_000), /^250 .* queued/);
+    if (disk?.goReadOnly() !== true) {
+      missing(t, 'an ext4 file system that can be made to fail (needs root)');
+      return;
+    }
+    assert.match(await send(500_000), NO_ROOM);
+    assert.equal(await gateway.stopped(), 2, 'who watches over it starts it again');
+    const fault = gateway.events('store.error').map(({ msg }) => String(msg));
+    assert.match(fault.join('\n'), /read-only file system/i);
+    const doctor = await gateway.cli('doctor');
+    assert.match(doctor.stdout, /FAIL file system +ext4 at \S+ is mounted read-only/);
+    disk.mend();
+    await destination.start();
+    await gateway.start();
+    await until('the mail to arrive', () => destination.arrived.length === 1);
+  } finally {
+    await gateway.stop().catch(() => gateway.kill());
+    disk?.unmount();
     await gateway.remove();
     await destination.stop();
   }

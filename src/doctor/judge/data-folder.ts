@@ -92,6 +92,8 @@ function rounded(bytes: number): string {
 
 const MEMORY = ['tmpfs', 'ramfs', 'devtmpfs', 'squashfs'];
 const REMOTE = /^(?:nfs\d?|cifs|smb\d?|smbfs|afs|ceph|glusterfs|9p|fuse(?:\..*)?|vboxsf|virtiofs)$/;
+/** The second one is the kernel's own, after a fault of the disk: "rw" still stands beside it. */
+const READ_ONLY = ['ro', 'emergency_ro'];
 const WEAK = ['vfat', 'exfat', 'msdos', 'ntfs', 'ntfs3'];
 /** Written data may then still be in the disk's own memory. */
 const NO_BARRIER = ['nobarrier', 'barrier=0', 'barrier=none'];
@@ -104,7 +106,7 @@ export function judgeFileSystem(mount: Mount | undefined): Finding {
   const what = `${type} at ${point}`;
   if (MEMORY.includes(type))
     return fail(check, `${what} is gone after a restart`, 'put the data folder on a disk');
-  if (options.includes('ro'))
+  if (options.some((option) => READ_ONLY.includes(option)))
     return fail(check, `${what} is mounted read-only`, 'see the log of the kernel for faults');
   if (type === 'overlay') {
     const text = `${what} is the layer of a container: accepted mail is gone with it`;
