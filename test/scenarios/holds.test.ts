@@ -72,14 +72,17 @@ test('a pause ends by itself', async () => {
     domains: { 'example.org': domainFile(destination.port) },
   });
   try {
-    const paused = await gateway.cli('queue', 'pause', 'example.org', '--for', '3s');
+    const pause = (time: string) => gateway.cli('queue', 'pause', 'example.org', '--for', time);
+    const paused = await pause('1h');
     assert.deepEqual([paused.code, paused.stdout], [0, 'example.org  held\n']);
     const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(1));
     assert.match(reply, /^250 .* queued/);
     const id = (await gateway.cli('queue', 'list', '-o', 'id', '-H')).stdout.trim();
     const shown = await gateway.cli('queue', 'show', id, '-e');
-    assert.match(shown.stdout, /^next try +(in \d+s|now), when the hold of the destination ends/m);
-    await until('the mail delivered', () => destination.arrived.length === 1);
+    assert.match(shown.stdout, /^next try +in \d+m, when the hold of the destination ends/m);
+    // Whoever wants it shorter says so; that one may be over before anybody can look.
+    assert.equal((await pause('1s')).code, 0);
+    await until('the mail delivered', () => destination.arrived.length === 1, 60_000);
     const end = await gateway.event('dest.resume');
     assert.deepEqual([end['domain'], end['who']], ['example.org', 'gateway']);
   } finally {
