@@ -36,7 +36,7 @@ export interface Report {
 
 export interface FeedbackOptions {
   readonly counters: Pick<CounterStore, 'take'>;
-  readonly ttl: Pick<TtlMap, 'putIfAbsent'>;
+  readonly ttl: Pick<TtlMap, 'putIfAbsent' | 'put'>;
   readonly locks: Pick<Locks, 'complained'>;
   readonly findSent: (says: ReturnedMail) => Promise<SentMail | undefined>;
   readonly log: Log;
@@ -45,6 +45,8 @@ export interface FeedbackOptions {
 const NAMESPACE = 'feedback';
 /** Longer than any window that is counted. */
 const KEEP_MS = 60 * 86_400_000;
+/** A crash before it is counted leaves no more than this, and who reported it hears nothing and comes again. */
+const UNDER_WAY_MS = 15_000;
 /** Feedback that is no complaint (RFC 5965 7.3, RFC 6591 3.1). */
 const NO_COMPLAINT: ReadonlySet<string> = new Set(['not-spam', 'auth-failure', 'dmarc']);
 const FAILED = /^5\./;
@@ -60,7 +62,7 @@ export class Feedback {
 
   /** Counts it, if it is to be counted. Rejects when records or counters cannot be asked. */
   async take(report: Report, directory: Directory): Promise<void> {
-    const { log, locks, findSent } = this.#options;
+    const { log, findSent } = this.#options;
     const { says, kind, from: by } = report;
     const { feedbackType: type, status, action } = says;
     if (kind === 'complaint' ? type !== undefined && NO_COMPLAINT.has(type) : !isFailure(says)) {
@@ -76,37 +78,52 @@ export class Feedback {
     }
     const facts = { id: sent.id, acct: account.name, dom: account.domain, ident: sent.identity };
     for (const to of sent.recipients.length > 0 ? sent.recipients : [SOMEBODY]) {
-      if (!(await this.#isNew(`${kind} ${sent.id} ${to}`, report))) continue;
+      const what = `${kind} ${sent.id} ${to}`;
+      if (!(await this.#isNew(what, report))) continue;
       await this.#count(kind === 'complaint' ? 'complaints' : 'bounced', account, directory);
       const line = { ...facts, report: report.id, to };
       if (kind === 'complaint') log.emit('acct.complaint', { ...line, by, type });
       else log.emit('acct.bounce', { ...line, status, action });
+      await this.#keep(what, report, KEEP_MS);
     }
     // Else a stranger could have anybody's account locked, by writing to it and complaining of the answers.
-    const mayLock = kind === 'complaint' && !sent.isAnswer;
-    if (mayLock && (await this.#weighs(account, sent, report))) {
-      await locks.complained(account, sent.identity);
-    }
+    if (kind === 'complaint' && !sent.isAnswer) await this.#weigh(account, sent, report);
   }
 
-  /** Neither was this message complained about before, nor did the same person complain of late. */
-  async #weighs({ name, lock }: Account, sent: SentMail, report: Report): Promise<boolean> {
-    const { complaints } = lock;
-    if (complaints === undefined) return false;
+  /** Unless this message was complained about before, or the same person complained of late. */
+  async #weigh(account: Account, sent: SentMail, report: Report): Promise<void> {
+    const { complaints } = account.lock;
+    if (complaints === undefined) return;
     // What people write themselves says who they are; a provider's report speaks for all of them.
     const isOwn = report.says.feedbackType === undefined;
     const people = sent.recipients.length === 0 && isOwn ? [report.from] : sent.recipients;
-    for (const one of people) {
-      const what = `person ${name} ${one.toLowerCase()}`;
-      if (!(await this.#isNew(what, report, complaints.withinMs))) return false;
+    const reasons = [
+      ...people.map((one) => ({
+        what: `person ${account.name} ${one.toLowerCase()}`,
+        keepMs: complaints.withinMs,
+      })),
+      { what: `weight ${sent.id}`, keepMs: KEEP_MS },
+    ];
+    const fresh: typeof reasons = [];
+    for (const reason of reasons) {
+      if (!(await this.#isNew(reason.what, report))) break;
+      fresh.push(reason);
     }
-    return this.#isNew(`weight ${sent.id}`, report);
+    if (fresh.length === reasons.length)
+      await this.#options.locks.complained(account, sent.identity);
+    for (const { what, keepMs } of fresh) await this.#keep(what, report, keepMs);
   }
 
   /** No other report was about it before. */
-  async #isNew(what: string, { id }: Report, keepMs = KEEP_MS): Promise<boolean> {
-    const { value } = await this.#options.ttl.putIfAbsent(NAMESPACE, what, Buffer.from(id), keepMs);
+  async #isNew(what: string, { id }: Report): Promise<boolean> {
+    const mark = Buffer.from(id);
+    const { value } = await this.#options.ttl.putIfAbsent(NAMESPACE, what, mark, UNDER_WAY_MS);
     return Buffer.from(value).toString() === id;
+  }
+
+  /** It has been counted. */
+  async #keep(what: string, { id }: Report, keepMs: number): Promise<void> {
+    await this.#options.ttl.put(NAMESPACE, what, Buffer.from(id), keepMs);
   }
 
   async #count(

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Customers } from '../support/customers.ts';
+import { diesAfterWriting } from '../support/dies-after.ts';
+import { clockSetTo } from '../support/set-clock.ts';
 import { SmtpTalk } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
 
@@ -219,3 +221,52 @@ describe('feedback', () => {
     assert.equal(await used('bounced', CALM), 1);
   });
 });
+
+for (const mark of ['complaint', 'person'])
+  test(`I50: killed when the mark of a ${mark} was set: who reported it comes again, and it counts`, async () => {
+    const customers = await Customers.start(
+      [{ domain: 'one.test', account: `{ ip: ${ONE}, lock_after_complaints: { messages: 1 } }` }],
+      {
+        node: `complaints: { addresses: [${ABUSE}] }`,
+        nodeArguments: diesAfterWriting(`t!feedback!${mark} `),
+      },
+    );
+    const { gateway } = customers;
+    try {
+      for (const n of [1, 2]) {
+        const header = `Message-ID: <${n}.secret@one.test>\r\n`;
+        assert.match(
+          await customers.send(ONE, 'a@one.test', { to: [`eve${n}@away.test`], header }),
+          /^250/,
+        );
+      }
+      const complain = async (n: number) => {
+        const talk = await SmtpTalk.greeted(gateway.port(), 'mx.big.test', STRANGER);
+        const quoted = `Message-ID: <${n}.secret@one.test>\r\n\r\nbuy\r\n`;
+        const reply = await talk.send('fbl@big.test', [ABUSE], arf(quoted));
+        talk.socket.destroy();
+        return reply;
+      };
+      assert.equal(await complain(1), '', 'no word of it');
+      await until('its end', () => gateway.exitCode !== undefined);
+      await gateway.configure({ nodeArguments: [] });
+      await gateway.start(60_000, ...clockSetTo(Date.now() + 60_000));
+      for (const n of [1, 1, 2]) assert.match(await complain(n), /^250/);
+      assert.equal(gateway.events('acct.complaint').length, mark === 'complaint' ? 2 : 1);
+      const { stdout } = await gateway.cli('limits', '--json');
+      assert.match(stdout, /"what":"complaints"[^\n]*"used":2\b/);
+      assert.match(await customers.send(ONE, 'a@one.test'), LOCKED);
+    } finally {
+      await customers.stop();
+    }
+  });
+
+/** A report of a provider about a message of which it quotes this. */
+function arf(quoted: string): string {
+  return (
+    `From: fbl@big.test\r\nMIME-Version: 1.0\r\n` +
+    `Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n` +
+    `--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\n\r\n` +
+    `--b\r\nContent-Type: message/rfc822\r\n\r\n${quoted}\r\n--b--\r\n`
+  );
+}
