@@ -1,4 +1,6 @@
 /** What is wrong now, from what the parts of the gateway say when they are asked. Pure. */
+import { filesText, hasFewFiles } from '../base/disk-room.ts';
+import type { DiskRoom } from '../base/disk-room.ts';
 import type { LdapState } from '../directory/ldap/recipients.ts';
 import type { Lock } from '../store/counter-store.ts';
 import type { Condition } from './alert-book.ts';
@@ -21,7 +23,8 @@ export interface Present {
   readonly oldest: { readonly queuedAt: number; readonly dest: string } | undefined;
   /** The message that has waited longest for a person. */
   readonly oldestHeld: { readonly at: number; readonly count: number } | undefined;
-  readonly freeBytes: number | undefined;
+  /** Where the mail lies; undefined when nobody can tell. */
+  readonly disk: DiskRoom | undefined;
   /** Below this nothing more is stored. */
   readonly minFreeBytes: number;
   readonly scanners: readonly {
@@ -132,13 +135,17 @@ function heldConditions({ now, oldestHeld }: Present, { heldAgeMs }: Thresholds)
 
 /** Told at the latest when mail is put off for it, however low the alert itself is set. */
 function diskConditions(
-  { now, freeBytes, minFreeBytes }: Present,
+  { now, disk, minFreeBytes }: Present,
   { freeSpaceBytes }: Thresholds,
 ): Condition[] {
-  if (freeSpaceBytes === null || freeBytes === undefined) return [];
-  if (freeBytes >= Math.max(freeSpaceBytes, minFreeBytes)) return [];
-  const left = `${Math.floor(freeBytes / MIB)} MiB are free where the mail is stored`;
-  const isFull = freeBytes < minFreeBytes;
+  if (freeSpaceBytes === null || disk === undefined) return [];
+  const { freeBytes } = disk;
+  const lacksFiles = hasFewFiles(disk);
+  if (!lacksFiles && freeBytes >= Math.max(freeSpaceBytes, minFreeBytes)) return [];
+  const left = lacksFiles
+    ? `there is ${filesText(disk)} only where the mail is stored`
+    : `${Math.floor(freeBytes / MIB)} MiB are free where the mail is stored`;
+  const isFull = lacksFiles || freeBytes < minFreeBytes;
   const text = isFull ? `${left}: mail that would have to wait is put off (452)` : left;
   return [{ kind: 'disk_low', subject: '', since: now, text }];
 }

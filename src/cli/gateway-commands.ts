@@ -3,6 +3,7 @@
  * reload, stop, which ask the one that runs.
  */
 import type { Command } from 'commander';
+import { filesText, hasFewFiles } from '../base/disk-room.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Config } from '../config/config.ts';
 import { fileName } from '../config/problem.ts';
@@ -142,6 +143,9 @@ function lowDisk(row: Row): string[] {
   const disk = rowOf(row, 'disk');
   if (disk['low'] !== true) return [];
   const size = (name: string) => sizeText(numberOf(disk, name) ?? 0);
+  const files = numberOf(disk, 'files');
+  if (files !== undefined && hasFewFiles({ freeFiles: files }))
+    return [`disk low: ${filesText({ freeFiles: files })} only, nothing is stored`];
   return [`disk low: ${size('free')} free, nothing is stored below ${size('min')}`];
 }
 

@@ -3,6 +3,7 @@
  * gateway hands this in; nothing in control/ knows how it is done. Reading methods are cheap and
  * never wait for the outside world, but for the store where they return promises.
  */
+import type { DiskRoom } from '../base/disk-room.ts';
 import type { AccountView } from './account-row.ts';
 import type { PluginView } from './plugin-view.ts';
 import type { ListsView } from './lists-view.ts';
@@ -63,8 +64,8 @@ export interface GatewayStatus {
   /** Milliseconds since the epoch, as all times here. */
   readonly startedAt: number;
   readonly engine: string;
-  /** Where the mail lies; below `minBytes` nothing more is stored. Undefined: nobody can tell. */
-  readonly disk: { readonly freeBytes: number | undefined; readonly minBytes: number };
+  /** Where the mail lies; below `minBytes`, or with few files left, nothing more is stored. */
+  readonly disk: Partial<DiskRoom> & { readonly minBytes: number };
   readonly listeners: readonly ListenerView[];
   readonly rates: Rates;
   readonly scanners: readonly ScannerView[];

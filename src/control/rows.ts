@@ -3,6 +3,7 @@
  * a contract with scripts: members may be added, never renamed or given another meaning within one
  * `v`. Times are ISO 8601 in UTC with milliseconds, sizes bytes, durations seconds.
  */
+import { hasFewFiles } from '../base/disk-room.ts';
 import type { TraceEvent } from '../base/session-traces.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
 import { homeLane, redirectionOf } from '../mail/redirection.ts';
@@ -134,8 +135,8 @@ export function statusRow(
   now: number,
 ): Row {
   const { config, rates, startedAt } = status;
-  const { freeBytes, minBytes } = status.disk;
-  const isDiskLow = freeBytes !== undefined && freeBytes < minBytes;
+  const { freeBytes = Infinity, freeFiles, minBytes } = status.disk;
+  const isDiskLow = freeBytes < minBytes || hasFewFiles({ freeFiles });
   return {
     v: 1,
     kind: 'status',
@@ -147,7 +148,7 @@ export function statusRow(
     started_at: iso(startedAt),
     uptime: seconds(now - startedAt),
     engine: status.engine,
-    disk: { free: freeBytes, min: minBytes, low: isDiskLow },
+    disk: { free: status.disk.freeBytes, min: minBytes, files: freeFiles, low: isDiskLow },
     listeners: status.listeners,
     rates: { in: round(rates.in), out: round(rates.out) },
     queue: {

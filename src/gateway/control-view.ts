@@ -2,6 +2,7 @@
  * The running gateway as the control port sees it: a face on the parts, which does nothing itself.
  */
 import type { Clock } from '../base/clock.ts';
+import { diskRoom, filesText, hasFewFiles } from '../base/disk-room.ts';
 import type { Archive } from '../archive/archive.ts';
 import type { Resend } from '../archive/resend.ts';
 import type { Alerts } from '../alerts/alerts.ts';
@@ -42,7 +43,6 @@ import type { RecipientMemory } from '../pipeline/recipient-memory.ts';
 import type { RecipientVerifier } from '../pipeline/recipients.ts';
 import type { Trace } from '../records/trace-book.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
-import { freeBytes } from './data-folder.ts';
 import type { ViewedDestinations } from './destination-view.ts';
 import {
   destinationDetail,
@@ -190,12 +190,14 @@ function unsigned({ generation, records }: ViewedParts): GatewayStatus['unsigned
 }
 
 function disk({ data, limits }: Config): GatewayStatus['disk'] {
-  return { freeBytes: freeBytes(data), minBytes: limits.minFreeSpaceBytes };
+  return { ...diskRoom(data), minBytes: limits.minFreeSpaceBytes };
 }
 
 /** Below the minimum nothing is stored: what a destination cannot take at once is put off with 452. */
 function diskCheck(config: Config): HealthCheck {
-  const { freeBytes: free, minBytes } = disk(config);
+  const { freeBytes: free, freeFiles, minBytes } = disk(config);
+  if (hasFewFiles({ freeFiles }))
+    return { name: 'disk', ok: false, required: true, text: `${filesText({ freeFiles })} only` };
   const text = free === undefined ? 'unknown' : `${formatSize(floorMiB(free))} free`;
   const ok = free === undefined || free >= minBytes;
   const least = ok ? '' : `, ${formatSize(minBytes)} must stay free (limits.min_free_space)`;

@@ -3,7 +3,6 @@
  * operator did to let a group pass through to the control socket (mode 2710) is left: that shows
  * nobody what lies there, and all but the socket is the owner's alone.
  */
-import { statfsSync } from 'node:fs';
 import { chmod, mkdir, stat } from 'node:fs/promises';
 import { CodedError, errorText } from '../base/errors.ts';
 
@@ -19,15 +18,5 @@ export async function dataFolder(folder: string): Promise<string> {
     return folder;
   } catch (cause) {
     throw new CodedError('STORE_FAILED', `data folder ${folder}: ${errorText(cause)}`, { cause });
-  }
-}
-
-/** What is free for us on its disk; undefined when the file system does not say. */
-export function freeBytes(folder: string): number | undefined {
-  try {
-    const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize;
-  } catch {
-    return undefined; // a figure for people; the store looks for itself
   }
 }

@@ -1,4 +1,5 @@
 /** The levels that metrics show, read from the running parts whenever somebody asks. */
+import { diskRoom } from '../base/disk-room.ts';
 import type { Clock } from '../base/clock.ts';
 import type { MetricSources } from '../base/metric-levels.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
@@ -9,7 +10,6 @@ import { listedAccounts } from '../directory/account.ts';
 import { homeLane } from '../mail/redirection.ts';
 import { domainOfLane } from '../mail/split-lane.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
-import { freeBytes } from './data-folder.ts';
 import type { Listeners } from './listeners.ts';
 
 export interface MeasuredParts {
@@ -65,7 +65,7 @@ export function metricSources(parts: MeasuredParts): MetricSources {
       }),
     limitUse: () => fullest(outgoing),
     certificateUntil: () => listeners.certificate?.expiresAt,
-    store: () => ({ engine: 'leveldb', up: isStoreUp(), freeBytes: freeBytes(folder) }),
+    store: () => ({ engine: 'leveldb', up: isStoreUp(), freeBytes: diskRoom(folder)?.freeBytes }),
   };
 }
 

@@ -5,6 +5,8 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { diskRoom, hasFewFiles } from '../base/disk-room.ts';
+import type { DiskRoom } from '../base/disk-room.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Fields, Log } from '../base/log.ts';
 import type { RecordLevels } from '../base/metric-levels.ts';
@@ -18,7 +20,6 @@ import { TraceBook } from '../records/trace-book.ts';
 import { Upkeep } from '../records/upkeep.ts';
 import { openLevelRecords } from '../store/leveldb/record-store.ts';
 import type { RecordStore } from '../store/record-store.ts';
-import { freeBytes } from './data-folder.ts';
 
 export class RecordKeeping {
   readonly #clock: Clock;
@@ -87,7 +88,7 @@ export class RecordKeeping {
       outbox: this.#outbox,
       keys: await PseudonymKeys.open(folder),
       policy: () => config().records,
-      isDiskLow: () => (freeBytes(folder) ?? Infinity) < config().limits.minFreeSpaceBytes,
+      isDiskLow: () => isLow(diskRoom(folder), config()),
     });
     await upkeep.learn(store);
     this.#upkeep = upkeep;
@@ -98,4 +99,8 @@ export class RecordKeeping {
     this.#collector.flush();
     return this.#outbox.flush();
   }
+}
+
+function isLow(room: DiskRoom | undefined, { limits }: Config): boolean {
+  return room !== undefined && (room.freeBytes < limits.minFreeSpaceBytes || hasFewFiles(room));
 }

@@ -9,6 +9,7 @@ import { Alerts } from '../alerts/alerts.ts';
 import type { Present } from '../alerts/conditions.ts';
 import { SendingNotices } from '../alerts/sending-notices.ts';
 import { ArchiveFiles } from '../archive/archive-files.ts';
+import { diskRoom } from '../base/disk-room.ts';
 import { Archive } from '../archive/archive.ts';
 import { Resend } from '../archive/resend.ts';
 import type { CaughtMailOptions } from '../alerts/caught-mail.ts';
@@ -39,7 +40,6 @@ import { openLevelRecords } from '../store/leveldb/record-store.ts';
 import type { LevelStore } from '../store/leveldb/store.ts';
 import type { Trace } from '../records/trace-book.ts';
 import { busiestOf } from './busiest.ts';
-import { freeBytes } from './data-folder.ts';
 import type { DeliveryParts } from './delivery-parts.ts';
 import { customerOf, Lessons } from './lessons.ts';
 import type { OutgoingParts } from './outgoing-parts.ts';
@@ -274,7 +274,7 @@ export class Watches {
         .map(({ dest, since }) => ({ dest: laneName(dest), since })),
       oldest: oldest && { queuedAt: oldest.queuedAt, dest: laneName(oldest.dest) },
       oldestHeld: this.#heldMail.oldest(),
-      freeBytes: freeBytes(folder),
+      disk: diskRoom(folder),
       minFreeBytes: this.#parts.config().limits.minFreeSpaceBytes,
       scanners: scanners(),
       ldap: delivery.ldap.states(),

@@ -17,7 +17,7 @@ function alertsOn(clock: FakeClock, target: Target) {
     ...{ now: clock.now(), destinations: [], waiting: 0, damaged: [], oldest: undefined },
     ...{
       oldestHeld: undefined,
-      freeBytes: 1,
+      disk: { freeBytes: 1, freeFiles: undefined },
       minFreeBytes: 0,
       scanners: [],
       ldap: [],

@@ -20,7 +20,14 @@ function textsWith(count: number): Record<string, string> {
     waiting: count,
     oldest: { queuedAt: NOW - 5 * HOUR, dest: 'example.org' },
     oldestHeld: { at: NOW - 5 * HOUR, count },
-    ...{ freeBytes: 1, minFreeBytes: 0, damaged: [], scanners: [], ldap: [], listings: [] },
+    ...{
+      disk: { freeBytes: 1, freeFiles: 1e6 },
+      minFreeBytes: 0,
+      damaged: [],
+      scanners: [],
+      ldap: [],
+      listings: [],
+    },
     ...{ lockedAccounts: [], lostRecords: [] },
   };
   const found = conditionsOf(present, THRESHOLDS);

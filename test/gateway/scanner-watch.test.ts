@@ -22,7 +22,13 @@ test('old signatures are told of once, and once when there are new ones', async 
   const alerts = () => {
     const present: Present = {
       ...{ now: 0, destinations: [], waiting: 0, damaged: [], oldest: undefined },
-      ...{ oldestHeld: undefined, freeBytes: 1, minFreeBytes: 0, ldap: [], listings: [] },
+      ...{
+        oldestHeld: undefined,
+        disk: { freeBytes: 1, freeFiles: 1e6 },
+        minFreeBytes: 0,
+        ldap: [],
+        listings: [],
+      },
       ...{ lockedAccounts: [], lostRecords: [] },
       scanners: watch.views(),
     };

@@ -15,7 +15,7 @@ const MIN = 60_000;
 const NONE: Omit<Present, 'now' | 'lostRecords'> = {
   ...{ destinations: [], waiting: 0, damaged: [], oldest: undefined, oldestHeld: undefined },
   ...{
-    freeBytes: undefined,
+    disk: undefined,
     minFreeBytes: 0,
     scanners: [],
     ldap: [],

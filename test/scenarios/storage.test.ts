@@ -1,7 +1,7 @@
 /** Storage trouble is 452, never 5xx, and loses nothing that was accepted. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Destination } from '../support/destination.ts';
@@ -141,6 +141,50 @@ test('a disk that becomes read-only: 4xx, the gateway ends, and goes on once it 
   } finally {
     await gateway.stop().catch(() => gateway.kill());
     disk?.unmount();
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('no more files on the disk: 452 before the store needs one, and everybody is told', async (t) => {
+  const destination = await new Destination().start();
+  await destination.stop();
+  const gateway = await Gateway.make({
+    node: 'limits: { min_free_space: 1MiB }\nalerts: { after: 0s }\nqueue: { retry: [1s], probe: 1s }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  const data = join(gateway.folder, 'data');
+  mkdirSync(data);
+  const disk = SmallDisk.mount(data, 48, 2000);
+  if (disk === undefined) {
+    await gateway.remove();
+    missing(t, 'a small ext4 file system (needs root and a loop device)');
+    return;
+  }
+  try {
+    await gateway.start();
+    const send = (size: number) =>
+      sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(size));
+    assert.match(await send(1000), /^250 .* queued/);
+    const many = join(data, 'many');
+    mkdirSync(many);
+    const { ffree } = statfsSync(data);
+    for (let n = 0; n < ffree - 100; n++) writeFileSync(join(many, String(n)), '');
+    assert.match(await until('452', async () => (await send(1000)).match(NO_ROOM)?.[0]), NO_ROOM);
+    const full = gateway.events('store.full').map(({ msg }) => String(msg));
+    assert.match(full.join('\n'), /its disk has room for \d+ more files only/);
+    const alert = await gateway.event('alert.raise', (line) => line['alert'] === 'disk_low');
+    assert.match(String(alert['text']), /room for \d+ more files.* put off \(452\)$/);
+    const status = await gateway.cli('status');
+    assert.equal(status.code, 2);
+    assert.match(status.stdout, / {2}disk low: room for \d+ more files/);
+    rmSync(many, { recursive: true });
+    await until('mail to be taken again', async () => (await send(1000)).startsWith('250'));
+    await destination.start();
+    await until('all of it to arrive', () => destination.arrived.length >= 2);
+  } finally {
+    await gateway.stop().catch(() => gateway.kill());
+    disk.unmount();
     await gateway.remove();
     await destination.stop();
   }

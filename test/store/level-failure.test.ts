@@ -137,11 +137,12 @@ test('low disk refuses mail before the store suffers, and takes it when there is
   const log = new RecordedLog();
   let free = 1000;
   let asked = 0;
-  const freeBytes = async () => {
+  let files: number | undefined = 1000;
+  const room = async () => {
     asked++;
-    return free;
+    return { freeBytes: free, freeFiles: files };
   };
-  const options = { folder: '.', minFreeBytes: 500, clock, log, freeBytes };
+  const options = { folder: '.', minFreeBytes: 500, clock, log, room };
   const watermark = new DiskWatermark(options);
   const full = { code: 'STORE_FULL' };
   await watermark.admit(300);
@@ -158,8 +159,14 @@ test('low disk refuses mail before the store suffers, and takes it when there is
   clock.move(1000);
   free = 1000;
   await watermark.admit(1);
-  assert.equal(log.of('store.full').length, 2, 'one event each time it becomes full');
-  const broken = new DiskWatermark({ ...options, freeBytes: () => Promise.reject(new Error('x')) });
+  clock.move(1000);
+  files = undefined;
+  await watermark.admit(1);
+  clock.move(1000);
+  files = 199;
+  await assert.rejects(watermark.admit(1), full, 'LevelDB needs files of its own');
+  assert.equal(log.of('store.full').length, 3, 'one event each time it becomes full');
+  const broken = new DiskWatermark({ ...options, room: () => Promise.reject(new Error('x')) });
   await assert.rejects(broken.admit(1), full);
 });
 

@@ -1,4 +1,5 @@
 /** Whether the data folder can hold what was promised: its owner, its mode, the disk under it. */
+import { MIN_FREE_FILES } from '../../base/disk-room.ts';
 import { formatSize } from '../../config/quantity.ts';
 import type { DataFolder } from '../facts/data-folder.ts';
 import type { DiskRoom } from '../facts/machine.ts';
@@ -65,7 +66,6 @@ function octal(mode: number): string {
 /** Two thresholds: the gateway stops storing at the first, and it should not come near it. */
 const NEAR = 4;
 const FEW_NODES = 10_000;
-const NO_NODES = 200;
 
 export function judgeDisk(room: DiskRoom | undefined, minFreeBytes: number): Finding {
   if (room === undefined) return unsure('disk', 'the file system does not say how much is free');
@@ -74,7 +74,7 @@ export function judgeDisk(room: DiskRoom | undefined, minFreeBytes: number): Fin
   const least = `nothing is stored below ${formatSize(minFreeBytes)}`;
   if (freeBytes < minFreeBytes) return fail('disk', `${free}, ${least}`, 'make room');
   const hasNodes = nodes > 0;
-  if (hasNodes && freeNodes < NO_NODES)
+  if (hasNodes && freeNodes < MIN_FREE_FILES)
     return fail('disk', `${free}, but room for ${freeNodes} more files only`, 'delete small files');
   if (freeBytes < NEAR * minFreeBytes) return warn('disk', `${free}, ${least}`, 'make room');
   if (hasNodes && freeNodes < FEW_NODES)

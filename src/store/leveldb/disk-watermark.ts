@@ -1,11 +1,13 @@
 /**
  * The low-water mark of the disk: mail is refused for a time (STORE_FULL) long before the store
- * itself would suffer, for LevelDB needs room to rewrite and never recovers from a failed write.
+ * itself would suffer, for LevelDB needs room and files to rewrite and never recovers from a failed
+ * write.
  * The file system is asked at most once a second; what is admitted meanwhile is subtracted.
  */
-import { statfs } from 'node:fs/promises';
 import type { Clock } from '../../base/clock.ts';
 import { withDeadline } from '../../base/deadline.ts';
+import { askRoom, filesText, hasFewFiles } from '../../base/disk-room.ts';
+import type { DiskRoom } from '../../base/disk-room.ts';
 import { CodedError, errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 
@@ -18,13 +20,14 @@ export interface DiskWatermarkOptions {
   readonly minFreeBytes: number;
   readonly clock: Clock;
   readonly log: Log;
-  /** Free bytes of the folder's file system for us; a seam for tests. */
-  readonly freeBytes?: (folder: string) => Promise<number>;
+  /** What the folder's file system has left for us; a seam for tests. */
+  readonly room?: (folder: string) => Promise<DiskRoom>;
 }
 
 export class DiskWatermark {
   readonly #options: DiskWatermarkOptions;
   #free = 0;
+  #files: number | undefined;
   #checkedAt = -Infinity;
   #checking: Promise<void> | undefined;
   #full = false;
@@ -40,8 +43,11 @@ export class DiskWatermark {
       await this.#checking;
     }
     const { folder, minFreeBytes, log } = this.#options;
-    if (this.#free - bytes < minFreeBytes) {
-      const message = `store ${folder}: only ${Math.max(this.#free, 0)} bytes free on its disk`;
+    const lacksFiles = hasFewFiles({ freeFiles: this.#files });
+    if (lacksFiles || this.#free - bytes < minFreeBytes) {
+      const message = lacksFiles
+        ? `store ${folder}: its disk has ${filesText({ freeFiles: this.#files })} only`
+        : `store ${folder}: only ${Math.max(this.#free, 0)} bytes free on its disk`;
       if (!this.#full)
         log.emit('store.full', { free: this.#free, min: minFreeBytes, msg: message });
       this.#full = true;
@@ -52,11 +58,16 @@ export class DiskWatermark {
   }
 
   async #check(): Promise<void> {
-    const { folder, clock, freeBytes = statfsFree } = this.#options;
+    const { folder, clock, room = askRoom } = this.#options;
     try {
-      this.#free = await withDeadline(clock, STATFS_DEADLINE_MS, 'free disk space', () =>
-        freeBytes(folder),
+      const { freeBytes, freeFiles } = await withDeadline(
+        clock,
+        STATFS_DEADLINE_MS,
+        'free disk space',
+        () => room(folder),
       );
+      this.#free = freeBytes;
+      this.#files = freeFiles;
     } catch (error) {
       throw new CodedError('STORE_FULL', `store ${folder}: ${errorText(error)}`, { cause: error });
     } finally {
@@ -64,9 +75,4 @@ export class DiskWatermark {
       this.#checking = undefined;
     }
   }
-}
-
-async function statfsFree(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
 }
