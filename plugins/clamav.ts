@@ -6,8 +6,9 @@
  * quarantine where the domain says `virus: quarantine`). Everything else, be it an error, silence, a
  * broken connection or rubbish, is a failure, and `on_error` decides. With several addresses the next
  * one is asked when one fails; one that has failed is asked last until it answers a question that is
- * put to it half a minute later, and the log tells of both. Connections are kept for
- * some seconds and serve one message after another (IDSESSION).
+ * put to it half a minute later, and the log tells of both. Silence costs the mail that meets it first
+ * all of its `timeout`, so that `on_error` decides about it; later ones go to the next after two seconds
+ * at most. Connections are kept for some seconds and serve one message after another (IDSESSION).
  *
  * Old signatures find no new viruses: with every sign of life clamd is asked of which day its own are,
  * and from `signatures_age` on this is told. Mail goes on as before. Of several addresses it is the
@@ -80,7 +81,7 @@ export default {
     return {
       hooks: { content: (view, signal) => judge(host, sessions, view, signal) },
       async probe(signal) {
-        const text = await host.firstAnswer(options.address, signal, (a) => version(a, signal));
+        const text = await host.firstAnswer(options.address, signal, version);
         const signatures = signaturesOf(text, host.now(), options.signatures_age);
         return { state: 'ok', text, signatures };
       },
@@ -99,8 +100,8 @@ async function judge(
     return tooLarge(view, 'content is larger than max_size');
   }
   const startedAt = performance.now();
-  const scan = await host.firstAnswer(address, signal, (endpoint) =>
-    instream(sessions, endpoint, view.received, view.content, signal),
+  const scan = await host.firstAnswer(address, signal, (endpoint, own) =>
+    instream(sessions, endpoint, view.received, view.content, own),
   );
   const clamd_ms = Math.round(performance.now() - startedAt);
   switch (scan.kind) {

@@ -3,7 +3,7 @@
  *
  * Links are found and read as for `uri-lists`. Each rule gives points, refuses (`reject`) or is `off`,
  * and counts once in a mail. As shipped nothing refuses by itself: points add to the score of the mail.
- * Tests are named after the rules (`LINK_LOOKALIKE`); log and trace say what was found
+ * Tests are named after the rules (`LINK_LOOKALIKE`); the trace says what was found
  * (`link=lookalike(paypal.com>paypa1.com)`).
  *
  * `brands` and the domains of the recipients are what others want to pass for: in letters that look
@@ -19,7 +19,7 @@
  * its element, one around it or all its text says so: not displayed, without size, or white on
  * nothing dark; what has a class is taken as seen, for a style sheet may show it.
  *
- * When there was more text, or more in it, than is looked at, log and trace say `uri_cut=true`.
+ * When there was more text, or more in it, than is looked at, the trace says `uri_cut=true`.
  */
 import type { ContentView, OptionSchema, Plugin, Verdict } from 'sluice-mx/plugin';
 import type { Finding, Surroundings } from './link-checks/findings.ts';

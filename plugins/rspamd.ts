@@ -80,8 +80,8 @@ export default {
     return {
       hooks: { content: (view, signal) => judge(host, view, signal) },
       async probe(signal) {
-        const text = await host.firstAnswer(options.address, signal, async (address) => {
-          const reply = await ask(address, { method: 'GET', path: '/ping' }, [], signal);
+        const text = await host.firstAnswer(options.address, signal, async (address, own) => {
+          const reply = await ask(address, { method: 'GET', path: '/ping' }, [], own);
           if (reply.trim() !== 'pong') throw new Error(`${formatEndpoint(address)}: no pong`);
           return `rspamd at ${formatEndpoint(address)}`;
         });
@@ -91,8 +91,8 @@ export default {
         if (own.controller === undefined) return false;
         if (content.sizeBytes > own.max_size) throw new Error('larger than max_size');
         const bytes = await wholeOf(content);
-        await host.firstAnswer(own.controller, signal, (endpoint) =>
-          learn(endpoint, bytes, { as, password: own.password }, signal),
+        await host.firstAnswer(own.controller, signal, (endpoint, soon) =>
+          learn(endpoint, bytes, { as, password: own.password }, soon),
         );
         return true;
       },
@@ -108,8 +108,8 @@ async function judge(host: PluginHost, view: View, signal: AbortSignal): Promise
   const name = await clientName(host.dns, view.session.remote.address);
   const headers = describe(view, { hostname: host.hostname, clientName: name, settings });
   const request = { method: 'POST', path: '/checkv2', headers } as const;
-  const judgement = await host.firstAnswer(address, signal, async (endpoint) => {
-    const reply = await ask(endpoint, request, parts, signal);
+  const judgement = await host.firstAnswer(address, signal, async (endpoint, own) => {
+    const reply = await ask(endpoint, request, parts, own);
     try {
       return readJudgement(reply);
     } catch (error) {

@@ -71,7 +71,7 @@ export default {
     return {
       hooks: { content: (view, signal) => judge(host, view, signal) },
       async probe(signal) {
-        const text = await host.firstAnswer(options.address, signal, (a) => ping(a, signal));
+        const text = await host.firstAnswer(options.address, signal, ping);
         return { state: 'ok', text };
       },
       async learn(
@@ -81,8 +81,8 @@ export default {
         if (!learn) return false;
         if (content.sizeBytes > maxSize) throw new Error('larger than max_size');
         const bytes = await wholeOf(content);
-        await host.firstAnswer(address, signal, (endpoint) =>
-          tell(endpoint, bytes, { as, user, compress }, signal),
+        await host.firstAnswer(address, signal, (endpoint, own) =>
+          tell(endpoint, bytes, { as, user, compress }, own),
         );
         return true;
       },
@@ -96,8 +96,8 @@ async function judge(host: PluginHost, view: View, signal: AbortSignal): Promise
   const startedAt = performance.now();
   const name = await clientName(host.dns, view.session.remote.address);
   const parts = [namedReceived(view.received, name), ...(await wholeOf(view.content))];
-  const { score, tests } = await host.firstAnswer(address, signal, (endpoint) =>
-    symbols(endpoint, parts, { user, compress }, signal),
+  const { score, tests } = await host.firstAnswer(address, signal, (endpoint, own) =>
+    symbols(endpoint, parts, { user, compress }, own),
   );
   const spamd_ms = Math.round(performance.now() - startedAt);
   const fields = [

@@ -26,7 +26,7 @@
  *
  * At most `max_names` names and addresses of a mail are asked about: links first and most often, but
  * every kind in its turn, the first and the last ones. Of a domain the first host stands for all.
- * When there was more text, or more in it, than is looked at, log and trace say `uri_cut=true`.
+ * When there was more text, or more in it, than is looked at, the trace says `uri_cut=true`.
  * Domains served here, those of `exempt` and private addresses are never asked about.
  */
 import type { ContentView, OptionSchema, Plugin, Verdict } from 'sluice-mx/plugin';

@@ -202,13 +202,14 @@ export interface PluginHost {
   /**
    * Asks one of several addresses after the other until one answers: those in working order as
    * configured, then those that have failed the plugin and have not answered since; from half a minute
-   * later one question finds out whether they do. Rejects with the last failure. What is wrong with
-   * the question and not with the address is an answer, no failure.
+   * later one question finds out whether they do, and goes to the next after two seconds. The signal
+   * that `ask` gets is for this address. Rejects with the last failure. What is wrong with the question
+   * and not with the address is an answer, no failure.
    */
   firstAnswer<T>(
     addresses: readonly Endpoint[],
     signal: AbortSignal,
-    ask: (address: Endpoint) => Promise<T>,
+    ask: (address: Endpoint, signal: AbortSignal) => Promise<T>,
   ): Promise<T>;
   /**
    * A book of this plugin, by its name: kept in the gateway's store, over reloads and restarts. To be

@@ -1,14 +1,18 @@
 /**
  * Which of several addresses of a daemon is asked first: those in working order as configured, then
  * those that failed within the last half minute. After that one question is put to them, and they are
- * avoided until it has an answer. One for each loaded plugin. Remembers failures only,
+ * avoided until it has an answer; a daemon that is silent still does not keep that question from the
+ * next address. One for each loaded plugin. Remembers failures only,
  * and a bounded number of them; knows nothing of what is asked.
  */
 import type { Clock } from '../base/clock.ts';
+import { withDeadline } from '../base/deadline.ts';
 import { CodedError } from '../base/errors.ts';
 import type { Endpoint } from '../plugin.ts';
 
 const AVOID_MS = 30_000;
+/** The question that finds out whether one answers again is somebody's mail, and others can answer it. */
+const DOUBT_MS = 2000;
 /** Overrides of many domains may name many addresses; an older failure makes room. */
 const MAX_REMEMBERED = 1000;
 
@@ -29,16 +33,20 @@ export class AddressBook {
   async firstAnswer<T>(
     endpoints: readonly Endpoint[],
     signal: AbortSignal,
-    ask: (endpoint: Endpoint) => Promise<T>,
+    ask: (endpoint: Endpoint, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     let last: unknown;
     const isOneOfSeveral = endpoints.length > 1;
-    for (const endpoint of this.#inOrder(endpoints)) {
+    const order = this.#inOrder(endpoints);
+    for (const endpoint of order) {
       const name = nameOf(endpoint);
       // A daemon that hangs costs one question its deadline, and not every one.
-      if (this.#failedAt.has(name)) this.#remember(name);
+      const isDoubtful = this.#failedAt.has(name);
+      if (isDoubtful) this.#remember(name);
       try {
-        const answer = await ask(endpoint);
+        const answer = await (isDoubtful && endpoint !== order.at(-1)
+          ? withDeadline(this.#clock, DOUBT_MS, name, (soon) => ask(endpoint, soon), signal)
+          : ask(endpoint, signal));
         if (this.#failedAt.delete(name) && isOneOfSeveral) this.#onChange(name);
         return answer;
       } catch (error) {

@@ -56,6 +56,25 @@ test('of those that have failed only one question at a time finds out whether th
   assert.deepEqual((await asked(book, [])).order, [ONE], 'it has answered');
 });
 
+test('that question goes to the next address when there is only silence, and the silent one is told', async () => {
+  const clock = new FakeClock();
+  const book = new AddressBook(clock);
+  await asked(book, [ONE]);
+  await clock.advance(31_000);
+  let ended = false;
+  let said = 'nothing';
+  const ask = (one: Endpoint, signal: AbortSignal) => {
+    if (one !== ONE) return Promise.resolve('answer');
+    signal.addEventListener('abort', () => (ended = true));
+    return Promise.withResolvers<string>().promise;
+  };
+  void book.firstAnswer([ONE, TWO], NEVER, ask).then((answer) => (said = answer));
+  await clock.advance(2000);
+  assert.equal(said, 'answer');
+  assert.ok(ended);
+  assert.deepEqual((await asked(book, [])).order, [TWO], 'it has not answered');
+});
+
 test('it is told once when another address has to do the work, and when the first is back', async () => {
   const clock = new FakeClock();
   const told: string[] = [];

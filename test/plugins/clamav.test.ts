@@ -9,6 +9,7 @@ import { RECEIVED } from '../support/filter-view.ts';
 import { filterOf } from '../support/filter-host.ts';
 import type { Behaviour } from '../support/fake-service.ts';
 import { FakeService } from '../support/fake-service.ts';
+import { hurriedClock } from '../support/hurried-clock.ts';
 import { until } from '../support/until.ts';
 
 const MAIL = Buffer.from('Subject: x\r\n\r\ntext\r\n');
@@ -361,4 +362,25 @@ test('nothing of a scan stays open', async (t) => {
   const { judge } = await filterOf('clamav', { address: clamd.address, timeout: '50ms' });
   await Promise.all(Array.from({ length: 20 }, () => judge(MAIL)));
   await until('all connections are closed', () => clamd.open === 0);
+});
+
+test('of two clamds one that stays silent costs one mail its answer, and no later one', async () => {
+  const silent = await FakeService.start(() => undefined);
+  const other = await FakeService.start(says('1: stream: OK\0'));
+  const clock = hurriedClock(100);
+  const options = { address: [silent.address, other.address], timeout: '30s' };
+  const { judge, log } = await filterOf('clamav', options, {}, clock);
+  try {
+    assert.equal((await judge(MAIL)).kind, 'defer');
+    for (let later = 0; later < 3; later++) {
+      assert.equal((await judge(MAIL)).kind, 'pass');
+      assert.equal((await judge(MAIL)).kind, 'pass');
+      await clock.sleep(31_000);
+    }
+    assert.ok(silent.inputs.length >= 3, 'it was asked again');
+    assert.equal(log.of('scan.error').length, 1);
+  } finally {
+    await silent.stop();
+    await other.stop();
+  }
 });

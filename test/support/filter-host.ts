@@ -1,5 +1,6 @@
 /** A shipped plugin, loaded and run by the real host, for tests of the plugin. */
 import assert from 'node:assert/strict';
+import type { Clock } from '../../src/base/clock.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type { Content } from '../../src/mail/content.ts';
 import type { Verdict } from '../../src/mail/verdict.ts';
@@ -22,11 +23,12 @@ export async function filterOf(
   name: string,
   options: RawOptions,
   dns: TableDns = {},
+  clock: Clock = systemClock,
 ): Promise<Filter> {
   const log = new RecordedLog();
   const loaded = await loadPlugins([{ name, options }], {
     ...{ hostname: 'mx.example', pluginFolder: '/nonexistent', dns: tableDns(dns) },
-    ...{ books: memoryBooks(systemClock), clock: systemClock, log },
+    ...{ books: memoryBooks(clock), clock, log },
   });
   assert.ok(loaded.ok, JSON.stringify(loaded));
   const { host } = loaded;
