@@ -102,9 +102,10 @@ async function ofSender(view: MailView, dns: Dns): Promise<Finding[]> {
     return [{ rule: 'null_mx', reason: 'dns', detail: '7.27', text }]; // RFC 7505 4.2
   }
   if (mx.kind === 'found' || mx.kind === 'unsure') return [];
-  const isThere = mx.kind === 'no-domain' ? false : await hasAddress(dns, domain);
-  const text = `The sender's domain ${domain} does not exist in the DNS`;
-  return isThere === false ? [{ rule: 'sender_unknown', reason: 'dns', detail: '1.8', text }] : [];
+  if (mx.kind !== 'no-domain' && (await hasAddress(dns, domain)) !== false) return [];
+  const lack = mx.kind === 'no-domain' ? 'does not exist' : 'has neither MX nor address';
+  const text = `The sender's domain ${domain} ${lack} in the DNS`;
+  return [{ rule: 'sender_unknown', reason: 'dns', detail: '1.8', text }];
 }
 
 /** Undefined: nobody knows. */

@@ -67,6 +67,7 @@ export function parseDomainFile(
   const checked = checkValue(domainSchema, value, source, {
     extraKeys: pluginNames,
     otherFile: { keys: Object.keys(nodeSchema.shape), place: 'into sluice.yaml' },
+    maybe: '; if it is a plugin, it is not among the plugins of sluice.yaml',
     standIns: { domain: 'faulty.invalid', destination: 'faulty.invalid' },
   });
   if (!checked.ok) problems.push(...checked.problems);

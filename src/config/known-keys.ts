@@ -19,6 +19,8 @@ export interface KeySight {
   /** Keys that are known at the root beside those of the schema. */
   readonly extraKeys?: readonly string[];
   readonly otherFile?: OtherFile;
+  /** What a key at the root that is known nowhere may be. */
+  readonly maybe?: string;
 }
 
 /** A key in more places than these says nothing about the one that was meant. */
@@ -26,7 +28,7 @@ const MAX_PLACES = 2;
 
 /** `; did you mean "x"?`, `; belongs under "limits"` or nothing. */
 export function keyAdvice(key: string, path: Path, sight: KeySight): string {
-  const { schema, extraKeys = [], otherFile } = sight;
+  const { schema, extraKeys = [], otherFile, maybe = '' } = sight;
   const isTop = path.length === 0;
   const here = knownKeys(schema, path);
   if (here.includes(key)) return '; belongs to another form of this setting';
@@ -36,7 +38,8 @@ export function keyAdvice(key: string, path: Path, sight: KeySight): string {
   const groups = [...new Set(placesOf(schema, key, ''))].map((group) => `under "${group}"`);
   const places = groups.length > MAX_PLACES ? [] : groups;
   if (isTop && otherFile?.keys.includes(key) === true) places.push(otherFile.place);
-  return places.length === 0 ? '' : `; belongs ${places.join(' or ')}`;
+  if (places.length > 0) return `; belongs ${places.join(' or ')}`;
+  return isTop ? maybe : '';
 }
 
 /** Whether a file of one kind stands where one of another kind should: by most of its keys. */

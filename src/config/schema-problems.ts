@@ -25,6 +25,8 @@ export interface CheckOptions {
   /** Keys that are known at the root beside those of the schema. */
   readonly extraKeys?: readonly string[];
   readonly otherFile: OtherFile;
+  /** What a key at the root that is known nowhere may be. */
+  readonly maybe?: string;
   /** For settings that have no default, when they have faults. */
   readonly standIns: Readonly<Record<string, unknown>>;
 }

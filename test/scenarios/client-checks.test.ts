@@ -13,6 +13,7 @@ const rig = FilteredClients.of({
     '2.2.0.192.in-addr.arpa': { ptr: ['mail.good.test'] },
     'nomail.test': { mx: ['0 .'] },
     'a-only.test': { a: ['192.0.2.7'] },
+    'bare.test': { txt: ['neither mail server nor address'] },
     'mute.test': 'silence',
     'example.org': { txt: ['v=spf1 ip4:192.0.2.1 -all'] },
   },
@@ -55,7 +56,12 @@ const CASES: readonly [
   [
     'a sender that does not exist',
     { from: 'a@nowhere.test' },
-    /^550 5\.1\.8 .*nowhere\.test .*\(dns\)/,
+    /^550 5\.1\.8 .*nowhere\.test does not exist in the DNS \(dns\)/,
+  ],
+  [
+    'a sender whose domain is there, with neither MX nor address',
+    { from: 'a@bare.test' },
+    /^550 5\.1\.8 .*bare\.test has neither MX nor address in the DNS \(dns\)/,
   ],
   [
     'a sender that takes no mail',
