@@ -2,7 +2,7 @@
  * What the log's events count: declares the counters and histograms, and says what each event adds to
  * them. Labels take values from closed lists and from the configuration, never from the network.
  */
-import { Counter, Gauge, Histogram } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { Durations } from './durations.ts';
 import type { EventName, Fields } from './log.ts';
@@ -11,7 +11,6 @@ import { labelledCounter, word } from './labelled-counter.ts';
 /** Counts what an event of the log means. */
 export type Meter = (evt: EventName, fields: Fields) => void;
 
-const STEP_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const LATENCY_SECONDS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400, 432_000];
 
 /** Longest name from the configuration. */
@@ -25,8 +24,6 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     labelledCounter(registry, name, help, labelNames);
   const gauge = (name: string, help: string, ...labelNames: string[]) =>
     new Gauge({ name: `sluice_${name}`, help, labelNames, registers });
-  const histogram = (name: string, help: string, buckets: number[], ...labelNames: string[]) =>
-    new Histogram({ name: `sluice_${name}`, help, labelNames, buckets, registers });
 
   const connections = labelled('smtp_connections_total', 'SMTP connections taken.', 'listener');
   const turnedAway = labelled(
@@ -63,12 +60,7 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     'How long it took to ask whether a recipient is there.',
   );
   const scans = labelled('scan_total', 'Messages scanned.', 'engine', 'verdict');
-  const scanSeconds = histogram(
-    'scan_duration_seconds',
-    'How long a scan took.',
-    STEP_SECONDS,
-    'engine',
-  );
+  const scanTook = durations.of('scan_duration_seconds', 'engine', 'How long a scan took.');
   const scannerUp = gauge('scanner_up', 'The scanner answers.', 'engine');
   const pluginErrors = labelled(
     'plugin_errors_total',
@@ -183,7 +175,7 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
     },
     'scan.result': (fields) => {
       scans.at(engine(fields)).atWord(fields['verdict']).inc();
-      scanSeconds.observe({ engine: engine(fields) }, amount(fields['ms']) / 1000);
+      scanTook(engine(fields), amount(fields['ms']));
     },
     'scan.error': (fields) => scans.at(engine(fields)).at('error').inc(),
     'scanner.up': (fields) => scannerUp.set({ engine: engine(fields) }, 1),
