@@ -1,6 +1,8 @@
 /** Large messages pass in bounded memory, up to the limit to the byte. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
@@ -51,6 +53,41 @@ test('50 MiB pass through and through the queue, byte for byte, in bounded memor
       assert.ok(arrived.content.subarray(-bytes.length).equals(bytes), 'byte for byte');
     }
     assert.ok(peak - idle < 150 * MIB, `grew by ${Math.round((peak - idle) / MIB)} MiB`);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('during an outage content of up to 1 MiB goes to its place in the store and nowhere else', async () => {
+  const destination = await new Destination().start();
+  const gateway = await Gateway.run({
+    node: 'limits: { min_free_space: 1MiB }\nqueue: { retry: [1s], probe: 1s }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    await destination.stop();
+    // From here on nothing can be staged in a file.
+    await rm(join(gateway.folder, 'data', 'staging'), { recursive: true });
+    const send = (bytes: Buffer) =>
+      sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], bytes);
+    assert.match(await send(content(1.5 * MIB)), /^452 4\.3\.1 /);
+    const all = [300_000, MIB].map(content);
+    const folder = join(gateway.folder, 'data', 'store', 'content');
+    for (const [index, bytes] of all.entries()) {
+      const reply = await send(bytes);
+      const id = /^250 2\.0\.0 Ok: (\S+) queued$/.exec(reply)?.[1] ?? '';
+      assert.notEqual(id, '', reply);
+      const stored = await readFile(join(folder, id));
+      assert.ok(stored.subarray(-bytes.length).equals(bytes));
+      assert.equal((await readdir(folder)).length, index + 1);
+    }
+    await destination.start();
+    await until('both', () => destination.arrived.length === 2, 60_000);
+    const cameWhole = (bytes: Buffer) =>
+      destination.arrived.some((one) => one.content.subarray(-bytes.length).equals(bytes));
+    assert.ok(all.every(cameWhole), 'byte for byte');
+    await until('no file is left', async () => (await readdir(folder)).length === 0);
   } finally {
     await gateway.remove();
     await destination.stop();
