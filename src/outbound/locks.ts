@@ -103,6 +103,9 @@ export class Locks {
   /** Whether it was locked. Earlier locks are forgotten. Rejects on storage trouble. */
   async unlock(account: Account, identity: string | undefined, by: string): Promise<boolean> {
     const { counters } = this.#options;
+    // Those that set a lock are gone by then, unless a crash came between.
+    const complaints = complaintsKey(account.name, identity);
+    if ((await counters.lockOf(complaints)) !== undefined) await counters.unlock(complaints);
     const wasLocked = await counters.unlock(keyOf(account, identity));
     if (identity === undefined) await counters.unlock(culpritsKey(account.name));
     if (wasLocked) {
