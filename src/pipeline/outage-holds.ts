@@ -17,7 +17,7 @@ import { Rounds } from './rounds.ts';
 export interface OutageHoldsDeps {
   readonly store: Pick<SpoolStore, 'scan' | 'administer' | 'totals'>;
   readonly verifier: Pick<RecipientVerifier, 'verify'>;
-  readonly directory: () => Directory;
+  readonly directory: () => Pick<Directory, 'find'>;
   /** Nobody can be asked now. */
   readonly isClosed: (lane: string) => boolean;
   /** How long delivery of a message that is released is tried. */
@@ -86,7 +86,8 @@ export class OutageHolds {
     if (answers.includes('known')) {
       // Nobody tried it so far: its time begins now.
       const expiresAt = Math.max(entry.expiresAt, clock.now() + lifetimeMs(dest));
-      if (!(await store.administer(id, { kind: 'due', release: true, expiresAt }))) return false;
+      const step = { kind: 'due', release: true, expiresAt, seen: entry } as const;
+      if (!(await store.administer(id, step))) return false;
       log.emit('queue.release', { sid, id, who: 'gateway', text: 'its recipient is known' });
       wake(dest);
       return true;
@@ -94,7 +95,8 @@ export class OutageHolds {
     if (answers.includes('unsure')) return false;
     const text = 'no recipient is known to the destination, which was down when it came';
     const hold = { by: 'gateway', at: clock.now(), reason: 'unknown_rcpt', text } as const;
-    if (!(await store.administer(id, { kind: 'hold', hold }))) return false;
+    // Asking takes its time: somebody may have let it go meanwhile.
+    if (!(await store.administer(id, { kind: 'hold', hold, seen: entry }))) return false;
     log.emit('queue.hold', { sid, id, who: 'gateway', why: hold.reason, text });
     return true;
   }

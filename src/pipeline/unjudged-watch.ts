@@ -24,7 +24,7 @@ import { Rounds } from './rounds.ts';
 import { UNVERIFIED_HOLD } from './unjudged-mail.ts';
 
 export interface UnjudgedWatchDeps extends SignatureDeps {
-  readonly store: Pick<SpoolStore, 'scan' | 'get' | 'administer' | 'readContent'>;
+  readonly store: Pick<SpoolStore, 'scan' | 'administer' | 'readContent'>;
   readonly generation: () => Generation;
   /** The daemon behind a filter did not answer when it was asked last. */
   readonly isDown: (filter: string) => boolean;
@@ -177,10 +177,9 @@ export class UnjudgedWatch {
       expiresAt: Math.max(entry.expiresAt, clock.now() + lifetimeMs(dest)),
     };
     const hold = this.#holdFor(unjudged, late);
-    const step: AdminStep = { kind: 'judged', edit, sizeBytes, changes, ...(hold && { hold }) };
     // Somebody may have decided meanwhile.
-    const now = await store.get(id);
-    if (now?.entry.hold?.unjudged === undefined) return;
+    const judged = { kind: 'judged', seen: entry, edit, sizeBytes, changes } as const;
+    const step: AdminStep = hold === undefined ? judged : { ...judged, hold };
     if (!(await store.administer(id, step))) return;
     this.#failures.delete(id);
     const told = { sid: sidOf(id), id };
@@ -222,11 +221,12 @@ export class UnjudgedWatch {
     return isUnverified === true ? { ...base, ...UNVERIFIED_HOLD } : undefined;
   }
 
-  async #damaged({ id }: SpoolEntry): Promise<void> {
+  async #damaged(seen: SpoolEntry): Promise<void> {
+    const { id } = seen;
     const { store, clock, log } = this.#deps;
     const text = 'its stored content is damaged';
     const hold = { by: 'gateway', at: clock.now(), reason: 'damaged', text } as const;
-    if (!(await store.administer(id, { kind: 'hold', hold }))) return;
+    if (!(await store.administer(id, { kind: 'hold', hold, seen }))) return;
     log.emit('queue.hold', { sid: sidOf(id), id, who: 'gateway', text });
   }
 

@@ -189,7 +189,7 @@ export interface Edit {
   readonly cuts: readonly Cut[];
 }
 
-/** `seen`: as it was when its mail was written, which speaks of it; without it, whatever it is now. */
+/** `seen`: what the step was decided upon, and what its mail speaks of; without it, whatever it is now. */
 export type AdminStep = Change & { readonly seen?: SpoolEntry };
 
 type Change =
