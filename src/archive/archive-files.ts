@@ -36,6 +36,7 @@ export class ArchiveFiles {
   async remove(id: string): Promise<void> {
     const path = this.#path(id);
     await rm(`${path}.json`, { force: true });
+    await rm(`${path}.json.new`, { force: true }); // of a disk that was full
     await rm(`${path}.eml`, { force: true });
   }
 

@@ -15,6 +15,14 @@ export function hasFewFiles({ freeFiles = Infinity }: Pick<DiskRoom, 'freeFiles'
   return freeFiles < MIN_FREE_FILES;
 }
 
+/** What an operator can free, or a moment changes. */
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE']);
+
+/** A call on the file system failed for lack of room, and not because the disk does. */
+export function isOutOfRoom(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && NO_ROOM.has(String(error.code));
+}
+
 /** `room for 87 more files` */
 export function filesText({ freeFiles = 0 }: Pick<DiskRoom, 'freeFiles'>): string {
   return `room for ${freeFiles} more files`;

@@ -8,7 +8,7 @@
  * the spool too: what becomes of a late failure is decided in one place, by the scheduler.
  */
 import type { Clock } from '../base/clock.ts';
-import { CodedError, errorText } from '../base/errors.ts';
+import { errorText } from '../base/errors.ts';
 import type { Ending } from '../base/lazy-abort.ts';
 import type { Log } from '../base/log.ts';
 import { logAttempt, logDone } from '../delivery/attempt-log.ts';
@@ -37,6 +37,7 @@ import { RelayTime } from './relay-time.ts';
 import { heard, putOff, mayHaveTaken, NO_OUTCOME, whyOf, withAnswer } from './session-outcomes.ts';
 import type { RecipientLessons } from './recipient-lessons.ts';
 import type { Way } from './relay-policy.ts';
+import { logStorageFault } from './storage-fault.ts';
 
 export interface JudgedMessage extends Pick<
   SpoolEntry,
@@ -252,12 +253,7 @@ export class Accept {
       // The id was made for this message, which comes through here once.
       await store.commit(entry, dueAt, message.content, { isNew: true });
     } catch (error) {
-      const isFull = error instanceof CodedError && error.code === 'STORE_FULL';
-      log.emit(isFull ? 'store.full' : 'store.error', {
-        id,
-        sid: sidOf(id),
-        err: errorText(error),
-      });
+      logStorageFault(log, { id, sid: sidOf(id) }, error);
       return { reply: replies.storageTrouble(), how: 'deferred' };
     }
     if (entry.hold !== undefined) {

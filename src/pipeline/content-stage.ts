@@ -4,7 +4,6 @@
  * before the final dot, or while the filters think, leaves nothing behind.
  */
 import type { Clock } from '../base/clock.ts';
-import { errorText } from '../base/errors.ts';
 import type { Ending } from '../base/lazy-abort.ts';
 import type { Log } from '../base/log.ts';
 import type { Happening } from '../delivery/happening.ts';
@@ -41,6 +40,7 @@ import type { Way } from './relay-policy.ts';
 import type { Staging, StagingArea } from './staging.ts';
 import type { Transaction } from './transaction.ts';
 import { UNVERIFIED_HOLD, unjudgedHold, unjudgedOf } from './unjudged-mail.ts';
+import { logStorageFault } from './storage-fault.ts';
 
 export interface ContentDeps
   extends SignatureDeps, ArchivingDeps, ReturnedDeps, ReleaseRequestDeps {
@@ -116,16 +116,15 @@ export class ContentStage implements ContentSink {
       return this.#faultReply(fault) ?? (await this.#judged());
     } finally {
       // After a surprise too, or its generation of the configuration would never be let go.
-      this.#transaction.end('abort', undefined);
-      await this.#staging.discard();
+      this.abort();
     }
   }
 
   abort(): void {
     this.#transaction.end('abort', undefined);
-    this.#staging.discard().catch((error: unknown) => {
-      this.#deps.log.emit('store.error', { ...this.#transaction.logFields, err: errorText(error) });
-    });
+    const fields = this.#transaction.logFields;
+    // Nobody waits for it: a disk that stands still would keep the answer back.
+    this.#staging.discard().catch((error) => logStorageFault(this.#deps.log, fields, error));
   }
 
   /** What is wrong with the content before anybody looks into it. */
@@ -146,7 +145,7 @@ export class ContentStage implements ContentSink {
       if (this.#storeFault !== undefined) throw this.#storeFault;
       content = await this.#staging.finish();
     } catch (error) {
-      log.emit('store.error', { ...transaction.logFields, err: errorText(error) });
+      logStorageFault(log, transaction.logFields, error);
       return this.#refuse(replies.storageTrouble());
     }
     const header = this.#header.bytes;

@@ -1,6 +1,6 @@
 /** Days that are over go as a whole, the index before the files. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { ArchiveFiles } from '../../src/archive/archive-files.ts';
@@ -67,4 +67,14 @@ test('days older than they are kept for go, with all that is known of them', asy
   assert.deepEqual(await all(), [young]);
   assert.equal(await archive.find(old), undefined);
   await archive.stop();
+});
+
+test('what is not taken goes, its envelope too that a full disk kept from its name', async (t) => {
+  const folder = tempFolder(t);
+  const id = messageId(createIds(new FakeClock()).session(), 1);
+  const day = join(folder, dayOf(id));
+  mkdirSync(day);
+  for (const name of [`${id}.eml`, `${id}.json.new`]) writeFileSync(join(day, name), '');
+  await new ArchiveFiles(folder).remove(id);
+  assert.deepEqual(readdirSync(day), []);
 });

@@ -46,6 +46,7 @@ test('too little free space: 452 for what needs the disk, relay goes on', async 
     await destination.stop();
     assert.match(await send(), NO_ROOM);
     assert.ok(gateway.events('store.full').length > 0);
+    assert.deepEqual(gateway.events('store.error'), [], 'the store is sound');
     const alert = await gateway.event('alert.raise', (line) => line['alert'] === 'disk_low');
     assert.match(String(alert['text']), /^\d+ MiB are free .* put off \(452\)$/);
     // Who balances load, or looks at it, is told: mail that must wait cannot be taken here.

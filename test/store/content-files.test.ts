@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { CodedError } from '../../src/base/errors.ts';
 import { ContentFiles, DISK } from '../../src/store/leveldb/content-files.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { until } from '../support/until.ts';
 import { bytesOf, collect, contentOf, stagedContent } from './sample-mail.ts';
 import { StillClock } from './still-clock.ts';
@@ -73,4 +74,26 @@ test('what is being written when the store stops is given up, which is no fault'
   await assert.rejects(late, { code: 'STOPPING' });
   const names = await readdir(folder);
   assert.deepEqual([names.includes('A.1'), names.includes('A.2')], [true, false]);
+});
+
+test('a disk that stands still: all who wait hear of it at the same deadline, the tenth too', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-content-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const clock = new FakeClock();
+  const never = new Promise<never>(() => undefined);
+  const hanging = { writev: () => never, datasync: () => never, close: () => never };
+  const files = new ContentFiles({
+    folder,
+    clock,
+    condemn: (cause) => new CodedError('STORE_FAILED', String(cause), { cause }),
+    access: { ...DISK, create: async () => hanging },
+  });
+  await files.open();
+  const failed: unknown[] = [];
+  for (let n = 1; n <= 10; n++)
+    files.write(`C.${n}`, COPIED).catch((error: CodedError) => failed.push(error.code));
+  await until('the first eight to be at it', () => clock.waiting === 8);
+  await clock.advance(60_000);
+  await until('all to be told', () => failed.length === 10);
+  assert.deepEqual(new Set(failed), new Set(['STORE_FAILED']));
 });

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Clock } from '../../base/clock.ts';
 import { withDeadline } from '../../base/deadline.ts';
+import { isOutOfRoom } from '../../base/disk-room.ts';
 import { CodedError, errorText } from '../../base/errors.ts';
 import { Places } from '../../base/places.ts';
 import { writeAll } from '../../base/write-all.ts';
@@ -33,12 +34,6 @@ const WRITES_AT_ONCE = 8;
 const MAX_BEFORE_BYTES = 16 * 1024;
 /** Leftovers looked at between two turns of the event loop. */
 const SWEEP_AT_ONCE = 100;
-/**
- * What an operator can free or a moment can change: mail waits, the store is sound. A file that is
- * there already is of an attempt that lost its lease and has not noticed it yet.
- */
-const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EEXIST']);
-
 /** The calls on the file system that a test makes fail. */
 export interface FileAccess {
   /** Makes the folder if it is missing, and names what is in it. */
@@ -72,6 +67,7 @@ export class ContentFiles {
   #found: readonly string[] = [];
   #sweeping: Promise<void> | undefined;
   #stopped = false;
+  #failure: CodedError | undefined;
 
   constructor(options: ContentFilesOptions) {
     this.#options = options;
@@ -90,6 +86,8 @@ export class ContentFiles {
    */
   write(id: string, content: Content): Promise<StoredContent> {
     return this.#writes.run(async () => {
+      // Who waited for a place behind those that hang does not wait as long again.
+      if (this.#failure !== undefined) throw this.#failure;
       await this.#makeRoom(id);
       const { file } = content;
       const taken = file && (await this.#takeOver(id, content.sizeBytes, file));
@@ -104,7 +102,8 @@ export class ContentFiles {
     try {
       return await work;
     } catch (error) {
-      await unlink(this.#path(id)).catch(() => undefined); // else the next start sweeps it
+      // What stays is swept at the next start.
+      await this.#tidied(unlink(this.#path(id)).catch(() => undefined));
       throw error;
     }
   }
@@ -221,10 +220,16 @@ export class ContentFiles {
       if (pieceBytes > 0) await flush();
       await this.#onDisk(() => file.datasync(), { isSync: true });
     } finally {
-      await file.close();
+      await this.#tidied(file.close());
     }
     await this.#syncFolder();
     return { bytes, digest: crcText(crc) };
+  }
+
+  /** A disk that does not answer would not answer here either, and somebody waits to hear it. */
+  async #tidied(work: Promise<void>): Promise<void> {
+    if (this.#failure === undefined) return work;
+    work.catch(() => undefined);
   }
 
   async #syncFolder(): Promise<void> {
@@ -238,8 +243,10 @@ export class ContentFiles {
     try {
       return await withDeadline(clock, WRITE_DEADLINE_MS, 'store', work);
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-      if (isSync || !NO_ROOM.has(code)) throw condemn(error);
+      if (isSync || !(isOutOfRoom(error) || isThere(error))) {
+        this.#failure = condemn(error);
+        throw this.#failure;
+      }
       throw new CodedError('STORE_FULL', `store ${folder}: ${errorText(error)}`, { cause: error });
     }
   }
@@ -247,6 +254,11 @@ export class ContentFiles {
   #path(id: string): string {
     return join(this.#options.folder, id);
   }
+}
+
+/** The file is of an attempt that lost its lease and has not noticed it yet. */
+function isThere(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EEXIST';
 }
 
 function damaged(id: string, what: string): CodedError {
