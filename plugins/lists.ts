@@ -12,8 +12,8 @@
  *         allow:
  *           - { who: partner.example }
  *
- * Address and domain are those of the envelope's sender. A blocked sender or client is refused at
- * RCPT (`blocked`). The closest entry wins: one for the mailbox, then one of the domain, then one of
+ * Address and domain are those of the envelope's sender; names beyond ASCII count in both of their
+ * forms. A blocked sender or client is refused at RCPT (`blocked`). The closest entry wins: one for the mailbox, then one of the domain, then one of
  * the operator; of several that are as close a block. So a domain may take what the operator blocks.
  *
  * `sluice list add block news.example --until 2027-01-31` adds an entry to the running gateway, for all
@@ -28,6 +28,8 @@
  * of your own accounts is not looked at.
  */
 import type { Entry, OptionSchema, Plugin, RcptView, Verdict } from 'sluice-mx/plugin';
+import { asciiAddress } from './shared/ascii-address.ts';
+import type { Asked } from './lists/entries.ts';
 import { endOf } from './lists/entries.ts';
 import type { Found, Levels } from './lists/levels.ts';
 import { find, levelsOf, levelsOfAdded } from './lists/levels.ts';
@@ -105,10 +107,11 @@ export default {
       levels.set(options, all);
       const given = host.entries<typeof ADDED>();
       if (given !== added.given) added = { given, levels: levelsOfAdded(given) };
+      const { reversePath } = view.envelope;
       const asked = {
         client: view.session.remote.address,
-        sender: view.envelope.reversePath,
-        recipient: view.recipient.address,
+        sender: reversePath && inAscii(reversePath),
+        recipient: inAscii(view.recipient.address),
         domain: view.domain,
         now: host.now(),
       };
@@ -119,8 +122,15 @@ export default {
   },
 } satisfies Plugin<typeof OPTIONS>;
 
+type Address = Asked['recipient'];
+
+function inAscii({ local, domain }: Address): Address {
+  return { local, domain: asciiAddress(domain) };
+}
+
 function verdictOf({ list, known: { entry, isNetwork } }: Found): Verdict {
-  const who = entry.who.replaceAll(/[^\x21-\x7e]/g, '?').slice(0, 200);
+  const name = /^[\x21-\x7e]+$/.test(entry.who) ? entry.who : asciiAddress(entry.who);
+  const who = name.replaceAll(/[^\x21-\x7e]/g, '?').slice(0, 200);
   if (list === 'block') {
     const text = `${isNetwork ? 'Your network' : 'This sender'} is blocked here: ${who}`;
     const tests = ['BLOCKED'];

@@ -3,6 +3,7 @@
  * address, a domain with its subdomains, or a network of clients; it ends with its last day (UTC).
  */
 import { BlockList, isIP, isIPv4 } from 'node:net';
+import { asciiAddress } from '../shared/ascii-address.ts';
 
 export interface Entry {
   readonly who: string;
@@ -17,6 +18,7 @@ export interface Entry {
 export interface Asked {
   /** The address of the client. */
   readonly client: string;
+  /** Of it and the recipient the domain in its ASCII form. */
   readonly sender: { readonly local: string; readonly domain: string } | null;
   readonly recipient: { readonly local: string; readonly domain: string };
   /** The recipient's hosted domain, by its own name. */
@@ -42,9 +44,9 @@ export function endOf(until: string | undefined): number {
 }
 
 export function known(entry: Entry): Known {
-  const who = entry.who.toLowerCase();
+  const who = asciiAddress(entry.who);
   const endsAt = endOf(entry.until);
-  const recipients = entry.only_for?.map((one) => one.toLowerCase());
+  const recipients = entry.only_for?.map(asciiAddress);
   const isNetwork = isIP(who.split('/')[0] ?? '') > 0;
   const isOf = isNetwork ? byNetwork(who) : bySender(who);
   return {

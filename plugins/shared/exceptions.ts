@@ -4,7 +4,7 @@
  * beyond ASCII are the same as their ASCII form (RFC 5890).
  */
 import { BlockList, isIP, isIPv4 } from 'node:net';
-import { domainToASCII } from 'node:url';
+import { asciiAddress } from './ascii-address.ts';
 
 export interface Claimed {
   readonly client: string;
@@ -14,24 +14,16 @@ export interface Claimed {
 }
 
 export function isException(entries: readonly string[], claimed: Claimed): boolean {
-  const addresses = claimed.addresses.map((address) => canonical(address));
+  const addresses = claimed.addresses.map(asciiAddress);
   const domains = addresses.map((address) => address.slice(address.lastIndexOf('@') + 1));
   const names = [...domains, ...claimed.listIds.map((id) => id.toLowerCase())];
   return entries.some((given) => {
-    const entry = canonical(given);
+    const entry = asciiAddress(given);
     if (entry.includes('@')) return addresses.includes(entry);
     const [network = '', bits] = entry.split('/');
     if (isIP(network) > 0) return isWithin(network, bits, claimed.client);
     return names.some((name) => name === entry || name.endsWith(`.${entry}`));
   });
-}
-
-/** An address or a name in one way of writing. */
-function canonical(text: string): string {
-  const at = text.lastIndexOf('@') + 1;
-  const domain = text.slice(at);
-  const ascii = /^[\0-\x7f]*$/.test(domain) ? domain : domainToASCII(domain);
-  return `${text.slice(0, at)}${ascii === '' ? domain : ascii}`.toLowerCase();
 }
 
 function isWithin(network: string, bits: string | undefined, client: string): boolean {

@@ -13,6 +13,8 @@ const PLUGINS = `
       block:
         - { who: 192.0.2.66 }
         - { who: bad.test }
+        - { who: bücher.test }
+        - { who: xn--fhre-5qa.test, only_for: [anna@straße.test] }
         - { who: nagging.test, only_for: [anna@example.org] }
         - { who: past.test, until: 2020-01-01 }
       allow:
@@ -35,6 +37,7 @@ const rig = FilteredClients.of({
   plugins: PLUGINS,
   domains: (port) => ({
     'example.org': domainFile(port),
+    'straße.test': domainFile(port, {}, 'straße.test'),
     'open.test': domainFile(
       port,
       { lists: '{ allow: [{ who: bad.test, unproven: true }] }' },
@@ -58,6 +61,22 @@ test('a blocked sender or network is refused at RCPT, with its reason in reply, 
   assert.equal(line['why'], 'blocked');
   const { stdout } = await rig.gateway.cli('trace', String(line['id']));
   assert.match(stdout, /lists refuse BLOCKED \(blocked=192\.0\.2\.66\)/);
+});
+
+const UTF8 = (line: string) => Buffer.from(line).toString('latin1');
+
+test('a name beyond ASCII is blocked in both of its forms, whichever of them the entry has', async () => {
+  const blocked = /^550 5\.7\.1 This sender is blocked here/;
+  assert.match(await send('192.0.2.1', { from: 'x@news.xn--bcher-kva.test' }), blocked);
+  const to = 'anna@xn--strae-oqa.test';
+  assert.match(await send('192.0.2.1', { from: 'x@xn--fhre-5qa.test', to }), blocked);
+  const talk = await proxiedClient(rig.gateway.port(), '192.0.2.1');
+  await talk.reply();
+  await talk.say('EHLO client.test');
+  assert.match(await talk.say(UTF8('MAIL FROM:<x@föhre.test> SMTPUTF8')), /^250 /);
+  assert.match(await talk.say(UTF8('RCPT TO:<anna@straße.test>')), blocked);
+  assert.match(await talk.say(UTF8('RCPT TO:<bob@straße.test>')), /^250 /);
+  await talk.quit();
 });
 
 test('an entry is for its mailbox, until its last day, and a domain may take what is blocked', async () => {
