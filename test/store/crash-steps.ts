@@ -1,5 +1,7 @@
 /** The work of the crash tests, and what each acknowledged step means for what must be found after. */
+import assert from 'node:assert/strict';
 import type { Content } from '../../src/mail/content.ts';
+import type { SpoolEntry } from '../../src/mail/spool-entry.ts';
 import type { CounterStore } from '../../src/store/counter-store.ts';
 import type { Lease, SpoolStore } from '../../src/store/spool-store.ts';
 import { bytesOf, contentOf, entry, held, unjudged } from './sample-mail.ts';
@@ -16,14 +18,28 @@ export const LENGTHS: Readonly<Record<string, number>> = {
   'H.1': 300_001,
   'J.1': 300_002,
   'K.1': 300,
+  'L.1': 400_001,
+  'M.1': 40,
+  'N.1': 303,
+  'P.1': 50,
 };
 
 /** What is parted from which message. */
 export const PARTS = { 'F.1-1': 'F.1', 'G.1-1': 'G.1' } as const;
 /** What comes in the step that ends which message. */
 export const JOINED = { 'J.1-1': 'J.1', 'K.1-1': 'K.1' } as const;
+/** What an operator's step on which held message brings: to one of its recipients, or a word about it. */
+export const BROUGHT = { 'N.1-1': 'N.1', 'P.1-1': 'P.1' } as const;
+/** Where M.1 is given to. */
+export const ELSEWHERE = 'elsewhere.test';
+const ANNA = { address: { local: 'anna', domain: 'example.com' }, parameters: {} };
 /** What the parting writes into the message that it leaves. */
 export const PARTED = 9;
+
+/** What its hold says after the step on P.1. */
+const CHANGED = 'somebody was told';
+export const isChanged = ({ id, recipients, hold }: SpoolEntry): boolean =>
+  id === 'N.1' ? recipients.length === 1 : hold?.text === CHANGED;
 
 /** A part has the content of its message. */
 export const contentBytes = (id: string): Buffer =>
@@ -92,6 +108,24 @@ export async function crashSteps(
   const j = await claim('J.1');
   await step('complete J.1', () => spool.complete([{ ...j, mail: joined('J.1') }]));
   await step('remove K.1', () => spool.administer('K.1', { kind: 'remove' }, joined('K.1')));
+  const inMemory = contentOf(contentBytes('L.1'));
+  await step('commit L.1', () => spool.commit(entry('L.1'), 1, inMemory));
+  await commit('M.1');
+  await step('requeue M.1', () =>
+    spool.administer('M.1', { kind: 'due', release: false, dest: ELSEWHERE }),
+  );
+  const two = held('N.1', { recipients: [...entry('N.1').recipients, ANNA] });
+  const n = contentOf(contentBytes('N.1'));
+  await step('commit N.1', () => spool.commit(two, 1, n));
+  const freed = { entry: entry('N.1-1', { recipients: [ANNA] }), dueAt: 3, content: n };
+  await step('change N.1', () =>
+    spool.administer('N.1', { kind: 'part', recipients: [ANNA.address] }, [freed]),
+  );
+  await commit('P.1', true);
+  const { hold: why = assert.fail('it is held') } = held('P.1');
+  const noted = { kind: 'hold', hold: { ...why, text: CHANGED } } as const;
+  const word = { entry: entry('P.1-1'), dueAt: 3, content: contentOf(contentBytes('P.1-1')) };
+  await step('change P.1', () => spool.administer('P.1', noted, [word]));
   const b = await claim('B.1');
   await step('complete B.1', () => spool.complete([b]));
   const hold = { dest: 'held.example', at: 1, by: 'admin', text: 'why' };

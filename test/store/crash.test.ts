@@ -14,16 +14,26 @@ import { openDatabase } from '../../src/store/leveldb/database.ts';
 import { openLevelStore } from '../../src/store/leveldb/store.ts';
 import type { LevelStore } from '../../src/store/leveldb/store.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
-import { contentBytes, JOINED, JUDGED, LENGTHS, PARTED, PARTS } from './crash-steps.ts';
+import {
+  BROUGHT,
+  contentBytes,
+  ELSEWHERE,
+  isChanged,
+  JOINED,
+  JUDGED,
+  LENGTHS,
+  PARTED,
+  PARTS,
+} from './crash-steps.ts';
 import { collect } from './sample-mail.ts';
 import { StillClock } from './still-clock.ts';
 
-const MAX_STEPS = 80;
+const MAX_STEPS = 100;
 /** Children side by side: most of their time they start. */
 const AT_ONCE = 4;
 
 for (const when of ['before', 'after'] as const) {
-  test(`killed ${when} each step, the store keeps its promises`, { timeout: 120_000 }, async () => {
+  test(`killed ${when} each step, the store keeps its promises`, { timeout: 480_000 }, async () => {
     let kills = 0;
     for (let ended = false; !ended && kills < MAX_STEPS;) {
       const some = Array.from({ length: AT_ONCE }, (_, n) => kills + 1 + n);
@@ -88,6 +98,16 @@ async function verify(folder: string, lines: readonly string[], what: string): P
     const isOver = !isThere && acked(`commit ${id}`);
     assert.equal(ids.includes(mail), isOver, `${what}: ${mail} comes when ${id} goes`);
   }
+  for (const [brought, id] of Object.entries(BROUGHT)) {
+    const { entry } = kept.find((one) => one.entry.id === id) ?? {};
+    const isDone = entry !== undefined && isChanged(entry);
+    assert.equal(ids.includes(brought), isDone, `${what}: ${brought} comes with the step on ${id}`);
+    if (acked(`change ${id}`)) assert.ok(isDone, `${what}: the step on ${id} is lost`);
+    if (!began(`change ${id}`)) assert.ok(!isDone, `${what}: a step on ${id}`);
+  }
+  const given = kept.filter(({ entry }) => entry.dest === ELSEWHERE);
+  if (acked('requeue M.1')) assert.equal(given.length, 1, `${what}: M.1 is not given away`);
+  if (!began('requeue M.1')) assert.equal(given.length, 0, `${what}: M.1 is given away`);
   let bytes = 0;
   for (const { entry, dueAt } of kept) {
     const content = await collect(spool.readContent(entry.id));
@@ -108,8 +128,12 @@ async function verify(folder: string, lines: readonly string[], what: string): P
   const waiting = kept.filter(({ dueAt }) => dueAt !== undefined).map(({ entry }) => entry.id);
   const totals = { queued: waiting.length, held: kept.length - waiting.length, bytes };
   assert.deepEqual(spool.totals(), totals, what);
-  assert.deepEqual(spool.totals('example.com'), totals, what);
-  const leases = await spool.claim({ dest: 'example.com', n: 99, leaseMs: 1, early: true });
+  const away = { queued: given.length, held: 0, bytes: given.length * contentBytes('M.1').length };
+  assert.deepEqual(spool.totals(ELSEWHERE), away, what);
+  const home = { ...totals, queued: totals.queued - away.queued, bytes: bytes - away.bytes };
+  assert.deepEqual(spool.totals('example.com'), home, what);
+  const claim = (dest: string) => spool.claim({ dest, n: 99, leaseMs: 1, early: true });
+  const leases = [...(await claim('example.com')), ...(await claim(ELSEWHERE))];
   assert.deepEqual(leases.map(({ id }) => id).sort(), waiting.sort(), `${what}: all are claimed`);
   const isHeld = spool.heldDests().length > 0;
   if (acked('holdDest') && !began('resumeDest')) assert.ok(isHeld, `${what}: the hold is lost`);
