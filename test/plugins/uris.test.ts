@@ -7,6 +7,7 @@ import test from 'node:test';
 import { memoryContent } from '../../src/mail/content.ts';
 import { chosen } from '../../plugins/uri-lists/chosen.ts';
 import { Ends } from '../../plugins/shared/uris/ends.ts';
+import { isBelow } from '../../plugins/shared/uris/known-names.ts';
 import type { MailLinks } from '../../plugins/shared/uris/mail-links.ts';
 import { linksOf } from '../../plugins/shared/uris/mail-links.ts';
 import { corpusFiles, corpusMail, hasCorpus, sample } from '../support/corpus.ts';
@@ -344,4 +345,14 @@ test('mangled mails of the corpus are read without a fault', async (t) => {
     await linksIn(mail);
   }
   assert.ok(count > 200, `${count} found`);
+});
+
+test('a name beyond ASCII that somebody wants left alone is known in both of its forms', async () => {
+  const mail = part('text/html', '<a href="http://www.bücher.example/">x</a>');
+  const hosts = (await linksIn(mail)).mentions.map(({ place }) => place.host);
+  const host = 'www.xn--bcher-kva.example';
+  assert.deepEqual(hosts, [host]);
+  assert.ok(isBelow(host, ['Bücher.example']));
+  assert.ok(isBelow(host, ['xn--bcher-kva.example']));
+  assert.equal(isBelow(host, ['ücher.example']), false);
 });

@@ -1,8 +1,11 @@
 /** Names that somebody has named before: with all that is below them. */
 
+import { asciiAddress } from '../ascii-address.ts';
+
+/** `name` is in ASCII; those that somebody has written may be in Unicode. */
 export function isBelow(name: string, domains: readonly string[]): boolean {
   return domains.some((given) => {
-    const domain = given.toLowerCase();
+    const domain = asciiAddress(given);
     return name === domain || name.endsWith(`.${domain}`);
   });
 }
