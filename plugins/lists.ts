@@ -13,8 +13,9 @@
  *           - { who: partner.example }
  *
  * Address and domain are those of the envelope's sender; names beyond ASCII count in both of their
- * forms. A blocked sender or client is refused at RCPT (`blocked`). The closest entry wins: one for the mailbox, then one of the domain, then one of
- * the operator; of several that are as close a block. So a domain may take what the operator blocks.
+ * forms. A blocked sender or client is refused at RCPT (`blocked`). The closest entry wins: one for the
+ * mailbox, then one of the domain, then one of the operator; of several that are as close a block. So a
+ * domain may take what the operator blocks.
  *
  * `sluice list add block news.example --until 2027-01-31` adds an entry to the running gateway, for all
  * domains, for one (`--domain`) or for one mailbox (`--for`); `sluice list show` has all of them with

@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import { CodedError } from '../../src/base/errors.ts';
 import { ContentFiles, DISK } from '../../src/store/leveldb/content-files.ts';
+import type { ContentFilesOptions } from '../../src/store/leveldb/content-files.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { until } from '../support/until.ts';
 import { bytesOf, collect, contentOf, stagedContent } from './sample-mail.ts';
@@ -16,6 +17,15 @@ import { StillClock } from './still-clock.ts';
 const PART = 'A.1-100002';
 const BYTES = bytesOf(1_500_000);
 const COPIED = contentOf(BYTES, { streamed: true });
+
+/** A database on the same disk, with which nothing is wrong by itself. */
+function sound(): ContentFilesOptions['database'] {
+  let failure: CodedError | undefined;
+  return {
+    failure: () => failure,
+    condemn: (cause) => (failure ??= new CodedError('STORE_FAILED', String(cause), { cause })),
+  };
+}
 
 /** Many files without a record, the last one of them of that part. */
 async function leftOver(t: TestContext): Promise<{ files: ContentFiles; folder: string }> {
@@ -28,7 +38,7 @@ async function leftOver(t: TestContext): Promise<{ files: ContentFiles; folder: 
   const files = new ContentFiles({
     folder,
     clock: new StillClock(),
-    condemn: (cause) => new CodedError('STORE_FAILED', String(cause), { cause }),
+    database: sound(),
     access: { ...DISK, prepare: () => Promise.resolve(names) },
   });
   t.after(() => files.stop());
@@ -85,7 +95,7 @@ test('a disk that stands still: all who wait hear of it at the same deadline, th
   const files = new ContentFiles({
     folder,
     clock,
-    condemn: (cause) => new CodedError('STORE_FAILED', String(cause), { cause }),
+    database: sound(),
     access: { ...DISK, create: async () => hanging },
   });
   await files.open();

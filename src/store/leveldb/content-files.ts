@@ -20,6 +20,7 @@ import { crcText, proofOf } from './content-proof.ts';
 import { FolderSync } from './folder-sync.ts';
 import type { Folder } from './folder-sync.ts';
 import { WRITE_DEADLINE_MS } from './guard.ts';
+import type { GuardedDatabase } from './guard.ts';
 import { isId } from './keys.ts';
 import type { StoredContent } from './record-codec.ts';
 
@@ -27,13 +28,15 @@ import type { StoredContent } from './record-codec.ts';
 const PIECE_BYTES = 256 * 1024;
 /**
  * Files written at once; the rest waits where it is staged. A file waits for the disk most of the
- * time, and those that wait together share a commit of its journal; each costs memory for a piece.
+ * time, and those that wait together share a commit of its journal; each costs memory for a piece. Not
+ * more, for Node gives file work four threads, and a batch of the database waits in the same line.
  */
 const WRITES_AT_ONCE = 8;
 /** More of our own fields than this do not belong into a record, which is read for every list. */
 const MAX_BEFORE_BYTES = 16 * 1024;
 /** Leftovers looked at between two turns of the event loop. */
 const SWEEP_AT_ONCE = 100;
+
 /** The calls on the file system that a test makes fail. */
 export interface FileAccess {
   /** Makes the folder if it is missing, and names what is in it. */
@@ -45,8 +48,8 @@ export interface FileAccess {
 export interface ContentFilesOptions {
   readonly folder: string;
   readonly clock: Clock;
-  /** The store cannot be trusted any more; returns the error for everybody. */
-  readonly condemn: (error: unknown) => CodedError;
+  /** On the same disk: what fails here has failed there, and the other way round. */
+  readonly database: Pick<GuardedDatabase, 'failure' | 'condemn'>;
   readonly access?: FileAccess;
 }
 
@@ -67,7 +70,6 @@ export class ContentFiles {
   #found: readonly string[] = [];
   #sweeping: Promise<void> | undefined;
   #stopped = false;
-  #failure: CodedError | undefined;
 
   constructor(options: ContentFilesOptions) {
     this.#options = options;
@@ -87,7 +89,8 @@ export class ContentFiles {
   write(id: string, content: Content): Promise<StoredContent> {
     return this.#writes.run(async () => {
       // Who waited for a place behind those that hang does not wait as long again.
-      if (this.#failure !== undefined) throw this.#failure;
+      const failure = this.#options.database.failure();
+      if (failure !== undefined) throw failure;
       await this.#makeRoom(id);
       const { file } = content;
       const taken = file && (await this.#takeOver(id, content.sizeBytes, file));
@@ -228,7 +231,7 @@ export class ContentFiles {
 
   /** A disk that does not answer would not answer here either, and somebody waits to hear it. */
   async #tidied(work: Promise<void>): Promise<void> {
-    if (this.#failure === undefined) return work;
+    if (this.#options.database.failure() === undefined) return work;
     work.catch(() => undefined);
   }
 
@@ -239,14 +242,11 @@ export class ContentFiles {
 
   /** After a sync that failed nobody knows what is on the disk: that is never only a lack of room. */
   async #onDisk<T>(work: () => Promise<T>, { isSync = false } = {}): Promise<T> {
-    const { clock, condemn, folder } = this.#options;
+    const { clock, database, folder } = this.#options;
     try {
       return await withDeadline(clock, WRITE_DEADLINE_MS, 'store', work);
     } catch (error) {
-      if (isSync || !(isOutOfRoom(error) || isThere(error))) {
-        this.#failure = condemn(error);
-        throw this.#failure;
-      }
+      if (isSync || !(isOutOfRoom(error) || isThere(error))) throw database.condemn(error);
       throw new CodedError('STORE_FULL', `store ${folder}: ${errorText(error)}`, { cause: error });
     }
   }

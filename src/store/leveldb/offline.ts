@@ -12,6 +12,7 @@ import { CodedError, errorText } from '../../base/errors.ts';
 import { ContentFiles } from './content-files.ts';
 import { openDatabase } from './database.ts';
 import type { Database } from './database.ts';
+import { guard } from './guard.ts';
 import { inspect } from './inspection.ts';
 import type { Finding } from './inspection.ts';
 import { proveLogs } from './log-proof.ts';
@@ -117,8 +118,8 @@ async function openCopy(folder: string, clock: Clock, damage: string): Promise<O
 
 async function openPlain(folder: string, clock: Clock): Promise<OfflineStore> {
   const database = await openDatabase(folder);
-  const condemn = (error: unknown) => new CodedError('STORE_FAILED', errorText(error));
-  const files = new ContentFiles({ folder: join(folder, 'content'), clock, condemn });
+  const guarded = guard(database, { clock, onFailure: () => undefined });
+  const files = new ContentFiles({ folder: join(folder, 'content'), clock, database: guarded });
   await files.open();
   const contents = new StoredContents(database, files, () => undefined);
   const records = new Records(database, () => undefined);

@@ -92,8 +92,7 @@ export class LevelSpool implements SpoolStore {
     const arrived = (standing: Standing) => this.#schedule.committed(standing);
     this.#compaction = new Compaction({ ...options, liveBytes: () => this.totals().bytes });
     const folder = join(options.folder, 'content');
-    const condemn = (error: unknown) => database.condemn(error);
-    this.#files = new ContentFiles({ ...options, folder, condemn });
+    this.#files = new ContentFiles({ ...options, folder });
     const dead = (bytes: number) => this.#compaction.note(bytes);
     this.#contents = new StoredContents(database, this.#files, dead);
     this.#joined = new JoinedIntake({ ...options, contents: this.#contents });
