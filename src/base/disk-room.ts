@@ -3,7 +3,7 @@ import { statfsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 
 /** The store makes a file now and then when it tidies up, and ends when it cannot. */
-export const MIN_FREE_FILES = 200;
+const MIN_FREE_FILES = 200;
 
 export interface DiskRoom {
   readonly freeBytes: number;

@@ -1,9 +1,10 @@
 /** The machine under the gateway: Node, clock, data folder, disk, open files. */
 import { join } from 'node:path';
+import { askRoom } from '../../base/disk-room.ts';
 import { openIdMark } from '../../base/id-mark.ts';
 import { idTime } from '../../base/ids.ts';
 import { nearestThere, readDataFolder } from '../facts/data-folder.ts';
-import { diskRoom, openFilesLimit, processOwner, userName } from '../facts/machine.ts';
+import { openFilesLimit, processOwner, userName } from '../facts/machine.ts';
 import { mountOf } from '../facts/mount.ts';
 import type { Installation, Premises } from '../installation.ts';
 import { judgeDataFolder, judgeDisk, judgeFileSystem } from '../judge/data-folder.ts';
@@ -49,7 +50,10 @@ export function roomChecks({ data, config, running }: Installation): Check[] {
     {
       group: 'system',
       about: 'disk',
-      look: async () => [judgeDisk(await diskRoom(await nearestThere(data)), minFreeSpaceBytes)],
+      look: async () => {
+        const room = await askRoom(await nearestThere(data)).catch(() => undefined);
+        return [judgeDisk(room, minFreeSpaceBytes)];
+      },
     },
     {
       group: 'system',

@@ -1,22 +1,5 @@
-/** What the machine gives a process: room on the disk, open files, and who is who. Linux tells most of it. */
-import { readFile, stat, statfs } from 'node:fs/promises';
-
-export interface DiskRoom {
-  readonly freeBytes: number;
-  readonly freeNodes: number;
-  /** 0 where the file system makes them as it needs them. */
-  readonly nodes: number;
-}
-
-/** Undefined when the file system does not say. */
-export async function diskRoom(folder: string): Promise<DiskRoom | undefined> {
-  try {
-    const { bavail, bsize, ffree, files } = await statfs(folder);
-    return { freeBytes: bavail * bsize, freeNodes: ffree, nodes: files };
-  } catch {
-    return undefined;
-  }
-}
+/** What the machine gives a process: open files, and who is who. Linux tells most of it. */
+import { readFile, stat } from 'node:fs/promises';
 
 /** Of a process, this one without `pid`; undefined when the system does not tell. */
 export async function openFilesLimit(pid: number | undefined): Promise<number | undefined> {

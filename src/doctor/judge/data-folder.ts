@@ -1,8 +1,8 @@
 /** Whether the data folder can hold what was promised: its owner, its mode, the disk under it. */
-import { MIN_FREE_FILES } from '../../base/disk-room.ts';
+import { filesText, hasFewFiles } from '../../base/disk-room.ts';
+import type { DiskRoom } from '../../base/disk-room.ts';
 import { formatSize } from '../../config/quantity.ts';
 import type { DataFolder } from '../facts/data-folder.ts';
-import type { DiskRoom } from '../facts/machine.ts';
 import type { Mount } from '../facts/mount.ts';
 import type { Finding } from '../finding.ts';
 import { fail, named, pass, skip, unsure, warn } from '../finding.ts';
@@ -65,20 +65,18 @@ function octal(mode: number): string {
 
 /** Two thresholds: the gateway stops storing at the first, and it should not come near it. */
 const NEAR = 4;
-const FEW_NODES = 10_000;
+const FEW_FILES = 10_000;
 
 export function judgeDisk(room: DiskRoom | undefined, minFreeBytes: number): Finding {
   if (room === undefined) return unsure('disk', 'the file system does not say how much is free');
-  const { freeBytes, freeNodes, nodes } = room;
+  const { freeBytes, freeFiles = Infinity } = room;
   const free = `${rounded(freeBytes)} free`;
   const least = `nothing is stored below ${formatSize(minFreeBytes)}`;
   if (freeBytes < minFreeBytes) return fail('disk', `${free}, ${least}`, 'make room');
-  const hasNodes = nodes > 0;
-  if (hasNodes && freeNodes < MIN_FREE_FILES)
-    return fail('disk', `${free}, but room for ${freeNodes} more files only`, 'delete small files');
+  const files = `${free}, but ${filesText(room)} only`;
+  if (hasFewFiles(room)) return fail('disk', files, 'delete small files');
   if (freeBytes < NEAR * minFreeBytes) return warn('disk', `${free}, ${least}`, 'make room');
-  if (hasNodes && freeNodes < FEW_NODES)
-    return warn('disk', `${free}, but room for ${freeNodes} more files only`, 'delete small files');
+  if (freeFiles < FEW_FILES) return warn('disk', files, 'delete small files');
   return pass('disk', `${free}, ${least}`);
 }
 
