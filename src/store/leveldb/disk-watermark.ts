@@ -26,8 +26,8 @@ export interface DiskWatermarkOptions {
 
 export class DiskWatermark {
   readonly #options: DiskWatermarkOptions;
-  #free = 0;
-  #files: number | undefined;
+  /** What it said last, and what was admitted since; or why it said nothing. */
+  #room: DiskRoom | CodedError = { freeBytes: 0, freeFiles: undefined };
   #checkedAt = -Infinity;
   #checking: Promise<void> | undefined;
   #full = false;
@@ -42,34 +42,31 @@ export class DiskWatermark {
       this.#checking ??= this.#check();
       await this.#checking;
     }
+    if (this.#room instanceof CodedError) throw this.#room;
     const { folder, minFreeBytes, log } = this.#options;
-    const lacksFiles = hasFewFiles({ freeFiles: this.#files });
-    if (lacksFiles || this.#free - bytes < minFreeBytes) {
+    const { freeBytes, freeFiles } = this.#room;
+    const lacksFiles = hasFewFiles(this.#room);
+    if (lacksFiles || freeBytes - bytes < minFreeBytes) {
       const message = lacksFiles
-        ? `store ${folder}: its disk has ${filesText({ freeFiles: this.#files })} only`
-        : `store ${folder}: only ${Math.max(this.#free, 0)} bytes free on its disk`;
-      if (!this.#full)
-        log.emit('store.full', { free: this.#free, min: minFreeBytes, msg: message });
+        ? `store ${folder}: its disk has ${filesText(this.#room)} only`
+        : `store ${folder}: only ${Math.max(freeBytes, 0)} bytes free on its disk`;
+      if (!this.#full) log.emit('store.full', { free: freeBytes, min: minFreeBytes, msg: message });
       this.#full = true;
       throw new CodedError('STORE_FULL', message);
     }
     this.#full = false;
-    this.#free -= bytes;
+    this.#room = { freeBytes: freeBytes - bytes, freeFiles };
   }
 
   async #check(): Promise<void> {
     const { folder, clock, room = askRoom } = this.#options;
     try {
-      const { freeBytes, freeFiles } = await withDeadline(
-        clock,
-        STATFS_DEADLINE_MS,
-        'free disk space',
-        () => room(folder),
+      this.#room = await withDeadline(clock, STATFS_DEADLINE_MS, 'free disk space', () =>
+        room(folder),
       );
-      this.#free = freeBytes;
-      this.#files = freeFiles;
     } catch (error) {
-      throw new CodedError('STORE_FULL', `store ${folder}: ${errorText(error)}`, { cause: error });
+      const text = `store ${folder}: ${errorText(error)}`;
+      this.#room = new CodedError('STORE_FULL', text, { cause: error });
     } finally {
       this.#checkedAt = clock.mono();
       this.#checking = undefined;
