@@ -5,17 +5,31 @@
 import { readFile, stat } from 'node:fs/promises';
 
 /** `1: POSIX  ADVISORY  WRITE 1234 08:01:393299 0 EOF` */
-const LINE = /^\d+: \S+ +\S+ +WRITE +(\d+) +[0-9a-f]+:[0-9a-f]+:(\d+) /;
+const LINE = /^\d+: \S+ +\S+ +WRITE +(\d+) +([0-9a-f]+):([0-9a-f]+):(\d+) /;
 
 export async function lockHolder(file: string): Promise<number | undefined> {
   try {
-    const { ino } = await stat(file);
-    for (const line of (await readFile('/proc/locks', 'utf8')).split('\n')) {
-      const match = LINE.exec(line);
-      if (match !== null && Number(match[2]) === ino) return Number(match[1]) || undefined;
-    }
+    return holderIn(await readFile('/proc/locks', 'utf8'), await stat(file));
   } catch {
     // No such list here, or no such file: it is only for a sentence.
+    return undefined;
+  }
+}
+
+/** `dev` and `ino` as `stat` gives them. */
+export function holderIn(
+  locks: string,
+  { dev, ino }: { readonly dev: number; readonly ino: number },
+): number | undefined {
+  const major = (dev >>> 8) & 0xfff;
+  const minor = (dev & 0xff) | ((dev >>> 12) & 0xfff00);
+  for (const line of locks.split('\n')) {
+    const [, pid, lockMajor = '', lockMinor = '', lockIno] = LINE.exec(line) ?? [];
+    // Without a device of its own (major 0) a file system may show another number for each subvolume.
+    const isSameDevice =
+      Number.parseInt(lockMajor, 16) === major &&
+      (major === 0 || Number.parseInt(lockMinor, 16) === minor);
+    if (isSameDevice && Number(lockIno) === ino) return Number(pid) || undefined;
   }
   return undefined;
 }
