@@ -89,10 +89,12 @@ export class TimedHolds {
     }
   }
 
-  async #release({ id, dest, expiresAt }: SpoolEntry, now: number): Promise<boolean> {
+  async #release(entry: SpoolEntry, now: number): Promise<boolean> {
     const { store, lifetimeMs, wake, log } = this.#options;
-    const end = Math.max(expiresAt, now + lifetimeMs(dest));
-    const step = { kind: 'due', release: true, expiresAt: end } as const;
+    const { id, dest } = entry;
+    const expiresAt = Math.max(entry.expiresAt, now + lifetimeMs(dest));
+    // Somebody may have held it for longer since it was read.
+    const step = { kind: 'due', release: true, expiresAt, seen: entry } as const;
     if (!(await store.administer(id, step))) return false;
     const sid = id.slice(0, id.indexOf('.'));
     log.emit('queue.release', { sid, id, who: 'gateway', text: 'the time of its hold is over' });

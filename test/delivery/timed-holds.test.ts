@@ -10,9 +10,14 @@ import { entry } from '../store/sample-mail.ts';
 
 const MINUTE = 60_000;
 
-async function rig() {
+async function rig(beforeStep?: (store: MemorySpool) => Promise<void>) {
   const clock = new FakeClock();
-  const store = new MemorySpool({ clock });
+  const store: MemorySpool = new MemorySpool({
+    clock,
+    fault: async (step, when) => {
+      if (step === 'administer' && when === 'before') await beforeStep?.(store);
+    },
+  });
   await store.start();
   const log = new RecordedLog();
   const woken: string[] = [];
@@ -68,4 +73,25 @@ test('an end that passed while nobody ran is found at the start', async () => {
   await clock.advance(0);
   assert.deepEqual(released(), ['A.1']);
   await holds.stop();
+});
+
+test('a hold that somebody makes longer while its end is looked at goes on', async () => {
+  let isLonger = false;
+  const { clock, store, holds, add, released } = await rig(async () => {
+    if (isLonger) return;
+    isLonger = true;
+    const until = clock.now() + 30 * MINUTE;
+    const hold = { by: 'root', at: clock.now(), reason: 'by_hand', text: '', until } as const;
+    await store.administer('A.1', { kind: 'hold', hold });
+    holds.endsAt(until);
+  });
+  await add('A.1', 10);
+  holds.start();
+  await clock.advance(11 * MINUTE);
+  assert.ok(isLonger);
+  assert.deepEqual(released(), []);
+  await clock.advance(29 * MINUTE);
+  assert.deepEqual(released(), ['A.1']);
+  await holds.stop();
+  assert.equal(clock.waiting, 0);
 });
