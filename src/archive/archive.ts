@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { endOfDay } from '../base/days.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { RepeatedEvent } from '../base/repeated-event.ts';
 import type { Archived, ArchiveQuery } from '../mail/archived-mail.ts';
 import type { Content } from '../mail/content.ts';
 import type { RecordStore } from '../store/record-store.ts';
@@ -38,6 +39,7 @@ const LOOKED_AT = 2;
 
 export class Archive {
   readonly #options: ArchiveOptions;
+  readonly #faults: RepeatedEvent;
   #index: Promise<RecordStore> | undefined;
   #timer: Timer | undefined;
   #round: Promise<void> = Promise.resolve();
@@ -45,6 +47,7 @@ export class Archive {
 
   constructor(options: ArchiveOptions) {
     this.#options = options;
+    this.#faults = new RepeatedEvent('archive.error', options);
   }
 
   start(): void {
@@ -58,24 +61,20 @@ export class Archive {
     await this.#index?.then((index) => index.close()).catch(() => undefined);
   }
 
-  /** Rejects when it cannot be kept: then it must not be taken. */
-  async keep(mail: Archived, content: Content): Promise<Kept> {
-    const { files, log, admit } = this.#options;
-    await admit(mail.size);
+  /** `failed`: it cannot be kept, so it must not be taken. */
+  async keep(mail: Archived, content: Content): Promise<Kept | 'failed'> {
+    const { files, admit } = this.#options;
+    const failed = (error: unknown) => this.#faults.tell({ id: mail.id, err: errorText(error) });
     try {
-      await files.write(mail, content);
+      await admit(mail.size);
+      await this.#write(mail, content);
     } catch (error) {
-      // A disk that is full shall not be kept full by what was not taken.
-      await files.remove(mail.id).catch(() => undefined);
-      throw error;
+      failed(error);
+      return 'failed';
     }
-    const told = (work: Promise<void>) =>
-      work.catch((error: unknown) => {
-        log.emit('archive.error', { id: mail.id, err: errorText(error) });
-      });
     return {
-      taken: () => told(this.#note(mail)),
-      dropped: () => told(files.remove(mail.id)),
+      taken: () => this.#note(mail).catch(failed),
+      dropped: () => files.remove(mail.id).catch(failed),
     };
   }
 
@@ -112,6 +111,17 @@ export class Archive {
           if (!this.#isStopped) this.#in(ROUND_MS, async () => undefined);
         });
     });
+  }
+
+  async #write(mail: Archived, content: Content): Promise<void> {
+    const { files } = this.#options;
+    try {
+      await files.write(mail, content);
+    } catch (error) {
+      // A disk that is full shall not be kept full by what was not taken.
+      await files.remove(mail.id).catch(() => undefined);
+      throw error;
+    }
   }
 
   /** What was taken right before a crash may not be in the index. */

@@ -1,8 +1,6 @@
 /** Keeps the messages of accounts that want it in the archive, before they are taken. */
 import type { Archived } from '../mail/archived-mail.ts';
-import type { Kept } from '../archive/archive.ts';
-import { errorText } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
+import type { Archive, Kept } from '../archive/archive.ts';
 import type { Account } from '../directory/account.ts';
 import { formatAddress } from '../mail/address.ts';
 import type { Content } from '../mail/content.ts';
@@ -12,8 +10,7 @@ import { fieldText } from './quarantine-facts.ts';
 import type { Transaction } from './transaction.ts';
 
 export interface ArchivingDeps {
-  readonly archive: { keep(mail: Archived, content: Content): Promise<Kept> };
-  readonly log: Log;
+  readonly archive: Pick<Archive, 'keep'>;
 }
 
 /** What a message needs on its way whenever it is sent. */
@@ -43,9 +40,9 @@ export function archived(
     : undefined;
 }
 
-async function keptFor(
+function keptFor(
   account: Account,
-  { archive, log }: ArchivingDeps,
+  { archive }: ArchivingDeps,
   transaction: Transaction,
   header: Header,
   content: Content,
@@ -67,10 +64,5 @@ async function keptFor(
     client: session.remote.address,
     size: content.sizeBytes,
   };
-  try {
-    return await archive.keep(mail, content);
-  } catch (error) {
-    log.emit('archive.error', { ...transaction.logFields, err: errorText(error) });
-    return 'failed';
-  }
+  return archive.keep(mail, content);
 }

@@ -6,6 +6,7 @@
 import type { Clock } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { RepeatedEvent } from '../base/repeated-event.ts';
 import type { RecordSegment, RecordStore } from '../store/record-store.ts';
 
 export interface OutboxOptions {
@@ -26,8 +27,6 @@ const MAX_WAITING = 50_000;
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 60_000;
-/** Losses are told together. */
-const TELL_EVERY_MS = 60_000;
 
 const NOT_OPEN = new CodedError('STOPPING', 'the records are not open');
 
@@ -50,8 +49,7 @@ export class Outbox {
   #failure: unknown;
   #written = 0;
   #lost = 0;
-  #lostTold = 0;
-  #toldAt = -Infinity;
+  readonly #losses: RepeatedEvent;
   /** Why nothing is taken for the time being. */
   #full: string | undefined;
   /** Segments that have left `#waiting`. */
@@ -62,6 +60,7 @@ export class Outbox {
   constructor({ clock, log }: OutboxOptions) {
     this.#clock = clock;
     this.#log = log;
+    this.#losses = new RepeatedEvent('records.lost', { clock, log });
   }
 
   get counts(): OutboxCounts {
@@ -208,10 +207,6 @@ export class Outbox {
 
   #lose(count: number, why: string): void {
     this.#lost += count;
-    const now = this.#clock.mono();
-    if (now - this.#toldAt < TELL_EVERY_MS) return;
-    this.#toldAt = now;
-    this.#log.emit('records.lost', { count: this.#lost - this.#lostTold, why });
-    this.#lostTold = this.#lost;
+    this.#losses.tell({ why }, count);
   }
 }

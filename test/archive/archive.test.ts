@@ -8,6 +8,7 @@ import { Archive } from '../../src/archive/archive.ts';
 import type { Archived } from '../../src/mail/archived-mail.ts';
 import { dayOf } from '../../src/base/days.ts';
 import { createIds, messageId } from '../../src/base/ids.ts';
+import type { Content } from '../../src/mail/content.ts';
 import { memoryContent } from '../../src/mail/content.ts';
 import { openLevelRecords } from '../../src/store/leveldb/record-store.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -16,6 +17,23 @@ import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 
 const DAY_MS = 86_400_000;
+
+function message(id: string, clock: FakeClock): [mail: Archived, content: Content] {
+  const content = memoryContent([Buffer.from('x\r\n')]);
+  const mail: Archived = {
+    v: 1,
+    id,
+    at: clock.now(),
+    account: 'a@b.test',
+    domain: 'b.test',
+    from: 'a@b.test',
+    rcpts: ['c@d.test'],
+    parameters: {},
+    client: '192.0.2.1',
+    size: content.sizeBytes,
+  };
+  return [mail, content];
+}
 
 test('days older than they are kept for go, with all that is known of them', async (t) => {
   const folder = tempFolder(t);
@@ -35,21 +53,11 @@ test('days older than they are kept for go, with all that is known of them', asy
     ...{ clock, log },
   });
   const keep = async () => {
-    const content = memoryContent([Buffer.from('x\r\n')]);
-    const mail: Archived = {
-      v: 1,
-      id: messageId(ids.session(), 1),
-      at: clock.now(),
-      account: 'a@b.test',
-      domain: 'b.test',
-      from: 'a@b.test',
-      rcpts: ['c@d.test'],
-      parameters: {},
-      client: '192.0.2.1',
-      size: content.sizeBytes,
-    };
-    await (await archive.keep(mail, content)).taken();
-    return mail.id;
+    const id = messageId(ids.session(), 1);
+    const kept = await archive.keep(...message(id, clock));
+    assert.ok(kept !== 'failed');
+    await kept.taken();
+    return id;
   };
   const all = async () => {
     const found: string[] = [];
@@ -77,4 +85,28 @@ test('what is not taken goes, its envelope too that a full disk kept from its na
   for (const name of [`${id}.eml`, `${id}.json.new`]) writeFileSync(join(day, name), '');
   await new ArchiveFiles(folder).remove(id);
   assert.deepEqual(readdirSync(day), []);
+});
+
+test('a disk that is full is told once, and then once a minute with the number', async (t) => {
+  const clock = new FakeClock();
+  const log = new RecordedLog();
+  const ids = createIds(clock);
+  const archive = new Archive({
+    files: new ArchiveFiles(tempFolder(t)),
+    openIndex: () => Promise.reject(new Error('nobody needs it')),
+    keepMs: () => DAY_MS,
+    admit: () => Promise.reject(new Error('no room')),
+    ...{ clock, log },
+  });
+  const refused = async (times: number) => {
+    for (let n = 0; n < times; n++)
+      assert.equal(await archive.keep(...message(messageId(ids.session(), 1), clock)), 'failed');
+  };
+  const told = () => log.of('archive.error').map(({ err, count }) => [err, count]);
+  await refused(20);
+  assert.deepEqual(told(), [['no room', 1]]);
+  await clock.advance(60_000);
+  await refused(5);
+  assert.deepEqual(told().slice(1), [['no room', 20]]);
+  await archive.stop();
 });
