@@ -8,9 +8,12 @@ import { addDomainRemove } from './domain-remove.ts';
 import { CliFault, EXIT } from './exit.ts';
 import type { ListingOptions } from './listing.ts';
 import { jsonLine, printListing, withListingOptions } from './listing.ts';
-import { rowOf, textOf, wordsOf } from './row-reader.ts';
+import { rowOf, rowsOf, textOf, wordsOf } from './row-reader.ts';
 import type { Column } from './table.ts';
 import { printable } from './terminal.ts';
+
+/** Of those with the same thresholds; `--json` has all. */
+const SHOWN_MAILBOXES = 5;
 
 const DOMAIN_COLUMNS: readonly Column[] = [
   { name: 'DOMAIN', value: (row) => textOf(row, 'name'), min: 16 },
@@ -57,7 +60,6 @@ async function findDomain(client: ControlClient, name: string): Promise<Row | un
 }
 
 function domainText(row: Row): string {
-  const spam = rowOf(row, 'spam');
   const lines: [string, string][] = [
     ['domain', textOf(row, 'name')],
     ['aliases', wordsOf(row, 'aliases').join(', ') || '-'],
@@ -65,13 +67,24 @@ function domainText(row: Row): string {
     ['recipients', textOf(row, 'recipients')],
     ['outage', textOf(row, 'outage')],
     ['services', wordsOf(row, 'services').join(', ')],
-    [
-      'spam',
-      ['tag', 'quarantine', 'reject'].map((at) => `${at} ${textOf(spam, at) || 'off'}`).join(', '),
-    ],
+    ['spam', thresholdsText(rowOf(row, 'spam'))],
+    ...rowsOf(row, 'mailboxes').map(mailboxesLine),
     ['virus', textOf(row, 'virus')],
     ['contact', textOf(row, 'contact') || '-'],
     ['file', textOf(row, 'file')],
   ];
   return lines.map(([name, value]) => `${name.padEnd(12)} ${printable(value)}\n`).join('');
+}
+
+function thresholdsText(row: Row): string {
+  return ['tag', 'quarantine', 'reject']
+    .map((at) => `${at} ${textOf(row, at) || 'off'}`)
+    .join(', ');
+}
+
+function mailboxesLine(row: Row): [string, string] {
+  const all = wordsOf(row, 'only_for');
+  const more = all.length > SHOWN_MAILBOXES ? ` (+${all.length - SHOWN_MAILBOXES})` : '';
+  const names = all.slice(0, SHOWN_MAILBOXES).join(', ');
+  return ['mailboxes', `${names}${more}: ${thresholdsText(row)}`];
 }

@@ -58,6 +58,20 @@ const subjectTag = z
   .string({ error: SUBJECT_TAG })
   .regex(/^[\x21-\x7e](?:[\x20-\x7e]{0,38}[\x21-\x7e])?$/, { error: SUBJECT_TAG });
 
+const THRESHOLDS = 'expected at least one of tag, quarantine and reject';
+
+/** What is left out is the domain's. */
+const mailboxThresholds = z
+  .strictObject({
+    only_for: z
+      .array(mailAddress(), { error: 'expected a list of addresses' })
+      .min(1, { error: 'expected at least one address' }),
+    tag: score().optional(),
+    quarantine: score().optional(),
+    reject: score().optional(),
+  })
+  .refine((own) => Object.keys(own).length > 1, { error: THRESHOLDS });
+
 export const domainSchema = z.strictObject({
   domain: domainName(),
   aliases: z.array(domainName(), { error: 'expected a list of domain names' }).prefault([]),
@@ -73,6 +87,7 @@ export const domainSchema = z.strictObject({
       quarantine: score().prefault(null),
       reject: score().prefault(10),
       subject_tag: subjectTag.optional(),
+      mailboxes: z.array(mailboxThresholds, { error: 'expected a list' }).prefault([]),
     })
     .prefault({}),
   queue: z.strictObject(domainQueue).prefault({}),

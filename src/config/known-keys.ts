@@ -35,8 +35,10 @@ export function keyAdvice(key: string, path: Path, sight: KeySight): string {
   const near = didYouMean(key, [...here, ...(isTop ? extraKeys : [])]);
   if (near !== '') return near;
   if (knownKeys(schema, []).includes(key)) return '; belongs further left, to the first column';
-  const groups = [...new Set(placesOf(schema, key, ''))].map((group) => `under "${group}"`);
-  const places = groups.length > MAX_PLACES ? [] : groups;
+  const all = [...new Set(placesOf(schema, key, ''))];
+  // Of a group and one within it that know it both the outer one is meant.
+  const outer = all.filter((group) => !all.some((other) => group.startsWith(`${other}.`)));
+  const places = outer.length > MAX_PLACES ? [] : outer.map((group) => `under "${group}"`);
   if (isTop && otherFile?.keys.includes(key) === true) places.push(otherFile.place);
   if (places.length > 0) return `; belongs ${places.join(' or ')}`;
   return isTop ? maybe : '';

@@ -122,6 +122,12 @@ export interface HealthCheck {
   readonly text: string;
 }
 
+interface Thresholds {
+  readonly tag: number;
+  readonly quarantine: number;
+  readonly reject: number;
+}
+
 export interface DomainView {
   readonly name: string;
   readonly aliases: readonly string[];
@@ -131,7 +137,9 @@ export interface DomainView {
   readonly recipients: string;
   readonly outage: string;
   readonly services: readonly string[];
-  readonly spam: { readonly tag: number; readonly quarantine: number; readonly reject: number };
+  readonly spam: Thresholds;
+  /** With thresholds of their own, those with the same ones together. */
+  readonly mailboxes: readonly (Thresholds & { readonly only_for: readonly string[] })[];
   readonly virus: string;
   readonly contact: string | undefined;
   readonly file: string;

@@ -113,6 +113,8 @@ export interface Domain {
   readonly signing: SigningKeys;
   /** Equal keys may share a transaction: destination and filter policy. */
   readonly policyGroup: string;
+  /** What is another for single mailboxes, by `mailboxKey` (mailbox-policy.ts). */
+  readonly mailboxes?: ReadonlyMap<string, Pick<Domain, 'spam' | 'policyGroup'>>;
   /** The file it came from, for messages to people. */
   readonly file: string;
 }

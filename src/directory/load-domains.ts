@@ -12,9 +12,10 @@ import type { KeyFolder } from '../dkim/key-folder.ts';
 import { wayKey, withSharedLimits } from './destination-key.ts';
 import { buildDestination, destinationFaults, partedDestination } from './destination.ts';
 import { asciiDomain } from './domain-name.ts';
-import type { Directory, Domain } from './domain.ts';
+import type { Directory, Domain, SpamPolicy } from './domain.ts';
 import { accountProblems, buildOutgoing } from './load-accounts.ts';
 import { readSigning } from './load-signing.ts';
+import { mailboxProblems, readMailboxes, THRESHOLDS, thresholdsOf } from './mailbox-policy.ts';
 import { buildQueueOverride } from './queue-policy.ts';
 import { readRecipients } from './recipient-source.ts';
 
@@ -50,8 +51,9 @@ export async function readDomains(
         problems.push(problemAt(['recipients'], text));
       }
     }
-    if (isSound('spam')) problems.push(...spamProblems(domainFile));
     const names = namesOf(domainFile).map(({ name }) => name);
+    if (isSound('spam')) problems.push(...spamProblems(domainFile));
+    if (isSound('domain', 'aliases', 'spam')) problems.push(...mailboxProblems(domainFile, names));
     const known = before?.find(domainFile.settings.domain)?.recipients;
     const source = await readRecipients(domainFile, names, known);
     if (isSound('domain', 'aliases', 'recipients')) problems.push(...source.problems);
@@ -80,15 +82,14 @@ function buildDomain(
       : buildDestination(settings.destination);
   const laneOf = ({ key }: Domain['destination']) => `${name}/${key}`;
   const services = new Set(settings.services ?? SERVICES);
-  const never = Number.POSITIVE_INFINITY;
   const { subject_tag: subjectTag } = settings.spam;
   const spam = {
-    tag: settings.spam.tag ?? never,
-    quarantine: settings.spam.quarantine ?? never,
-    reject: settings.spam.reject ?? never,
+    ...thresholdsOf(settings.spam),
     ...(subjectTag !== undefined && { subjectTag }),
   };
-  const policy = { services: [...services].toSorted(), spam: settings.spam, virus, outage };
+  const policy = { services: [...services].toSorted(), virus, outage, pluginOptions };
+  const groupOf = (judgedBy: SpamPolicy) =>
+    `${wayKey(destination)} ${canonical({ ...policy, spam: judgedBy })}`;
   const domain: Domain = {
     name,
     lane: name,
@@ -112,7 +113,8 @@ function buildDomain(
     queue: buildQueueOverride(settings),
     outgoing: buildOutgoing(domainFile),
     signing,
-    policyGroup: `${wayKey(destination)} ${canonical({ ...policy, pluginOptions })}`,
+    policyGroup: groupOf(spam),
+    ...readMailboxes(domainFile, spam, groupOf),
     file,
   };
   if (servers === undefined) return domain;
@@ -166,12 +168,18 @@ function nameProblems(domainFiles: readonly DomainFile[]): Problem[] {
 }
 
 /** The thresholds must rise, or some of them never count. */
-function spamProblems({ settings, problemAt }: DomainFile): Problem[] {
-  const { spam } = settings;
-  const steps = (['tag', 'quarantine', 'reject'] as const).filter((step) => spam[step] !== null);
-  return steps.flatMap((step, index) => {
-    const next = steps[index + 1];
-    if (next === undefined || (spam[step] ?? 0) <= (spam[next] ?? 0)) return [];
-    return [problemAt(['spam', step], `${spam[step]} is above ${next}, which is ${spam[next]}`)];
+function spamProblems({ settings: { spam }, problemAt }: DomainFile): Problem[] {
+  const ofMailboxes = spam.mailboxes.map((own, index) => {
+    return { scores: { ...spam, ...own }, at: ['spam', 'mailboxes', index] };
+  });
+  return [{ scores: spam, at: ['spam'] }, ...ofMailboxes].flatMap(({ scores, at }) => {
+    const steps = THRESHOLDS.filter((step) => scores[step] !== null);
+    return steps.flatMap((step, index) => {
+      const next = steps[index + 1];
+      if (next === undefined || (scores[step] ?? 0) <= (scores[next] ?? 0)) return [];
+      return [
+        problemAt([...at, step], `${scores[step]} is above ${next}, which is ${scores[next]}`),
+      ];
+    });
   });
 }

@@ -244,8 +244,19 @@ function domainView(domain: Domain): DomainView {
     outage: domain.outage,
     services: [...domain.services],
     spam: domain.spam,
+    mailboxes: mailboxViews(domain),
     virus: domain.virus,
     contact: domain.contact,
     file: domain.file,
   };
+}
+
+function mailboxViews({ mailboxes = new Map() }: Domain): DomainView['mailboxes'] {
+  const byPolicy = Map.groupBy(mailboxes, ([, { policyGroup }]) => policyGroup);
+  return [...byPolicy.values()].flatMap((all) => {
+    const [first] = all;
+    if (first === undefined) return [];
+    const { tag, quarantine, reject } = first[1].spam;
+    return [{ only_for: all.map(([key]) => key), tag, quarantine, reject }];
+  });
 }

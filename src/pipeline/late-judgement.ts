@@ -6,6 +6,7 @@
  */
 import { CodedError } from '../base/errors.ts';
 import type { Domain } from '../directory/domain.ts';
+import { domainFor } from '../directory/mailbox-policy.ts';
 import type { Content } from '../mail/content.ts';
 import { HeaderCollector, headerFields } from '../mail/header.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
@@ -63,8 +64,11 @@ export async function judgeLate(late: Late, signal: AbortSignal): Promise<LateJu
   const { entry, unjudged } = late;
   const { store } = late.deps;
   const { directory, filters } = late.generation;
-  const domain = directory.find(unjudged.domain);
-  if (domain === undefined) return { kind: 'left', failed: [] };
+  const served = directory.find(unjudged.domain);
+  if (served === undefined) return { kind: 'left', failed: [] };
+  // Those of one message were taken by one policy, that of the first.
+  const [first] = entry.recipients;
+  const domain = first === undefined ? served : domainFor(served, first.address);
   // The policy of his own mail is in force for a customer whose account is gone, too.
   const sender = domain.outgoing.accounts.find(({ name }) => name === unjudged.account) ?? {};
   const policy = filterPolicy(domain, entry.direction === 'out' ? sender : undefined);

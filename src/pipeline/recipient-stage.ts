@@ -11,6 +11,7 @@ import type { FindExchangers } from '../delivery/remote-hosts.ts';
 import { nobodyReply } from '../delivery/remote-hosts.ts';
 import { isBeyondRequireTls, requiresTls } from '../delivery/require-tls.ts';
 import type { Destination, Domain } from '../directory/domain.ts';
+import { domainFor } from '../directory/mailbox-policy.ts';
 import { needsSmtpUtf8 } from '../mail/address.ts';
 import type { Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
@@ -58,7 +59,7 @@ export function judgeRecipient(
   // RFC 5321 6.1: a report has one recipient; more come each in a transaction of their own.
   const isReport = account !== undefined && transaction.reversePath === null;
   if (isReport && transaction.recipients.length > 0) return replies.tooManyRecipients();
-  const domain = route.kind === 'hosted' ? route.domain : undefined;
+  const domain = route.kind === 'hosted' ? domainFor(route.domain, route.address) : undefined;
   const way = route.kind === 'remote' ? route.way : wayTo(route.domain);
   const policy = transaction.domain ?? domain;
   if (policy === undefined) return replies.relayDenied();

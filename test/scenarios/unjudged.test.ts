@@ -41,7 +41,9 @@ test('real clamd and spamd: taken while they are down, judged when they are back
       ),
       'in.test': domainFile(
         destination.port,
-        { spam: '{ tag: -100, subject_tag: "[S]" }' },
+        {
+          spam: '{ tag: -100, subject_tag: "[S]", mailboxes: [{ only_for: [quiet@in.test], tag: null }] }',
+        },
         'in.test',
       ),
       'defer.test': domainFile(
@@ -68,6 +70,7 @@ test('real clamd and spamd: taken while they are down, judged when they are back
     const own = await send(OWN, 'anna@in.test', 'boss@hold.test', CUSTOMER);
     const fromBoss = mail(EICAR).replace('a@b.example', 'boss@hold.test');
     const ownVirus = await send(fromBoss, 'anna@in.test', 'boss@hold.test', CUSTOMER);
+    const quiet = await outside(mail('At one?', 'quiet'), 'quiet@in.test');
 
     await gateway.kill();
     await gateway.start();
@@ -77,7 +80,7 @@ test('real clamd and spamd: taken while they are down, judged when they are back
       .map((line) => JSON.parse(line));
     assert.deepEqual(
       listed.map(({ id }) => id),
-      [first, virus, spam, large, byHand, own, ownVirus],
+      [first, virus, spam, large, byHand, own, ownVirus, quiet],
     );
     const { why, text, missing: left } = listed[0].hold;
     assert.deepEqual(
@@ -91,7 +94,7 @@ test('real clamd and spamd: taken while they are down, judged when they are back
     assert.deepEqual([asked.code, asked.stdout], [64, '']);
     assert.match(asked.stderr, /1 message unscanned \(not judged by clamav, spamassassin\)/);
     const all = await gateway.cli('queue', 'release', 'ALL', '--yes');
-    assert.deepEqual([all.code, all.stdout.match(/not judged yet/g)?.length], [2, 7]);
+    assert.deepEqual([all.code, all.stdout.match(/not judged yet/g)?.length], [2, 8]);
     assert.equal(destination.arrived.length, 0, 'nothing goes unscanned');
     const released = await gateway.cli('queue', 'release', byHand, '--yes');
     assert.equal(released.stdout, `${byHand}  released\n`);
@@ -106,7 +109,7 @@ test('real clamd and spamd: taken while they are down, judged when they are back
     assert.match(String(step['who']), /./);
 
     await scanners.resume();
-    await until('what is clean', () => destination.arrived.length === 4);
+    await until('what is clean', () => destination.arrived.length === 5);
     await until('the others', () => gateway.events('quar.add').length === 3);
     const texts = destination.arrived.slice(1).map(({ content }) => content.toString());
     const [ham, sent] = ['a@b.example', 'boss@hold.test'].map((from) => {
@@ -124,6 +127,13 @@ test('real clamd and spamd: taken while they are down, judged when they are back
     assert.match(sent ?? '', /^X-Virus-Status: Clean\r\n/m);
     const big = texts.find((one) => one.includes('[S] large'));
     assert.ok(big?.endsWith(LARGE.slice(LARGE.indexOf('\r\n\r\n'))), 'byte for byte');
+
+    const untagged = texts.find((one) => one.includes('\r\nSubject: quiet\r\n'));
+    assert.doesNotMatch(
+      untagged ?? 'X-Spam-Flag',
+      /X-Spam-Flag/,
+      'by the thresholds of its mailbox',
+    );
 
     const kept = (await gateway.cli('quarantine', 'list', '--json')).stdout
       .trimEnd()

@@ -270,6 +270,7 @@ export function hostedDomain(name: string): DomainView {
     outage: 'defer',
     services: ['relay', 'fallback', 'spam', 'virus'],
     spam: { tag: 5, quarantine: 8, reject: 12 },
+    mailboxes: [],
     virus: 'reject',
     contact: undefined,
     file: `/etc/sluice/domains/${name}.yaml`,
