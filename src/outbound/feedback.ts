@@ -10,7 +10,7 @@ import type { Account } from '../directory/account.ts';
 import type { Directory } from '../directory/domain.ts';
 import type { ReturnedMail } from '../mail/returned-mail.ts';
 import type { CounterStore } from '../store/counter-store.ts';
-import type { TtlMap } from '../store/ttl-map.ts';
+import type { Mark, TtlMap } from '../store/ttl-map.ts';
 import { countKey } from './counter-keys.ts';
 import type { Locks } from './locks.ts';
 
@@ -80,11 +80,11 @@ export class Feedback {
     for (const to of sent.recipients.length > 0 ? sent.recipients : [SOMEBODY]) {
       const what = `${kind} ${sent.id} ${to}`;
       if (!(await this.#isNew(what, report))) continue;
-      await this.#count(kind === 'complaint' ? 'complaints' : 'bounced', account, directory);
+      const counted = kind === 'complaint' ? 'complaints' : 'bounced';
+      await this.#count(counted, account, directory, mark(what, report, KEEP_MS));
       const line = { ...facts, report: report.id, to };
       if (kind === 'complaint') log.emit('acct.complaint', { ...line, by, type });
       else log.emit('acct.bounce', { ...line, status, action });
-      await this.#keep(what, report, KEEP_MS);
     }
     // Else a stranger could have anybody's account locked, by writing to it and complaining of the answers.
     if (kind === 'complaint' && !sent.isAnswer) await this.#weigh(account, sent, report);
@@ -109,32 +109,36 @@ export class Feedback {
       if (!(await this.#isNew(reason.what, report))) break;
       fresh.push(reason);
     }
+    const marks = fresh.map(({ what, keepMs }) => mark(what, report, keepMs));
     if (fresh.length === reasons.length)
-      await this.#options.locks.complained(account, sent.identity);
-    for (const { what, keepMs } of fresh) await this.#keep(what, report, keepMs);
+      return this.#options.locks.complained(account, sent.identity, marks);
+    for (const { namespace, key, value, ttlMs } of marks)
+      await this.#options.ttl.put(namespace, key, value, ttlMs);
   }
 
   /** No other report was about it before. */
   async #isNew(what: string, { id }: Report): Promise<boolean> {
-    const mark = Buffer.from(id);
-    const { value } = await this.#options.ttl.putIfAbsent(NAMESPACE, what, mark, UNDER_WAY_MS);
+    const own = Buffer.from(id);
+    const { value } = await this.#options.ttl.putIfAbsent(NAMESPACE, what, own, UNDER_WAY_MS);
     return Buffer.from(value).toString() === id;
-  }
-
-  /** It has been counted. */
-  async #keep(what: string, { id }: Report, keepMs: number): Promise<void> {
-    await this.#options.ttl.put(NAMESPACE, what, Buffer.from(id), keepMs);
   }
 
   async #count(
     what: 'complaints' | 'bounced',
     account: Account,
     directory: Directory,
+    once: Mark,
   ): Promise<void> {
     const { timeZone = 'UTC' } = directory.find(account.domain)?.outgoing ?? {};
     const limits = { day: Infinity, month: Infinity };
-    await this.#options.counters.take([{ key: countKey(what, account.name), timeZone, limits }], 1);
+    const demand = { key: countKey(what, account.name), timeZone, limits };
+    await this.#options.counters.take([demand], 1, [once]);
   }
+}
+
+/** It has been counted, by this report. */
+function mark(key: string, { id }: Report, ttlMs: number): Mark {
+  return { namespace: NAMESPACE, key, value: Buffer.from(id), ttlMs };
 }
 
 /** Delays are none, nor is what was delivered. */

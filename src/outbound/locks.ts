@@ -19,6 +19,7 @@ import type {
   Strike,
   StrikePolicy,
 } from '../store/counter-store.ts';
+import type { Mark } from '../store/ttl-map.ts';
 import {
   accountKey,
   accountPrefix,
@@ -103,9 +104,6 @@ export class Locks {
   /** Whether it was locked. Earlier locks are forgotten. Rejects on storage trouble. */
   async unlock(account: Account, identity: string | undefined, by: string): Promise<boolean> {
     const { counters } = this.#options;
-    // Those that set a lock are gone by then, unless a crash came between.
-    const complaints = complaintsKey(account.name, identity);
-    if ((await counters.lockOf(complaints)) !== undefined) await counters.unlock(complaints);
     const wasLocked = await counters.unlock(keyOf(account, identity));
     if (identity === undefined) await counters.unlock(culpritsKey(account.name));
     if (wasLocked) {
@@ -165,27 +163,28 @@ export class Locks {
 
   /**
    * Counts a complaint of somebody who got mail. Too many lock until a person has looked: the account,
-   * of a smarthost the identity. Rejects on storage trouble.
+   * of a smarthost the identity; whoever unlocks begins with none. Rejects on storage trouble.
    */
-  async complained(account: Account, identity: string | undefined): Promise<void> {
-    const { counters } = this.#options;
+  async complained(
+    account: Account,
+    identity: string | undefined,
+    marks: readonly Mark[] = [],
+  ): Promise<void> {
     const { complaints } = account.lock;
     const culprit = account.isSmarthost ? identity : undefined;
     if (complaints === undefined || (account.isSmarthost && culprit === undefined)) return;
     const { moreThan, withinMs } = complaints;
-    const key = complaintsKey(account.name, culprit);
     const cause: LockCause = { what: 'complaints', moreThan, withinMs };
     const text = causeText(cause, 'en');
-    const struck = await counters.strike(key, {
+    const policy: StrikePolicy = {
       ...{ max: moreThan, windowMs: withinMs, lockMs: withinMs, maxAutoUnlocks: 0, by: BY, text },
+      locks: keyOf(account, culprit),
       isOpen: culprit !== undefined,
-    });
-    if (struck.kind === 'counted') return;
-    const { at, by } = struck.lock;
-    await counters.lock(keyOf(account, culprit), { at, by, text });
-    // They have done their work: whoever unlocks begins with none.
-    await counters.unlock(key);
-    this.#locked({ account, identity: culprit, lock: { at, by, text } }, cause);
+    };
+    const key = complaintsKey(account.name, culprit);
+    const struck = await this.#options.counters.strike(key, policy, marks);
+    if (struck.kind !== 'locked') return;
+    this.#locked({ account, identity: culprit, lock: struck.lock }, cause);
   }
 
   #strike(

@@ -8,13 +8,15 @@
  *    told of, so after it less may be granted, never more.
  * 3. Windows begin at the local minute, hour, midnight, Monday and first of the month of a time
  *    zone, also on days that have 23 or 25 hours. A clock that is set back begins no window anew.
- * 4. `strike` counts and sets the lock in the same step.
+ * 4. `strike` counts and sets the lock in the same step, and marks are in the TtlMap with the count
+ *    that they belong to: killed at any moment, whoever looks for a mark knows whether it was counted.
  * 5. The number of keys is bounded: beyond `KEY_BOUNDS` a new one is refused with LIMIT, and whoever
  *    asked must not go on. Open keys, which others choose, leave room for those that the
  *    configuration names. What is over is swept.
  * 6. Storage trouble rejects: STORE_FAILED, or STORE_DAMAGED for one key until it is reset.
  */
 import type { CounterWindow } from './calendar.ts';
+import type { Mark } from './ttl-map.ts';
 
 export interface Demand {
   readonly key: string;
@@ -69,6 +71,8 @@ export interface StrikePolicy {
   readonly lockMs: number;
   /** So many locks end by themselves; the next one waits for a person. */
   readonly maxAutoUnlocks: number;
+  /** Locked in place of the key that is struck, which is forgotten then; whatever lock was on goes. */
+  readonly locks?: string;
   /** For the lock: who and why. */
   readonly by: string;
   readonly text: string;
@@ -105,14 +109,14 @@ export const MAX_STRIKES = 1000;
 export const FORGET_LOCKS_MS = 30 * 86_400_000;
 
 export interface CounterStore {
-  take(demands: readonly Demand[], by: number): Promise<Granted | Refused>;
+  take(demands: readonly Demand[], by: number, marks?: readonly Mark[]): Promise<Granted | Refused>;
   /**
    * Gives back `by` of what was granted, all of it by default, to the windows it was taken from as
    * far as they are on. Never more than was taken, however often it is called.
    */
   giveBack(granted: Granted, by?: number): Promise<void>;
   peek(key: string): Promise<Counts>;
-  strike(key: string, policy: StrikePolicy): Promise<Strike>;
+  strike(key: string, policy: StrikePolicy, marks?: readonly Mark[]): Promise<Strike>;
   /** The lock that is on. */
   lockOf(key: string): Promise<Lock | undefined>;
   /** Locks by hand; replaces a lock that is on. */

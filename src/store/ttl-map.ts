@@ -8,6 +8,14 @@ export interface TtlEntry {
   readonly expiresAt: number;
 }
 
+/** A value that another step of the store brings with it: both are there or neither is. */
+export interface Mark {
+  readonly namespace: string;
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly ttlMs: number;
+}
+
 /** A namespace is a plain word; a key may be any text. */
 export function checkNamespace(namespace: string): string {
   if (!/^[a-z][a-z0-9-]*$/.test(namespace)) throw new TypeError(`bad namespace ${namespace}`);

@@ -47,14 +47,12 @@ test('a lock for complaints is none of those that end by themselves', async () =
   assert.deepEqual(await told(), [true, 2], 'the last waits for a person');
 });
 
-test('complaints that a crash left behind the lock they set are gone with it', async () => {
+test('complaints that lock are forgotten in the step that locks', async () => {
   const counters = new MemoryCounterStore({ clock: new FakeClock() });
   const locks = new Locks({ counters, log: new RecordedLog() });
-  const unlock = counters.unlock.bind(counters);
-  counters.unlock = () => Promise.reject(new Error('it dies'));
-  await locks.complained(SMARTHOST, 'bad');
-  await assert.rejects(locks.complained(SMARTHOST, 'bad'), /it dies/);
-  counters.unlock = unlock;
+  const once = () => Promise.reject(new Error('a crash could come between'));
+  Object.assign(counters, { lock: once });
+  for (let n = 0; n < 2; n++) await locks.complained(SMARTHOST, 'bad');
   assert.ok(await locks.of(SMARTHOST, 'bad'), 'it is locked');
   assert.equal(await locks.unlock(SMARTHOST, 'bad', 'admin'), true);
   await locks.complained(SMARTHOST, 'bad');

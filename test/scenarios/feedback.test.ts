@@ -222,13 +222,18 @@ describe('feedback', () => {
   });
 });
 
-for (const mark of ['complaint', 'person'])
-  test(`I50: killed when the mark of a ${mark} was set: who reported it comes again, and it counts`, async () => {
+const KILLED: [what: string, key: string, told: number][] = [
+  ['the mark of a complaint was set', 't!feedback!complaint ', 2],
+  ['a complaint was counted', 'c!complaints\t', 1],
+  ['the mark of a person was set', 't!feedback!person ', 1],
+];
+for (const [when, key, told] of KILLED)
+  test(`I50: killed when ${when}: who reported it comes again, and it counts once`, async () => {
     const customers = await Customers.start(
       [{ domain: 'one.test', account: `{ ip: ${ONE}, lock_after_complaints: { messages: 1 } }` }],
       {
         node: `complaints: { addresses: [${ABUSE}] }`,
-        nodeArguments: diesAfterWriting(`t!feedback!${mark} `),
+        nodeArguments: diesAfterWriting(key),
       },
     );
     const { gateway } = customers;
@@ -252,7 +257,7 @@ for (const mark of ['complaint', 'person'])
       await gateway.configure({ nodeArguments: [] });
       await gateway.start(60_000, ...clockSetTo(Date.now() + 60_000));
       for (const n of [1, 1, 2]) assert.match(await complain(n), /^250/);
-      assert.equal(gateway.events('acct.complaint').length, mark === 'complaint' ? 2 : 1);
+      assert.equal(gateway.events('acct.complaint').length, told);
       const { stdout } = await gateway.cli('limits', '--json');
       assert.match(stdout, /"what":"complaints"[^\n]*"used":2\b/);
       assert.match(await customers.send(ONE, 'a@one.test'), LOCKED);

@@ -11,10 +11,13 @@ import type {
   KeyBounds,
   StrikePolicy,
 } from '../../src/store/counter-store.ts';
+import type { TtlMap } from '../../src/store/ttl-map.ts';
 import { StillClock } from './still-clock.ts';
 
 export interface CountersUnderTest {
   counters: CounterStore;
+  /** Where its marks are. */
+  ttl(): Pick<TtlMap, 'list'>;
   restart(): Promise<CounterStore>;
   close(): Promise<void>;
 }
@@ -199,6 +202,36 @@ export function counterContract(
       assert.deepEqual(
         [kinds('counted'), kinds('locked'), kinds('already-locked')],
         [POLICY.max, 1, 50 - POLICY.max - 1],
+      );
+    });
+
+    it('a strike may lock another key, and is forgotten with those before it', async (store) => {
+      const policy = { ...POLICY, max: 1, maxAutoUnlocks: 0, locks: 'acct:1' };
+      await store.lock('acct:1', { at: 1, until: NOON + 1, by: 'root', text: '' });
+      assert.deepEqual(await store.strike('id:a', policy), { kind: 'counted', strikes: 1 });
+      assert.equal((await store.lockOf('acct:1'))?.by, 'root');
+      const lock = { at: NOON, by: 'gateway', text: 'spam' };
+      assert.deepEqual(await store.strike('id:a', policy), { kind: 'locked', lock });
+      assert.deepEqual(await store.lockOf('acct:1'), lock);
+      assert.equal(await store.lockOf('id:a'), undefined);
+      assert.deepEqual(await store.strike('id:a', policy), { kind: 'counted', strikes: 1 });
+    });
+
+    it('marks what is counted, whatever came of it, and nothing that is not', async (_, __, under) => {
+      const marks = (key: string) => [
+        { namespace: 'seen', key, value: Buffer.from('x'), ttlMs: DAY },
+      ];
+      const one = [demand({ day: 1 })];
+      assert.equal((await under.counters.take(one, 1, marks('a'))).kind, 'granted');
+      assert.equal((await under.counters.take(one, 1, marks('b'))).kind, 'refused');
+      const once = { ...POLICY, max: 0 };
+      assert.equal((await under.counters.strike('id:a', once, marks('c'))).kind, 'locked');
+      assert.equal((await under.counters.strike('id:a', once, marks('d'))).kind, 'already-locked');
+      await under.restart();
+      const kept = await under.ttl().list('seen', { limit: 9 });
+      assert.deepEqual(
+        kept.map(({ key, entry }) => [key, Buffer.from(entry.value).toString(), entry.expiresAt]),
+        ['a', 'c', 'd'].map((key) => [key, 'x', NOON + DAY]),
       );
     });
 

@@ -26,6 +26,7 @@ counterContract('leveldb', async (clock, keyBounds) => {
   const fixture = await levelFixture({ clock, keyBounds });
   return {
     counters: fixture.store.counters,
+    ttl: () => fixture.store.ttl,
     restart: async () => (await fixture.reopen()).counters,
     close: () => fixture.close(),
   };

@@ -26,6 +26,12 @@ ttlContract('memory', async (clock) => ({
 
 counterContract('memory', async (clock, bounds) => {
   const disk = new Map<string, unknown>();
-  const make = () => new MemoryCounterStore({ clock, disk, bounds });
-  return { counters: make(), restart: async () => make(), close: async () => undefined };
+  const ttl = new MemoryTtlMap({ clock });
+  const make = () => new MemoryCounterStore({ clock, ttl, disk, bounds });
+  return {
+    counters: make(),
+    ttl: () => ttl,
+    restart: async () => make(),
+    close: async () => undefined,
+  };
 });

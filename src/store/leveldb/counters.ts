@@ -21,11 +21,13 @@ import type {
   Strike,
   StrikePolicy,
 } from '../counter-store.ts';
+import type { Mark } from '../ttl-map.ts';
 import { CounterState } from './counter-state.ts';
 import type { WriteOp } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { GuardedDatabase } from './guard.ts';
 import { counterKey, endOf } from './keys.ts';
+import { markOp } from './ttl-map.ts';
 
 /** Keys kept in memory; beyond this those not used for longest are read again when needed. */
 const CACHED_KEYS = 20_000;
@@ -75,7 +77,11 @@ export class LevelCounterStore implements CounterStore {
     return this.#pump.stop();
   }
 
-  async take(demands: readonly Demand[], by: number): Promise<Granted | Refused> {
+  async take(
+    demands: readonly Demand[],
+    by: number,
+    marks?: readonly Mark[],
+  ): Promise<Granted | Refused> {
     const keys = [...new Set(demands.map(({ key }) => key))];
     return this.#using(keys, async (states) => {
       const now = this.#clock.now();
@@ -98,7 +104,7 @@ export class LevelCounterStore implements CounterStore {
       this.#admit(keys, isOpen);
       for (const { bucket } of wanted) bucket.count += by;
       const taken = wanted.map(({ key, window, bucket: { start } }) => ({ key, window, start }));
-      await this.#write(keys);
+      await this.#write(keys, marks);
       const granted: Granted = { kind: 'granted', by, taken };
       this.#left.set(granted, by);
       return granted;
@@ -124,14 +130,22 @@ export class LevelCounterStore implements CounterStore {
     return this.#one(key, async (state) => state.counts(this.#clock.now()));
   }
 
-  strike(key: string, policy: StrikePolicy): Promise<Strike> {
+  strike(key: string, policy: StrikePolicy, marks?: readonly Mark[]): Promise<Strike> {
     if (policy.max > MAX_STRIKES) throw new RangeError(`more than ${MAX_STRIKES} strikes`);
-    return this.#one(key, async (state) => {
-      this.#admit([key], policy.isOpen);
+    const { locks = key } = policy;
+    const both = [...new Set([key, locks])];
+    const step = async (state: CounterState, locked: CounterState) => {
+      this.#admit(both, policy.isOpen);
       const strike = state.strike(policy, this.#clock.now());
-      if (strike.kind !== 'already-locked') await this.#write([key]);
+      if (strike.kind === 'locked' && locked !== state) {
+        locked.storedLock = strike.lock;
+        state.unlock();
+      }
+      const changed = { counted: [key], locked: both, 'already-locked': [] };
+      await this.#write(changed[strike.kind], marks);
       return strike;
-    });
+    };
+    return this.#one(key, (state) => this.#one(locks, (locked) => step(state, locked)));
   }
 
   lockOf(key: string): Promise<Lock | undefined> {
@@ -284,8 +298,8 @@ export class LevelCounterStore implements CounterStore {
       throw new CodedError('LIMIT', `there are ${bound} counters already`);
   }
 
-  #write(keys: readonly string[]): Promise<void> {
-    const ops: WriteOp[] = [];
+  #write(keys: readonly string[], marks: readonly Mark[] = []): Promise<void> {
+    const ops: WriteOp[] = marks.map((mark) => markOp(mark, this.#clock.now()).op);
     for (const key of keys) {
       const cached = this.#cache.get(key);
       if (cached === undefined) continue;
@@ -293,7 +307,7 @@ export class LevelCounterStore implements CounterStore {
       cached.stored = true;
       ops.push({ type: 'put', key: counterKey(key), value: cached.state.encode() });
     }
-    return this.#pump.write(ops);
+    return ops.length === 0 ? Promise.resolve() : this.#pump.write(ops);
   }
 
   #assertReady(): void {

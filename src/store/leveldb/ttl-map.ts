@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import { CodedError } from '../../base/errors.ts';
-import type { TtlEntry, TtlMap } from '../ttl-map.ts';
+import type { Mark, TtlEntry, TtlMap } from '../ttl-map.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { WriteOp } from './database.ts';
 import type { GuardedDatabase } from './guard.ts';
@@ -34,8 +34,8 @@ export class LevelTtlMap implements TtlMap {
   }
 
   async put(namespace: string, key: string, value: Uint8Array, ttlMs: number): Promise<void> {
-    const place = ttlPrefix(namespace) + key;
-    await this.#inTurn(place, () => this.#write(place, value, ttlMs));
+    const mark = { namespace, key, value, ttlMs };
+    await this.#inTurn(ttlPrefix(namespace) + key, () => this.#write(mark));
   }
 
   async putIfAbsent(
@@ -47,7 +47,8 @@ export class LevelTtlMap implements TtlMap {
     const place = ttlPrefix(namespace) + key;
     return this.#inTurn(
       place,
-      async () => (await this.#read(place)) ?? (await this.#write(place, value, ttlMs)),
+      async () =>
+        (await this.#read(place)) ?? (await this.#write({ namespace, key, value, ttlMs })),
     );
   }
 
@@ -112,14 +113,10 @@ export class LevelTtlMap implements TtlMap {
     return value && this.#live(value);
   }
 
-  async #write(place: string, value: Uint8Array, ttlMs: number): Promise<TtlEntry> {
-    const expiresAt = Math.min(Math.max(Math.floor(this.#clock.now() + ttlMs), 0), MAX_TIME);
-    const stored = Buffer.allocUnsafe(HEAD_BYTES + value.length);
-    stored.writeUInt8(VERSION, 0);
-    stored.writeUIntBE(expiresAt, 1, TIME_BYTES);
-    stored.set(value, HEAD_BYTES);
-    await this.#pump.write([{ type: 'put', key: place, value: stored }]);
-    return { value, expiresAt };
+  async #write(mark: Mark): Promise<TtlEntry> {
+    const { op, expiresAt } = markOp(mark, this.#clock.now());
+    await this.#pump.write([op]);
+    return { value: mark.value, expiresAt };
   }
 
   /** The entry in a stored value; undefined when it has expired or is none. */
@@ -146,4 +143,16 @@ export class LevelTtlMap implements TtlMap {
     const failure = this.#database.failure();
     if (failure !== undefined) throw new CodedError(failure.code, failure.message);
   }
+}
+
+export function markOp(
+  { namespace, key, value, ttlMs }: Mark,
+  now: number,
+): { readonly op: WriteOp; readonly expiresAt: number } {
+  const expiresAt = Math.min(Math.max(Math.floor(now + ttlMs), 0), MAX_TIME);
+  const stored = Buffer.allocUnsafe(HEAD_BYTES + value.length);
+  stored.writeUInt8(VERSION, 0);
+  stored.writeUIntBE(expiresAt, 1, TIME_BYTES);
+  stored.set(value, HEAD_BYTES);
+  return { op: { type: 'put', key: ttlPrefix(namespace) + key, value: stored }, expiresAt };
 }

@@ -20,6 +20,7 @@ import type {
   Strike,
   StrikePolicy,
 } from '../counter-store.ts';
+import type { Mark, TtlMap } from '../ttl-map.ts';
 
 interface Bucket extends Span {
   count: number;
@@ -39,18 +40,26 @@ export class MemoryCounterStore implements CounterStore {
   readonly #calendar = new Calendar();
   readonly #left = new WeakMap<Granted, number>();
   readonly #bounds: KeyBounds;
+  readonly #ttl: Pick<TtlMap, 'put'> | undefined;
 
   constructor(options: {
     readonly clock: Clock;
+    /** Where marks go. */
+    readonly ttl?: Pick<TtlMap, 'put'>;
     readonly disk?: Map<string, unknown>;
     readonly bounds?: KeyBounds | undefined;
   }) {
     this.#bounds = options.bounds ?? KEY_BOUNDS;
     this.#clock = options.clock;
+    this.#ttl = options.ttl;
     this.#keys = (options.disk ?? new Map()) as Map<string, Key>; // made by one of us, or empty
   }
 
-  async take(demands: readonly Demand[], by: number): Promise<Granted | Refused> {
+  async take(
+    demands: readonly Demand[],
+    by: number,
+    marks?: readonly Mark[],
+  ): Promise<Granted | Refused> {
     for (const { key, isOpen } of demands) this.#of(key, isOpen);
     const wanted = demands.flatMap(({ key, timeZone, limits }) =>
       WINDOWS.flatMap((window) => {
@@ -65,6 +74,7 @@ export class MemoryCounterStore implements CounterStore {
       return { kind: 'refused', key, window, limit, count: bucket.count, endsAt: bucket.end };
     }
     for (const { bucket } of wanted) bucket.count += by;
+    await this.#mark(marks);
     const taken = wanted.map(({ key, window, bucket: { start } }) => ({ key, window, start }));
     const granted: Granted = { kind: 'granted', by, taken };
     this.#left.set(granted, by);
@@ -85,7 +95,13 @@ export class MemoryCounterStore implements CounterStore {
     return this.#counts(key);
   }
 
-  async strike(key: string, policy: StrikePolicy): Promise<Strike> {
+  async strike(key: string, policy: StrikePolicy, marks?: readonly Mark[]): Promise<Strike> {
+    const strike = this.#strike(key, policy);
+    await this.#mark(marks);
+    return strike;
+  }
+
+  #strike(key: string, policy: StrikePolicy): Strike {
     const now = this.#clock.now();
     const on = this.#lockOn(key);
     if (on !== undefined) return { kind: 'already-locked', lock: on };
@@ -100,7 +116,11 @@ export class MemoryCounterStore implements CounterStore {
     const { by, text } = policy;
     const endsItself = found.autoLocks <= policy.maxAutoUnlocks;
     const lock = { at: now, ...(endsItself && { until: now + policy.lockMs }), by, text };
-    found.lock = lock;
+    if (policy.locks === undefined) found.lock = lock;
+    else {
+      this.#of(policy.locks).lock = lock;
+      found.autoLocks = 0;
+    }
     return { kind: 'locked', lock };
   }
 
@@ -158,6 +178,11 @@ export class MemoryCounterStore implements CounterStore {
       if (!isOn && swept < max && this.#keys.delete(key)) swept++;
     }
     return swept;
+  }
+
+  async #mark(marks: readonly Mark[] = []): Promise<void> {
+    for (const { namespace, key, value, ttlMs } of marks)
+      await this.#ttl?.put(namespace, key, value, ttlMs);
   }
 
   #of(key: string, isOpen = false): Key {
