@@ -17,7 +17,7 @@ import { guard } from '../../src/store/leveldb/guard.ts';
 import { LevelSpool } from '../../src/store/leveldb/spool.ts';
 import { MemoryDisk, MemorySpool } from '../../src/store/memory/spool.ts';
 import { memoryContent } from '../../src/mail/content.ts';
-import { FakeClock, settle } from './fake-clock.ts';
+import { FakeClock, settle, settlePromises } from './fake-clock.ts';
 import type { Saying } from './fake-courier.ts';
 import { RecordedLog } from './recorded-log.ts';
 import { destination, MINUTE, SchedulerRig } from './scheduler-rig.ts';
@@ -60,7 +60,7 @@ export type Engine = 'model' | 'leveldb';
 export type Sabotage = (spool: SpoolStore, random: () => number) => void;
 
 export class DeliveryWorld {
-  readonly clock = new FakeClock();
+  readonly clock = new FakeClock(undefined, settlePromises);
   readonly #modelDisk = new MemoryDisk();
   readonly #disk = new VirtualDisk();
   readonly #engine: Engine;
@@ -288,6 +288,7 @@ export class DeliveryWorld {
     const { rig } = this.#life;
     this.#life.isDead = true;
     rig.courier.isDead = true;
+    this.clock.forget();
     this.#taken.push(...rig.courier.taken);
     this.#settled(() => true, true);
   }
