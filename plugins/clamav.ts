@@ -6,9 +6,10 @@
  * quarantine where the domain says `virus: quarantine`). Everything else, be it an error, silence, a
  * broken connection or rubbish, is a failure, and `on_error` decides. With several addresses the next
  * one is asked when one fails; one that has failed is asked last until it answers a question that is
- * put to it half a minute later, and the log tells of both. Silence costs the mail that meets it first
- * all of its `timeout`, so that `on_error` decides about it; later ones go to the next after two seconds
- * at most. Connections are kept for some seconds and serve one message after another (IDSESSION).
+ * put to it half a minute later, and the log tells of both. A scan that takes long is waited for as long
+ * as its clamd answers a PING within two seconds; from one that does not the mail goes to the next. The
+ * last one is waited for until the `timeout`; then `on_error` decides. Connections are kept for some
+ * seconds and serve one message after another (IDSESSION).
  *
  * Old signatures find no new viruses: with every sign of life clamd is asked of which day its own are,
  * and from `signatures_age` on this is told. Mail goes on as before. Of several addresses it is the
@@ -33,6 +34,7 @@ import type {
   Verdict,
 } from 'sluice-mx/plugin';
 import { instream } from './clamav/instream.ts';
+import { ping } from './clamav/ping.ts';
 import { Sessions } from './clamav/sessions.ts';
 import { signaturesOf } from './clamav/signatures.ts';
 import { version } from './clamav/version.ts';
@@ -81,7 +83,7 @@ export default {
     return {
       hooks: { content: (view, signal) => judge(host, sessions, view, signal) },
       async probe(signal) {
-        const text = await host.firstAnswer(options.address, signal, version);
+        const text = await host.firstAnswer(options.address, signal, version, ping);
         const signatures = signaturesOf(text, host.now(), options.signatures_age);
         return { state: 'ok', text, signatures };
       },
@@ -100,8 +102,11 @@ async function judge(
     return tooLarge(view, 'content is larger than max_size');
   }
   const startedAt = performance.now();
-  const scan = await host.firstAnswer(address, signal, (endpoint, own) =>
-    instream(sessions, endpoint, view.received, view.content, own),
+  const scan = await host.firstAnswer(
+    address,
+    signal,
+    (endpoint, own) => instream(sessions, endpoint, view.received, view.content, own),
+    ping,
   );
   const clamd_ms = Math.round(performance.now() - startedAt);
   switch (scan.kind) {

@@ -227,6 +227,7 @@ export class Gateway {
       generation: () => this.#current(),
       listeners: () => listeners.views(),
       scanners: () => scanners.views(),
+      askScanners: () => scanners.look(),
       rates: () => recorder.rates.perSecond(),
       metrics: recorder.metrics,
       trace,

@@ -202,14 +202,17 @@ export interface PluginHost {
   /**
    * Asks one of several addresses after the other until one answers: those in working order as
    * configured, then those that have failed the plugin and have not answered since; from half a minute
-   * later one question finds out whether they do, and goes to the next after two seconds. The signal
-   * that `ask` gets is for this address. Rejects with the last failure. What is wrong with the question
-   * and not with the address is an answer, no failure.
+   * later one question finds out whether they do, and goes to the next after two seconds. With `sign`,
+   * which asks for a sign of life that is never long in coming, a question that takes long waits for as
+   * long as there is one, and goes to the next address when there is none. The signal that `ask` gets is
+   * for this address. Rejects with the last failure. What is wrong with the question and not with the
+   * address is an answer, no failure.
    */
   firstAnswer<T>(
     addresses: readonly Endpoint[],
     signal: AbortSignal,
     ask: (address: Endpoint, signal: AbortSignal) => Promise<T>,
+    sign?: (address: Endpoint, signal: AbortSignal) => Promise<unknown>,
   ): Promise<T>;
   /**
    * A book of this plugin, by its name: kept in the gateway's store, over reloads and restarts. To be

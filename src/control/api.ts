@@ -78,6 +78,7 @@ export function addApi(server: FastifyInstance, deps: ApiDeps): void {
 
 function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDeps): void {
   server.get('/api/v1/status', async () => {
+    await gateway.askScanners();
     // A store that failed must not hide the status.
     const oldestAt = await gateway.queue.oldest().catch(() => undefined);
     const quarantined = gateway.quarantine.totals().messages;
@@ -91,9 +92,10 @@ function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiD
   server.get('/api/v1/accounts', (_request, reply) =>
     sendList(log, reply, gateway.accounts().map(accountRow)),
   );
-  server.get('/api/v1/plugins', async (_request, reply) =>
-    sendList(log, reply, (await gateway.plugins()).map(rows.pluginRow)),
-  );
+  server.get('/api/v1/plugins', async (_request, reply) => {
+    await gateway.askScanners();
+    return sendList(log, reply, (await gateway.plugins()).map(rows.pluginRow));
+  });
   server.get('/api/v1/alerts', (_request, reply) =>
     sendList(log, reply, gateway.alerts.raised().map(rows.alertRow)),
   );

@@ -20,6 +20,8 @@ import type { QueueView } from './queue-view.ts';
 
 export interface GatewayView {
   status(): GatewayStatus;
+  /** What `status` says of the scanners is of now; waits a second at most. */
+  askScanners(): Promise<void>;
   /** What `/readyz` looks at. A destination that is down does not belong here. */
   checks(): readonly HealthCheck[];
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;

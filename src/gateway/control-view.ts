@@ -68,6 +68,7 @@ export interface ViewedParts {
   readonly generation: () => Generation;
   readonly listeners: () => readonly ListenerView[];
   readonly scanners: () => readonly ScannerView[];
+  readonly askScanners: () => Promise<void>;
   readonly rates: () => Rates;
   readonly metrics: Metrics;
   readonly trace: Trace;
@@ -104,6 +105,7 @@ export function controlView(parts: ViewedParts): GatewayView {
   const examinations = new Examinations({ ...parts, ...parts.destinations });
   return {
     status: () => status(parts),
+    askScanners: parts.askScanners,
     checks: () => checks(parts),
     metrics: async () => ({
       contentType: parts.metrics.contentType,

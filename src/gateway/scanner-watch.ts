@@ -25,6 +25,8 @@ export interface ScannerWatchOptions {
 const PROBE_EVERY_MS = 15_000;
 /** While one is down: mail may wait for it. */
 const PROBE_DOWN_MS = 5000;
+/** Who asks how it is waits so long for those that do not say at once. */
+const MOMENT_MS = 1000;
 /** clamd loads a full signature base in about half a minute on a slow disk. */
 const READY_MS = 120_000;
 /** Where the system's own daemons listen when the configuration names no address. */
@@ -40,6 +42,8 @@ export class ScannerWatch {
   #managed: ManagedScanners | undefined;
   #views: readonly ScannerView[] = [];
   #timer: Timer | undefined;
+  #probing: Promise<void> | undefined;
+  #filters: (() => PluginHost) | undefined;
 
   constructor(options: ScannerWatchOptions) {
     this.#options = options;
@@ -98,17 +102,36 @@ export class ScannerWatch {
 
   /** Asks again and again, of whatever filters are in force then. */
   watch(filters: () => PluginHost): void {
+    this.#filters = filters;
     const isAnyDown = this.#views.some(({ up }) => !up);
     const ms = isAnyDown ? PROBE_DOWN_MS : PROBE_EVERY_MS;
     this.#timer = this.#options.clock.timer(ms, () => {
-      this.probe(filters())
-        .catch((error: unknown) => {
-          this.#options.log.emit('scan.error', { err: errorText(error) });
-        })
-        .finally(() => {
-          if (!this.#stopped.signal.aborted) this.watch(filters);
-        });
+      void this.#probeOnce().then(() => {
+        if (!this.#stopped.signal.aborted) this.watch(filters);
+      });
     });
+  }
+
+  /** For somebody who looks: how they are now, not some seconds ago, as far as they say so at once. */
+  async look(): Promise<void> {
+    const enough = new AbortController();
+    const moment = this.#options.clock.sleep(MOMENT_MS, enough.signal).catch(() => undefined);
+    await Promise.race([this.#probeOnce(), moment]);
+    enough.abort();
+  }
+
+  /** One at a time. */
+  #probeOnce(): Promise<void> {
+    const filters = this.#filters;
+    if (filters === undefined) return Promise.resolve();
+    this.#probing ??= this.probe(filters())
+      .catch((error: unknown) => {
+        this.#options.log.emit('scan.error', { err: errorText(error) });
+      })
+      .finally(() => {
+        this.#probing = undefined;
+      });
+    return this.#probing;
   }
 
   views(): readonly ScannerView[] {

@@ -2,19 +2,30 @@
  * Which of several addresses of a daemon is asked first: those in working order as configured, then
  * those that failed within the last half minute. After that one question is put to them, and they are
  * avoided until it has an answer; a daemon that is silent still does not keep that question from the
- * next address. One for each loaded plugin. Remembers failures only,
- * and a bounded number of them; knows nothing of what is asked.
+ * next address. Nor does one that falls silent, where its plugin knows a sign of life to ask for: work
+ * may take long, a sign does not. One book for each loaded plugin. Remembers failures only, and a
+ * bounded number of them; knows nothing of what is asked.
  */
 import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { CodedError } from '../base/errors.ts';
+import { LinkedAbort } from '../base/linked-abort.ts';
 import type { Endpoint } from '../plugin.ts';
 
 const AVOID_MS = 30_000;
 /** The question that finds out whether one answers again is somebody's mail, and others can answer it. */
 const DOUBT_MS = 2000;
+/** An answer that takes longer is work or silence; a sign of life tells which. */
+const PATIENCE_MS = 2000;
+/** Both together are less than a probe waits, so that it finds the next address. */
+const SIGN_MS = 2000;
 /** Overrides of many domains may name many addresses; an older failure makes room. */
 const MAX_REMEMBERED = 1000;
+
+/** Made once: an error with its stack costs as much as asking. */
+const SETTLED = new CodedError('STOPPING', 'the question has an answer, or goes elsewhere');
+
+type Ask<T> = (endpoint: Endpoint, signal: AbortSignal) => Promise<T>;
 
 /** One of several has failed, or (without an error) answers again. */
 export type AddressChange = (address: string, error?: unknown) => void;
@@ -33,7 +44,8 @@ export class AddressBook {
   async firstAnswer<T>(
     endpoints: readonly Endpoint[],
     signal: AbortSignal,
-    ask: (endpoint: Endpoint, signal: AbortSignal) => Promise<T>,
+    ask: Ask<T>,
+    sign?: Ask<unknown>,
   ): Promise<T> {
     let last: unknown;
     const isOneOfSeveral = endpoints.length > 1;
@@ -44,9 +56,11 @@ export class AddressBook {
       const isDoubtful = this.#failedAt.has(name);
       if (isDoubtful) this.#remember(name);
       try {
-        const answer = await (isDoubtful && endpoint !== order.at(-1)
-          ? withDeadline(this.#clock, DOUBT_MS, name, (soon) => ask(endpoint, soon), signal)
-          : ask(endpoint, signal));
+        const answer = await (endpoint === order.at(-1)
+          ? ask(endpoint, signal)
+          : isDoubtful
+            ? withDeadline(this.#clock, DOUBT_MS, name, (soon) => ask(endpoint, soon), signal)
+            : this.#unlessSilent(endpoint, signal, ask, sign));
         if (this.#failedAt.delete(name) && isOneOfSeveral) this.#onChange(name);
         return answer;
       } catch (error) {
@@ -60,6 +74,35 @@ export class AddressBook {
     }
     // Made only here: an error with its stack costs as much as asking.
     throw last ?? new Error('no address to ask');
+  }
+
+  /** The answer, for which one waits as long as there are signs of life. */
+  async #unlessSilent<T>(
+    endpoint: Endpoint,
+    signal: AbortSignal,
+    ask: Ask<T>,
+    sign: Ask<unknown> | undefined,
+  ): Promise<T> {
+    if (sign === undefined) return ask(endpoint, signal);
+    const own = new LinkedAbort(signal);
+    try {
+      return await Promise.race([
+        ask(endpoint, own.signal),
+        this.#silence(endpoint, own.signal, sign),
+      ]);
+    } finally {
+      own.release();
+      own.abort(SETTLED);
+    }
+  }
+
+  /** Rejects when there is no sign of life any more. */
+  async #silence(endpoint: Endpoint, signal: AbortSignal, sign: Ask<unknown>): Promise<never> {
+    for (;;) {
+      await this.#clock.sleep(PATIENCE_MS, signal);
+      const what = `a sign of life of ${nameOf(endpoint)}`;
+      await withDeadline(this.#clock, SIGN_MS, what, (soon) => sign(endpoint, soon), signal);
+    }
   }
 
   #remember(name: string): void {

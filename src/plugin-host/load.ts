@@ -95,7 +95,7 @@ function hostFor(
     dns,
     now: () => clock.now(),
     log: (level, text) => log.emit('plugin.log', { plugin, msg: String(text) }, level),
-    firstAnswer: (addresses, signal, ask) => addressBook.firstAnswer(addresses, signal, ask),
+    firstAnswer: (...question) => addressBook.firstAnswer(...question),
     book: books.of(plugin),
     // Checked against the schema that the plugin itself names.
     entries: entriesFor(entries, () => books.added.of(plugin)) as HostForPlugin['entries'],

@@ -111,3 +111,29 @@ test('being late counts against an address, being called off does not', async ()
   const decided = new CodedError('STOPPING', 'another filter has refused the message');
   assert.deepEqual(await hang(new AddressBook(clock), decided), [ONE]);
 });
+
+test('without an answer a question waits for signs of life, and goes to the next without them', async () => {
+  const clock = new FakeClock();
+  const book = new AddressBook(clock);
+  const heard: string[] = [];
+  const ask = (one: Endpoint, signal: AbortSignal) => {
+    if (one !== ONE) return Promise.resolve('answer');
+    signal.addEventListener('abort', () => heard.push('ended'));
+    return Promise.withResolvers<string>().promise;
+  };
+  const sign = () => {
+    heard.push('sign');
+    return heard.length > 3 ? new Promise<void>(() => undefined) : Promise.resolve();
+  };
+  const answer = book.firstAnswer([ONE, TWO], NEVER, ask, sign).then((said) => {
+    heard.push(said);
+  });
+  for (let step = 0; step < 3; step++) await clock.advance(2000);
+  assert.deepEqual(heard, ['sign', 'sign', 'sign']);
+  await clock.advance(4000);
+  await answer;
+  assert.deepEqual(heard, ['sign', 'sign', 'sign', 'sign', 'ended', 'answer']);
+  assert.deepEqual((await asked(book, [])).order, [TWO]);
+  await clock.advance(10_000);
+  assert.equal(heard.length, 6, 'nobody asks on');
+});

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import test from 'node:test';
+import { ping } from '../../plugins/clamav/ping.ts';
 import { CORPUS, corpusFiles, hasCorpus, wireForm } from '../support/corpus.ts';
 import { filterOf } from '../support/filter-host.ts';
 import { missing } from '../support/real-component.ts';
@@ -63,6 +64,12 @@ test('real clamd and spamd', async (t) => {
     const text = Buffer.from(`Subject: large\r\n\r\n${line.repeat(100_000)}`);
     const verdict = await clamav.judge(Buffer.concat([text, marker, Buffer.from('\r\n')]));
     assert.equal(verdict.kind, 'refuse');
+  });
+
+  await t.test('clamd gives a sign of life', async () => {
+    const [host = '', port] = scanners.clamav.split(':');
+    const endpoint = port === undefined ? { path: host } : { host, port: Number(port) };
+    await ping(endpoint, AbortSignal.timeout(5000));
   });
 
   await t.test('what is beyond its limits is not clean; a virus beside it is a virus', async () => {

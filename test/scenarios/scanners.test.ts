@@ -169,6 +169,27 @@ test("signatures: an unknown age is nobody's trouble, an old one stands in log a
   }
 });
 
+test('status says of a scanner what it is now', async () => {
+  let clamd = await FakeService.start((socket) => socket.end('1: ClamAV 1.4.3\0'));
+  const { address } = clamd;
+  const gateway = await Gateway.run({
+    plugins: `[{ clamav: { address: "${address}" } }]`,
+    domains: { 'example.org': domainFile(1) },
+  });
+  const stateOf = async (command: string) =>
+    /clamav[= ]+(\w+)/i.exec((await gateway.cli(...command.split(' '))).stdout)?.[1];
+  try {
+    assert.equal(await stateOf('status'), 'ok');
+    await clamd.stop();
+    assert.deepEqual(await stateOf('status'), 'down');
+    clamd = await FakeService.start(clamd.behaviour, Number(address.split(':')[1]));
+    assert.equal(await stateOf('plugins list'), 'up');
+  } finally {
+    await gateway.remove();
+    await clamd.stop();
+  }
+});
+
 test('a filter that puts mail off before the content is in the ledger as that', async () => {
   const destination = await new Destination().start();
   const gateway = await Gateway.make({

@@ -70,6 +70,7 @@ export class FakeGateway {
 
   view(): GatewayView {
     return {
+      askScanners: () => Promise.resolve(),
       status: () => ({
         version: '1.2.3',
         hostname: 'mx1.example.net',

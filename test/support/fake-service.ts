@@ -23,9 +23,9 @@ export class FakeService {
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#serve(socket));
   }
 
-  static async start(behaviour: Behaviour): Promise<FakeService> {
+  static async start(behaviour: Behaviour, port = 0): Promise<FakeService> {
     const service = new FakeService(behaviour);
-    await new Promise<void>((resolve) => service.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => service.#server.listen(port, '127.0.0.1', resolve));
     return service;
   }
 
