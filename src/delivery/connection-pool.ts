@@ -111,12 +111,12 @@ export class ConnectionPool {
     // A new one must not be one too many beside those that are kept for others.
     const spare =
       site.permits.taken + site.kept.length > destination.maxConnections && site.kept.shift();
-    if (spare) leave(spare.client);
-    if (group !== undefined && bound !== undefined) makeRoom(group, bound.maxConnections);
+    if (spare) await spare.client.quit();
+    if (group !== undefined && bound !== undefined) await makeRoom(group, bound.maxConnections);
     return { kind: 'granted', kept: undefined, group };
   }
 
-  /** Gives a permit back, with the connection when it is of further use. */
+  /** Gives a permit back, with the connection when it is of further use; else when that has ended. */
   release(
     destination: Destination,
     client: SmtpClient | undefined,
@@ -124,19 +124,21 @@ export class ConnectionPool {
   ): void {
     const site = this.#sites.get(destination.key);
     if (site === undefined) throw new Error(`no permit of ${destination.key} is out`);
-    if (client !== undefined) this.#keep(site, client, destination);
-    site.permits.give();
-    this.#forgetIfEmpty(site);
-    group?.permits.give();
+    const give = () => {
+      site.permits.give();
+      this.#forgetIfEmpty(site);
+      group?.permits.give();
+    };
+    if (client === undefined || this.#keep(site, client, destination)) give();
+    else void client.quit().then(give);
   }
 
   /** Keeps a connection that was made without a permit, if there is room for it. */
   adopt(destination: Destination, client: SmtpClient): void {
     const site = this.#site(destination);
     const { maxConnections } = destination;
-    if (site.permits.taken + site.kept.length < maxConnections)
-      this.#keep(site, client, destination);
-    else client.quit();
+    const hasRoom = site.permits.taken + site.kept.length < maxConnections;
+    if (!hasRoom || !this.#keep(site, client, destination)) void client.quit();
     this.#forgetIfEmpty(site);
   }
 
@@ -153,7 +155,7 @@ export class ConnectionPool {
     for (const { permits } of this.#groups.values()) permits.stop();
     for (const site of this.#sites.values()) {
       site.permits.stop();
-      for (const { client } of site.kept.splice(0)) leave(client);
+      for (const { client } of site.kept.splice(0)) void client.quit();
       this.#forgetIfEmpty(site);
     }
   }
@@ -188,12 +190,10 @@ export class ConnectionPool {
     return site;
   }
 
-  #keep(site: Site, client: SmtpClient, way: Kept['way']): void {
+  /** Whether it is of further use. */
+  #keep(site: Site, client: SmtpClient, way: Kept['way']): boolean {
     const worn = client.transactions >= MAX_TRANSACTIONS || client.refusals >= MAX_REFUSALS;
-    if (worn || this.#stopped || client.lost !== undefined) {
-      client.quit();
-      return;
-    }
+    if (worn || this.#stopped || client.lost !== undefined) return false;
     const kept = { client, way, since: this.#clock.mono() };
     client.whenLost(() => {
       const at = site.kept.indexOf(kept);
@@ -201,6 +201,7 @@ export class ConnectionPool {
       this.#forgetIfEmpty(site);
     });
     if (site.kept.push(kept) === 1) site.expiry.set(MAX_IDLE_MS);
+    return true;
   }
 
   #expire(site: Site): void {
@@ -212,7 +213,7 @@ export class ConnectionPool {
         return;
       }
       site.kept.shift();
-      leave(oldest.client);
+      void oldest.client.quit();
     }
     this.#forgetIfEmpty(site);
   }
@@ -227,22 +228,18 @@ export class ConnectionPool {
 }
 
 /** Connections that are kept for later count too: the ones kept longest go for one that is needed. */
-function makeRoom({ permits, sites }: Group, maxConnections: number): void {
+async function makeRoom({ permits, sites }: Group, maxConnections: number): Promise<void> {
   const kept = [...sites].flatMap((site) => site.kept.map((one) => ({ site, one })));
   const tooMany = permits.taken + kept.length - maxConnections;
   kept.sort((a, b) => a.one.since - b.one.since);
-  for (const { site, one } of kept.slice(0, Math.max(0, tooMany))) {
+  const left = kept.slice(0, Math.max(0, tooMany)).map(({ site, one }) => {
     site.kept.splice(site.kept.indexOf(one), 1);
-    leave(one.client);
-  }
+    return one.client.quit();
+  });
+  await Promise.all(left);
 }
 
 /** Who has logged in stays so: such a connection is for nobody else. */
 function isSameWay(a: Kept['way'], b: Kept['way']): boolean {
   return a.tls === b.tls && a.login === b.login && a.pool === b.pool;
-}
-
-function leave(client: SmtpClient): void {
-  client.whenLost(undefined);
-  client.quit();
 }

@@ -102,7 +102,7 @@ export class Connections {
           last = { kind: 'worked', client, value: done.value, connectMs };
           if (!done.gotNowhere || signal?.aborted === true) return last;
         }
-        client.quit();
+        await client.quit();
         client = undefined;
       }
     } finally {

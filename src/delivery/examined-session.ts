@@ -108,7 +108,7 @@ export class ExaminedSession {
   }
 
   leave(): void {
-    this.client.quit();
+    void this.client.quit();
   }
 
   /** A call rejects only when the connection is lost, which `lost` says. */
@@ -132,7 +132,7 @@ async function secure(client: SmtpClient, hostname: string): Promise<string | un
 }
 
 function refused(client: SmtpClient, reply: Reply): Opened {
-  client.quit();
+  void client.quit();
   return { ok: false, text: replyText(reply), reply };
 }
 

@@ -52,6 +52,8 @@ type Stage = 'connecting' | 'open' | 'handshake' | 'leaving' | 'lost';
 
 /** A host name with dead addresses among living ones must not eat up the connect deadline. */
 const ADDRESS_ATTEMPT_MS = 4_000;
+/** A peer that finds our end and our next connection in one turn counts both. */
+const NOTICED_MS = 10;
 /** For all connections, since making one costs as much as a handshake. */
 const TLS = createSecureContext();
 
@@ -68,6 +70,7 @@ export class ClientConnection {
   onLost: (() => void) | undefined;
 
   readonly #host: string;
+  readonly #clock: Clock;
   readonly #deadlines: ClientDeadlines;
   readonly #deadline: MovingDeadline;
   readonly #reader = new ReplyReader((reply) => this.#take(reply));
@@ -82,6 +85,7 @@ export class ClientConnection {
   /** Starts to connect; the greeting is to be expected at once. */
   constructor(options: ConnectionOptions) {
     this.#host = options.host;
+    this.#clock = options.clock;
     this.#deadlines = options.deadlines;
     this.#deadline = new MovingDeadline(options.clock, () => this.#expire());
     this.#socket = connectSocket({
@@ -176,15 +180,18 @@ export class ClientConnection {
     return done;
   }
 
-  /** Says goodbye; the connection ends by itself, or soon by force. */
-  leave(): void {
-    if (this.#stage !== 'open' || this.#waiters.length > 0) {
-      this.close(new CodedError('STOPPING', 'connection closed by us'));
-      return;
-    }
-    this.#stage = 'leaving';
-    this.send('QUIT');
-    this.#deadline.set(this.#deadlines.quitMs);
+  /** Says goodbye; resolves when the peer has no connection any more, or soon by force. */
+  leave(): Promise<void> {
+    if (this.lost !== undefined) return Promise.resolve();
+    const left = new Promise<void>((resolve) => {
+      this.onLost = () => this.#clock.timer(NOTICED_MS, resolve);
+    });
+    if (this.#stage === 'open' && this.#waiters.length === 0) {
+      this.#stage = 'leaving';
+      this.send('QUIT');
+      this.#deadline.set(this.#deadlines.quitMs);
+    } else this.close(new CodedError('STOPPING', 'connection closed by us'));
+    return left;
   }
 
   /** Ends it at once; open calls reject with `error`. */
@@ -226,7 +233,8 @@ export class ClientConnection {
   }
 
   #read(chunk: Buffer): void {
-    if (this.#stage === 'leaving') this.close(this.#loss('left'));
+    // Its own end is waited for: until then it may count us among its connections.
+    if (this.#stage === 'leaving') this.#socket.end();
     if (this.#stage !== 'open') return;
     try {
       this.#reader.push(chunk);

@@ -50,7 +50,7 @@ async function openOnce(
     const refusal =
       (await introduce(client, hostname, tls)) ?? (login && (await logIn(client, login)));
     if (refusal === undefined) return { kind: 'open', client };
-    client.quit();
+    void client.quit();
     return { kind: 'refused', reply: refusal };
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;

@@ -175,9 +175,9 @@ export class SmtpClient {
     return reply;
   }
 
-  /** Says goodbye and needs no further care. */
-  quit(): void {
-    this.#connection.leave();
+  /** Says goodbye and needs no further care; resolves when the peer has no connection any more. */
+  quit(): Promise<void> {
+    return this.#connection.leave();
   }
 
   /** Ends the connection at once; open calls reject with `reason`. */

@@ -563,6 +563,22 @@ test('no more connections than the destination allows, and who waits gets its tu
   assert.equal(peer.connections, 2);
 });
 
+test('a connection counts until the peer has left it', async (t) => {
+  const peer = await peerOn(
+    t,
+    ['HELLO', ...new Array<string>(100).fill('MESSAGE'), 'C: QUIT', 'pause', 'S: 221 x', 'close'],
+    ['HELLO', 'MESSAGE'],
+  );
+  const { courier } = courierOn(t);
+  const job = jobFor(destinationAt([peer.port], { maxConnections: 1 }));
+  for (let i = 0; i < 100; i++) await courier.deliver(job);
+  const next = courier.deliver(job);
+  await until('left', () => peer.paused.length === 1);
+  peer.resume();
+  assert.deepEqual((await next).outcomes.map(outcomeText), ['delivered 250']);
+  assert.deepEqual([peer.connections, peer.mostOpen], [2, 1]);
+});
+
 test('a place in the line is given up in time, or when its caller aborts', async (t) => {
   const peer = await peerOn(t, ['HELLO', 'C: MAIL', 'pause', 'hang']);
   const bench = courierOn(t, hurriedClock(100));

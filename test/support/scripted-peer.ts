@@ -37,6 +37,8 @@ export class ScriptedPeer {
   /** Where a client did not follow the script. */
   readonly faults: string[] = [];
   connections = 0;
+  /** Most connections open at one time. */
+  mostOpen = 0;
   port = 0;
   readonly paused: (() => void)[] = [];
   readonly #sockets = new Set<Socket>();
@@ -54,6 +56,7 @@ export class ScriptedPeer {
       socket.on('error', () => undefined);
       socket.on('close', () => peer.#sockets.delete(socket));
       peer.#sockets.add(socket);
+      peer.mostOpen = Math.max(peer.mostOpen, peer.open);
       new Play(peer, socket, script.flatMap(spelledOut), options).run().catch((error: unknown) => {
         peer.faults.push(String(error));
         socket.destroy();
