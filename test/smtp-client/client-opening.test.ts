@@ -256,6 +256,6 @@ for (const tls of ['off', 'required'] as const) {
       assert.equal(client.inTransaction, false);
     }
     assert.deepEqual(contents, texts);
-    client.quit();
+    await client.quit();
   });
 }

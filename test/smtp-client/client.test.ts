@@ -363,7 +363,7 @@ test('QUIT needs no care: an answer, an end or silence closes the connection', a
   );
   for (let i = 0; i < 3; i++) {
     const client = await clientOf(t, peer.port, { clock: hurriedClock(100) });
-    client.quit();
+    void client.quit();
     await until('closed', () => client.lost !== undefined && peer.open === 0);
   }
 });
