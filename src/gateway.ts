@@ -116,7 +116,7 @@ export class Gateway {
       const around = { scannerAddresses: scanners.addresses, books };
       const loaded = await this.#reloads.first(around);
       if (!loaded.ok) throw new CodedError('CONFIG_INVALID', loaded.problems[0]?.text ?? 'changed');
-      const staging = await StagingArea.open(join(folder, 'staging'), store.admit);
+      const staging = await StagingArea.open(join(folder, 'staging'), store.admit, clock);
       const saltSecret = await loginSecret(folder);
       const base = { folder, store, ids, books, scanners, staging, saltSecret };
       const parts = this.#build(base, loaded.generation);

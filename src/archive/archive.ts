@@ -5,6 +5,7 @@
  * crash kept out of it is put in at the next start.
  */
 import type { Clock, Timer } from '../base/clock.ts';
+import { DISK_DEADLINE_MS, withDeadline } from '../base/deadline.ts';
 import { endOfDay } from '../base/days.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -73,8 +74,8 @@ export class Archive {
       return 'failed';
     }
     return {
-      taken: () => this.#note(mail).catch(failed),
-      dropped: () => files.remove(mail.id).catch(failed),
+      taken: () => this.#inTime(this.#note(mail)).catch(failed),
+      dropped: () => this.#inTime(files.remove(mail.id)).catch(failed),
     };
   }
 
@@ -115,13 +116,20 @@ export class Archive {
 
   async #write(mail: Archived, content: Content): Promise<void> {
     const { files } = this.#options;
+    const writing = files.write(mail, content);
     try {
-      await files.write(mail, content);
+      await this.#inTime(writing);
     } catch (error) {
-      // A disk that is full shall not be kept full by what was not taken.
-      await files.remove(mail.id).catch(() => undefined);
+      // A disk that is full shall not be kept full by what was not taken; one that stands still may
+      // write it after all.
+      const remove = () => files.remove(mail.id);
+      writing.then(remove, remove).catch(() => undefined);
       throw error;
     }
+  }
+
+  #inTime<T>(work: Promise<T>): Promise<T> {
+    return withDeadline(this.#options.clock, DISK_DEADLINE_MS, 'archive', () => work);
   }
 
   /** What was taken right before a crash may not be in the index. */

@@ -5,6 +5,9 @@
 import type { Clock } from './clock.ts';
 import { CodedError } from './errors.ts';
 
+/** Of a write: longer than any honest stall of a disk, shorter than an SMTP client waits for its 250. */
+export const DISK_DEADLINE_MS = 60_000;
+
 /**
  * Runs `work` with a signal that aborts after `ms` or with `outer`, whichever comes first. Rejects
  * with `CodedError('DEADLINE')` when the time is over, even if `work` ignores the signal.

@@ -138,9 +138,11 @@ function statusFacts(row: Row): StatusFacts {
   };
 }
 
-/** `disk low: 300M free, nothing is stored below 512M` */
+/** `disk low: 300M free, nothing is stored below 512M`, `disk silent: ...` */
 function lowDisk(row: Row): string[] {
   const disk = rowOf(row, 'disk');
+  if (disk['silent'] === true)
+    return ['disk silent: it does not say what is free, nothing is stored'];
   if (disk['low'] !== true) return [];
   const size = (name: string) => sizeText(numberOf(disk, name) ?? 0);
   const files = numberOf(disk, 'files');

@@ -60,6 +60,8 @@ interface ByAddress {
   Params: { address: string };
 }
 
+/** The oldest message is one read; a disk that stands still is no reason to say nothing. */
+const OLDEST_MS = 2000;
 /** A recipient trial may have to ask the destination. */
 const TRIAL_MS = 30_000;
 
@@ -78,13 +80,14 @@ export function addApi(server: FastifyInstance, deps: ApiDeps): void {
 
 function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDeps): void {
   server.get('/api/v1/status', async () => {
-    await gateway.askScanners();
-    // A store that failed must not hide the status.
-    const oldestAt = await gateway.queue.oldest().catch(() => undefined);
+    // A store that failed, or a disk that stands still, must not hide the status.
+    const oldest = oldestOf(gateway, clock).catch(() => undefined);
+    const [oldestAt] = await Promise.all([oldest, gateway.askScanners()]);
+    const status = await gateway.status();
     const quarantined = gateway.quarantine.totals().messages;
     const damaged = gateway.queue.spool.damagedDests().map(({ dest }) => dest);
     const queue = { ...gateway.queue.spool.totals(), quarantined, oldestAt, damaged };
-    return rows.statusRow(gateway.status(), queue, gateway.destinations(), clock.now());
+    return rows.statusRow(status, queue, gateway.destinations(), clock.now());
   });
   server.get('/api/v1/domains', (_request, reply) =>
     sendList(log, reply, gateway.domains().map(rows.domainRow)),
@@ -114,8 +117,12 @@ function addGatewayRoutes(server: FastifyInstance, { gateway, clock, log }: ApiD
   });
   server.post('/api/v1/stop', async (_request, reply) => {
     reply.raw.once('finish', () => gateway.stop());
-    return reply.code(202).send({ v: 1, kind: 'stop', pid: gateway.status().pid });
+    return reply.code(202).send({ v: 1, kind: 'stop', pid: (await gateway.status()).pid });
   });
+}
+
+function oldestOf({ queue }: GatewayView, clock: Clock): Promise<number | undefined> {
+  return withDeadline(clock, OLDEST_MS, 'queue', () => queue.oldest());
 }
 
 function addQueueRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDeps): void {
@@ -131,7 +138,9 @@ function addQueueRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDep
     return { v: 1, kind: 'count', ...count, quarantine: gateway.quarantine.totals().messages };
   });
   server.get('/api/v1/queue/health', async () => {
-    const oldestAt = await queue.oldest();
+    const oldestAt = await oldestOf(gateway, clock).catch((error: unknown) => {
+      throw new RequestFault(503, `the queue cannot be read: ${errorText(error)}`);
+    });
     return rows.queueHealthRow(queue.spool.totals(), oldestAt, clock.now());
   });
   server.get('/api/v1/queue/shape', async (request, reply) => {

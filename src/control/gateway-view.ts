@@ -19,11 +19,11 @@ import type { QuarantineView } from './quarantine-view.ts';
 import type { QueueView } from './queue-view.ts';
 
 export interface GatewayView {
-  status(): GatewayStatus;
+  status(): Promise<GatewayStatus>;
   /** What `status` says of the scanners is of now; waits a second at most. */
   askScanners(): Promise<void>;
   /** What `/readyz` looks at. A destination that is down does not belong here. */
-  checks(): readonly HealthCheck[];
+  checks(): Promise<readonly HealthCheck[]>;
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   domains(): readonly DomainView[];
   /** Who may send for them. */
@@ -66,7 +66,10 @@ export interface GatewayStatus {
   /** Milliseconds since the epoch, as all times here. */
   readonly startedAt: number;
   readonly engine: string;
-  /** Where the mail lies; below `minBytes`, or with few files left, nothing more is stored. */
+  /**
+   * Where the mail lies; below `minBytes`, or with few files left, nothing more is stored, and as
+   * little where it does not say what is free.
+   */
   readonly disk: Partial<DiskRoom> & { readonly minBytes: number };
   readonly listeners: readonly ListenerView[];
   readonly rates: Rates;

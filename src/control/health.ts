@@ -11,7 +11,7 @@ export function addHealth(server: FastifyInstance, gateway: GatewayView): void {
   server.get('/livez', async () => 'ok\n');
   for (const path of ['/readyz', '/healthz']) {
     server.get<{ Querystring: Record<string, unknown> }>(path, async (request, reply) => {
-      const checks = gateway.checks();
+      const checks = await gateway.checks();
       const ready = isReady(checks);
       reply.code(ready ? 200 : 503);
       if (wantsJson(request.headers.accept)) return { v: 1, kind: 'health', ready, checks };

@@ -135,8 +135,9 @@ export function statusRow(
   now: number,
 ): Row {
   const { config, rates, startedAt } = status;
-  const { freeBytes = Infinity, freeFiles, minBytes } = status.disk;
-  const isDiskLow = freeBytes < minBytes || hasFewFiles({ freeFiles });
+  const { freeBytes, freeFiles, minBytes } = status.disk;
+  const isDiskLow = Number(freeBytes) < minBytes || hasFewFiles({ freeFiles });
+  const isDiskSilent = freeBytes === undefined;
   return {
     v: 1,
     kind: 'status',
@@ -144,11 +145,14 @@ export function statusRow(
     hostname: status.hostname,
     pid: status.pid,
     state: status.state,
-    ready: status.state === 'ready' && !isDiskLow,
+    ready: status.state === 'ready' && !isDiskLow && !isDiskSilent,
     started_at: iso(startedAt),
     uptime: seconds(now - startedAt),
     engine: status.engine,
-    disk: { free: status.disk.freeBytes, min: minBytes, files: freeFiles, low: isDiskLow },
+    disk: {
+      ...{ free: freeBytes, min: minBytes, files: freeFiles },
+      ...{ low: isDiskLow, silent: isDiskSilent },
+    },
     listeners: status.listeners,
     rates: { in: round(rates.in), out: round(rates.out) },
     queue: {

@@ -2,7 +2,8 @@
  * The running gateway as the control port sees it: a face on the parts, which does nothing itself.
  */
 import type { Clock } from '../base/clock.ts';
-import { diskRoom, filesText, hasFewFiles } from '../base/disk-room.ts';
+import { withDeadline } from '../base/deadline.ts';
+import { askRoom, filesText, hasFewFiles } from '../base/disk-room.ts';
 import type { Archive } from '../archive/archive.ts';
 import type { Resend } from '../archive/resend.ts';
 import type { Alerts } from '../alerts/alerts.ts';
@@ -98,6 +99,8 @@ export interface ViewedParts {
   readonly stop: () => void;
 }
 
+/** Nobody who looks waits longer for a disk that stands still. */
+const ROOM_MS = 2000;
 /** Of which the status tells. */
 const NAMED_RECORDS = 100;
 
@@ -154,7 +157,7 @@ export function controlView(parts: ViewedParts): GatewayView {
   };
 }
 
-function status(parts: ViewedParts): GatewayStatus {
+async function status(parts: ViewedParts): Promise<GatewayStatus> {
   const config = parts.config();
   return {
     version: parts.version,
@@ -163,7 +166,7 @@ function status(parts: ViewedParts): GatewayStatus {
     state: parts.state(),
     startedAt: parts.startedAt,
     engine: 'leveldb',
-    disk: disk(config),
+    disk: await disk(parts),
     listeners: parts.listeners(),
     rates: parts.rates(),
     scanners: parts.scanners(),
@@ -191,18 +194,24 @@ function unsigned({ generation, records }: ViewedParts): GatewayStatus['unsigned
   return records.waiting(keys).slice(0, NAMED_RECORDS);
 }
 
-function disk({ data, limits }: Config): GatewayStatus['disk'] {
-  return { ...diskRoom(data), minBytes: limits.minFreeSpaceBytes };
+async function disk({ config, clock }: ViewedParts): Promise<GatewayStatus['disk']> {
+  const { data, limits } = config();
+  const ask = () => askRoom(data);
+  const room = await withDeadline(clock, ROOM_MS, 'disk', ask).catch(() => undefined);
+  return { ...room, minBytes: limits.minFreeSpaceBytes };
 }
 
 /** Below the minimum nothing is stored: what a destination cannot take at once is put off with 452. */
-function diskCheck(config: Config): HealthCheck {
-  const { freeBytes: free, freeFiles, minBytes } = disk(config);
+async function diskCheck(parts: ViewedParts): Promise<HealthCheck> {
+  const { freeBytes: free, freeFiles, minBytes } = await disk(parts);
   if (hasFewFiles({ freeFiles }))
     return { name: 'disk', ok: false, required: true, text: `${filesText({ freeFiles })} only` };
-  const text = free === undefined ? 'unknown' : `${formatSize(floorMiB(free))} free`;
-  const ok = free === undefined || free >= minBytes;
-  const least = ok ? '' : `, ${formatSize(minBytes)} must stay free (limits.min_free_space)`;
+  const text = free === undefined ? 'no answer' : `${formatSize(floorMiB(free))} free`;
+  const ok = free !== undefined && free >= minBytes;
+  const least =
+    ok || free === undefined
+      ? ''
+      : `, ${formatSize(minBytes)} must stay free (limits.min_free_space)`;
   return { name: 'disk', ok, required: true, text: text + least };
 }
 
@@ -210,7 +219,7 @@ function floorMiB(bytes: number): number {
   return bytes - (bytes % (1024 * 1024));
 }
 
-function checks(parts: ViewedParts): HealthCheck[] {
+async function checks(parts: ViewedParts): Promise<HealthCheck[]> {
   const state = parts.state();
   const scanners = parts.scanners();
   return [
@@ -221,7 +230,7 @@ function checks(parts: ViewedParts): HealthCheck[] {
       required: true,
       text: state === 'failed' ? 'failed' : 'ok',
     },
-    diskCheck(parts.config()),
+    await diskCheck(parts),
     // A scanner that is down degrades: its `on_error` decides what happens to mail.
     ...scanners.map(({ name, up, text }) => ({ name, ok: up, required: false, text })),
     ...parts.ldap.states().map(({ key, down }) => {

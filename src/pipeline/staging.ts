@@ -8,6 +8,8 @@ import { mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import type { Clock } from '../base/clock.ts';
+import { DISK_DEADLINE_MS, withDeadline } from '../base/deadline.ts';
 import { writeAll } from '../base/write-all.ts';
 import type { Content, StagedFile } from '../mail/content.ts';
 import { readChunks } from '../mail/content.ts';
@@ -28,22 +30,24 @@ type Admit = (bytes: number) => Promise<void>;
 export class StagingArea {
   readonly #folder: string;
   readonly admit: Admit;
+  readonly clock: Clock;
   #inMemory = 0;
   #files = 0;
 
-  private constructor(folder: string, admit: Admit) {
+  private constructor(folder: string, admit: Admit, clock: Clock) {
     this.#folder = folder;
     this.admit = admit;
+    this.clock = clock;
   }
 
   /**
    * Makes the folder, or empties it: it must be nobody else's. `admit` is asked before each write:
    * many large messages at once must not fill the disk that the store needs.
    */
-  static async open(folder: string, admit: Admit): Promise<StagingArea> {
+  static async open(folder: string, admit: Admit, clock: Clock): Promise<StagingArea> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true });
-    return new StagingArea(folder, admit);
+    return new StagingArea(folder, admit, clock);
   }
 
   begin(id: string): Staging {
@@ -96,7 +100,7 @@ export class Staging {
 
   /**
    * Takes bytes, which are nobody else's from now on; a promise asks the caller to wait. Rejects when
-   * the file cannot be written, or there is too little room for it.
+   * the file cannot be written, not within the deadline of a disk, or there is too little room for it.
    */
   write(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
@@ -128,7 +132,7 @@ export class Staging {
     };
   }
 
-  /** Frees memory and file. Readers that are still at it fail, which is theirs to expect. */
+  /** Frees memory and file, once what is being written is. Readers that are still at it fail, which is theirs to expect. */
   async discard(): Promise<void> {
     if (this.#discarded) return;
     this.#discarded = true;
@@ -182,11 +186,13 @@ export class Staging {
         free(chunk);
       }
     });
-    writing.catch((error: unknown) => {
+    this.#writing = writing;
+    const { clock } = this.#area;
+    const told = withDeadline(clock, DISK_DEADLINE_MS, 'staging', () => writing);
+    told.catch((error: unknown) => {
       this.#failure = error as Error;
     });
-    this.#writing = writing;
-    return writing;
+    return told;
   }
 }
 

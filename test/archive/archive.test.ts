@@ -110,3 +110,35 @@ test('a disk that is full is told once, and then once a minute with the number',
   assert.deepEqual(told().slice(1), [['no room', 20]]);
   await archive.stop();
 });
+
+test('a disk that stands still keeps nobody waiting, and what it writes after all goes', async (t) => {
+  const clock = new FakeClock();
+  const log = new RecordedLog();
+  const folder = tempFolder(t);
+  const archive = new Archive({
+    files: new ArchiveFiles(folder),
+    openIndex: () => Promise.reject(new Error('nobody needs it')),
+    keepMs: () => DAY_MS,
+    admit: async () => undefined,
+    ...{ clock, log },
+  });
+  const [mail, content] = message(messageId(createIds(clock).session(), 1), clock);
+  const disk = Promise.withResolvers<void>();
+  const slow: Content = {
+    ...content,
+    async *read() {
+      await disk.promise;
+      yield* content.read();
+    },
+  };
+  const keeping = archive.keep(mail, slow);
+  const envelope = join(folder, dayOf(mail.id), `${mail.id}.eml`);
+  await until('it is being written', () => existsSync(envelope));
+  await clock.advance(60_000);
+  assert.equal(await keeping, 'failed');
+  assert.match(String(log.of('archive.error')[0]?.['err']), /no answer within 60000 ms/);
+  disk.resolve();
+  await until('it is gone', () => !existsSync(envelope));
+  assert.deepEqual(readdirSync(join(folder, dayOf(mail.id))), []);
+  await archive.stop();
+});

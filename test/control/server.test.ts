@@ -378,6 +378,19 @@ test('a fault inside ends at 500 with a line in the log, and the server lives on
   assert.equal(status['state'], 'ready', 'the status is shown although the store has failed');
 });
 
+test('a disk that stands still keeps no status back', async (t) => {
+  const { gateway, client } = await running(t);
+  gateway.messages = [queued('4K7QZ2M9XT.1')];
+  gateway.isDiskStill = true;
+  const [status] = await Promise.all([
+    client.get('/api/v1/status', 10_000),
+    assert.rejects(client.get('/api/v1/queue/health', 10_000), refusedWith(503)),
+  ]);
+  const { disk, ready, queue } = status as Record<string, Record<string, unknown>>;
+  assert.deepEqual([disk?.['silent'], disk?.['low'], ready], [true, false, false]);
+  assert.deepEqual([queue?.['messages'], queue?.['oldest']], [1, undefined]);
+});
+
 test('a list that breaks off is a fault for its reader, not a short list', async (t) => {
   const { gateway, client, log } = await running(t);
   gateway.messages = Array.from({ length: 5000 }, (_, index) =>

@@ -6,9 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { crc32 } from 'node:zlib';
+import { systemClock } from '../../src/base/clock.ts';
 import type { Content } from '../../src/mail/content.ts';
 import type { Staging } from '../../src/pipeline/staging.ts';
 import { StagingArea } from '../../src/pipeline/staging.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 
 const MIB = 1024 * 1024;
 /** There is always room. */
@@ -40,7 +42,7 @@ for (const [name, size, chunk] of [
 ] as const) {
   test(`${name} comes back byte for byte, twice and side by side`, () =>
     inFolder(async (folder) => {
-      const staging = (await StagingArea.open(folder, ROOMY)).begin('X.1');
+      const staging = (await StagingArea.open(folder, ROOMY, systemClock)).begin('X.1');
       const bytes = Buffer.alloc(size);
       for (let i = 0; i < size; i++) bytes[i] = (i * 31 + (i >> 8)) & 255;
       for (let at = 0; at < size; at += chunk) await staging.write(bytes.subarray(at, at + chunk));
@@ -55,7 +57,7 @@ for (const [name, size, chunk] of [
 
 test('a message byte by byte is not kept as an object for each byte', () =>
   inFolder(async (folder) => {
-    const staging = (await StagingArea.open(folder, ROOMY)).begin('X.1');
+    const staging = (await StagingArea.open(folder, ROOMY, systemClock)).begin('X.1');
     for (let i = 0; i < 200_000; i++) await staging.write(Buffer.from([i & 127]));
     const { chunks = [] } = await staging.finish();
     assert.ok(chunks.length < 100, `${chunks.length} chunks`);
@@ -64,7 +66,7 @@ test('a message byte by byte is not kept as an object for each byte', () =>
 
 test('many small messages go through files once memory is used up, and memory comes back', () =>
   inFolder(async (folder) => {
-    const area = await StagingArea.open(folder, ROOMY);
+    const area = await StagingArea.open(folder, ROOMY, systemClock);
     const piece = () => Buffer.alloc(MIB, 'x');
     const stagings: { staging: Staging; content: Content }[] = [];
     for (let i = 0; i < 80; i++) {
@@ -83,7 +85,7 @@ test('many small messages go through files once memory is used up, and memory co
 
 test('memory of what has gone to the file is given back at once, but none that others use', () =>
   inFolder(async (folder) => {
-    const staging = (await StagingArea.open(folder, ROOMY)).begin('X.1');
+    const staging = (await StagingArea.open(folder, ROOMY, systemClock)).begin('X.1');
     const shared = Buffer.alloc(2 * MIB, 'a');
     await staging.write(shared.subarray(0, MIB + 1));
     const own = Buffer.alloc(MIB, 'b');
@@ -100,7 +102,7 @@ test('memory of what has gone to the file is given back at once, but none that o
 
 test('a folder that cannot be written to rejects instead of losing bytes', (t) =>
   inFolder(async (folder) => {
-    const staging = (await StagingArea.open(folder, ROOMY)).begin('X.1');
+    const staging = (await StagingArea.open(folder, ROOMY, systemClock)).begin('X.1');
     if (process.getuid?.() === 0) {
       await rm(folder, { recursive: true });
     } else {
@@ -116,7 +118,9 @@ test('a folder that cannot be written to rejects instead of losing bytes', (t) =
 
 /** Content of 2 MiB, which lies in a file. */
 async function inFile(folder: string): Promise<{ staging: Staging; content: Content }> {
-  const staging = (await StagingArea.open(join(folder, 'staging'), ROOMY)).begin('X.1');
+  const staging = (await StagingArea.open(join(folder, 'staging'), ROOMY, systemClock)).begin(
+    'X.1',
+  );
   for (let i = 0; i < 32; i++) await staging.write(Buffer.alloc(65_536, i));
   return { staging, content: await staging.finish() };
 }
@@ -147,12 +151,30 @@ test('a file that somebody else removed cannot be taken over, and is read on', (
     await staging.discard();
   }));
 
+test('a disk that stands still is told at the deadline, and what it writes after all goes', () =>
+  inFolder(async (folder) => {
+    const clock = new FakeClock();
+    const disk = Promise.withResolvers<void>();
+    const staging = (await StagingArea.open(folder, () => disk.promise, clock)).begin('X.1');
+    const told = assert.rejects(async () => staging.write(Buffer.alloc(2 * MIB)), {
+      code: 'DEADLINE',
+    });
+    await clock.advance(60_000);
+    await told;
+    await assert.rejects(async () => staging.write(Buffer.alloc(1)), { code: 'DEADLINE' });
+    const discarded = staging.discard();
+    disk.resolve();
+    await discarded;
+    assert.deepEqual(await readdir(folder), []);
+    assert.equal(clock.waiting, 0);
+  }));
+
 test('what a crash left is gone when the area is opened', () =>
   inFolder(async (folder) => {
     const { staging } = await inFile(folder);
     const left = join(folder, 'staging');
     assert.equal((await readdir(left)).length, 1);
-    await StagingArea.open(left, ROOMY);
+    await StagingArea.open(left, ROOMY, systemClock);
     assert.deepEqual(await readdir(left), []);
     await staging.discard();
   }));

@@ -5,6 +5,7 @@ import type { Content, StagedFile } from '../../src/mail/content.ts';
 import { memoryContent } from '../../src/mail/content.ts';
 import { outgoingContent } from '../../src/mail/outgoing-content.ts';
 import type { SpoolEntry } from '../../src/mail/spool-entry.ts';
+import { systemClock } from '../../src/base/clock.ts';
 import { StagingArea } from '../../src/pipeline/staging.ts';
 
 export function entry(id: string, more: Partial<SpoolEntry> = {}): SpoolEntry {
@@ -83,7 +84,7 @@ export async function stagedContent(
   t?: Pick<TestContext, 'after'>,
 ): Promise<Content & { readonly file: StagedFile }> {
   const staging = (
-    await StagingArea.open(join(folder, '..', 'staging'), async () => undefined)
+    await StagingArea.open(join(folder, '..', 'staging'), async () => undefined, systemClock)
   ).begin('X');
   t?.after(() => staging.discard());
   for (let at = TOP_BYTES; at < bytes.length; at += 65_536)

@@ -57,6 +57,8 @@ export class FakeGateway {
   storeFault: Error | undefined;
   onStop: () => void = () => undefined;
   onLesson: (id: string) => Promise<string> = async () => 'no filter learns';
+  /** Its disk answers nothing. */
+  isDiskStill = false;
   readonly woken: string[] = [];
   readonly holdEnds: number[] = [];
   readonly trace = new MemoryTrace();
@@ -71,14 +73,14 @@ export class FakeGateway {
   view(): GatewayView {
     return {
       askScanners: () => Promise.resolve(),
-      status: () => ({
+      status: async () => ({
         version: '1.2.3',
         hostname: 'mx1.example.net',
         pid: this.pid,
         state: this.state,
         startedAt: systemClock.now() - 3_600_000,
         engine: 'fake',
-        disk: { freeBytes: 61e9, minBytes: 2e9 },
+        disk: { ...(!this.isDiskStill && { freeBytes: 61e9 }), minBytes: 2e9 },
         listeners: this.listeners,
         rates: { in: 3.2, out: 0.4 },
         scanners: this.scanners,
@@ -87,7 +89,7 @@ export class FakeGateway {
         lost: [],
         config: { file: '/etc/sluice/sluice.yaml', loadedAt: T0, stale: false, needsRestart: [] },
       }),
-      checks: () => this.checks,
+      checks: async () => this.checks,
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'sluice_up 1\n' }),
       domains: () => this.domains,
       accounts: () => this.accounts,
@@ -148,7 +150,10 @@ export class FakeGateway {
         this.messages = this.messages.filter(({ entry }) => entry.id !== id);
         return 'expired';
       },
-      oldest: async () => this.messages[0]?.entry.queuedAt,
+      oldest: () =>
+        this.isDiskStill
+          ? new Promise(() => undefined)
+          : Promise.resolve(this.messages[0]?.entry.queuedAt),
       outage: (dest) => this.outages[dest],
       isOwn: ({ host }) => host === '127.0.0.1',
       lifetimeMs: () => 432_000_000,

@@ -10,7 +10,7 @@ import { mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Clock } from '../../base/clock.ts';
-import { withDeadline } from '../../base/deadline.ts';
+import { DISK_DEADLINE_MS, withDeadline } from '../../base/deadline.ts';
 import { isOutOfRoom } from '../../base/disk-room.ts';
 import { CodedError, errorText } from '../../base/errors.ts';
 import { Places } from '../../base/places.ts';
@@ -19,7 +19,6 @@ import type { Content, StagedFile } from '../../mail/content.ts';
 import { crcText, proofOf } from './content-proof.ts';
 import { FolderSync } from './folder-sync.ts';
 import type { Folder } from './folder-sync.ts';
-import { WRITE_DEADLINE_MS } from './guard.ts';
 import type { GuardedDatabase } from './guard.ts';
 import { isId } from './keys.ts';
 import type { StoredContent } from './record-codec.ts';
@@ -244,7 +243,7 @@ export class ContentFiles {
   async #onDisk<T>(work: () => Promise<T>, { isSync = false } = {}): Promise<T> {
     const { clock, database, folder } = this.#options;
     try {
-      return await withDeadline(clock, WRITE_DEADLINE_MS, 'store', work);
+      return await withDeadline(clock, DISK_DEADLINE_MS, 'store', work);
     } catch (error) {
       if (isSync || !(isOutOfRoom(error) || isThere(error))) throw database.condemn(error);
       throw new CodedError('STORE_FULL', `store ${folder}: ${errorText(error)}`, { cause: error });

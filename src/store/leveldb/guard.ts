@@ -4,12 +4,10 @@
  * unknown, so the only way on is a restart; `onFailure` is called once so that somebody sees to it.
  */
 import type { Clock } from '../../base/clock.ts';
-import { withDeadline } from '../../base/deadline.ts';
+import { DISK_DEADLINE_MS, withDeadline } from '../../base/deadline.ts';
 import { CodedError, errorText } from '../../base/errors.ts';
 import type { Database } from './database.ts';
 
-/** Longer than any honest stall of a disk, shorter than an SMTP client waits for its 250. */
-export const WRITE_DEADLINE_MS = 60_000;
 /** A write that took this long is told to `onSlow`. */
 const SLOW_WRITE_MS = 2_000;
 
@@ -44,7 +42,7 @@ export function guard(database: Database, options: GuardOptions): GuardedDatabas
       if (failure !== undefined) throw failure;
       const startedAt = clock.mono();
       try {
-        await withDeadline(clock, WRITE_DEADLINE_MS, 'store', () =>
+        await withDeadline(clock, DISK_DEADLINE_MS, 'store', () =>
           database.batch(ops, batchOptions),
         );
       } catch (error) {
