@@ -8,6 +8,11 @@
  * refused: what could not be found out is no evidence; `temperror: defer` asks the client to come
  * again instead.
  *
+ * Without a DMARC policy nobody forbids others to write as somebody of your own domains. `from_hosted`
+ * makes points of it: as shipped two, which mark nothing alone, for mailing lists change what people of
+ * your domains send to them and pass it on with the author as he was. Who may write so from elsewhere
+ * signs for the domain, or is named in its SPF record or in `exceptions`.
+ *
  * A sender whose domain names the client in its SPF record, or has signed the message, counts as
  * proven: to him, and to nobody else from outside, a report of failure may be sent. Mail of your own
  * accounts is not looked at. Nothing but the DNS is asked.
@@ -17,6 +22,7 @@ import type { DNSResolver } from 'mailauth';
 import type { ContentView, OptionSchema, Plugin, PluginHost, Verdict } from 'sluice-mx/plugin';
 import { boundedMail } from './sender-auth/bounded-mail.ts';
 import { isException, listIdOf } from './shared/exceptions.ts';
+import { hostedAuthor } from './sender-auth/hosted-author.ts';
 import { judgement } from './sender-auth/judgement.ts';
 import { questions } from './shared/mailauth-questions.ts';
 import { resultsField } from './sender-auth/results-field.ts';
@@ -34,6 +40,11 @@ const OPTIONS = {
     default: 'mark',
     doc: 'Refuse by SPF alone when the domain says that nobody else sends for it (-all). Breaks forwarding.',
   },
+  from_hosted: {
+    type: 'action',
+    default: 2,
+    doc: 'An author (From) of a domain served here whom neither SPF nor DKIM proves, with a sender elsewhere. Mailing lists write so.',
+  },
   temperror: {
     type: 'string',
     oneOf: ['accept', 'defer'],
@@ -42,7 +53,7 @@ const OPTIONS = {
   },
   exceptions: {
     type: 'strings',
-    doc: 'Senders never refused here: addresses, domains with their subdomains, lists by their List-Id, client networks.',
+    doc: 'Senders never refused and never given points here: addresses, domains with their subdomains, lists by their List-Id, client networks.',
   },
   trusted_sealers: {
     type: 'strings',
@@ -116,6 +127,7 @@ async function judge(
     isException: isException(options.exceptions ?? [], claimed),
     exhausted: exhausted(),
     keyUnanswered: keyUnanswered(),
+    hostedAuthor: hostedAuthor(found, view),
   });
   const value = resultsField(host.hostname, found);
   const fields = [{ name: 'Authentication-Results', value }];

@@ -6,13 +6,17 @@
  * the answer could have proven the author: a forger's own servers may be silent without any use to him.
  */
 import type { ARCResult, AuthenticateResult, DKIMResult } from 'mailauth';
-import type { Evidence, ReversePath, Verdict } from 'sluice-mx/plugin';
+import type { Action, Evidence, ReversePath, Verdict } from 'sluice-mx/plugin';
+import { judgedByActions } from '../shared/by-actions.ts';
 import { mayHideAuthor } from './hidden-author.ts';
+import type { HostedAuthor } from './hosted-author.ts';
+import { isUnder } from './names.ts';
 
 export interface Rules {
   readonly dmarc: 'enforce' | 'quarantine' | 'mark';
   readonly spf: 'mark' | 'reject';
   readonly temperror: 'accept' | 'defer';
+  readonly from_hosted: Action;
   readonly trusted_sealers: readonly string[] | undefined;
 }
 
@@ -23,6 +27,8 @@ export interface Circumstances {
   readonly exhausted: boolean;
   /** A name server was silent about a key. */
   readonly keyUnanswered: boolean;
+  /** The author is of a domain served here, and not proven. */
+  readonly hostedAuthor: HostedAuthor | undefined;
 }
 
 export interface Judgement {
@@ -54,7 +60,7 @@ export function judgement(
   const { spf, dmarc, arc, dkim } = found;
   const from = dmarc === false ? undefined : dmarc.status.header?.['from'];
   return {
-    decision: decide(found, rules, circumstances),
+    decision: withAuthor(decide(found, rules, circumstances), found, rules, circumstances),
     proven: isProven(found, circumstances.reversePath),
     results: {
       spf: spf === false ? 'none' : spf.status.result,
@@ -64,6 +70,18 @@ export function judgement(
       ...(typeof from === 'string' ? { from: from.replace(/[^\x21-\x7e]+/g, '?') } : {}),
     },
   };
+}
+
+/** The evidence of a hosted author, in mail that nothing else decides about or frees from doubt. */
+function withAuthor(
+  decision: Verdict,
+  found: AuthenticateResult,
+  rules: Rules,
+  { isException, hostedAuthor }: Circumstances,
+): Verdict {
+  const isFree = isException || isSealed(found, rules.trusted_sealers ?? []);
+  if (decision.kind !== 'pass' || isFree || hostedAuthor === undefined) return decision;
+  return judgedByActions([hostedAuthor], rules) ?? decision;
 }
 
 /** To the library all that is not a chain that holds has failed. */
@@ -124,16 +142,22 @@ function isTemporary({ status }: { readonly status: { readonly result: string } 
 }
 
 /** Whether a sealer that is trusted says, in a chain that holds, that the author was proven to it. */
-function isVouchedFor({ arc, dmarc }: AuthenticateResult, sealers: readonly string[]): boolean {
-  if (arc === false || dmarc === false || arc.status.result !== 'pass') return false;
-  const sealer = sealerOf(arc);
-  if (sealer === undefined || !sealers.some((trusted) => isUnder(sealer, trusted))) return false;
+function isVouchedFor(found: AuthenticateResult, sealers: readonly string[]): boolean {
+  const { arc, dmarc } = found;
+  if (arc === false || dmarc === false || !isSealed(found, sealers)) return false;
   const told: unknown = arc.authenticationResults?.['dmarc'];
   if (!isObject(told) || told['result'] !== 'pass') return false;
   const header = told['header'];
   const author = isObject(header) ? header['from'] : undefined;
   const from: unknown = dmarc.status.header?.['from'];
   return typeof author === 'string' && author.toLowerCase() === from;
+}
+
+/** Whether the last in a chain that holds is trusted. */
+function isSealed({ arc }: AuthenticateResult, sealers: readonly string[]): boolean {
+  if (arc === false || arc.status.result !== 'pass') return false;
+  const sealer = sealerOf(arc);
+  return sealer !== undefined && sealers.some((trusted) => isUnder(sealer, trusted));
 }
 
 /** The domain of the last seal; its chain is not in the library's types. */
@@ -164,12 +188,6 @@ function summary(results: readonly DKIMResult[]): string {
     words[0] ??
     'none'
   );
-}
-
-function isUnder(name: string | undefined, parent: string): boolean {
-  const [inner, outer] = [name ?? '', parent].map((one) => one.toLowerCase().replace(/\.$/, ''));
-  if (inner === undefined || outer === undefined || outer === '') return false;
-  return inner === outer || inner.endsWith(`.${outer}`);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
