@@ -30,7 +30,7 @@ const SPAM =
 const HAM =
   'minutes of our meeting about the budget of the garden club with the next dates attached';
 
-async function keeping(plugins: string) {
+async function keeping(plugins: string, files: Readonly<Record<string, string>> = {}) {
   const destination = await new Destination().start();
   const gateway = await Gateway.make({
     domains: { 'example.org': domainFile(destination.port) },
@@ -38,7 +38,9 @@ async function keeping(plugins: string) {
   });
   mkdirSync(join(gateway.folder, 'plugins'));
   writeFileSync(join(gateway.folder, 'package.json'), '{ "type": "module" }');
-  writeFileSync(join(gateway.folder, 'plugins', 'keeper.js'), KEEPER);
+  for (const [name, text] of Object.entries({ keeper: KEEPER, ...files })) {
+    writeFileSync(join(gateway.folder, 'plugins', `${name}.js`), text);
+  }
   await gateway.start();
   return {
     destination,
@@ -118,6 +120,46 @@ test('spamd learns with --allow-tell; what no filter learns stays in quarantine'
   assert.match(failed.stdout, new RegExp(`^${kept}  not learnt: spamassassin: spamd at `));
   const unwilling = await gateway.cli('quarantine', 'list');
   assert.match(unwilling.stdout, new RegExp(kept.replace('.', '\\.')));
+});
+
+/** Gives points and a field, and says in the log what it is taught. */
+const PUPIL = `export default {
+  name: 'pupil',
+  options: {},
+  setup: (host) => ({
+    hooks: {
+      content: () => ({ kind: 'pass', score: 3, tests: ['PUPIL'], fields: [{ name: 'X-Spam-Level', value: 'high' }] }),
+    },
+    async learn({ as, content }) {
+      const parts = [];
+      for await (const chunk of content.read()) parts.push(chunk);
+      const bytes = Buffer.concat(parts);
+      host.log('info', JSON.stringify([as, content.sizeBytes, bytes.toString('latin1')]));
+      return true;
+    },
+  }),
+};
+`;
+
+test('what is learnt is the message as it came, without what we wrote on it', async (t) => {
+  const { gateway, stop } = await keeping('sender-auth, pupil', { pupil: PUPIL });
+  t.after(stop);
+  const ours =
+    'Received: from a by mx.sluice.test (Sluice) with ESMTP id 0000000000.1;\r\n\tnow\r\n';
+  const mails = [
+    'Received: from b by c.example; now\r\nSubject: x\r\nX-Sluice-Class: y\r\n\r\ntext\r\n',
+    `${ours}Subject: through another of ours\r\n\r\n${'long '.repeat(60_000)}\r\n`,
+    'Subject: x\r\n',
+    '\r\nonly a body\r\n',
+  ];
+  for (const mail of mails) {
+    const reply = await sendMail(gateway.port(), 'x@x.example', ['anna@example.org'], mail);
+    const id = /^250 2\.0\.0 Ok: (\S+) queued/.exec(reply)?.[1] ?? reply;
+    const learnt = await gateway.cli('quarantine', 'delete', id, '--learn');
+    assert.equal(learnt.code, 0, learnt.stdout);
+    const line = gateway.events('plugin.log').at(-1);
+    assert.deepEqual(JSON.parse(String(line?.['msg'])), ['spam', mail.length, mail]);
+  }
 });
 
 test('without a filter that learns, --learn says so and changes nothing', async (t) => {
