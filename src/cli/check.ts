@@ -16,18 +16,17 @@ export interface CheckOptions {
   readonly moreChecks?: MoreChecks;
   /** Files below it are named relative to it. */
   readonly folder?: string;
-  readonly write?: (text: string) => void;
+  readonly write: (text: string) => Promise<void> | void;
 }
 
 export async function check(options: CheckOptions): Promise<number> {
-  const { json = false, folder = process.cwd() } = options;
-  const write = options.write ?? ((text: string) => void process.stdout.write(text));
+  const { json = false, folder = process.cwd(), write } = options;
   const result = await loadGatewayConfig(options.config, { moreChecks: options.moreChecks });
   const problems = result.ok ? result.warnings : result.problems;
   const lines = json
     ? problems.map((problem) => JSON.stringify({ v: 1, kind: 'problem', ...problem }))
     : reportLines(problems, folder);
-  write(lines.map((line) => `${line}\n`).join(''));
+  await write(lines.map((line) => `${line}\n`).join(''));
   if (!result.ok) return EXIT.config;
   return problems.length > 0 ? EXIT.nothing : EXIT.done;
 }

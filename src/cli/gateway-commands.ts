@@ -41,7 +41,8 @@ export function addGatewayCommands(program: Command, cli: Cli): void {
       const { check } = await import('./check.ts');
       const { pluginProblems } = await import('../gateway/generations.ts');
       const moreChecks = (config: Config) => pluginProblems(config, systemClock);
-      cli.exit(await check({ config: cli.configFile(), moreChecks, ...options }));
+      const write = (text: string) => cli.terminal.out(text);
+      cli.exit(await check({ config: cli.configFile(), moreChecks, write, ...options }));
     });
   program
     .command('doctor')

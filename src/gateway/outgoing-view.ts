@@ -31,7 +31,7 @@ export interface OutgoingViewParts {
 }
 
 export function outgoingView(parts: OutgoingViewParts): OutgoingView {
-  const { locks, directory } = parts;
+  const { limits, locks, directory } = parts;
   const withAccount = async <T>(
     { account: name, identity }: Whose,
     step: (account: Account, identity: string | undefined) => Promise<T>,
@@ -58,6 +58,7 @@ export function outgoingView(parts: OutgoingViewParts): OutgoingView {
       ),
     reset: (whose, by) =>
       withAccount(whose, async (account, identity) => {
+        await limits.settle(); // or what was sent before would be counted after
         await locks.reset(account, identity, by);
         return 'reset' as const;
       }),

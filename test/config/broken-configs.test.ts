@@ -26,7 +26,7 @@ for (const name of names) {
     const exitCode = await check({
       config: join(folder, 'sluice.yaml'),
       folder,
-      write: (text) => (output += text),
+      write: (text) => void (output += text),
     });
     const expected = join(folder, 'expected.txt');
     if (rewrite) writeFileSync(expected, output);

@@ -39,7 +39,7 @@ async function configFrom(context: TestContext, text: string): Promise<Config> {
 test('the shipped configuration is without error and warning', async () => {
   let output = '';
   const config = join(ROOT, 'config', 'sluice.yaml');
-  assert.equal(await check({ config, folder: ROOT, write: (text) => (output += text) }), 0);
+  assert.equal(await check({ config, folder: ROOT, write: (text) => void (output += text) }), 0);
   assert.equal(output, '0 errors, 0 warnings\n');
 });
 
@@ -261,7 +261,7 @@ test('the further checks of the caller are printed and counted with the others',
   const exitCode = await check({
     config: join(folder, 'sluice.yaml'),
     folder,
-    write: (text) => (output += text),
+    write: (text) => void (output += text),
     moreChecks: async ({ plugins }) =>
       plugins.map(({ problemAt }) => problemAt([], 'no such plugin')),
   });
@@ -278,7 +278,7 @@ test('with json each problem is one object', async () => {
   let output = '';
   const folder = join(ROOT, 'test', 'configs', 'bad-hostname-missing');
   const config = join(folder, 'sluice.yaml');
-  await check({ config, json: true, write: (text) => (output += text) });
+  await check({ config, json: true, write: (text) => void (output += text) });
   assert.deepEqual(JSON.parse(output), {
     v: 1,
     kind: 'problem',
@@ -302,7 +302,7 @@ test('what kind of fault it is, and what was meant, is there for scripts', async
   });
   let output = '';
   const config = join(folder, 'sluice.yaml');
-  await check({ config, json: true, write: (text) => (output += text) });
+  await check({ config, json: true, write: (text) => void (output += text) });
   const told = output
     .trim()
     .split('\n')

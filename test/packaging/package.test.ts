@@ -67,7 +67,7 @@ test('the published package', async (t) => {
       domains: { 'example.org': domainFile(destination.port) },
     });
     try {
-      const checked = await gateway.cli('check');
+      const checked = await gateway.cliProcess('check');
       assert.deepEqual([checked.code, checked.stdout], [0, '0 errors, 0 warnings\n']);
       const mail = 'Subject: x\r\nFrom: a@b.example\r\n\r\nHello\r\n';
       const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail);
@@ -80,7 +80,7 @@ test('the published package', async (t) => {
         await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], document),
         /^550 .* VBA macros are not accepted/,
       );
-      const status = await gateway.cli('status', '--json');
+      const status = await gateway.cliProcess('status', '--json');
       assert.equal(status.code, 0, status.stderr);
       const { version } = JSON.parse(readFileSync(join(place, 'package.json'), 'utf8')) as {
         version: string; // ours

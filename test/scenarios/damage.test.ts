@@ -84,7 +84,7 @@ test('a store that cannot be opened: refused, told, exported, repaired, delivere
     await gateway.stop();
     await unlink(join(gateway.folder, 'data', 'store', 'CURRENT'));
 
-    const start = await gateway.cli('start');
+    const start = await gateway.cliProcess('start');
     assert.equal(start.code, 2);
     assert.match(start.stderr, /CURRENT is missing.*sluice store check.*sluice store repair/s);
 

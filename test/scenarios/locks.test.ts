@@ -254,6 +254,12 @@ describe('locks', () => {
     assert.deepEqual([one.today, one.locked, one.lock.text], [0, true, 'odd']);
   });
 
+  test('I25: whoever runs the gateway hears of an account that it has locked', async () => {
+    const alert = await customers.gateway.event('alert.raise', ({ subject }) => subject === SERVER);
+    assert.equal(alert['alert'], 'account_locked');
+    assert.match(String(alert['text']), /more than 5 spam messages within 10 min/);
+  });
+
   test('I30: an account is locked and unlocked by command', async () => {
     const { gateway } = customers;
     assert.match((await gateway.cli('account', 'unlock', SERVER)).stdout, / unlocked\n$/);
@@ -290,11 +296,5 @@ describe('locks', () => {
     await assert.rejects(submit('Hello'), /535 5\.7\.1 .*\(locked\)/);
     const refused = await customers.gateway.event('smtp.auth.fail');
     assert.equal(refused['why'], 'locked');
-  });
-
-  test('I25: whoever runs the gateway hears of an account that it has locked', async () => {
-    const alert = await customers.gateway.event('alert.raise', ({ subject }) => subject === SERVER);
-    assert.equal(alert['alert'], 'account_locked');
-    assert.match(String(alert['text']), /more than 5 spam messages within 10 min/);
   });
 });

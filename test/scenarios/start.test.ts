@@ -26,7 +26,7 @@ test('with a log file the first lines are on standard output, and a second start
     const before = await readFile(logFile, 'utf8');
     assert.match(before, /"evt":"srv\.ready"/);
 
-    const second = await gateway.cli('start');
+    const second = await gateway.cliProcess('start');
     assert.equal(second.code, 2);
     assert.match(
       second.stderr,
@@ -70,7 +70,7 @@ test('a log that is rotated while it starts does not end it', async () => {
 test('without a log file a second start says one line and logs no crash', async () => {
   const gateway = await Gateway.run({ domains: { 'example.org': domainFile(1) } });
   try {
-    const { code, stdout, stderr } = await gateway.cli('start');
+    const { code, stdout, stderr } = await gateway.cliProcess('start');
     assert.equal(code, 2);
     assert.doesNotMatch(stdout, /crash/);
     assert.match(stderr, /^sluice: store \S+ is in use by process \d+: [^\n]+\n$/);
@@ -86,7 +86,7 @@ test('a start that fails for another reason is told in the log file too', async 
     domains: { 'example.org': domainFile(1) },
   });
   try {
-    const { code, stderr } = await gateway.cli('start');
+    const { code, stderr } = await gateway.cliProcess('start');
     assert.equal(code, 2);
     assert.match(stderr, /^sluice: .*192\.0\.2\.1/);
     const log = await readFile(join(gateway.folder, 'sluice.log'), 'utf8');

@@ -206,7 +206,7 @@ test('a data folder that is a file: start says so and refuses', async () => {
 test('a second gateway on the same data folder is refused', async () => {
   const gateway = await Gateway.run({ domains: { 'example.org': domainFile(25) } });
   try {
-    const second = await gateway.cli('start');
+    const second = await gateway.cliProcess('start');
     assert.equal(second.code, 2);
     assert.match(second.stderr, /another process|in use/);
   } finally {

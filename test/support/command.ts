@@ -14,7 +14,7 @@ export interface Ran {
 }
 
 export interface InsideOptions {
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Width of the terminal; without it there is none. */
   readonly columns?: number;
   readonly hasColour?: boolean;

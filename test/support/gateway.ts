@@ -34,6 +34,12 @@ export interface GatewayFiles {
   readonly nodeArguments?: readonly string[];
 }
 
+export interface CliRan {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 export class Gateway {
   readonly folder: string;
   readonly lines: LogLine[] = [];
@@ -201,11 +207,19 @@ export class Gateway {
       .join('\n');
   }
 
-  /** Runs `sluice ...` against this gateway. */
-  async cli(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  /** What `sluice ...` does with this gateway, without a process of its own: that costs more than it does. */
+  async cli(...args: string[]): Promise<CliRan> {
+    // Only the tests that need them load all commands.
+    const { runInside } = await import('./command.ts');
+    const { code, out, err } = await runInside(args, { env: this.#cliEnv() });
+    return { code, stdout: out, stderr: err };
+  }
+
+  /** The same in a process of its own, for what runs on or is not this checkout. */
+  async cliProcess(...args: string[]): Promise<CliRan> {
     const child = spawn(process.execPath, [this.#files.program ?? MAIN, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, SLUICE_CONFIG: this.configFile },
+      env: this.#cliEnv(),
     });
     let stdout = '';
     let stderr = '';
@@ -217,5 +231,9 @@ export class Gateway {
     });
     const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
     return { code, stdout, stderr };
+  }
+
+  #cliEnv(): NodeJS.ProcessEnv {
+    return { ...process.env, SLUICE_CONFIG: this.configFile };
   }
 }
