@@ -23,13 +23,15 @@
  * `on_error` decides.
  *
  * Files that somebody has put into a document (objects of the class Package, also in RTF) and those in
- * notebooks of OneNote meet the rules for archives as well, of OneNote by kind alone.
+ * notebooks of OneNote meet the rules for archives as well.
  *
  * In archives the rules for names, kinds and disguises count too (`archives`): zip, tar and gz, and the
- * winmail.dat of Outlook, are looked into, also within each other; of bz2 and xz the first MiB, of RAR and
- * 7z the names are read. An archive whose list cannot be read is unexamined, or encrypted where that is
- * why. Documents packed in RAR or 7z, or in a larger bz2 or xz, are not looked into, and neither are other
- * archives and PDF: who does not want them refuses their `kinds`.
+ * winmail.dat of Outlook, are looked into, also within each other; of bz2, xz and lzma the first MiB, of
+ * RAR and 7z the names are read. An archive whose list cannot be read is unexamined, or encrypted where
+ * that is why. Documents packed in RAR or 7z, or in a larger bz2, xz or lzma, are not looked into, and
+ * neither are other archives and PDF: who does not want them refuses their `kinds`. What programs only open
+ * under its own name, such as a zip behind foreign bytes or a virtual disk of fixed size, which is marked
+ * at its end alone, is known by that name.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { ContentView, OptionSchema, Plugin, PluginHost, Verdict } from 'sluice-mx/plugin';

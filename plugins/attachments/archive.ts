@@ -1,11 +1,12 @@
 /**
- * The files in tar, gz, bz2, xz, RAR, 7z and winmail.dat: their names and what they are, as far as that is to be
+ * The files in tar, gz, bz2, xz, lzma, RAR, 7z and winmail.dat: their names and what they are, as far as that is to be
  * had, and the documents among them.
  */
 import { constants, gunzipSync } from 'node:zlib';
 import { beginningOfBzip2 } from './bzip2.ts';
 import { documentKind } from './document-kind.ts';
 import type { Examination } from './finding.ts';
+import { beginningOfLzmaAlone } from './lzma-alone.ts';
 import type { Inner } from './ole-document.ts';
 import { listRar } from './rar.ts';
 import { listSevenZip } from './seven-zip.ts';
@@ -53,21 +54,25 @@ export function examineGz(
   }
 }
 
-/** What is unpacked of bz2 and xz, for which there is nothing but a slow way. */
+const SLOWLY_PACKED = {
+  bz2: beginningOfBzip2,
+  xz: beginningOfXz,
+  lzma: beginningOfLzmaAlone,
+} as const;
+/** What is unpacked of these, for which there is nothing but a slow way. */
 const BEGINNING_BYTES = 1024 * 1024;
 
 /** What is in it is looked into as far as it has come out whole. */
 export function examineSlowlyPacked(
-  kind: 'bz2' | 'xz',
+  kind: keyof typeof SLOWLY_PACKED,
   bytes: Buffer,
   name: string,
   examination: Examination,
   inner: Inner,
 ): void {
   const wanted = Math.min(BEGINNING_BYTES, examination.allowance);
-  const unpack = kind === 'bz2' ? beginningOfBzip2 : beginningOfXz;
-  const begun = wanted > 0 ? unpack(bytes, wanted) : undefined;
-  const within = name.replace(/\.(?:bz2|xz)$/gm, '').replace(/\.t(?:bz2?|xz)$/gm, '.tar');
+  const begun = wanted > 0 ? SLOWLY_PACKED[kind](bytes, wanted) : undefined;
+  const within = name.replace(/\.(?:bz2|xz|lzma)$/gm, '').replace(/\.t(?:bz2?|xz|lz)$/gm, '.tar');
   for (const one of within.split('\n')) examination.member(one, begun?.bytes ?? NOTHING);
   if (begun === undefined) {
     examination.note('unexamined');

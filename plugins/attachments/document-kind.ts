@@ -1,5 +1,6 @@
 /** Which files are looked into, documents and archives, told by how they begin and, where that says nothing, by name. */
 import { isBareBiff } from './biff.ts';
+import { isLzmaAlone } from './lzma-alone.ts';
 import { isTar } from './tar.ts';
 import { TNEF_MAGIC } from './tnef.ts';
 
@@ -16,6 +17,7 @@ export type DocumentKind =
   | 'gz'
   | 'bz2'
   | 'xz'
+  | 'lzma'
   | 'rar'
   | '7z'
   | 'tnef'
@@ -45,7 +47,10 @@ const BZIP2_MARKS: readonly string[] = ['1AY&SY', '\x17rE8P\x90'];
 const OFFICE_MARKUP =
   /mso-application|<(?:[\w-]{1,40}:)?(?:worddocument|document-content)\b|<office:document\b|xmlpackage|urn:schemas-microsoft-com:office|^mime-version:|^content-type:\s*multipart\/related/m;
 /** Opened by its end, whatever it begins with. */
-const ZIP_NAME = /\.(?:zip|(?:do[ct]|xl[st]|p[op]t|pps)[xm]|xlsb|xlam|ppam|od[tspg])$/m;
+const ZIP_NAME =
+  /\.(?:zipx?|(?:do[ct]|xl[st]|p[op]t|pps|sld|vs[dst])[xm]|xlsb|xlam|ppam|thmx|o[dt][tspg])$/m;
+/** Nothing marks its beginning. */
+const LZMA_NAME = /\.(?:lzma|tlz)$/m;
 /** Excel opens text under its own names too. */
 const TABLE_NAME = /\.(?:csv|tsv|iqy|xl[st])$/m;
 
@@ -55,6 +60,7 @@ export function documentKind(head: Buffer, name: string): DocumentKind | undefin
   for (const [kind, magic] of MAGIC) if (start.startsWith(magic)) return kind;
   // Its first letters alone begin words too.
   if (start.startsWith('BZh') && BZIP2_MARKS.includes(start.slice(4, 10))) return 'bz2';
+  if (isLzmaAlone(head) || LZMA_NAME.test(name)) return 'lzma';
   if (isBareBiff(head)) return 'biff';
   if (isTar(head)) return 'tar';
   const text = head.toString('latin1', 0, PROBE_BYTES).replaceAll('\0', '').toLowerCase();

@@ -1,4 +1,5 @@
 /** What a file is by its first bytes, whatever its name and declared type say. */
+import { isLzmaAlone } from './lzma-alone.ts';
 import { withoutReferences } from './office-text.ts';
 import { TNEF_MAGIC } from './tnef.ts';
 
@@ -37,7 +38,9 @@ const KINDS: readonly (readonly [kind: string, offset: number, magic: string])[]
 ];
 
 /** The kinds there are, as the option `kinds` has them. */
-export const FILE_KINDS = [...new Set(['exe', ...KINDS.map(([kind]) => kind), 'svg-script'])];
+export const FILE_KINDS = [
+  ...new Set(['exe', ...KINDS.map(([kind]) => kind), 'lzma', 'svg-script']),
+];
 
 const PROBE_BYTES = 64 * 1024;
 
@@ -48,6 +51,7 @@ export function fileKind(head: Uint8Array): string | undefined {
     if (bytes.length < offset + magic.length) continue;
     if (bytes.toString('latin1', offset, offset + magic.length) === magic) return kind;
   }
+  if (isLzmaAlone(bytes)) return 'lzma';
   const text = bytes.toString('latin1', 0, PROBE_BYTES).replaceAll('\0', '').toLowerCase();
   return isSvg(text) && runsScript(withoutReferences(text)) ? 'svg-script' : undefined;
 }

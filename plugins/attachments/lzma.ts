@@ -11,6 +11,8 @@ const PROBABILITY_BITS = 11;
 const MOVE_BITS = 5;
 const TOP = 2 ** 24;
 const MATCH_MIN = 2;
+/** A distance that no match has. */
+const END_MARK = 0xffff_ffff;
 
 /** `properties`: five octets. Undefined when it cannot be unpacked to exactly `size` octets. */
 export function unpackLzma(packed: Buffer, properties: Buffer, size: number): Buffer | undefined {
@@ -146,11 +148,22 @@ export class Unpacker {
 
   /** Fills `out` from `from` to `to`; the dictionary begins at `base`. False where it is damaged. */
   run(packed: Buffer, out: Buffer, from: number, to: number, base: number): boolean {
-    if (packed.length < 5 || packed[0] !== 0) return false;
+    return this.fill(packed, out, from, to, base)?.at === to;
+  }
+
+  /** How far it comes, and whether a mark says that this is the end; undefined where it is damaged. */
+  fill(
+    packed: Buffer,
+    out: Buffer,
+    from: number,
+    to: number,
+    base: number,
+  ): { readonly at: number; readonly isMarkedEnd: boolean } | undefined {
+    if (packed.length < 5 || packed[0] !== 0) return undefined;
     this.#range = new Range(packed);
     let at = from;
     while (at < to) {
-      if (this.#range.isSpent) return false;
+      if (this.#range.isSpent) return undefined;
       const positionState = (at - base) & this.#positionMask;
       const place = this.#state * POSITION_STATES + positionState;
       if (this.#range.bit(this.#isMatch, place) === 0) {
@@ -160,10 +173,13 @@ export class Unpacker {
       }
       const length = this.#match(positionState, place);
       const [distance] = this.#last;
-      if (distance >= at - base || length > to - at) return false;
-      for (let left = length; left > 0; left--, at++) out[at] = out[at - distance - 1] ?? 0;
+      if (distance === END_MARK) return { at, isMarkedEnd: true };
+      if (distance >= at - base) return undefined;
+      // What is asked for may end within a match; no whole text does.
+      const end = Math.min(to, at + length);
+      for (; at < end; at++) out[at] = out[at - distance - 1] ?? 0;
     }
-    return true;
+    return { at, isMarkedEnd: false };
   }
 
   #literal(out: Buffer, at: number, base: number): number {

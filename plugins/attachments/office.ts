@@ -15,10 +15,10 @@ import { biffFindings } from './biff.ts';
 import { documentKind } from './document-kind.ts';
 import type { DocumentLimits, Finding, Found, MemberRules } from './finding.ts';
 import { Examination } from './finding.ts';
+import { examineNotebook } from './notebook.ts';
 import type { TextFindings } from './office-text.ts';
 import { markupFindings, rtfFindings, slkFindings, tableFindings, textOf } from './office-text.ts';
 import { examineActiveMime, examineOle, examinePackage } from './ole-document.ts';
-import { filesOfNotebook } from './package.ts';
 import { examineZip } from './zip-document.ts';
 
 /** `name`: where it is known; it counts only for files whose bytes say nothing. */
@@ -84,6 +84,7 @@ function examine(bytes: Buffer, examination: Examination, depth: number, name: s
       return;
     case 'bz2':
     case 'xz':
+    case 'lzma':
       examineSlowlyPacked(kind, bytes, name, examination, inner);
       return;
     case 'rar':
@@ -93,7 +94,7 @@ function examine(bytes: Buffer, examination: Examination, depth: number, name: s
       examineSevenZip(bytes, examination);
       return;
     case 'onenote':
-      for (const file of filesOfNotebook(bytes)) examinePackage(file, examination, inner);
+      examineNotebook(bytes, examination, inner);
       return;
     case 'tnef':
       examineTnef(bytes, examination, inner);

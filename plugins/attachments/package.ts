@@ -1,7 +1,7 @@
 /**
  * Files of any sort that a person has put into a document: a double click opens them. They stand in an
  * object of the class Package, which is written into compound files (Ole10Native) and into RTF (MS-OLEDS
- * 2.2.5), and plainly into the notebooks of OneNote (MS-ONESTORE 2.6.13).
+ * 2.2.5).
  */
 
 /** Names as they stand there, with folders; one that is empty when there is none. */
@@ -36,23 +36,6 @@ export function packagedObject(object: Buffer): Packaged | undefined {
   const item = topic && textAt(object, topic.end);
   if (ofClass === undefined || item === undefined) return undefined;
   return /^package\0?$/i.test(ofClass.text) ? packaged(object.subarray(item.end + 4)) : undefined;
-}
-
-const FILE_DATA = Buffer.from('e716e3bd65261145a4c48d4d0b7a9eac', 'hex');
-const FILE_HEAD_BYTES = 36;
-const MAX_FILES = 1000;
-
-/** Their names stand elsewhere. */
-export function filesOfNotebook(bytes: Buffer): Packaged[] {
-  const found: Packaged[] = [];
-  let at = bytes.indexOf(FILE_DATA);
-  while (at >= 0 && at + FILE_HEAD_BYTES <= bytes.length && found.length < MAX_FILES) {
-    const start = at + FILE_HEAD_BYTES;
-    const end = start + bytes.readUInt32LE(at + FILE_DATA.length);
-    found.push({ names: [''], content: bytes.subarray(start, end) });
-    at = bytes.indexOf(FILE_DATA, start);
-  }
-  return found;
 }
 
 interface Text {

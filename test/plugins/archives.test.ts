@@ -213,6 +213,13 @@ test('tar, gz and zip: what is told of the file, and what is cut', () => {
   assert.deepEqual(found(marked(plainZip(), 'method', 8, 0)).findings, ['unexamined']);
 });
 
+test('a zip behind foreign bytes is looked into under every name that opens it as one', () => {
+  const bytes = Buffer.concat([Buffer.alloc(20_000, 'x'), storedZip({ 'a.exe': HELLO })]);
+  for (const name of ['a.zip', 'a.zipx', 'a.docm', 'a.vsdm', 'a.sldm', 'a.thmx', 'a.ott']) {
+    assert.deepEqual(found(bytes, name).names, ['*.exe'], name);
+  }
+});
+
 test('a zip full of marks of members is bounded work, and says that not all was looked at', () => {
   const mark = Buffer.from('PK\x03\x04', 'latin1');
   const marks = Buffer.alloc(200_000, mark);

@@ -20,6 +20,7 @@ const BEGINNINGS: Readonly<Record<string, readonly Buffer[]>> = {
   gz: [Buffer.from('1f8b08', 'hex')],
   bz2: [octets('BZh91AY')],
   xz: [Buffer.from('fd377a585a00', 'hex')],
+  lzma: [Buffer.from('5d00008000ffffffffffffffff0026', 'hex')],
   cab: [octets('MSCF\0\0')],
   arj: [Buffer.from('60ea', 'hex')],
   ace: [at(7, '**ACE**')],

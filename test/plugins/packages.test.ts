@@ -86,6 +86,36 @@ test('a file in a notebook meets them by what it is', () => {
   assert.deepEqual(found(Buffer.concat([head, Buffer.alloc(100), ...files])).kinds, ['exe']);
 });
 
+test('a file in a notebook meets them by its name, which no text of a page is', () => {
+  const wide = (text: string) => Buffer.from(text, 'utf16le');
+  const text = (words: string) => Buffer.concat([u32(words.length * 2 + 2), wide(`${words}\0`)]);
+  const notebook = (...parts: Buffer[]) =>
+    Buffer.concat([
+      Buffer.from('e4525c7b8cd8a74daeb15378d02996d3', 'hex'),
+      ...[Buffer.alloc(99), ...parts, Buffer.alloc(50)],
+    ]);
+  for (const [name, path] of [
+    ['run.js', 'Z:\\build\\run.js'],
+    ['Öffnen Sie.JS', '/home/ö/Öffnen Sie.JS'],
+    ['run.js', 'run.js'],
+    ['run.js ', 'C:\\run.js '],
+    ['run.js\u200b', 'C:\\run.js\u200b'],
+    ['a\u202epdf.js', 'C:\\a\u202epdf.js'],
+  ] as const) {
+    const { names } = found(notebook(text('Double click'), text(name), text(path), text('end')));
+    assert.deepEqual(names, ['*.js'], name);
+  }
+  const texts = [text('start it with run.js'), text('run.js'), text('see run.js'), wide('a.js\0')];
+  assert.deepEqual(found(notebook(...texts)).names, []);
+  assert.deepEqual(found(notebook(text('run.js'), u32(0xffff_fff0))).names, []);
+  const many = Array.from({ length: 1100 }, (_, at) => [text(`${at}.txt`), text(`C:\\${at}.txt`)]);
+  assert.deepEqual(found(notebook(...many.flat())).findings, ['unexamined']);
+  const startedAt = performance.now();
+  found(notebook(wide('.a\0'.repeat(3_000_000))));
+  found(notebook(text('.a\0'.repeat(3_000_000))));
+  assert.ok(performance.now() - startedAt < 5000, `${performance.now() - startedAt} ms`);
+});
+
 test('a package that is cut short or tells wrong lengths is none, and no fault', () => {
   const whole = packageOf(HELLO, 'a.js');
   assert.equal(packaged(whole)?.content.toString(), 'hello');
