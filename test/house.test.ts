@@ -309,6 +309,7 @@ const ONLY_IN: readonly { what: RegExp; where: RegExp; why: string }[] = [
   },
   { what: /\bfrom 'node:/, where: /^(?!src\/mail\/|src\/plugin\.ts)/, why: 'mail/ does no I/O' },
   { what: /\bfrom 'node:/, where: /^(?!src\/doctor\/judge\/)/, why: 'a judge is told the facts' },
+  { what: /^import \{.* from 'node:http'/, where: /^plugins\//, why: 'see base/http-request.ts' },
   { what: /\bextends EventEmitter\b/, where: /^$/, why: 'modules call interfaces' },
 ];
 

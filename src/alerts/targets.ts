@@ -5,11 +5,11 @@
  * time is over. A failure is an answer, never a surprise.
  */
 import { spawn } from 'node:child_process';
-import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { errorText } from '../base/errors.ts';
+import { httpRequest } from '../base/http-request.ts';
 import type { OwnMail } from '../delivery/own-mail.ts';
 import { parseAddress } from '../mail/address.ts';
 

@@ -84,6 +84,7 @@ function build(program: Command, cli: Cli): void {
     .exitOverride()
     .showSuggestionAfterError(true)
     .configureOutput({
+      writeOut: (text) => void cli.terminal.out(text).catch(() => undefined), // its reader is gone
       writeErr: (text) => cli.terminal.err(text),
       outputError: (text, write) => write(text.replace(/^error: /, 'sluice: ')),
     });

@@ -2,8 +2,8 @@
  * The client side of the control socket, for the command line. Everything that goes wrong is a
  * `ControlFault` that says what kind it is; answers are outside data and come as plain rows.
  */
-import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
+import { httpRequest } from '../base/http-request.ts';
 import { linesOf } from './ndjson.ts';
 import type { Row } from './rows.ts';
 
@@ -102,7 +102,7 @@ export class ControlClient {
         'x-sluice-user': this.#user,
         ...(payload !== undefined && { 'content-type': 'application/json' }),
       };
-      const sent = request({ socketPath: this.#socket, path, method, headers }, resolve);
+      const sent = httpRequest({ socketPath: this.#socket, path, method, headers }, resolve);
       sent.once('error', (error) => reject(asFault(error, this.#socket)));
       if (waitMs !== undefined) {
         sent.setTimeout(waitMs, () =>

@@ -1,4 +1,7 @@
-/** The command as a process: exit codes, places, streams, the launcher. */
+/**
+ * The command line: exit codes, places, streams, the launcher. A process of its own is only where the
+ * process is what matters, and once for each kind of exit.
+ */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -8,7 +11,7 @@ import type { TestContext } from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
 import { expandWords } from '../../src/cli/words.ts';
 import { ControlServer } from '../../src/control/server.ts';
-import { runCommand } from '../support/command.ts';
+import { runCommand, runInside } from '../support/command.ts';
 import { FakeGateway, queued } from '../support/fake-gateway.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -34,10 +37,11 @@ const at = (socket: string) => ({ env: { SLUICE_SOCKET: socket, TZ: 'UTC' } });
 test('no gateway: 69 and a sentence that says where it was looked for', async (t) => {
   const socket = join(tempFolder(t), 'control.sock');
   for (const args of [['status'], ['queue', 'list'], ['mailq'], ['trace', 'x'], ['stop']]) {
-    const ran = await runCommand(args, at(socket));
+    const ran = await runInside(args, at(socket));
     assert.equal(ran.code, 69, args.join(' '));
     assert.equal(ran.err, `sluice: no gateway is running: nobody answers on ${socket}\n`);
     assert.equal(ran.out, '');
+    if (args[0] === 'status') assert.deepEqual(await runCommand(args, at(socket)), ran);
   }
 });
 
@@ -69,13 +73,14 @@ test('usage: 64, and what belongs to a later version is told apart', async () =>
     ['user add anna', /"user" is not in this version/],
     ['user list', /"user" is not in this version/],
   ] as const) {
-    const { code, err } = await runCommand(line.split(' ').filter(Boolean));
+    const { code, err } = await runInside(line.split(' ').filter(Boolean), {});
     assert.equal(code, 64, line);
     assert.match(err, pattern);
   }
+  assert.equal((await runCommand(['nosuch'])).code, 64);
   for (const line of ['--help', 'help', 'help queue', 'help queue list'])
-    assert.equal((await runCommand(line.split(' '))).code, 0, line);
-  assert.match((await runCommand(['help', 'que', 'li'])).out, /^Usage: sluice queue list /);
+    assert.equal((await runInside(line.split(' '), {})).code, 0, line);
+  assert.match((await runInside(['help', 'que', 'li'], {})).out, /^Usage: sluice queue list /);
   assert.match((await runCommand(['--version'])).out, /^\d+\.\d+\.\d+\n$/);
 });
 
@@ -113,12 +118,12 @@ test('the socket is found through the configuration, a broken one too', async (t
   const config = join(folder, 'sluice.yaml');
   writeFileSync(config, 'hostname: [broken\ndata: ./state   # here\n');
   const env = { SLUICE_SOCKET: '', SLUICE_CONFIG: '' };
-  assert.equal((await runCommand(['queue', 'count', '-c', config], { env })).out, '0\n');
+  assert.equal((await runInside(['queue', 'count', '-c', config], { env })).out, '0\n');
   const byEnvironment = { ...env, SLUICE_CONFIG: config };
   assert.equal((await runCommand(['queue', 'count'], { env: byEnvironment })).out, '0\n');
   // What is named on the command line wins over the environment.
   const other = { ...env, SLUICE_SOCKET: join(folder, 'none.sock') };
-  assert.equal((await runCommand(['queue', 'count', '-c', config], { env: other })).out, '0\n');
+  assert.equal((await runInside(['queue', 'count', '-c', config], { env: other })).out, '0\n');
   const none = await runCommand(['queue', 'count'], { env, cwd: folder });
   assert.equal(none.code, 78);
   const places = /no configuration at \S+\/config\/sluice\.yaml or \/etc\/sluice\/sluice\.yaml; /;
@@ -126,10 +131,12 @@ test('the socket is found through the configuration, a broken one too', async (t
   assert.match(none.err, /; name it with -c FILE or SLUICE_CONFIG\n$/);
   for (const command of ['start', 'check', 'status', 'doctor']) {
     const missing = join(folder, 'none.yaml');
-    const named = await runCommand([command, '-c', missing], { env });
+    // What starts listens to signals of its process.
+    const run = command === 'start' ? runCommand : runInside;
+    const named = await run([command, '-c', missing], { env });
     const text = `sluice: no configuration at ${missing}; named with -c\n`;
     assert.deepEqual(named, { code: 78, out: '', err: text });
-    const other = await runCommand([command], { env: { ...env, SLUICE_CONFIG: missing } });
+    const other = await run([command], { env: { ...env, SLUICE_CONFIG: missing } });
     assert.match(other.err, /none\.yaml; named by SLUICE_CONFIG\n$/);
   }
 });
@@ -156,10 +163,10 @@ test('accounts are those in force while the files have errors', async (t) => {
   const config = join(folder, 'sluice.yaml');
   writeFileSync(config, 'hostname: mx.a.test\nlistenerz: []\n');
   const env = { SLUICE_SOCKET: '', SLUICE_CONFIG: config };
-  const ran = await runCommand(['account', 'list', 'A.test', '-H', '-o', 'account'], { env });
+  const ran = await runInside(['account', 'list', 'A.test', '-H', '-o', 'account'], { env });
   assert.deepEqual([ran.code, ran.out], [0, '192.0.2.1/32\n'], ran.err);
   assert.match(ran.err, /^sluice: note: the files have errors \(sluice check\); this is what the /);
-  assert.equal((await runCommand(['account', 'list', 'b.test'], { env })).code, 1);
+  assert.equal((await runInside(['account', 'list', 'b.test'], { env })).code, 1);
 });
 
 test('ids come from standard input with -', async (t) => {
