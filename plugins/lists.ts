@@ -111,8 +111,8 @@ export default {
       const { reversePath } = view.envelope;
       const asked = {
         client: view.session.remote.address,
-        sender: reversePath && inAscii(reversePath),
-        recipient: inAscii(view.recipient.address),
+        sender: reversePath && asCompared(reversePath),
+        recipient: asCompared(view.recipient.address),
         domain: view.domain,
         now: host.now(),
       };
@@ -123,10 +123,10 @@ export default {
   },
 } satisfies Plugin<typeof OPTIONS>;
 
-type Address = Asked['recipient'];
-
-function inAscii({ local, domain }: Address): Address {
-  return { local, domain: asciiAddress(domain) };
+function asCompared({ local, domain }: Asked['recipient']): Asked['recipient'] {
+  const address = asciiAddress(`${local}@${domain}`);
+  const at = address.lastIndexOf('@');
+  return { local: address.slice(0, at), domain: address.slice(at + 1) };
 }
 
 function verdictOf({ list, known: { entry, isNetwork } }: Found): Verdict {

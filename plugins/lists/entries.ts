@@ -18,7 +18,7 @@ export interface Entry {
 export interface Asked {
   /** The address of the client. */
   readonly client: string;
-  /** Of it and the recipient the domain in its ASCII form. */
+  /** It and the recipient as `asciiAddress` writes them. */
   readonly sender: { readonly local: string; readonly domain: string } | null;
   readonly recipient: { readonly local: string; readonly domain: string };
   /** The recipient's hosted domain, by its own name. */

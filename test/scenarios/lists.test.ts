@@ -13,6 +13,7 @@ const PLUGINS = `
       block:
         - { who: 192.0.2.66 }
         - { who: bad.test }
+        - { who: x@one.test }
         - { who: bücher.test }
         - { who: xn--fhre-5qa.test, only_for: [anna@straße.test] }
         - { who: nagging.test, only_for: [anna@example.org] }
@@ -81,8 +82,14 @@ test('a name beyond ASCII is blocked in both of its forms, whichever of them the
 
 test('an entry is for its mailbox, until its last day, and a domain may take what is blocked', async () => {
   assert.match(await send('192.0.2.1', { from: 'x@nagging.test' }), /^550 .*\(blocked\)/);
+  for (const to of ['"anna"@example.org', '"ANNA"@Example.ORG']) {
+    assert.match(await send('192.0.2.1', { from: 'x@nagging.test', to }), /^550 .*\(blocked\)/, to);
+  }
   assert.match(await send('192.0.2.1', { from: 'x@nagging.test', to: 'eva@example.org' }), /^250/);
   assert.match(await send('192.0.2.1', { from: 'x@past.test' }), /^250/);
+  for (const from of ['x@one.test', '"x"@one.test', '"\\x"@one.test']) {
+    assert.match(await send('192.0.2.1', { from }), /^550 .*\(blocked\)/, from);
+  }
   assert.match(await send('192.0.2.1', { from: 'x@bad.test', to: 'a@open.test' }), /^250/);
 });
 
