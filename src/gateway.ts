@@ -138,7 +138,7 @@ export class Gateway {
       scanners.watch(() => this.#current().filters);
       recorder.metrics.watch(
         metricSources({
-          ...{ ...parts, ...store, ...recorder, folder, clock },
+          ...{ ...parts, ...store, ...recorder, clock },
           health: parts.delivery.health,
           directory: () => parts.generation.directory,
           isStoreUp: () => this.#state !== 'failed',
@@ -218,7 +218,7 @@ export class Gateway {
       trace,
     });
     const view = controlView({
-      ...{ version },
+      ...{ version, storeFolder: store.folder },
       pid: process.pid,
       startedAt: this.#startedAt,
       state: () => this.#state,

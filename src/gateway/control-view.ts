@@ -61,6 +61,7 @@ import { recipientsView } from './recipients-view.ts';
 
 export interface ViewedParts {
   readonly version: string;
+  readonly storeFolder: string;
   readonly pid: number;
   readonly startedAt: number;
   readonly state: () => GatewayState;
@@ -194,11 +195,10 @@ function unsigned({ generation, records }: ViewedParts): GatewayStatus['unsigned
   return records.waiting(keys).slice(0, NAMED_RECORDS);
 }
 
-async function disk({ config, clock }: ViewedParts): Promise<GatewayStatus['disk']> {
-  const { data, limits } = config();
-  const ask = () => askRoom(data);
+async function disk({ config, storeFolder, clock }: ViewedParts): Promise<GatewayStatus['disk']> {
+  const ask = () => askRoom(storeFolder);
   const room = await withDeadline(clock, ROOM_MS, 'disk', ask).catch(() => undefined);
-  return { ...room, minBytes: limits.minFreeSpaceBytes };
+  return { ...room, minBytes: config().limits.minFreeSpaceBytes };
 }
 
 /** Below the minimum nothing is stored: what a destination cannot take at once is put off with 452. */

@@ -18,7 +18,7 @@ export interface MeasuredParts {
   readonly health: Pick<HealthBook, 'isDown' | 'view'>;
   readonly directory: () => Directory;
   readonly isStoreUp: () => boolean;
-  /** The data folder. */
+  /** Of the store. */
   readonly folder: string;
   readonly outgoing: Pick<OutgoingView, 'usage'>;
   readonly records: MetricSources['records'];

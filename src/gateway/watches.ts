@@ -241,7 +241,7 @@ export class Watches {
   }
 
   async #present(): Promise<Present> {
-    const { store, folder, delivery, outgoing, scanners, generation, clock } = this.#parts;
+    const { store, delivery, outgoing, scanners, generation, clock } = this.#parts;
     const { domains: served } = generation().directory;
     const waiting = new Map(store.spool.backlog().map(({ dest, messages }) => [dest, messages]));
     const byKey = Map.groupBy(generation().directory.routes, ({ destination }) => destination.key);
@@ -274,7 +274,7 @@ export class Watches {
         .map(({ dest, since }) => ({ dest: laneName(dest), since })),
       oldest: oldest && { queuedAt: oldest.queuedAt, dest: laneName(oldest.dest) },
       oldestHeld: this.#heldMail.oldest(),
-      disk: diskRoom(folder),
+      disk: diskRoom(store.folder),
       minFreeBytes: this.#parts.config().limits.minFreeSpaceBytes,
       scanners: scanners(),
       ldap: delivery.ldap.states(),

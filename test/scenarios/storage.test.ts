@@ -68,12 +68,13 @@ test('a disk that is full under the store: 452, and what was accepted is deliver
   const destination = await new Destination().start();
   await destination.stop();
   const gateway = await Gateway.make({
-    node: 'limits: { min_free_space: 1KiB }\nqueue: { retry: [1s], probe: 1s }',
+    node: 'limits: { min_free_space: 2MiB }\nalerts: { after: 0s, free_space: 0B }\nqueue: { retry: [1s], probe: 1s }',
     domains: { 'example.org': domainFile(destination.port) },
   });
-  const data = join(gateway.folder, 'data');
-  mkdirSync(data);
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', data]);
+  // On a disk of its own: that is the one that counts.
+  const store = join(gateway.folder, 'data', 'store');
+  mkdirSync(store, { recursive: true });
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=700', 'tmpfs', store]);
   if (mounted.status !== 0) {
     await gateway.remove();
     missing(t, 'a small file system (mounting a tmpfs needs root)');
@@ -93,8 +94,16 @@ test('a disk that is full under the store: 452, and what was accepted is deliver
     assert.ok(accepted > 0, reply);
     assert.match(reply, /^452 4\.3\.1/);
     assert.match(await send(1000), /^(452 4\.3\.1|250|421)/, 'never a 5xx');
+    const { bavail, bsize } = statfsSync(store);
+    writeFileSync(join(store, 'fill'), Buffer.alloc(bavail * bsize - 1_000_000));
+    await gateway.event('alert.raise', (line) => line['alert'] === 'disk_low');
+    const status = await gateway.cli('status');
+    assert.equal(status.code, 2);
+    assert.match(status.stdout, / {2}disk low: /);
+    assert.match((await gateway.cli('doctor')).stdout, /FAIL disk +\S+ free, nothing is stored/);
+    rmSync(join(store, 'fill'));
     await gateway.stop();
-    spawnSync('mount', ['-o', 'remount,size=256m', data]);
+    spawnSync('mount', ['-o', 'remount,size=256m', store]);
     await destination.start();
     await gateway.start();
     await until(
@@ -104,7 +113,7 @@ test('a disk that is full under the store: 452, and what was accepted is deliver
     );
   } finally {
     await gateway.stop().catch(() => gateway.kill());
-    spawnSync('umount', ['-l', data]);
+    spawnSync('umount', ['-l', store]);
     await gateway.remove();
     await destination.stop();
   }

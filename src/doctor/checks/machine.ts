@@ -51,7 +51,7 @@ export function roomChecks({ data, config, running }: Installation): Check[] {
       group: 'system',
       about: 'disk',
       look: async () => {
-        const room = await askRoom(await nearestThere(data)).catch(() => undefined);
+        const room = await askRoom(await nearestThere(join(data, 'store'))).catch(() => undefined);
         return [judgeDisk(room, minFreeSpaceBytes)];
       },
     },

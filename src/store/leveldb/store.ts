@@ -38,6 +38,8 @@ export interface LevelStore {
   readonly spool: SpoolStore;
   readonly ttl: TtlMap;
   readonly counters: CounterStore;
+  /** Where it lies: on a disk of its own it may be, and that is the one that counts. */
+  readonly folder: string;
   /** Resolves when so many bytes may be written on its disk beside it, else rejects with STORE_FULL. */
   readonly admit: (bytes: number) => Promise<void>;
   close(): Promise<void>;
@@ -71,6 +73,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
     spool,
     ttl,
     counters,
+    folder,
     admit: (bytes) => watermark.admit(bytes),
     async close() {
       await Promise.all([spool.stop(), ttl.stop(), counters.stop()]);
