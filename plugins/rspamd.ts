@@ -9,13 +9,15 @@
  * HELO, login), the envelope and the message's id here, so its own checks of sender and client work.
  * Content above `max_size` is not judged: the trace says `skipped`, as it does when rspamd has been
  * told not to look. Whatever is not a whole, clear answer is a failure, and `on_error` decides. With
- * several addresses the next one is asked when one fails.
+ * several addresses the next one is asked when one fails; one that takes long is waited for as long as it
+ * answers `/ping` within two seconds.
  *
  * What a person says of a message in quarantine goes to rspamd's classifiers when `controller` is
  * given (`sluice quarantine release|delete --learn`).
  */
 import type {
   ContentView,
+  Endpoint,
   Options,
   OptionSchema,
   Plugin,
@@ -80,12 +82,7 @@ export default {
     return {
       hooks: { content: (view, signal) => judge(host, view, signal) },
       async probe(signal) {
-        const text = await host.firstAnswer(options.address, signal, async (address, own) => {
-          const reply = await ask(address, { method: 'GET', path: '/ping' }, [], own);
-          if (reply.trim() !== 'pong') throw new Error(`${formatEndpoint(address)}: no pong`);
-          return `rspamd at ${formatEndpoint(address)}`;
-        });
-        return { state: 'ok', text };
+        return { state: 'ok', text: await host.firstAnswer(options.address, signal, ping, ping) };
       },
       async learn({ as, options: own, content }, signal) {
         if (own.controller === undefined) return false;
@@ -108,7 +105,7 @@ async function judge(host: PluginHost, view: View, signal: AbortSignal): Promise
   const name = await clientName(host.dns, view.session.remote.address);
   const headers = describe(view, { hostname: host.hostname, clientName: name, settings });
   const request = { method: 'POST', path: '/checkv2', headers } as const;
-  const judgement = await host.firstAnswer(address, signal, async (endpoint, own) => {
+  const question = async (endpoint: Endpoint, own: AbortSignal) => {
     const reply = await ask(endpoint, request, parts, own);
     try {
       return readJudgement(reply);
@@ -116,8 +113,16 @@ async function judge(host: PluginHost, view: View, signal: AbortSignal): Promise
       const cause = error instanceof Error ? error.message : String(error);
       throw new Error(`rspamd at ${formatEndpoint(endpoint)}: ${cause}`, { cause: error });
     }
-  });
+  };
+  const judgement = await host.firstAnswer(address, signal, question, ping);
   return verdictOf(judgement, view.options, Math.round(performance.now() - startedAt));
+}
+
+/** Its workers answer it beside their work. */
+async function ping(endpoint: Endpoint, signal: AbortSignal): Promise<string> {
+  const reply = await ask(endpoint, { method: 'GET', path: '/ping' }, [], signal);
+  if (reply.trim() !== 'pong') throw new Error(`${formatEndpoint(endpoint)}: no pong`);
+  return `rspamd at ${formatEndpoint(endpoint)}`;
 }
 
 /** `tookMs`: from the first byte read to the answer. */

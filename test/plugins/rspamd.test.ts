@@ -10,6 +10,7 @@ import type { Behaviour } from '../support/fake-service.ts';
 import { FakeService } from '../support/fake-service.ts';
 import { filterOf } from '../support/filter-host.ts';
 import { filterView, RECEIVED } from '../support/filter-view.ts';
+import { hurriedClock } from '../support/hurried-clock.ts';
 import { missing } from '../support/real-component.ts';
 import { missingRspamd, startRealRspamd } from '../support/real-rspamd.ts';
 
@@ -197,6 +198,16 @@ test('many symbols make a field of bounded length', async () => {
   assert.equal(verdict.tests?.length, 300);
   assert.match(verdict.fields?.[1]?.value ?? '', /^SYMBOL_0, .*, \.\.\.$/);
   assert.ok((verdict.fields?.[1]?.value ?? '').length < 620);
+});
+
+test('an rspamd that falls silent costs a mail some seconds where there is another', async (t) => {
+  const silent = await FakeService.start(() => undefined);
+  const good = await FakeService.start(says(http(answer())));
+  t.after(() => Promise.all([silent.stop(), good.stop()]));
+  const options = { address: [silent.address, good.address], timeout: '30s' };
+  const { judge } = await filterOf('rspamd', options, {}, hurriedClock(20));
+  assert.equal((await judge(MAIL)).score, 7.25);
+  assert.ok(silent.inputs.some((input) => input.includes('GET /ping')));
 });
 
 test('the next address is asked when one fails', async () => {
