@@ -29,41 +29,49 @@ import { collect } from './sample-mail.ts';
 import { StillClock } from './still-clock.ts';
 
 const MAX_STEPS = 100;
-/** Children side by side: most of their time they start. */
+/** Each child is killed with so many stores, for to start it takes longest. */
+const STORES = 6;
 const AT_ONCE = 4;
 
 for (const when of ['before', 'after'] as const) {
   test(`killed ${when} each step, the store keeps its promises`, { timeout: 480_000 }, async () => {
     let kills = 0;
     for (let ended = false; !ended && kills < MAX_STEPS;) {
-      const some = Array.from({ length: AT_ONCE }, (_, n) => kills + 1 + n);
-      const runs = await Promise.all(some.map((nth) => killedAt(when, nth)));
+      const firsts = Array.from({ length: AT_ONCE }, (_, n) => kills + 1 + n * STORES);
+      const runs = (await Promise.all(firsts.map((first) => killedFrom(when, first)))).flat();
       ended = runs.includes('done');
-      kills += ended ? runs.indexOf('done') : AT_ONCE;
+      kills += ended ? runs.indexOf('done') : runs.length;
     }
     assert.ok(kills >= 20 && kills < MAX_STEPS, `${kills} steps were killed`);
   });
 }
 
-async function killedAt(when: string, nth: number): Promise<'killed' | 'done'> {
+async function killedFrom(when: string, first: number): Promise<('killed' | 'done')[]> {
   const base = await mkdtemp(join(tmpdir(), 'sluice-crash-'));
-  const folder = join(base, 'spool');
   try {
-    const lines = await runChild(folder, when, nth);
-    await verify(folder, lines, `${when} step ${nth}`);
-    return lines.includes('done') ? 'done' : 'killed';
+    const said = await runChild(base, when, first);
+    const runs: ('killed' | 'done')[] = [];
+    for (let nth = first; nth < first + STORES; nth++) {
+      const lines = said
+        .filter((line) => line.startsWith(`${nth} `))
+        .map((line) => line.slice(`${nth} `.length));
+      if (lines.length === 0) break; // the one before was not killed
+      await verify(join(base, String(nth)), lines, `${when} step ${nth}`);
+      runs.push(lines.includes('done') ? 'done' : 'killed');
+    }
+    return runs;
   } finally {
     await rm(base, { recursive: true });
   }
 }
 
-function runChild(folder: string, when: string, nth: number): Promise<string[]> {
+function runChild(folder: string, when: string, first: number): Promise<string[]> {
   const script = join(import.meta.dirname, 'crash-child.ts');
-  const args = [script, folder, when, String(nth)];
+  const args = [script, folder, when, String(first), String(first + STORES - 1)];
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, args, { timeout: 30_000 }, (error, stdout, stderr) => {
-      if (error !== null && error.signal !== 'SIGKILL') reject(new Error(stderr));
-      else resolve(stdout.split('\n'));
+    execFile(process.execPath, args, { timeout: 120_000 }, (error, stdout, stderr) => {
+      if (error?.signal === 'SIGKILL') resolve(stdout.split('\n'));
+      else reject(new Error(stderr));
     });
   });
 }

@@ -40,13 +40,13 @@ export async function observed(folder: string, before: BeforeBatch): Promise<Dat
 
 /** The files with `before` called ahead of each step; what it throws is the step's failure. */
 export function observedFiles(
-  before: (step: string, path: string) => void,
-  after: (step: string, path: string) => void = () => undefined,
+  before: (step: string, path: string) => Promise<void> | void,
+  after: (step: string, path: string) => Promise<void> | void = () => undefined,
 ): FileAccess {
   const watched = async <T>(step: string, path: string, work: () => Promise<T>): Promise<T> => {
-    before(step, path);
+    await before(step, path);
     const result = await work();
-    after(step, path);
+    await after(step, path);
     return result;
   };
   return {
