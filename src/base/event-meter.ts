@@ -61,7 +61,6 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
   );
   const scans = labelled('scan_total', 'Messages scanned.', 'engine', 'verdict');
   const scanTook = durations.of('scan_duration_seconds', 'engine', 'How long a scan took.');
-  const scannerUp = gauge('scanner_up', 'The scanner answers.', 'engine');
   const pluginErrors = labelled(
     'plugin_errors_total',
     'Hooks that threw, were late or returned nonsense.',
@@ -178,8 +177,6 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
       scanTook(engine(fields), amount(fields['ms']));
     },
     'scan.error': (fields) => scans.at(engine(fields)).at('error').inc(),
-    'scanner.up': (fields) => scannerUp.set({ engine: engine(fields) }, 1),
-    'scanner.down': (fields) => scannerUp.set({ engine: engine(fields) }, 0),
     'plugin.error': pluginFault,
     'plugin.timeout': pluginFault,
     'rcpt.sent': (fields) => {

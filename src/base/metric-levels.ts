@@ -33,6 +33,8 @@ export interface MetricSources {
     readonly up: boolean;
     readonly goodAt: number | undefined;
   }[];
+  /** Of the filters in force, those with a scanner behind them. */
+  scanners(): readonly { readonly name: string; readonly up: boolean }[];
   /** When the configuration in force was loaded. */
   loadedAt(): number;
   /** Until when the certificate that clients are shown is valid. */
@@ -109,6 +111,10 @@ export function declareLevels(registry: Registry, sources: () => MetricSources |
         .flatMap(({ dest, goodAt }) =>
           goodAt === undefined ? [] : [[{ dest: nameLabel(dest) }, goodAt / 1000] as const],
         ),
+  );
+  // A scanner that has answered all along has made no event.
+  level('scanner_up', 'The scanner answers.', ['engine'], (from) =>
+    from.scanners().map(({ name, up }) => [{ engine: nameLabel(name) }, up ? 1 : 0]),
   );
   level(
     'config_last_reload_success_timestamp_seconds',

@@ -11,6 +11,7 @@ import { homeLane } from '../mail/redirection.ts';
 import { domainOfLane } from '../mail/split-lane.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { Listeners } from './listeners.ts';
+import type { ScannerWatch } from './scanner-watch.ts';
 
 export interface MeasuredParts {
   readonly listeners: Pick<Listeners, 'connections' | 'certificate'>;
@@ -21,6 +22,7 @@ export interface MeasuredParts {
   /** Of the store. */
   readonly folder: string;
   readonly outgoing: Pick<OutgoingView, 'usage'>;
+  readonly scanners: Pick<ScannerWatch, 'views'>;
   readonly records: MetricSources['records'];
   readonly loadedAt: MetricSources['loadedAt'];
   readonly logDropped: MetricSources['logDropped'];
@@ -29,7 +31,7 @@ export interface MeasuredParts {
 
 export function metricSources(parts: MeasuredParts): MetricSources {
   const { listeners, spool, health, directory, isStoreUp, folder, outgoing, clock } = parts;
-  const { records, loadedAt, logDropped } = parts;
+  const { scanners, records, loadedAt, logDropped } = parts;
   return {
     ...{ records, loadedAt, logDropped },
     connections: () => listeners.connections(),
@@ -59,6 +61,7 @@ export function metricSources(parts: MeasuredParts): MetricSources {
         goodAt: health.view(dest)?.goodAt,
       }));
     },
+    scanners: () => scanners.views(),
     accounts: () =>
       listedAccounts(directory().domains).map(({ by, state }) => {
         return { kind: by, state: state.replaceAll(' ', '_') };

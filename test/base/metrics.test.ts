@@ -72,8 +72,6 @@ const CASES: readonly [EventName, Fields, series: string, value: number][] = [
     1,
   ],
   ['scan.error', { engine: 'clamav' }, 'sluice_scan_total{engine="clamav",verdict="error"}', 1],
-  ['scanner.up', { engine: 'clamav' }, 'sluice_scanner_up{engine="clamav"}', 1],
-  ['scanner.down', { engine: 'clamav' }, 'sluice_scanner_up{engine="clamav"}', 0],
   [
     'rcpt.sent',
     { dest: 'example.org' },
@@ -172,6 +170,10 @@ test('levels are read when somebody asks, and gone when their source is', async 
       { dest: '192.0.2.10:25', up: true, goodAt: 1_800_000_000_500 },
       { dest: '192.0.2.11:25', up: false, goodAt: undefined },
     ],
+    scanners: () => [
+      { name: 'clamav', up: true },
+      { name: 'rspamd', up: false },
+    ],
     accounts: () => [
       { kind: 'user', state: 'active' },
       { kind: 'user', state: 'active' },
@@ -189,6 +191,8 @@ test('levels are read when somebody asks, and gone when their source is', async 
   assert.equal(valueOf(lines, 'sluice_queue_messages{state="hold"}'), 2);
   assert.equal(valueOf(lines, 'sluice_destination_up{dest="192.0.2.10:25"}'), 1);
   assert.equal(valueOf(lines, 'sluice_accounts{kind="user",state="active"}'), 2);
+  assert.equal(valueOf(lines, 'sluice_scanner_up{engine="clamav"}'), 1);
+  assert.equal(valueOf(lines, 'sluice_scanner_up{engine="rspamd"}'), 0);
   const use = 'sluice_account_limit_used_ratio{account="example.org",window="day"}';
   assert.equal(valueOf(lines, use), 0.25);
   assert.equal(valueOf(lines, 'sluice_queue_oldest_age_seconds'), 90.5);

@@ -3,8 +3,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
+import { FakeService } from '../support/fake-service.ts';
 import { Gateway } from '../support/gateway.ts';
 import { sendMail, SmtpTalk } from '../support/smtp-talk.ts';
+
+/** The value of each series now; none of one that is not there. */
+async function scrapeOf(gateway: Gateway): Promise<(series: string) => number | undefined> {
+  const address = /http:\/\/\S+\//.exec(gateway.log)?.[0] ?? '';
+  const text = await (await fetch(new URL('/metrics', address))).text();
+  return (series) => {
+    const line = text.split('\n').find((one) => one.startsWith(`sluice_${series} `));
+    return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1));
+  };
+}
 
 const MAIL = 'Subject: counted\r\n\r\nbody\r\n';
 
@@ -14,14 +25,7 @@ test('what was asked, stored and delivered, what waits since when, until when th
     node: 'queue: { retry: [1h], probe: 1h }',
     domains: { 'example.org': domainFile(destination.port, { recipients: 'callout' }) },
   });
-  const address = /http:\/\/\S+\//.exec(gateway.log)?.[0] ?? '';
-  const scrape = async () => {
-    const text = await (await fetch(new URL('/metrics', address))).text();
-    return (series: string) => {
-      const line = text.split('\n').find((one) => one.startsWith(`sluice_${series} `));
-      return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1));
-    };
-  };
+  const scrape = () => scrapeOf(gateway);
   const send = () => sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], MAIL);
   const dest = `dest="127.0.0.1:${destination.port}"`;
   try {
@@ -69,5 +73,21 @@ test('what was asked, stored and delivered, what waits since when, until when th
   } finally {
     await gateway.remove();
     await destination.stop();
+  }
+});
+
+test('a scanner is up from the start, not only once it was down', async () => {
+  const rspamd = await FakeService.start((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\npong\r\n'));
+  const gateway = await Gateway.run({
+    domains: { 'example.org': domainFile(25) },
+    plugins: `[{ rspamd: { address: '${rspamd.address}' } }, { spamassassin: { address: '127.0.0.1:1' } }]`,
+  });
+  try {
+    const value = await scrapeOf(gateway);
+    assert.equal(value('scanner_up{engine="rspamd"}'), 1);
+    assert.equal(value('scanner_up{engine="spamassassin"}'), 0);
+  } finally {
+    await gateway.remove();
+    await rspamd.stop();
   }
 });
