@@ -18,6 +18,7 @@ export function secureServerSide(socket: Socket, context: SecureContext): Promis
     const settle = () => {
       secured.off('secure', onSecure);
       secured.off('error', onError);
+      secured.off('end', onClose);
       secured.off('close', onClose);
     };
     const onSecure = () => {
@@ -37,6 +38,8 @@ export function secureServerSide(socket: Socket, context: SecureContext): Promis
     const onClose = () => onError(new Error('connection lost in the TLS handshake'));
     secured.on('secure', onSecure);
     secured.on('error', onError);
+    // Our half stays open when the client's ends, here as well.
+    secured.on('end', onClose);
     secured.on('close', onClose);
   });
 }

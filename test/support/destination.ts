@@ -22,7 +22,7 @@ export interface Behaviour {
   /** What it offers beside PIPELINING; REQUIRETLS within TLS alone. */
   offers?: readonly string[];
   /** Offers STARTTLS with this certificate. */
-  tls?: { readonly key: string; readonly cert: string };
+  tls?: { readonly key: string; readonly cert: string } | undefined;
   mail?: (line: string) => string;
   rcpt?: (address: string) => string;
   xclient?: (line: string) => string;
@@ -38,6 +38,8 @@ export class Destination {
   readonly xclients: string[] = [];
   /** Address and name of each connection that said EHLO in the clear. */
   readonly clients: string[] = [];
+  /** MAIL commands that came in the clear. */
+  readonly mailInTheClear: string[] = [];
   behaviour: Behaviour;
   connections = 0;
   readonly #sockets = new Set<Socket>();
@@ -133,6 +135,7 @@ export class Destination {
         );
       } else if (verb === 'MAIL') {
         mailLine = line;
+        if (stream === socket) this.mailInTheClear.push(line);
         from = path;
         to = [];
         rcptLines = [];

@@ -25,6 +25,8 @@ export interface GatewayFiles {
   /** `plugins:` of sluice.yaml; none by default. */
   readonly plugins?: string;
   readonly listeners?: string;
+  /** `tls:` of sluice.yaml; a self-made certificate by default. */
+  readonly tls?: string;
   /** `log:` of sluice.yaml; standard output, level debug, by default. */
   readonly log?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -77,14 +79,14 @@ export class Gateway {
 
   async configure(files: Partial<GatewayFiles>): Promise<void> {
     this.#files = { ...this.#files, ...files };
-    const { node, plugins, listeners, log, domains } = this.#files;
+    const { node, plugins, listeners, tls, log, domains } = this.#files;
     await mkdir(join(this.folder, 'domains'), { recursive: true });
     await writeFile(
       this.configFile,
       [
         'hostname: mx.sluice.test',
         'data: ./data',
-        'tls: { self_made: true }',
+        `tls: ${tls ?? '{ self_made: true }'}`,
         'domains: ./domains',
         `listeners: ${listeners ?? '[{ name: mx, address: "127.0.0.1:0", tls: starttls }]'}`,
         'control: { address: "127.0.0.1:0" }',
