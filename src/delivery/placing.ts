@@ -32,7 +32,7 @@ export interface PlacingDeps {
   /** An operator holds the mail of this lane, or its destination is left alone for a while. */
   readonly isHeld?: (lane: string) => boolean;
   /** Asks the servers of a split domain. */
-  readonly locate?: (domain: string, address: Address) => Promise<Location>;
+  readonly locate?: (domain: string, address: Address, of: string) => Promise<Location>;
 }
 
 export interface Group {
@@ -100,7 +100,10 @@ async function placeOf(
   if (destination?.isParted !== true) return { recipient, lane, destination };
   // The server of its lane may not be configured any more.
   const domain = domainOfLane(lane);
-  const found = (await locate?.(domain, address)) ?? { kind: 'unsure', text: 'nobody to ask' };
+  const found = (await locate?.(domain, address, entry.id)) ?? {
+    kind: 'unsure',
+    text: 'nobody to ask',
+  };
   switch (found.kind) {
     case 'at':
       return { recipient, lane: found.lane, destination: route(found.lane) };

@@ -45,7 +45,7 @@ export interface SchedulerOptions extends Pick<AttemptDeps, 'learn' | 'happened'
   /** The hosted domain, by its own name, that mail for `domain` goes to. */
   readonly hosted?: (domain: string) => string | undefined;
   /** Asks the servers of a split domain which of them knows a recipient. */
-  readonly locate?: (domain: string, address: Address) => Promise<Location>;
+  readonly locate?: (domain: string, address: Address, of: string) => Promise<Location>;
   /** All destinations as configured now: one that is down is probed even when no mail waits. */
   readonly destinations?: () => readonly Destination[];
   /** For the mail of a domain. Read anew at each use, for a reload changes it. */

@@ -206,10 +206,10 @@ export function buildDelivery(options: DeliveryOptions): DeliveryParts {
     happened: options.happened,
     route: (lane) => destinationOf(directory(), lane),
     hosted,
-    locate: async (name, address) => {
+    locate: async (name, address, of) => {
       const domain = directory().find(name);
       if (domain === undefined) return { kind: 'unsure', text: 'not served here' };
-      return verifier.locate(domain, address);
+      return verifier.locate(domain, address, of);
     },
     destinations: () => directory().routes.map((domain) => domain.destination),
     policy: queueOf,

@@ -103,7 +103,8 @@ export function recipientsView(parts: RecipientParts): RecipientsView {
         };
       }
       const { domain } = route;
-      const verification = await parts.verifier.verify(domain, route.address, null, 'good');
+      const question = { address: route.address, reversePath: null, standing: 'good' } as const;
+      const verification = await parts.verifier.verify(domain, question);
       const refused = verification.kind === 'refused' ? verification.reply : undefined;
       return {
         domain: domain.name,

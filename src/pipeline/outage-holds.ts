@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { paged } from '../base/paged.ts';
 import type { Directory } from '../directory/domain.ts';
+import type { Address } from '../mail/address.ts';
 import { isPermanent } from '../mail/reply.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
@@ -82,7 +83,9 @@ export class OutageHolds {
     const { store, clock, log, lifetimeMs, wake } = this.#deps;
     const { id, dest } = entry;
     const sid = id.slice(0, id.indexOf('.'));
-    const answers = await Promise.all(entry.recipients.map(({ address }) => this.#ask(address)));
+    const answers = await Promise.all(
+      entry.recipients.map(({ address }) => this.#ask(address, id)),
+    );
     if (answers.includes('known')) {
       // Nobody tried it so far: its time begins now.
       const expiresAt = Math.max(entry.expiresAt, clock.now() + lifetimeMs(dest));
@@ -101,10 +104,11 @@ export class OutageHolds {
     return true;
   }
 
-  async #ask(address: SpoolEntry['recipients'][number]['address']): Promise<Answer> {
+  async #ask(address: Address, of: string): Promise<Answer> {
     const domain = this.#deps.directory().find(address.domain);
     if (domain === undefined) return 'unsure';
-    const found = await this.#deps.verifier.verify(domain, address, null, 'good');
+    const question = { address, reversePath: null, standing: 'good', of } as const;
+    const found = await this.#deps.verifier.verify(domain, question);
     if (found.kind === 'known') return 'known';
     return found.kind === 'refused' && isPermanent(found.reply) ? 'unknown' : 'unsure';
   }

@@ -166,8 +166,9 @@ function byVerification(
   { recipient, standing }: Candidate,
   domain: Domain,
 ): Soon<Found> {
-  const { reversePath } = transaction;
-  const said = deps.verifier.verify(domain, recipient.address, reversePath, standing);
+  const { address } = recipient;
+  const { reversePath, id: of } = transaction;
+  const said = deps.verifier.verify(domain, { address, reversePath, standing, of });
   return whenKnown(said, (found) => verified(deps, transaction, recipient, domain, found));
 }
 

@@ -43,11 +43,15 @@ export interface VerificationDeps {
   readonly log: Log;
 }
 
-interface Question {
+export interface Question {
   readonly address: Address;
   readonly reversePath: ReversePath;
+  /** Who guesses must not keep the destination from answering about others. */
   readonly standing: Standing;
-  readonly anew: boolean;
+  /** Of a split domain, servers that did not know the recipient are asked again. */
+  readonly anew?: boolean;
+  /** Id of the message that it is asked for; of several the first one. */
+  readonly of?: string;
 }
 
 /** Callouts in flight, in all; more wait at the client as 4xx. */
@@ -72,17 +76,8 @@ export class RecipientVerifier {
     this.#guesses = new LeakyBuckets(deps.clock, MAX_DESTINATIONS);
   }
 
-  /**
-   * Who guesses must not keep the destination from answering about others. `anew`: of a split domain,
-   * servers that did not know the recipient are asked again.
-   */
-  verify(
-    domain: Domain,
-    address: Address,
-    reversePath: ReversePath,
-    standing: Standing,
-    anew = false,
-  ): Soon<Verification> {
+  verify(domain: Domain, question: Question): Soon<Verification> {
+    const { address, reversePath, of } = question;
     // Lists know mailboxes; a destination knows which tags are its own.
     const mailbox = reversePath === null ? untagged(address) : address;
     switch (domain.recipients.kind) {
@@ -91,9 +86,9 @@ export class RecipientVerifier {
       case 'list':
         return this.#fromList(domain, domain.recipients.addresses, mailbox);
       case 'callout':
-        return this.#byCallout(domain, { address, reversePath, standing, anew });
+        return this.#byCallout(domain, question);
       case 'ldap':
-        return this.#byMemoryOrLdap(domain, domain.recipients, keyOf(domain, mailbox), mailbox);
+        return this.#byMemoryOrLdap(domain, domain.recipients, mailbox, of);
     }
   }
 
@@ -113,14 +108,15 @@ export class RecipientVerifier {
   async #byMemoryOrLdap(
     domain: Domain,
     source: LdapSource,
-    key: string,
     address: Address,
+    of: string | undefined,
   ): Promise<Verification> {
     if (isPostmaster(address)) return { kind: 'known', source: 'ldap' };
+    const key = keyOf(domain, address);
     const remembered = await this.#deps.memory.recall(source.key, key);
     const recalled = remembered && fromMemory(remembered, address);
     if (remembered?.fresh === true && recalled !== undefined) return recalled;
-    const answer = await this.#askLdap(source, key, address);
+    const answer = await this.#askLdap(source, key, address, of);
     switch (answer.kind) {
       case 'known':
         return { kind: 'known', source: 'ldap' };
@@ -131,7 +127,12 @@ export class RecipientVerifier {
     }
   }
 
-  #askLdap(source: LdapSource, key: string, address: Address): Promise<LdapAnswer> {
+  #askLdap(
+    source: LdapSource,
+    key: string,
+    address: Address,
+    of: string | undefined,
+  ): Promise<LdapAnswer> {
     return merged(this.#asksInFlight, key, async () => {
       const { ldap, memory, clock, log } = this.#deps;
       const local = key.slice(0, key.lastIndexOf('@'));
@@ -139,17 +140,21 @@ export class RecipientVerifier {
       const answer = await ldap.ask(source, { local, domain: address.domain });
       const ms = Math.round(clock.mono() - startedAt);
       const text = answer.kind === 'unsure' ? answer.text : undefined;
-      log.emit('rcpt.check', { to: key, source: 'ldap', result: answer.kind, text, ms });
+      log.emit('rcpt.check', {
+        ...marksOf(of),
+        to: key,
+        source: 'ldap',
+        result: answer.kind,
+        text,
+        ms,
+      });
       if (answer.kind !== 'unsure') await memory.remember(source.key, key, answer.kind, 'ldap');
       return answer;
     });
   }
 
-  async #byMemoryOrCallout(
-    domain: Domain,
-    key: string,
-    { address, reversePath, standing }: Question,
-  ): Promise<Verification> {
+  async #byMemoryOrCallout(domain: Domain, key: string, question: Question): Promise<Verification> {
+    const { address, standing } = question;
     const { memory, habits, isClosed } = this.#deps;
     const destination = domain.destination.key;
     const remembered = await memory.recall(destination, key);
@@ -164,7 +169,7 @@ export class RecipientVerifier {
     const fresh = remembered?.fresh === true ? recall() : undefined;
     if (fresh !== undefined) return fresh;
     if (standing !== 'good' && this.#isOverBudget(destination)) return recall() ?? deferred();
-    const answer = await this.#ask(domain, key, address, reversePath);
+    const answer = await this.#ask(domain, key, question);
     switch (answer.kind) {
       case 'known':
         return { kind: 'known', source: 'callout' };
@@ -179,13 +184,14 @@ export class RecipientVerifier {
     domain: Domain,
     routes: readonly Domain[],
     key: string,
-    { address, reversePath, standing, anew }: Question,
+    question: Question,
   ): Promise<Verification> {
+    const { address, standing, anew = false } = question;
     const { memory, isClosed } = this.#deps;
     const ask = (route: Domain): Promise<CalloutAnswer> =>
       standing !== 'good' && this.#isOverBudget(route.destination.key)
         ? Promise.resolve({ kind: 'unsure', text: 'too many guesses', unreachable: false })
-        : this.#ask(route, key, address, reversePath);
+        : this.#ask(route, key, question);
     const isClosedTo = (route: Domain) => isClosed(route.lane, route.destination);
     const home = await findHome({ memory, isClosed: isClosedTo, ask }, routes, key, anew);
     switch (home.kind) {
@@ -199,8 +205,9 @@ export class RecipientVerifier {
   }
 
   /** Where somebody is now, of a split domain. */
-  async locate(domain: Domain, address: Address): Promise<Location> {
-    const found = await this.verify(domain, address, null, 'good', true);
+  async locate(domain: Domain, address: Address, of: string): Promise<Location> {
+    const question = { address, reversePath: null, standing: 'good', anew: true, of } as const;
+    const found = await this.verify(domain, question);
     if (found.kind === 'known') return { kind: 'at', lane: (found.route ?? domain).lane };
     if (found.kind === 'unverified') return { kind: 'unsure', text: 'nobody can be asked now' };
     const { reply } = found;
@@ -213,31 +220,25 @@ export class RecipientVerifier {
     return !this.#guesses.hasRoom(destination, GUESSES_PER_HOUR, GUESSES);
   }
 
-  #ask(
-    domain: Domain,
-    key: string,
-    address: Address,
-    reversePath: ReversePath,
-  ): Promise<CalloutAnswer> {
-    const question = `${domain.destination.key} ${key}`;
-    if (!this.#inFlight.has(question) && this.#inFlight.size >= MAX_CALLOUTS) {
+  #ask(domain: Domain, key: string, question: Question): Promise<CalloutAnswer> {
+    const same = `${domain.destination.key} ${key}`;
+    if (!this.#inFlight.has(same) && this.#inFlight.size >= MAX_CALLOUTS) {
       return Promise.resolve({ kind: 'unsure', text: 'too many callouts', unreachable: false });
     }
-    return merged(this.#inFlight, question, () => this.#callout(domain, key, address, reversePath));
+    return merged(this.#inFlight, same, () => this.#callout(domain, key, question));
   }
 
   async #callout(
     domain: Domain,
     key: string,
-    address: Address,
-    reversePath: ReversePath,
+    { address, reversePath, of }: Question,
   ): Promise<CalloutAnswer> {
     const { courier, memory, habits, clock, log } = this.#deps;
     const startedAt = clock.mono();
     const smtpUtf8 = !isAscii(address.local) || !isAscii(address.domain);
     const answer = await courier.callout(domain.destination, reversePath, address, smtpUtf8);
     const ms = Math.round(clock.mono() - startedAt);
-    log.emit('rcpt.check', { to: key, source: 'callout', result: answer.kind, ms });
+    log.emit('rcpt.check', { ...marksOf(of), to: key, source: 'callout', result: answer.kind, ms });
     if (answer.kind === 'unknown') {
       this.#guesses.add(domain.destination.key, GUESSES_PER_HOUR, GUESSES);
     }
@@ -249,6 +250,10 @@ export class RecipientVerifier {
     await memory.remember(domain.destination.key, key, answer.kind, 'asked');
     return answer;
   }
+}
+
+function marksOf(id: string | undefined) {
+  return id === undefined ? undefined : { sid: id.slice(0, id.indexOf('.')), id };
 }
 
 /** Who asks while the same question is under way gets the answer to that one. */

@@ -4,7 +4,9 @@ import { test } from 'node:test';
 import type { CalloutAnswer } from '../../src/delivery/courier.ts';
 import { OutageClock } from '../../src/pipeline/outage-clock.ts';
 import { RecipientMemory } from '../../src/pipeline/recipient-memory.ts';
+import type { Question } from '../../src/pipeline/recipients.ts';
 import { RecipientVerifier } from '../../src/pipeline/recipients.ts';
+import type { Address } from '../../src/mail/address.ts';
 import { replies } from '../../src/mail/reply.ts';
 import { MemoryTtlMap } from '../../src/store/memory/ttl-map.ts';
 import { CUSTOMER_DOMAIN } from '../support/customer-domain.ts';
@@ -12,6 +14,10 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 
 const at = (local: string) => ({ local, domain: 'example.org' });
+
+const by = (standing: 'good' | 'guessing', address: Address): Question => ({
+  ...{ address, reversePath: null, standing },
+});
 
 function rig() {
   const clock = new FakeClock();
@@ -46,17 +52,14 @@ function rig() {
 test('a destination is not asked without end for those who guess; others are asked for', async () => {
   const { clock, verifier, asked } = rig();
   for (let n = 0; n < 100; n++)
-    await verifier.verify(CUSTOMER_DOMAIN, at(`guess${n}`), null, 'guessing');
+    await verifier.verify(CUSTOMER_DOMAIN, by('guessing', at(`guess${n}`)));
   assert.equal(asked.length, 50);
-  const guesser = await verifier.verify(CUSTOMER_DOMAIN, at('anna'), null, 'guessing');
+  const guesser = await verifier.verify(CUSTOMER_DOMAIN, by('guessing', at('anna')));
   assert.deepEqual(guesser.kind === 'refused' && guesser.reply.enhanced, '4.1.1', 'for now');
-  assert.equal((await verifier.verify(CUSTOMER_DOMAIN, at('anna'), null, 'good')).kind, 'known');
-  assert.equal(
-    (await verifier.verify(CUSTOMER_DOMAIN, at('anna'), null, 'guessing')).kind,
-    'known',
-  );
+  assert.equal((await verifier.verify(CUSTOMER_DOMAIN, by('good', at('anna')))).kind, 'known');
+  assert.equal((await verifier.verify(CUSTOMER_DOMAIN, by('guessing', at('anna')))).kind, 'known');
   await clock.advance(60_000);
-  await verifier.verify(CUSTOMER_DOMAIN, at('guess-later'), null, 'guessing');
+  await verifier.verify(CUSTOMER_DOMAIN, by('guessing', at('guess-later')));
   assert.equal(asked.at(-1), 'guess-later', 'the budget fills up again');
 });
 
@@ -64,7 +67,7 @@ test('one callout serves all who ask for the same recipient at the same time', a
   const { verifier, asked } = rig();
   const both = ['good', 'guessing'] as const;
   await Promise.all(
-    both.map(async (standing) => verifier.verify(CUSTOMER_DOMAIN, at('bert'), null, standing)),
+    both.map(async (standing) => verifier.verify(CUSTOMER_DOMAIN, by(standing, at('bert')))),
   );
   assert.deepEqual(asked, ['bert']);
 });
@@ -72,7 +75,7 @@ test('one callout serves all who ask for the same recipient at the same time', a
 test('an address that its server cannot even be asked about is refused as such, and not remembered', async () => {
   const { verifier, memory, asked } = rig();
   for (let n = 0; n < 2; n++) {
-    const found = await verifier.verify(CUSTOMER_DOMAIN, at('gréte'), null, 'good');
+    const found = await verifier.verify(CUSTOMER_DOMAIN, by('good', at('gréte')));
     assert.deepEqual(found.kind === 'refused' && found.reply, replies.smtpUtf8NotRelayable());
   }
   assert.deepEqual(asked, ['gréte', 'gréte'], 'its server may be a better one by now');

@@ -211,3 +211,38 @@ test('records that cannot be opened or are damaged keep no mail from its way', a
     await destination.stop();
   }
 });
+
+test('the trace of a message has what its recipients were asked for at the destination', async () => {
+  const rcpt = (to: string) => (to.startsWith('nobody') ? '550 5.1.1 no' : '250 2.1.5 ok');
+  const destination = await new Destination({ rcpt }).start();
+  const gateway = await Gateway.run({
+    domains: { 'example.org': domainFile(destination.port, { recipients: 'callout' }) },
+  });
+  try {
+    const talk = await SmtpTalk.greeted(gateway.port());
+    await talk.say('MAIL FROM:<a@b.example>');
+    assert.match(await talk.say('RCPT TO:<nobody@example.org>'), /^550 5\.1\.1/);
+    assert.match(await talk.say('RCPT TO:<anna@example.org>'), /^250/);
+    await talk.say('DATA');
+    talk.write(`${mail('hello', 'a1')}.\r\n`);
+    const id = idIn(await talk.reply());
+    await talk.quit();
+    const sid = id.split('.')[0];
+    const checks = gateway.events('rcpt.check');
+    assert.deepEqual(
+      checks.map((line) => [line['sid'], line['id'], line['to'], line['result']]),
+      [
+        [sid, id, 'nobody@example.org', 'unknown'],
+        [sid, id, 'anna@example.org', 'known'],
+      ],
+    );
+    const shown = (await cli(gateway, 'trace', id)).out;
+    assert.match(shown, / verify +<nobody@example\.org> unknown \(callout\)/);
+    assert.match(shown, / verify +<anna@example\.org> known \(callout\)/);
+    const [row] = await rows(gateway, 'anna@example.org');
+    assert.deepEqual([row?.['to'], row?.['rcpts']], ['anna@example.org', 1]);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
