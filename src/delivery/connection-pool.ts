@@ -19,6 +19,8 @@ const MAX_TRANSACTIONS = 100;
 const MAX_REFUSALS = 8;
 /** Who waits holds a message in memory or on disk: enough for all sessions of a node. */
 const MAX_WAITERS = 5_000;
+/** A destination that took no further connection may take one more after so long. */
+const ONE_MORE_MS = 60_000;
 /** Longer waits mean a destination that cannot keep up: the spool is the better place. */
 const WAIT_MS = 30_000;
 
@@ -49,6 +51,8 @@ interface Site {
   readonly expiry: MovingDeadline;
   /** The one it was in last. */
   group: Group | undefined;
+  /** It took no further connection beside so many; by the monotonic clock. */
+  crowd: { readonly open: number; readonly at: number } | undefined;
 }
 
 /** Connections of a destination: at work, kept for the next one, and those who wait for one. */
@@ -142,6 +146,14 @@ export class ConnectionPool {
     this.#forgetIfEmpty(site);
   }
 
+  /** The destination takes no further connection now: who wants one waits for one of those it has. */
+  crowded(destination: Destination, beside: number): void {
+    const site = this.#sites.get(destination.key);
+    if (site === undefined) return;
+    site.crowd = { open: beside + site.kept.length, at: this.#clock.mono() };
+    site.permits.resize(this.#most(site, destination));
+  }
+
   view(key: string): ConnectionCount {
     const site = this.#sites.get(key);
     if (site === undefined) return { busy: 0, kept: 0, waiting: 0 };
@@ -175,7 +187,7 @@ export class ConnectionPool {
   #site(destination: Destination): Site {
     const known = this.#sites.get(destination.key);
     if (known !== undefined) {
-      known.permits.resize(destination.maxConnections);
+      known.permits.resize(this.#most(known, destination));
       return known;
     }
     const permits = new Permits(this.#clock, {
@@ -185,9 +197,22 @@ export class ConnectionPool {
     });
     const kept: Kept[] = [];
     const expiry = new MovingDeadline(this.#clock, () => this.#expire(site));
-    const site: Site = { key: destination.key, permits, kept, expiry, group: undefined };
+    const site: Site = {
+      key: destination.key,
+      permits,
+      kept,
+      expiry,
+      group: undefined,
+      crowd: undefined,
+    };
     this.#sites.set(destination.key, site);
     return site;
+  }
+
+  #most({ crowd }: Site, { maxConnections }: Destination): number {
+    if (crowd === undefined) return maxConnections;
+    const more = Math.floor((this.#clock.mono() - crowd.at) / ONE_MORE_MS);
+    return Math.min(crowd.open + more, maxConnections);
   }
 
   /** Whether it is of further use. */

@@ -23,6 +23,13 @@ export interface ConnectionsOptions extends HostWalkOptions {
 /** What still runs when the gateway stops has this long to end by itself. */
 const STOP_MS = 30_000;
 
+/** `beside`: other connections to it that were at work. */
+export interface Refused {
+  readonly kind: 'no-host';
+  readonly why: NoHost;
+  readonly beside: number;
+}
+
 export type Attempt<T> =
   | {
       readonly kind: 'worked';
@@ -31,9 +38,10 @@ export type Attempt<T> =
       readonly connectMs: number;
       /** It got nowhere, and why there was no other host that might have done better. */
       readonly elsewhere?: NoHost;
+      /** A connection of its own was refused before. */
+      readonly crowd?: Refused;
     }
-  /** `beside`: other connections to it that were at work. */
-  | { readonly kind: 'no-host'; readonly why: NoHost; readonly beside: number }
+  | Refused
   /** No permit for a connection in time, or the gateway is stopping. */
   | { readonly kind: 'busy' };
 
@@ -71,6 +79,21 @@ export class Connections {
     origin: Origin = 'session',
   ): Promise<Attempt<T>> {
     const startedAt = this.#clock.mono();
+    const first = await this.#use(destination, work, signal, origin, startedAt);
+    if (first.kind !== 'no-host' || !isCrowded(destination, first)) return first;
+    // The message is not to blame: one of the connections that are open will be free for it.
+    this.#pool.crowded(destination, first.beside);
+    const next = await this.#use(destination, work, signal, origin, startedAt);
+    return next.kind === 'worked' ? { ...next, crowd: first } : first;
+  }
+
+  async #use<T>(
+    destination: Destination,
+    work: Work<T>,
+    signal: AbortSignal | undefined,
+    origin: Origin,
+    startedAt: number,
+  ): Promise<Attempt<T>> {
     const grant = await this.#pool.acquire(destination, signal, origin);
     if (grant.kind === 'busy') return grant;
     this.#running += 1;
@@ -143,6 +166,11 @@ export class Connections {
     });
     timer.stop();
   }
+}
+
+/** A server of a customer that takes mail over other connections has refused one more in words. */
+function isCrowded({ mx }: Destination, { why, beside }: Refused): boolean {
+  return mx === undefined && beside > 0 && why.reply !== undefined && why.isFinal !== true;
 }
 
 function stopReason(signal: AbortSignal | undefined): CodedError | undefined {

@@ -3,8 +3,7 @@ import { formatAddress, pathText } from '../mail/address.ts';
 import type { Envelope } from '../mail/envelope.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { isPositive } from '../mail/reply.ts';
-import type { Reply } from '../mail/reply.ts';
-import type { Attempt } from './connections.ts';
+import type { Attempt, Refused } from './connections.ts';
 import type { Tried } from './first-tries.ts';
 import type { Treatment } from './hindrances.ts';
 import type { Transaction } from './transaction.ts';
@@ -16,11 +15,14 @@ export function treatmentOf(
 ): Treatment {
   if (attempt.kind === 'no-host') return treatmentWithoutHost(attempt);
   const { outcomes, temporary, lost } = attempt.value;
-  const refusals: Reply[] = temporary === undefined || isPositive(temporary) ? [] : [temporary];
+  const before = attempt.crowd && treatmentWithoutHost(attempt.crowd);
+  const refusals = [...(before?.refusals ?? [])];
+  if (temporary !== undefined && !isPositive(temporary)) refusals.push(temporary);
   for (const { reply } of outcomes) {
     if (reply !== undefined && !isPositive(reply)) refusals.push(reply);
   }
   return {
+    ...before,
     refusals,
     envelopeMs: lost === undefined ? envelopeMs : undefined,
     isGood: outcomes.some(({ kind }) => kind === 'delivered'),
@@ -42,10 +44,7 @@ function triedOf({ reversePath, recipients }: Envelope, outcomes: readonly Outco
   return tried;
 }
 
-export function treatmentWithoutHost({
-  why: { text, reply },
-  beside,
-}: Extract<Attempt<never>, { kind: 'no-host' }>): Treatment {
+export function treatmentWithoutHost({ why: { text, reply }, beside }: Refused): Treatment {
   return {
     refusals: reply === undefined ? [] : [reply],
     envelopeMs: undefined,

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import test from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
+import type { Treatment } from '../../src/delivery/hindrances.ts';
 import type { Content } from '../../src/mail/content.ts';
 import { memoryContent } from '../../src/mail/content.ts';
 import {
@@ -577,6 +578,38 @@ test('a connection counts until the peer has left it', async (t) => {
   peer.resume();
   assert.deepEqual((await next).outcomes.map(outcomeText), ['delivered 250']);
   assert.deepEqual([peer.connections, peer.mostOpen], [2, 1]);
+});
+
+test('a connection refused beside others is done without: the message goes over one of those', async (t) => {
+  const peer = await peerOn(
+    t,
+    ['HELLO', 'C: MAIL', 'pause', 'C: RCPT', 'C: DATA', 'S: 250 x', 'S: 250 x', 'S: 354 x']
+      .concat('C* content', 'S: 250 x')
+      .concat(['MESSAGE', 'MESSAGE']),
+    ['S: 421 4.7.0 too many connections'],
+  );
+  const beside: number[] = [];
+  const hindrances = {
+    observe: (_key: string, { refusedBeside }: Treatment) => {
+      if (refusedBeside !== undefined) beside.push(refusedBeside.open);
+    },
+  };
+  const bench = courierOn(t, systemClock, { hindrances });
+  const job = jobFor(destinationAt([peer.port]));
+  const first = bench.courier.deliver(job);
+  await until('at work', () => peer.paused.length === 1);
+  const second = bench.courier.deliver(job);
+  await until('refused', () => peer.connections === 2 && peer.open === 1);
+  const third = bench.courier.deliver(job);
+  peer.resume();
+  const reports = await Promise.all([first, second, third]);
+  assert.deepEqual(
+    reports.flatMap((report) => report.outcomes.map(outcomeText)),
+    ['delivered 250', 'delivered 250', 'delivered 250'],
+  );
+  assert.equal(peer.connections, 2, 'the third did not ask for one more');
+  assert.deepEqual(bench.seen, ['answered', 'answered', 'answered']);
+  assert.deepEqual(beside, [1], 'which is a sign of a limit');
 });
 
 test('a place in the line is given up in time, or when its caller aborts', async (t) => {

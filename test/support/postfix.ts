@@ -33,8 +33,8 @@ export class Postfix {
     this.port = port;
   }
 
-  /** Takes every address of the domain, or only these. */
-  static async start(domain: string, only?: readonly string[]): Promise<Postfix> {
+  /** Takes every address of the domain, or only these; `more`: further lines of its configuration. */
+  static async start(domain: string, only?: readonly string[], more = ''): Promise<Postfix> {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-postfix-'));
     chmodSync(folder, 0o755);
     const port = await freePort();
@@ -73,6 +73,7 @@ virtual_gid_maps = static:${group}
 virtual_transport = virtual
 smtpd_recipient_restrictions = permit_mynetworks, reject
 smtpd_relay_restrictions = permit_mynetworks, reject
+${more}
 `,
     );
     writeFileSync(
@@ -114,11 +115,14 @@ postlog unix-dgram n - n - 1 postlogd
     };
     await until(`${count} mails in the Maildir`, () => names().length >= count, timeoutMs).catch(
       (error: unknown) => {
-        const log = readFileSync(join(this.folder, 'log', 'mail.log'), 'utf8');
-        throw new Error(`${String(error)}; ${names().length} there\n${log.slice(-2000)}`);
+        throw new Error(`${String(error)}; ${names().length} there\n${this.log().slice(-2000)}`);
       },
     );
     return names().map((name) => readFileSync(join(inbox, name)));
+  }
+
+  log(): string {
+    return readFileSync(join(this.folder, 'log', 'mail.log'), 'utf8');
   }
 
   stop(): void {
