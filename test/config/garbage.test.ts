@@ -10,6 +10,7 @@ import { formatProblem } from '../../src/config/problem.ts';
 import type { Problem } from '../../src/config/problem.ts';
 import { parseYaml } from '../../src/config/yaml-source.ts';
 import { loadGatewayConfig } from '../../src/directory/load.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 
 const RUNS = 300;
 
@@ -138,10 +139,10 @@ test('YAML that is nested without end is told at once, in words; brackets in tex
     dashes: '- '.repeat(20_000),
   };
   for (const [name, text] of Object.entries(deep)) {
-    const startedAt = performance.now();
+    const startedAt = cpuMs();
     const { problems } = parseYaml('/etc/x.yaml', text);
     assert.match(problems[0]?.text ?? '', /stand too deep in each other$/, name);
-    assert.ok(performance.now() - startedAt < 1000, `${name} took too long`);
+    assert.ok(cpuMs() - startedAt < 1000, `${name} took too long`);
     // Brackets are seen before anything is parsed, which is what takes the time.
     assert.equal(problems[0]?.path, name === 'dashes' ? 'yaml' : 'file', name);
   }
@@ -164,10 +165,10 @@ test('YAML of aliases or keys alone is read in the time of other files of its le
     'anchors of all kinds': ['a: &a 1\nb: &b [x]\nc: &c { d: 1 }\ne: [*a, *b, *c]', undefined],
   };
   for (const [name, [text, problem]] of Object.entries(cases)) {
-    const startedAt = performance.now();
+    const startedAt = cpuMs();
     const { problems } = parseYaml('/etc/x.yaml', text);
     // Some seconds on a machine that is busy; minutes where the time grows with the square.
-    assert.ok(performance.now() - startedAt < 20_000, name);
+    assert.ok(cpuMs() - startedAt < 20_000, name);
     assert.equal(problems[0]?.text, problem, name);
   }
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { readReturned } from '../../src/mail/returned-mail.ts';
 import { corpusFiles, corpusMail, hasCorpus } from '../support/corpus.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 import { missing } from '../support/real-component.ts';
 
 const ARF = `From: <fbl@big.example>\r
@@ -51,9 +52,9 @@ test('hostile reports are read in time, and not without end', () => {
   ];
   for (const line of lines) {
     const content = Buffer.from(`A: b\r\n\r\n${line.repeat(Math.ceil(300_000 / line.length))}`);
-    const startedAt = performance.now();
+    const startedAt = cpuMs();
     readReturned(content);
-    assert.ok(performance.now() - startedAt < 2000, JSON.stringify(line.slice(0, 30)));
+    assert.ok(cpuMs() - startedAt < 2000, JSON.stringify(line.slice(0, 30)));
   }
   const many = Array.from({ length: 1000 }, (_, i) => `Message-ID: <${i}@sent.example>\r\n`);
   assert.equal(readReturned(Buffer.from(`A: b\r\n\r\n${many.join('')}`)).messageIds.length, 5);

@@ -5,6 +5,7 @@ import { memoryContent } from '../../src/mail/content.ts';
 import { headerFields } from '../../src/mail/header.ts';
 import { PASS } from '../../src/mail/verdict.ts';
 import { leavingContent } from '../../src/pipeline/leaving-content.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 
 test('fields that go by the ten thousand cost linear time', async () => {
   const header = Buffer.from(
@@ -12,7 +13,7 @@ test('fields that go by the ten thousand cost linear time', async () => {
   );
   const fields = headerFields(header);
   const transaction = { generation: { settings: { hostname: 'mx.test' } }, direction: 'out' };
-  const startedAt = performance.now();
+  const startedAt = cpuMs();
   const { content } = await leavingContent(
     {} as never, // asked for nothing: it is neither signed nor sealed
     transaction as never,
@@ -28,7 +29,7 @@ test('fields that go by the ten thousand cost linear time', async () => {
       },
     },
   );
-  assert.ok(performance.now() - startedAt < 5000);
+  assert.ok(cpuMs() - startedAt < 5000);
   const left = Buffer.concat(content.chunks?.map((chunk) => Buffer.from(chunk)) ?? []);
   assert.equal(String(left), 'Received: by mx.test\r\nSubject: x\r\n\r\nHello\r\n');
 });

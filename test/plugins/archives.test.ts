@@ -13,6 +13,7 @@ import type { Found } from '../../plugins/attachments/finding.ts';
 import { foundIn } from '../../plugins/attachments/office.ts';
 import { beginningOfXz } from '../../plugins/attachments/xz.ts';
 import { CORPUS, corpusFiles, hasCorpus } from '../support/corpus.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 import { filterOf } from '../support/filter-host.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { marked, storedZip } from '../support/stored-zip.ts';
@@ -225,9 +226,9 @@ test('a zip full of marks of members is bounded work, and says that not all was 
   const marks = Buffer.alloc(200_000, mark);
   const zip = storedZip({ 'a.txt': HELLO });
   for (const bytes of [marks, Buffer.concat([marks, zip])]) {
-    const startedAt = performance.now();
+    const startedAt = cpuMs();
     assert.deepEqual(found(bytes).findings.includes('unexamined'), true);
-    assert.ok(performance.now() - startedAt < 3000);
+    assert.ok(cpuMs() - startedAt < 3000);
   }
   const long = `${'x'.repeat(60_000)}/a.exe`;
   assert.deepEqual(found(storedZip({ [long]: HELLO })).names, ['*.exe'], 'a long name counts');
@@ -311,9 +312,9 @@ test('any byte of a bz2 or xz may be wrong', () => {
       const bytes = Buffer.from(sound);
       const at = Math.floor(random() * bytes.length);
       bytes[at] = Math.floor(random() * 256);
-      const startedAt = performance.now();
+      const startedAt = cpuMs();
       found(bytes);
-      assert.ok(performance.now() - startedAt < 2000);
+      assert.ok(cpuMs() - startedAt < 2000);
     }
   }
 });
@@ -366,9 +367,9 @@ test('any byte of an archive may be wrong: bounded time, nothing thrown', (t) =>
       for (let flip = 0; flip < 1 << (round % 6); flip++) {
         bytes[Math.floor(random() * reach)] = Math.floor(random() * 256);
       }
-      const startedAt = performance.now();
+      const startedAt = cpuMs();
       found(bytes, file);
-      const ms = performance.now() - startedAt;
+      const ms = cpuMs() - startedAt;
       assert.ok(ms < 2000, `${file}, round ${round}: ${ms} ms`);
     }
   }

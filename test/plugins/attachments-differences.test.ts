@@ -7,6 +7,7 @@ import test from 'node:test';
 import { foundIn } from '../../plugins/attachments/office.ts';
 import { fieldsOf } from '../../plugins/shared/parameters.ts';
 import { decoderOf } from '../../plugins/shared/transfer-encoding.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 import { filterOf } from '../support/filter-host.ts';
 import { storedZip } from '../support/stored-zip.ts';
 
@@ -61,11 +62,11 @@ test('a name is found in every reading of its field', async () => {
 
 test('a field of one long word costs no time', async () => {
   const { judge } = await filterOf('attachments', {});
-  const startedAt = performance.now();
+  const startedAt = cpuMs();
   const word = 'a'.repeat(200_000);
   assert.equal((await judge(attached(`${word} x=y; filename=a.txt`))).kind, 'pass');
   assert.equal((await judge(attached(`${word} filename=a.exe`))).kind, 'refuse');
-  assert.ok(performance.now() - startedAt < 5000);
+  assert.ok(cpuMs() - startedAt < 5000);
 });
 
 test('parts are found in every reading of the type', async () => {

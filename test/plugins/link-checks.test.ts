@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { skeleton } from '../../plugins/link-checks/skeleton.ts';
 import { corpusFiles, corpusMail, hasCorpus, sample } from '../support/corpus.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 import { filterOf } from '../support/filter-host.ts';
 import { missing } from '../support/real-component.ts';
 import { seededRandom } from '../support/seeded-random.ts';
@@ -347,9 +348,9 @@ test('hostile HTML is linear work', async () => {
     dots: () => '<a href=//x.com>a.b.c.d.e.f.',
   };
   const took = async (html: string) => {
-    const startedAt = performance.now();
+    const startedAt = cpuMs();
     await judge(mail(html));
-    return performance.now() - startedAt;
+    return cpuMs() - startedAt;
   };
   for (const [what, one] of Object.entries(pages)) {
     const ms = await took(fill(one));

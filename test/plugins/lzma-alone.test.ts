@@ -4,6 +4,7 @@ import test from 'node:test';
 import { beginningOfLzmaAlone, isLzmaAlone } from '../../plugins/attachments/lzma-alone.ts';
 import { fileKind } from '../../plugins/attachments/file-kind.ts';
 import { foundIn } from '../../plugins/attachments/office.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
 const LIMITS = { bytes: 256 * 1024 * 1024, depth: 8 };
@@ -64,9 +65,9 @@ test('any byte may be wrong', () => {
     for (let round = 0; round < 500; round++) {
       const bytes = Buffer.from(sound);
       bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
-      const startedAt = performance.now();
+      const startedAt = cpuMs();
       found(bytes, 'a.lzma');
-      assert.ok(performance.now() - startedAt < 2000);
+      assert.ok(cpuMs() - startedAt < 2000);
     }
   }
 });

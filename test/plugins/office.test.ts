@@ -11,6 +11,7 @@ import { gunzipSync } from 'node:zlib';
 import type { Finding } from '../../plugins/attachments/finding.ts';
 import { foundIn } from '../../plugins/attachments/office.ts';
 import { CORPUS, corpusFiles, hasCorpus } from '../support/corpus.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { storedZip } from '../support/stored-zip.ts';
 import { missing } from '../support/real-component.ts';
@@ -172,9 +173,9 @@ test('archives that unpack without end are bounded and told', (t) => {
   for (const file of corpusFiles('archives', /\.(zip|gz)$/)) {
     const bytes = readFileSync(join(CORPUS, file));
     const archive = file.endsWith('.gz') ? gunzipSync(bytes, { maxOutputLength: 1 << 26 }) : bytes;
-    const startedAt = performance.now();
+    const startedAt = cpuMs();
     officeFindings(archive, limits);
-    assert.ok(performance.now() - startedAt < 2000, file);
+    assert.ok(cpuMs() - startedAt < 2000, file);
   }
 });
 
@@ -191,9 +192,9 @@ test('any byte may be wrong: bounded time, nothing thrown', (t) => {
       for (let flip = 0; flip < 1 << (round % 6); flip++) {
         bytes[Math.floor(random() * reach)] = Math.floor(random() * 256);
       }
-      const startedAt = performance.now();
+      const startedAt = cpuMs();
       officeFindings(bytes, LIMITS, file);
-      const ms = performance.now() - startedAt;
+      const ms = cpuMs() - startedAt;
       assert.ok(ms < 2000, `${file}, round ${round}: ${ms} ms`);
     }
   }

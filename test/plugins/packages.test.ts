@@ -7,6 +7,7 @@ import test from 'node:test';
 import type { Found } from '../../plugins/attachments/finding.ts';
 import { foundIn } from '../../plugins/attachments/office.ts';
 import { packaged } from '../../plugins/attachments/package.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 import { oleFile } from '../support/ole-file.ts';
 import { storedZip } from '../support/stored-zip.ts';
 
@@ -110,10 +111,10 @@ test('a file in a notebook meets them by its name, which no text of a page is', 
   assert.deepEqual(found(notebook(text('run.js'), u32(0xffff_fff0))).names, []);
   const many = Array.from({ length: 1100 }, (_, at) => [text(`${at}.txt`), text(`C:\\${at}.txt`)]);
   assert.deepEqual(found(notebook(...many.flat())).findings, ['unexamined']);
-  const startedAt = performance.now();
+  const startedAt = cpuMs();
   found(notebook(wide('.a\0'.repeat(3_000_000))));
   found(notebook(text('.a\0'.repeat(3_000_000))));
-  assert.ok(performance.now() - startedAt < 5000, `${performance.now() - startedAt} ms`);
+  assert.ok(cpuMs() - startedAt < 5000, `${cpuMs() - startedAt} ms`);
 });
 
 test('a package that is cut short or tells wrong lengths is none, and no fault', () => {

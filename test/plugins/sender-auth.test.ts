@@ -7,6 +7,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import test from 'node:test';
 import { dkimSign, sealMessage } from 'mailauth';
 import type { Dns } from '../../src/plugin.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 import { senderAuth } from '../support/sender-auth-rig.ts';
 import type { TableZone } from '../support/table-dns.ts';
 import { tableDns } from '../support/table-dns.ts';
@@ -299,14 +300,14 @@ test('a header of lines that begin no field costs no time, and says what it said
   const judge = await senderAuth(tableDns({ zones: zonesWith('reject') }));
   const client = { ip: '198.51.100.1', from: 'x@evil.example' };
   const long = (line: string, bytes = 250_000) => line.repeat(bytes / line.length);
-  const startedAt = performance.now();
+  const startedAt = cpuMs();
   for (const line of ['\r\n ', '\r\ny', '\r\n\t\xe9']) {
     assert.equal(
       (await judge(mailFrom('a@bank.example', `X: x${long(line)}\r\n`), client)).kind,
       'refuse',
     );
   }
-  assert.ok(performance.now() - startedAt < 5000);
+  assert.ok(cpuMs() - startedAt < 5000);
   const mail = mailFrom('a@bank.example', `Comments: many${long('\r\n <a@b.example>')}\r\n`);
   const proven = await judge(await signed(mail, 'bank.example'), client);
   assert.deepEqual([proven.kind, proven.results?.['dkim']], ['pass', 'pass']);
@@ -318,23 +319,23 @@ test('a header of lines that begin no field costs no time, and says what it said
 test('quotes and comments without end in an author field cost no time', async () => {
   const judge = await senderAuth(tableDns({ zones: zonesWith('reject') }));
   const client = { ip: '198.51.100.1', from: 'x@evil.example' };
-  const startedAt = performance.now();
+  const startedAt = cpuMs();
   for (const open of ['"', '(']) {
     const rest = `${open}${`\\${open}`.repeat(100_000)}`;
     assert.notEqual((await judge(mailFrom(`a@bank.example ${rest}`), client)).kind, 'pass', open);
     await judge(mailFrom(`x@evil.example ${rest}`), client);
   }
-  assert.ok(performance.now() - startedAt < 5000);
+  assert.ok(cpuMs() - startedAt < 5000);
 });
 
 test('white space without end in a signature costs no time', async () => {
   const judge = await senderAuth(tableDns({ zones: zonesWith('reject') }));
   const blank = ' '.repeat(100_000);
-  const startedAt = performance.now();
+  const startedAt = cpuMs();
   for (const name of ['DKIM-Signature', 'ARC-Seal', 'ARC-Message-Signature']) {
     const field = `${name}: i=1; v=1; a=rsa-sha256; d=x.example; s=s; h=from; bh=${blank}AA; b=AA`;
     const verdict = await judge(`${field}\r\n${MAIL}`, { ip: '198.51.100.1' });
     assert.equal(verdict.kind, 'refuse', name);
   }
-  assert.ok(performance.now() - startedAt < 5000);
+  assert.ok(cpuMs() - startedAt < 5000);
 });

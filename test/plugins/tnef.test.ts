@@ -7,6 +7,7 @@ import type { Found } from '../../plugins/attachments/finding.ts';
 import { foundIn } from '../../plugins/attachments/office.ts';
 import { listTnef } from '../../plugins/attachments/tnef.ts';
 import { CORPUS, corpusFiles, hasCorpus } from '../support/corpus.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 import { filterOf } from '../support/filter-host.ts';
 import { missing } from '../support/real-component.ts';
 import { seededRandom } from '../support/seeded-random.ts';
@@ -232,9 +233,9 @@ test('those of the corpus: their lists of files, and any byte may be wrong', (t)
       for (let flip = 0; flip < 1 << (round % 6); flip++) {
         wrong[Math.floor(random() * wrong.length)] = Math.floor(random() * 256);
       }
-      const startedAt = performance.now();
+      const startedAt = cpuMs();
       found(wrong);
-      assert.ok(performance.now() - startedAt < 2000, `${file}, round ${round}`);
+      assert.ok(cpuMs() - startedAt < 2000, `${file}, round ${round}`);
     }
   }
 });
