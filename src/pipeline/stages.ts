@@ -172,9 +172,9 @@ export class Stages implements Conversation {
   }
 
   mail(reversePath: ReversePath, parameters: MailParameters): Soon<Reply> {
-    const generation = this.#deps.current();
-    const { sharedNetworks } = this.#deps;
-    const session = this.#session;
+    const [deps, session] = [this.#deps, this.#session];
+    const { sharedNetworks } = deps;
+    const generation = deps.current();
     const found = findSender(sharedNetworks, generation, session, reversePath, this.#credential);
     if ('refused' in found) {
       const { refused, account } = found;
@@ -185,8 +185,12 @@ export class Stages implements Conversation {
     this.#transactions += 1;
     const id = messageId(session.sid as SessionId, this.#transactions); // made by base/ids
     const mail = { reversePath, parameters, ...found };
-    const evidence = this.#evidence;
-    const transaction = new Transaction(id, session, generation, mail, this.#deps, evidence);
+    const transaction = new Transaction(id, session, generation, mail, deps, this.#evidence);
+    // RFC 1870 6.1: refused now rather than after the content.
+    const { messageBytes } = generation.settings;
+    if ((parameters.size ?? 0) > messageBytes) {
+      return this.#refuseMail(transaction, replies.sizeExceeded(messageBytes));
+    }
     const isJudged = found.sender !== undefined || generation.filters.has('mail');
     if (isJudged) return this.#judgeMail(transaction);
     this.#transaction = transaction;
@@ -194,27 +198,25 @@ export class Stages implements Conversation {
   }
 
   async #judgeMail(transaction: Transaction): Promise<Reply> {
-    const { id, reversePath, generation } = transaction;
-    if (generation.filters.has('mail')) {
-      const refused = this.#refusedBy(
-        await generation.filters.mail(transaction.view, transaction.evidence, this.#over.signal),
-        'smtp.reject.mail',
-        { id, from: pathText(reversePath) },
-      );
-      if (refused !== undefined) {
-        transaction.end(isPermanent(refused) ? 'reject' : 'tempfail', refused);
-        return refused;
-      }
+    const { filters } = transaction.generation;
+    if (filters.has('mail')) {
+      const { view, evidence } = transaction;
+      const verdict = await filters.mail(view, evidence, this.#over.signal);
+      if (isAgainst(verdict)) return this.#refuseMail(transaction, refusal(verdict));
     }
     transaction.sending = Sending.of(this.#deps, transaction);
     const refused = await transaction.sending?.atMail();
-    if (refused !== undefined) {
-      transaction.end(isPermanent(refused) ? 'reject' : 'tempfail', refused);
-      const fields = { id, ...transaction.envelopeFields, acct: transaction.account?.name };
-      return this.#refuse('smtp.reject.mail', refused, fields);
-    }
+    if (refused !== undefined) return this.#refuseMail(transaction, refused);
     this.#transaction = transaction;
     return replies.senderOk();
+  }
+
+  /** The transaction is over before it was open. */
+  #refuseMail(transaction: Transaction, refused: Reply): Reply {
+    const { id, account, envelopeFields } = transaction;
+    this.#refuse('smtp.reject.mail', refused, { id, ...envelopeFields, acct: account?.name });
+    transaction.end(isPermanent(refused) ? 'reject' : 'tempfail', refused);
+    return refused;
   }
 
   rcpt(recipient: Recipient): Soon<Reply> {

@@ -136,10 +136,6 @@ export class ServerProtocol {
       case 'HELO':
         return this.#hello(command.verb, command.name);
       case 'MAIL':
-        // RFC 1870 6.1: refused now rather than after the content.
-        if ((command.parameters.size ?? 0) > limits.messageSize) {
-          return answer(replies.sizeExceeded(limits.messageSize));
-        }
         // RFC 8689 4.1: it is offered within TLS alone.
         if (command.parameters.requireTls === true && this.#view.tls === undefined) {
           return this.#wrong(replies.tlsRequired(), 'REQUIRETLS');

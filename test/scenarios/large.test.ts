@@ -103,7 +103,15 @@ test('the size limit holds to the byte, declared or not, and the session lives o
   try {
     const talk = await SmtpTalk.greeted(gateway.port());
     const limit = 100 * 1024;
-    assert.match(await talk.say(`MAIL FROM:<a@b.example> SIZE=${limit + 1}`), /^552 5\.3\.4/);
+    for (const declared of [limit + 1, '9'.repeat(20)]) {
+      const reply = await talk.say(`MAIL FROM:<a@b.example> SIZE=${declared}`);
+      assert.match(reply, /^552 5\.3\.4 .* \(size\)$/);
+    }
+    const [refused] = gateway.events('smtp.reject.mail');
+    assert.deepEqual([refused?.['from'], refused?.['why']], ['a@b.example', 'size']);
+    assert.equal((await gateway.event('msg.in', ({ res }) => res === 'reject'))['why'], 'size');
+    const trace = await gateway.cli('trace', 'a@b.example', '--result', 'rejected');
+    assert.match(trace.stdout, / a@b\.example +- +rejected size /);
     assert.match(await talk.send('a@b.example', ['anna@example.org'], content(limit)), /^250/);
     assert.match(
       await talk.send('a@b.example', ['anna@example.org'], content(limit + 1)),
