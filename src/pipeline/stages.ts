@@ -179,8 +179,7 @@ export class Stages implements Conversation {
     if ('refused' in found) {
       const { refused, account } = found;
       const whose = account && { dir: 'out', acct: account.name };
-      const fields = { ...whose, from: pathText(reversePath) };
-      return this.#refuse('smtp.reject.mail', refused, fields);
+      return this.#refuse('smtp.reject.mail', refused, { ...whose, from: pathText(reversePath) });
     }
     this.#transactions += 1;
     const id = messageId(session.sid as SessionId, this.#transactions); // made by base/ids
