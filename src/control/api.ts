@@ -145,7 +145,7 @@ function addQueueRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDep
   });
   server.get('/api/v1/queue/shape', async (request, reply) => {
     const { by, filter } = shapeQuery(request.query);
-    return sendList(log, reply, await queueShape(queue.spool, filter, by, clock.now()));
+    return sendList(log, reply, await queueShape(queue, filter, by, clock.now()));
   });
   server.get<ById>('/api/v1/queue/:id', async ({ params }) => {
     const id = namedMessage(params.id);

@@ -8,7 +8,9 @@ import { withoutSender } from '../mail/remote-lane.ts';
 import type { SpoolStore, Summary } from '../store/spool-store.ts';
 import type { QueueFilter } from './queue-filter.ts';
 import { filteredQueue } from './queue-filter.ts';
+import type { QueueView } from './queue-view.ts';
 import type { Row } from './rows.ts';
+import { reasonOf } from './rows.ts';
 
 export const SHAPE_BY = ['dest', 'from', 'account', 'reason'] as const;
 export type ShapeBy = (typeof SHAPE_BY)[number];
@@ -23,7 +25,7 @@ const TOTAL = 'TOTAL';
 
 /** Busiest first, the sum of all before them. */
 export async function queueShape(
-  spool: Pick<SpoolStore, 'scan'>,
+  { spool, outage }: Pick<QueueView, 'outage'> & { readonly spool: Pick<SpoolStore, 'scan'> },
   filter: QueueFilter,
   by: ShapeBy,
   now: number,
@@ -32,7 +34,7 @@ export async function queueShape(
   const kinds = new Map<string, number[]>();
   for await (const summary of filteredQueue(spool, filter)) {
     const index = classOf(now - summary.entry.queuedAt);
-    const wanted = kindOf(summary, by);
+    const wanted = kindOf(summary, by, outage);
     const kind = kinds.has(wanted) || kinds.size < MAX_KINDS ? wanted : OTHER;
     const counts = kinds.get(kind) ?? emptyCounts();
     kinds.set(kind, counts);
@@ -57,7 +59,8 @@ function classOf(ageMs: number): number {
   return index < 0 ? BOUNDS.length : index;
 }
 
-function kindOf({ entry }: Summary, by: ShapeBy): string {
+function kindOf(summary: Summary, by: ShapeBy, outage: QueueView['outage']): string {
+  const { entry } = summary;
   switch (by) {
     case 'dest':
       return withoutSender(homeLane(entry.dest));
@@ -65,10 +68,8 @@ function kindOf({ entry }: Summary, by: ShapeBy): string {
       return entry.reversePath === null ? '<>' : pathText(entry.reversePath).replace(/^.*@/, '@');
     case 'account':
       return entry.account ?? '-';
-    case 'reason': {
-      const last = entry.recipients.find((recipient) => recipient.last !== undefined)?.last;
-      return entry.hold?.text ?? last?.text ?? '-';
-    }
+    case 'reason':
+      return entry.hold?.text ?? reasonOf(summary, outage(entry.dest)) ?? '-';
     default:
       return by satisfies never;
   }

@@ -49,7 +49,7 @@ export function messageRow(summary: Summary, outage: Outage | undefined): Row {
     direction: entry.direction,
     queued_at: iso(entry.queuedAt),
     next_at: iso(waitsFor === undefined ? dueAt : nextOf(waitsFor, dueAt)),
-    reason: waitsFor === undefined ? lastAnswer(entry) : reasonOf(waitsFor),
+    reason: reasonOf(summary, outage),
     ...(waitsFor && {
       outage: { kind: waitsFor.kind, since: iso(waitsFor.since), text: waitsFor.text },
     }),
@@ -88,8 +88,10 @@ function nextOf({ kind, nextTryAt }: Outage, dueAt: number | undefined): number 
   }
 }
 
-function reasonOf({ kind, text }: Outage): string {
-  return `destination ${kind}: ${text}`;
+/** Why mail that nobody holds is still here; `outage` as above. */
+export function reasonOf(summary: Summary, outage: Outage | undefined): string | undefined {
+  const isWaiting = outage !== undefined && stateOf(summary) === 'deferred';
+  return isWaiting ? `destination ${outage.kind}: ${outage.text}` : lastAnswer(summary.entry);
 }
 
 function lastAnswer({ recipients }: SpoolEntry): string | undefined {

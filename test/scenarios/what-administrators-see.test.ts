@@ -70,6 +70,14 @@ test('mail queued during an outage says why it waits and when the destination is
     for (const line of table.out.trim().split('\n').slice(1)) {
       assert.match(line, new RegExp(` [89]m +[01] .*${reason}$`));
     }
+    const shape = await rows(gateway, 'queue', 'shape', '--by', 'reason');
+    assert.deepEqual(
+      shape.map((row) => [row['key'], row['total']]),
+      [
+        ['TOTAL', 2],
+        [reason, 2],
+      ],
+    );
     const id = String(queue[1]?.['id']);
     const shown = await cli(gateway, 'queue', 'show', id, '-e');
     assert.match(shown.out, new RegExp(`^state {8}deferred, ${reason}$`, 'm'));
