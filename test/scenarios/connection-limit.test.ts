@@ -8,7 +8,7 @@ import { missing } from '../support/real-component.ts';
 import { SmtpTalk } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
 
-const MESSAGES = 400;
+const MESSAGES = 250;
 const CONTENT = 'Subject: x\r\n\r\nhello\r\n';
 const LIMIT = `smtpd_client_connection_count_limit = 3
 smtpd_client_event_limit_exceptions =`;
