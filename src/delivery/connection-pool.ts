@@ -113,8 +113,8 @@ export class ConnectionPool {
       return { kind: 'granted', kept: kept.client, group };
     }
     // A new one must not be one too many beside those that are kept for others.
-    const spare =
-      site.permits.taken + site.kept.length > destination.maxConnections && site.kept.shift();
+    const most = this.#most(site, destination);
+    const spare = site.permits.taken + site.kept.length > most && site.kept.shift();
     if (spare) await spare.client.quit();
     if (group !== undefined && bound !== undefined) await makeRoom(group, bound.maxConnections);
     return { kind: 'granted', kept: undefined, group };
@@ -140,17 +140,16 @@ export class ConnectionPool {
   /** Keeps a connection that was made without a permit, if there is room for it. */
   adopt(destination: Destination, client: SmtpClient): void {
     const site = this.#site(destination);
-    const { maxConnections } = destination;
-    const hasRoom = site.permits.taken + site.kept.length < maxConnections;
+    const hasRoom = site.permits.taken + site.kept.length < this.#most(site, destination);
     if (!hasRoom || !this.#keep(site, client, destination)) void client.quit();
     this.#forgetIfEmpty(site);
   }
 
   /** The destination takes no further connection now: who wants one waits for one of those it has. */
-  crowded(destination: Destination, beside: number): void {
+  crowded(destination: Destination, open: number): void {
     const site = this.#sites.get(destination.key);
     if (site === undefined) return;
-    site.crowd = { open: beside + site.kept.length, at: this.#clock.mono() };
+    site.crowd = { open, at: this.#clock.mono() };
     site.permits.resize(this.#most(site, destination));
   }
 
@@ -209,6 +208,7 @@ export class ConnectionPool {
     return site;
   }
 
+  /** Connections that it may have now. */
   #most({ crowd }: Site, { maxConnections }: Destination): number {
     if (crowd === undefined) return maxConnections;
     const more = Math.floor((this.#clock.mono() - crowd.at) / ONE_MORE_MS);

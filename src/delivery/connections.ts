@@ -23,7 +23,7 @@ export interface ConnectionsOptions extends HostWalkOptions {
 /** What still runs when the gateway stops has this long to end by itself. */
 const STOP_MS = 30_000;
 
-/** `beside`: other connections to it that were at work. */
+/** `beside`: other connections to it, at work or between two messages. */
 export interface Refused {
   readonly kind: 'no-host';
   readonly why: NoHost;
@@ -109,7 +109,7 @@ export class Connections {
           const dialed = await hosts.next(signal);
           if (dialed.client === undefined) {
             const { why } = dialed;
-            const beside = this.#atWork(destination.key);
+            const beside = this.#open(destination.key);
             return last === undefined
               ? { kind: 'no-host', why, beside }
               : { ...last, elsewhere: why };
@@ -149,8 +149,9 @@ export class Connections {
     return this.#pool.view(key);
   }
 
-  #atWork(key: string): number {
-    return [...this.#busy.values()].filter((other) => other === key).length;
+  #open(key: string): number {
+    const atWork = [...this.#busy.values()].filter((other) => other === key).length;
+    return atWork + this.#pool.view(key).kept;
   }
 
   /** No new work; what runs may end, within bounds. */
@@ -168,7 +169,7 @@ export class Connections {
   }
 }
 
-/** A server of a customer that takes mail over other connections has refused one more in words. */
+/** A server of a customer to which others are open has refused one more in words. */
 function isCrowded({ mx }: Destination, { why, beside }: Refused): boolean {
   return mx === undefined && beside > 0 && why.reply !== undefined && why.isFinal !== true;
 }
