@@ -36,6 +36,8 @@ export interface Remembered {
   readonly leftMs: number | undefined;
   /** Good enough to answer without asking the destination. */
   readonly fresh: boolean;
+  /** Of an unknown one who had been known there: when he was not any more. */
+  readonly leftAt?: number;
 }
 
 const KNOWN = 'rcpt';
@@ -127,7 +129,7 @@ export class RecipientMemory {
     if (before?.origin === 'pinned' && origin !== 'pinned') return 'pinned';
     const stored = { ...this.#now(destination, recipient), answer, origin, recipient };
     if (answer === 'unknown' && origin !== 'pinned') {
-      await this.#putUnknown(stored);
+      await this.#putUnknown(stored, before !== undefined);
       if (before !== undefined) await this.#map.delete(KNOWN, recipient);
       return 'remembered';
     }
@@ -201,12 +203,14 @@ export class RecipientMemory {
     return 'remembered';
   }
 
-  async #putUnknown(stored: Stored): Promise<void> {
+  async #putUnknown(stored: Stored, wasKnown: boolean): Promise<void> {
     const { destination, recipient = '' } = stored;
     const before = await this.#unknown(destination, recipient);
     if (before !== undefined && this.#isSameAgain(before, stored)) return;
+    const leftAt = wasKnown ? stored.at : before?.leftAt;
+    const entry = { ...stored, ...(leftAt !== undefined && { leftAt }) };
     const keepMs = AGES.unknown.goodMs + OUTAGE_ROOM_MS;
-    await this.#map.put(UNKNOWN, slotOf(destination, recipient), encode(stored), keepMs);
+    await this.#map.put(UNKNOWN, slotOf(destination, recipient), encode(entry), keepMs);
   }
 
   #isSameAgain(before: Stored, now: Stored): boolean {
@@ -246,7 +250,7 @@ export class RecipientMemory {
   }
 
   #judge(stored: Stored, recipient: string): Remembered | undefined {
-    const { answer, origin, at, destination, asked } = stored;
+    const { answer, origin, at, destination, asked, leftAt } = stored;
     const stoppedMs = this.#outages.silentMs(destination, domainOf(recipient));
     const ageMs = this.#ageOf(stoppedMs, stored);
     const { freshMs, goodMs } = agesOf(stored);
@@ -254,7 +258,8 @@ export class RecipientMemory {
     if (!pinned && ageMs > goodMs) return undefined;
     const fresh = pinned || (asked !== undefined && this.#ageOf(stoppedMs, asked) <= freshMs);
     const leftMs = pinned ? undefined : goodMs - ageMs;
-    return { answer, origin, destination, at, askedAt: asked?.at, ageMs, leftMs, fresh };
+    const left = leftAt !== undefined && { leftAt };
+    return { answer, origin, destination, at, askedAt: asked?.at, ageMs, leftMs, fresh, ...left };
   }
 
   #ageOf(stoppedMs: number, from: { readonly at: number; readonly stoppedMs: number }): number {

@@ -27,6 +27,8 @@ export interface Stored extends Moment {
   readonly recipient?: string;
   /** When the destination itself said so last. */
   readonly asked?: Moment;
+  /** Of an unknown one who had been known here: when he was not any more. */
+  readonly leftAt?: number;
 }
 
 export function isFromPerson(origin: Origin): boolean {
@@ -77,6 +79,7 @@ export function decode(bytes: Uint8Array): Stored | undefined {
       destination: currentKey(destination),
       ...(recipient !== undefined && { recipient }),
       ...(asked !== undefined && { asked }),
+      ...(typeof value.leftAt === 'number' && { leftAt: value.leftAt }),
     };
   } catch {
     return undefined; // a damaged entry is a forgotten one

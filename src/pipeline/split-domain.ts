@@ -2,7 +2,8 @@
  * Recipients of a split domain: its servers are asked in order, and the first that knows one becomes
  * his route, which is remembered as who he is known to. An earlier server that does not say clearly
  * that it does not know him ends the search: a later one would be the wrong home for mail of somebody
- * who lives there. Only when all of them say so is he unknown.
+ * who lives there. Only when all of them say so is he unknown. Who has left his server has probably
+ * moved to another: what that one said of him before is void.
  */
 import type { CalloutAnswer } from '../delivery/courier.ts';
 import type { Domain } from '../directory/domain.ts';
@@ -35,11 +36,10 @@ export async function findHome(
   if (learnt?.answer === 'unknown') return { kind: 'unknown', source: 'memory' };
   const home = routes.find(({ destination }) => destination.key === learnt?.destination);
 
-  let isMoving = anew;
-  const consult = async (route: Domain): Promise<CalloutAnswer | 'unknown'> => {
+  const consult = async (route: Domain, since: number): Promise<CalloutAnswer | 'unknown'> => {
     const remembered = await memory.recall(route.destination.key, key);
-    const isUnknown = remembered?.answer === 'unknown';
-    if (isUnknown && remembered.fresh && !isMoving) return 'unknown';
+    const isUnknown = remembered?.answer === 'unknown' && remembered.at >= since;
+    if (isUnknown && remembered.fresh && !anew) return 'unknown';
     const answer = isClosed(route) ? CLOSED : await ask(route);
     return answer.kind === 'unsure' && isUnknown ? 'unknown' : answer;
   };
@@ -49,12 +49,12 @@ export async function findHome(
     const answer = isEnough ? undefined : await ask(home);
     if (answer?.kind === 'known') return { kind: 'known', route: home, source: 'callout' };
     if (answer?.kind !== 'unknown') return { kind: 'known', route: home, source: 'memory' };
-    isMoving = true;
   }
+  const since = home === undefined ? await lastMove(memory, routes, key) : Infinity;
   let source: 'memory' | 'callout' = home === undefined ? 'memory' : 'callout';
   for (const route of routes) {
     if (route === home) continue;
-    const answer = await consult(route);
+    const answer = await consult(route, since);
     if (answer === 'unknown') continue;
     if (answer.kind === 'known') return { kind: 'known', route, source: 'callout' };
     // Of use to no such address: he cannot be there.
@@ -63,6 +63,20 @@ export async function findHome(
     source = 'callout';
   }
   return { kind: 'unknown', source };
+}
+
+/** When he was last said to be no more where he had been. */
+async function lastMove(
+  memory: Pick<RecipientMemory, 'recall'>,
+  routes: readonly Domain[],
+  key: string,
+): Promise<number> {
+  let last = -Infinity;
+  for (const { destination } of routes) {
+    const remembered = await memory.recall(destination.key, key);
+    last = Math.max(last, remembered?.leftAt ?? -Infinity);
+  }
+  return last;
 }
 
 const CLOSED: CalloutAnswer = { kind: 'unsure', text: 'it is down or held', unreachable: true };

@@ -14,14 +14,16 @@ const routes = ['a', 'b', 'c'].map((key) => ({
 
 type Said = 'known' | 'unknown' | 'unsure';
 
-/** `memory`: `b+` known there and fresh, `b~` known and old, `a-` fresh unknown, `a_` old unknown. */
+/** `memory`: `b+` known there and fresh, `b~` known and old, `a-` fresh unknown, `a_` old unknown, `a!` fresh unknown since he left a. */
 async function find(servers: Record<string, Said>, memory: readonly string[], closed = '') {
   const asked: string[] = [];
   const noted = memory.map((text): Remembered => {
     const [destination = '', sign = ''] = text;
     const answer = '+~'.includes(sign) ? 'known' : 'unknown';
-    const fresh = '+-'.includes(sign);
-    return { answer, origin: 'asked', destination, at: 0, askedAt: 0, ageMs: 0, leftMs: 1, fresh };
+    const fresh = '+-!'.includes(sign);
+    const left = sign === '!' && { at: 1, leftAt: 1 };
+    const when = { at: 0, askedAt: 0, ageMs: 0, leftMs: 1, ...left };
+    return { answer, origin: 'asked', destination, ...when, fresh };
   });
   const home = await findHome(
     {
@@ -61,6 +63,12 @@ test('servers are asked in order; doubt ends the search, memory shortens it, a m
     [{ b: 'known' }, ['a-'], '', 'known b, asked b'],
     [{ a: 'unsure', b: 'known' }, ['a_'], '', 'known b, asked ab'],
     [{ a: 'unsure' }, ['b~'], '', 'unsure, asked ba'],
+    [{ a: 'unsure' }, ['b~', 'a_'], '', 'unsure, asked ba'],
+    [{}, ['a-', 'b-', 'c-'], '', 'unknown, asked '],
+    [{ a: 'known' }, ['a-', 'b!', 'c-'], '', 'known a, asked a'],
+    [{ a: 'unsure' }, ['a_', 'b!', 'c-'], '', 'unsure, asked a'],
+    [{ c: 'known' }, ['a_', 'b!', 'c_'], 'a', 'unsure, asked '],
+    [{}, ['a_', 'b!', 'c-'], '', 'unknown, asked ac'],
   ];
   for (const [servers, memory, closed, expected] of cases) {
     const found = await find(servers, memory, closed);

@@ -84,6 +84,18 @@ test('two servers of one domain: asked in order, remembered, kept in outages, an
     assert.match(await send('moves'), /^451 4\.1\.1/, 'not refused for good');
     assert.match(await send('moves'), /^250 .* delivered/);
     assert.equal(got(young).at(-1), 'moves');
+    // And back at once, to a server that has just said that it does not know him.
+    people.young.delete('moves');
+    people.old.add('moves');
+    assert.match(await send('moves'), /^451 4\.1\.1/);
+    unsure.add('moves');
+    assert.match(await send('moves'), /^451 4\.1\.1/, 'what it said before does not count');
+    unsure.delete('moves');
+    assert.match(await send('moves'), /^250 .* delivered/);
+    people.old.delete('moves');
+    people.young.add('moves');
+    assert.match(await send('moves'), /^451 4\.1\.1/);
+    assert.match(await send('moves'), /^250 .* delivered/);
 
     // The same while mail for him waits.
     await young.stop();
@@ -91,7 +103,7 @@ test('two servers of one domain: asked in order, remembered, kept in outages, an
     people.young.delete('moves');
     people.old.add('moves');
     await young.start();
-    await until('it to arrive at home', () => got(old).filter((to) => to === 'moves').length === 2);
+    await until('it to arrive at home', () => got(old).filter((to) => to === 'moves').length === 3);
     await until('the queue to be empty', async () => {
       const queue = await gateway.cli('queue', 'list', '--json');
       return queue.stdout.trim() === '';
