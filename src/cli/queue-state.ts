@@ -46,6 +46,7 @@ export function addQueueState(queue: Command, cli: Cli): void {
       .command('shape')
       .description('what waits, by age in minutes, busiest first')
       .addOption(new Option('--by <what>', 'counted by').choices([...SHAPE_BY]).default('dest'))
+      .addOption(new Option('-s', 'by sender, as --by from').implies({ by: 'from' }))
       .addOption(new Option('--state <state>').choices(['active', 'deferred', 'hold'])),
   ).action(async ({ by, state, ...options }: ListingOptions & { by: string; state?: string }) => {
     const client = await cli.client();

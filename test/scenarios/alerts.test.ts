@@ -97,6 +97,7 @@ test('the queue speaks to monitoring, and shows its shape', async () => {
       shape.stdout,
       /^WHAT +T +5 +10 .* 1280\+\nTOTAL +3 +3 +0 .*\n@b\.example +3 +3 +0 /,
     );
+    assert.deepEqual(await gateway.cli('queue', 'shape', '-s'), shape, 'as qshape -s');
     await gateway.stop();
     const gone = await gateway.cli('queue', 'health');
     assert.deepEqual([gone.code, gone.stdout.startsWith('UNKNOWN ')], [3, true]);
