@@ -1,6 +1,7 @@
 /**
  * A step on many messages, one answer a line: what was given as ids is done at once, what filters found
- * is asked about first, and without a terminal needs `--yes`.
+ * is asked about first, and without a terminal needs `--yes`. One that is there and was not done is a
+ * failure (exit 2), whatever the reason; what is not there matches nothing (exit 1 when nothing did).
  */
 import type { ControlClient } from '../control/client.ts';
 import type { Row } from '../control/rows.ts';

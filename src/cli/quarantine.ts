@@ -105,7 +105,9 @@ async function act(
   const client = await cli.client();
   const selection = await selectionOf(words, filter);
   const named = selection.kind === 'ids' ? selection.ids : undefined;
-  const kept = named === undefined ? listKept(cli, client, filter) : findKept(client, named);
+  // Of a release to one recipient only what is for him is meant.
+  const meant = typeof more['to'] === 'string' ? { ...filter, to: more['to'] } : filter;
+  const kept = named === undefined ? listKept(cli, client, meant) : findKept(client, named);
   if (dryRun) {
     await printListing(
       cli,

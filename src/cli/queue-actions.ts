@@ -115,11 +115,17 @@ export function addQueueActions(queue: Command, cli: Cli): void {
       } = options;
       if (verb.takesHost === true && (toHost === undefined) === (back === undefined))
         throw new CliFault(EXIT.usage, 'say either --to-host HOST[:PORT] or --back');
-      const selection = await selectionOf(words, filter);
+      const step = { for: verb.name, ...(back === true && ({ back: 'true' } as const)) };
+      const selection = fitted(await selectionOf(words, filter), step);
       if (dryRun) await preview(cli, selection, json);
       else await act(cli, verb, selection, { json, yes, why, forMs, toHost });
     });
   }
+}
+
+function fitted(selection: Selection, step: NonNullable<FilterOptions['step']>): Selection {
+  if (selection.kind === 'ids') return selection;
+  return { kind: 'filter', filter: { ...selection.filter, step } };
 }
 
 function endpoint(text: string): Endpoint {
@@ -157,7 +163,7 @@ async function act(
   const until =
     forMs === undefined ? undefined : new Date(cli.terminal.now() + forMs).toISOString();
   const path = `/api/v1/queue/actions/${verb.name}`;
-  // Whatever a filter names is never let go unscanned by the way.
+  // What a filter finds is never let go unscanned by the way.
   const isUnscanned = verb.name === 'release' && selection.kind === 'ids';
   const unscanned = isUnscanned && (await mayGoUnscanned(cli, client, ids, yes)) ? true : undefined;
   await takeSteps(

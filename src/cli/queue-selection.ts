@@ -1,6 +1,7 @@
 /**
  * Which messages a queue command means: ids, `-` for ids from standard input, the literal `ALL`, or
- * filters. Bulk commands first list what is meant, ask, and then act on exactly those ids.
+ * filters. Bulk commands first list what is meant, ask, and then act on exactly those ids. By filters
+ * and `ALL` only what the step fits is meant, else `release ALL` would fail for all that nobody holds.
  */
 import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
@@ -24,6 +25,8 @@ export interface FilterOptions {
   readonly younger?: number;
   readonly larger?: number;
   readonly reason?: RegExp;
+  /** Only what is in a state for this step; `back` of a requeue. */
+  readonly step?: { readonly for: string; readonly back?: 'true' };
 }
 
 const MAX_IDS_FROM_INPUT = 1_000_000;
@@ -65,7 +68,7 @@ export function listQueue(
 
 /** What of the filters the gateway itself looks at. */
 export function filterQuery(cli: Cli, filter: FilterOptions): URLSearchParams {
-  const query = new URLSearchParams();
+  const query = new URLSearchParams(filter.step);
   const now = cli.terminal.now();
   const { older, younger, larger } = filter;
   for (const name of ['from', 'to', 'dest', 'account', 'state'] as const) {

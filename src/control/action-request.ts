@@ -1,10 +1,20 @@
-/** Reads which step on which messages of the queue a request asks for. */
+/** Reads which step on which messages of the queue a request asks for, or what it wants listed for one. */
 import { isIP } from 'node:net';
 import { isDomain } from '../mail/address.ts';
 import type { OtherHost } from '../mail/redirection.ts';
 import type { ActionRequest } from './queue-actions.ts';
-import { ACTIONS } from './queue-actions.ts';
-import { RequestFault, fault, messageIds, moment, record, sentence } from './request.ts';
+import type { QueueFilter } from './queue-filter.ts';
+import {
+  RequestFault,
+  fault,
+  messageIds,
+  moment,
+  queueFilter,
+  record,
+  sentence,
+} from './request.ts';
+import type { QueueStep } from './step-fit.ts';
+import { ACTIONS } from './step-fit.ts';
 
 export function actionRequest(action: string, body: unknown, by: string): ActionRequest {
   const known = ACTIONS.find((name) => name === action);
@@ -27,4 +37,19 @@ function otherHost(given: unknown): OtherHost {
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535)
     throw fault('"to.port" must be a port');
   return { host: host.toLowerCase(), port };
+}
+
+/** The filters of a listing; with `for` only what is in a state for that step, of a requeue `back` perhaps. */
+export function queueQuery(query: unknown): {
+  readonly step: QueueStep | undefined;
+  readonly filter: QueueFilter;
+} {
+  const { for: wanted, back, ...filter } = record(query ?? {});
+  const action = ACTIONS.find((name) => name === wanted);
+  if (wanted !== undefined && action === undefined)
+    throw fault(`parameter "for" must be ${ACTIONS.join(', ')}`);
+  if (back !== undefined && (back !== 'true' || action !== 'requeue'))
+    throw fault('parameter "back" is true, for requeue only');
+  const step = action && { action, isBack: back !== undefined };
+  return { step, filter: queueFilter(filter) };
 }

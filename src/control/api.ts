@@ -24,19 +24,20 @@ import { filteredQueue, meansDamaged, readMessage } from './queue-filter.ts';
 import type { QueueFilter } from './queue-filter.ts';
 import { queueShape } from './queue-shape.ts';
 import { accountRow } from './account-row.ts';
-import { actionRequest } from './action-request.ts';
+import { actionRequest, queueQuery } from './action-request.ts';
 import {
   RequestFault,
   addresses,
   mailbox,
   namedMessage,
   pinRequest,
-  queueFilter,
   requester,
   shapeQuery,
   traceId,
   traceQuery,
 } from './request.ts';
+import type { QueueStep } from './step-fit.ts';
+import { fitsDamaged, unfitFor } from './step-fit.ts';
 import type { Row } from './rows.ts';
 import * as rows from './rows.ts';
 import { sendAtOnce, sendList } from './send-list.ts';
@@ -129,9 +130,10 @@ function addQueueRoutes(server: FastifyInstance, { gateway, clock, log }: ApiDep
   const { queue } = gateway;
   const actions = new QueueActions(queue, clock, log);
 
-  server.get('/api/v1/queue', (request, reply) =>
-    sendList(log, reply, messageRows(gateway, queueFilter(request.query))),
-  );
+  server.get('/api/v1/queue', (request, reply) => {
+    const { filter, step } = queueQuery(request.query);
+    return sendList(log, reply, messageRows(gateway, filter, step));
+  });
   server.get('/api/v1/queue/count', async () => {
     const { queued, held, bytes } = queue.spool.totals();
     const count = { count: queued + held, deferred: queued, hold: held, bytes };
@@ -233,12 +235,20 @@ function notAtHand(error: unknown): never {
   throw new RequestFault(503, `the records cannot be read: ${errorText(error)}`);
 }
 
-async function* messageRows({ queue }: GatewayView, filter: QueueFilter): AsyncGenerator<Row> {
+/** With a step only what it fits. */
+async function* messageRows(
+  { queue }: GatewayView,
+  filter: QueueFilter,
+  step: QueueStep | undefined,
+): AsyncGenerator<Row> {
   for await (const summary of filteredQueue(queue.spool, filter)) {
-    yield rows.messageRow(summary, queue.outage(summary.entry.dest));
+    const outage = queue.outage(summary.entry.dest);
+    if (step === undefined || unfitFor(step, summary.entry, outage) === undefined)
+      yield rows.messageRow(summary, outage);
   }
   // The walk has met them all.
-  if (meansDamaged(filter)) yield* queue.spool.damaged().map(rows.damagedRow);
+  if (meansDamaged(filter) && (step === undefined || fitsDamaged(step)))
+    yield* queue.spool.damaged().map(rows.damagedRow);
 }
 
 async function* resultRows(

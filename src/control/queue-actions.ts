@@ -9,14 +9,12 @@ import type { Clock } from '../base/clock.ts';
 import type { OtherHost } from '../mail/redirection.ts';
 import { homeLane, redirected, redirectionOf } from '../mail/redirection.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
-import { isQuarantined } from '../mail/spool-entry.ts';
 import type { Unjudged } from '../mail/unjudged.ts';
 import type { AdminStep } from '../store/spool-store.ts';
 import { readMessage } from './queue-filter.ts';
 import type { QueueView } from './queue-view.ts';
-
-export const ACTIONS = ['retry', 'hold', 'release', 'delete', 'requeue', 'expire'] as const;
-export type QueueAction = (typeof ACTIONS)[number];
+import type { QueueAction, Unfit } from './step-fit.ts';
+import { fitsDamaged, unfitFor } from './step-fit.ts';
 
 export type ActionResult =
   | 'retried'
@@ -25,16 +23,10 @@ export type ActionResult =
   | 'deleted'
   | 'requeued'
   | 'expired'
-  | 'not requeued before'
   | 'not found'
-  | 'on hold'
-  | 'not on hold'
-  | 'not judged yet'
   | 'busy'
-  | 'destination held'
-  | 'destination paused'
   | 'damaged'
-  | 'in quarantine';
+  | Unfit;
 
 export interface ActionRequest {
   readonly action: QueueAction;
@@ -71,36 +63,29 @@ export class QueueActions {
     if (found === undefined) return 'not found';
     if (found === 'damaged') return this.#damaged(id, action, by, why);
     const { entry } = found;
-    // Not ours to let go: a filter that names everything must not free what was kept back.
-    if (isQuarantined(entry)) return 'in quarantine';
-    const isHeld = entry.hold !== undefined;
+    const step = { ...request, isBack: request.to === undefined };
+    const unfit = unfitFor(step, entry, this.#queue.outage(entry.dest));
+    if (unfit !== undefined) return unfit;
     const now = this.#clock.now();
     switch (action) {
       case 'retry': {
-        if (isHeld) return 'on hold';
-        const outage = this.#queue.outage(entry.dest);
-        if (outage?.kind === 'held') return 'destination held';
-        if (outage?.kind === 'paused') return 'destination paused';
         if (!(await spool.administer(id, { kind: 'due', release: false }))) return 'busy';
         this.#note('queue.retry', id, by);
         this.#queue.wake(entry.dest);
         return 'retried';
       }
       case 'release': {
-        if (!isHeld) return 'not on hold';
         // Its lifetime may be over: whoever releases it wants it to be tried.
         const expiresAt = Math.max(entry.expiresAt, now + this.#queue.lifetimeMs(entry.dest));
         const unjudged = entry.hold?.unjudged;
-        if (unjudged !== undefined && request.unscanned !== true) return 'not judged yet';
-        const step = unjudged === undefined ? RELEASE : asItIs(entry, unjudged);
-        if (!(await spool.administer(id, withEnd(step, expiresAt)))) return 'busy';
+        const end = unjudged === undefined ? RELEASE : asItIs(entry, unjudged);
+        if (!(await spool.administer(id, withEnd(end, expiresAt)))) return 'busy';
         const missing = unjudged && `not judged by ${unjudged.missing.join(', ')}`;
         this.#note('queue.release', id, by, missing);
         this.#queue.wake(entry.dest);
         return 'released';
       }
       case 'hold': {
-        if (isHeld) return 'on hold';
         const { until } = request;
         const end = until === undefined ? {} : { until };
         const hold = { by, at: now, reason: 'by_hand', text: why, ...end } as const;
@@ -112,10 +97,8 @@ export class QueueActions {
       case 'requeue':
         return this.#requeue(entry, request);
       case 'expire': {
-        // Its sender would hear of content that no filter has seen.
-        if (entry.hold?.unjudged !== undefined) return 'not judged yet';
         const end = await this.#queue.expire(entry, { by, why });
-        return end === 'held' && isHeld ? 'on hold' : end;
+        return end === 'held' && entry.hold !== undefined ? 'on hold' : end;
       }
       case 'delete': {
         if (!(await spool.administer(id, { kind: 'remove' }))) return 'busy';
@@ -137,11 +120,9 @@ export class QueueActions {
 
   /** Due at once, for another host or again for its own; its id and its lifetime stay. */
   async #requeue(
-    { id, dest: before, hold }: SpoolEntry,
+    { id, dest: before }: SpoolEntry,
     { to, by, why }: ActionRequest,
   ): Promise<ActionResult> {
-    if (hold !== undefined) return 'on hold';
-    if (to === undefined && redirectionOf(before) === undefined) return 'not requeued before';
     const dest = to === undefined ? homeLane(before) : redirected(before, to);
     const step = { kind: 'due', release: false, dest } as const;
     if (!(await this.#queue.spool.administer(id, step))) return 'busy';
@@ -152,9 +133,8 @@ export class QueueActions {
     return 'requeued';
   }
 
-  /** Nothing is known of it but its id: it can be removed and nothing else. */
   async #damaged(id: string, action: QueueAction, by: string, why: string): Promise<ActionResult> {
-    if (action !== 'delete') return 'damaged';
+    if (!fitsDamaged({ action })) return 'damaged';
     if (!(await this.#queue.spool.administer(id, { kind: 'remove' }))) return 'busy';
     this.#note('queue.delete', id, by, why);
     return 'deleted';

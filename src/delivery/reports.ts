@@ -23,6 +23,7 @@ import type { Reply } from '../mail/reply.ts';
 import type { ReportLanguage, ReportTexts } from '../mail/report-words.ts';
 import { languagesFor } from '../mail/report-words.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
+import { hasProvenSender } from '../mail/spool-entry.ts';
 import type { NewMail, SpoolStore } from '../store/spool-store.ts';
 import type { DeliveryReport } from './courier.ts';
 import { ownMail, storeMail } from './own-message.ts';
@@ -33,7 +34,7 @@ import { remoteLane } from './route.ts';
 export type Fate = 'report' | 'waived' | 'hold';
 
 export function fateOf(entry: ReportedMessage, recipient: SpooledRecipient): Fate {
-  if (!entry.senderProven || entry.reversePath === null) return 'hold';
+  if (!hasProvenSender(entry)) return 'hold';
   return dsnOwed(entry, recipient, 'failed') ? 'report' : 'waived';
 }
 
@@ -46,7 +47,7 @@ export function dsnOwed(
   { parameters }: Recipient,
   kind: DsnFacts['kind'],
 ): boolean {
-  if (!message.senderProven || message.reversePath === null) return false;
+  if (!hasProvenSender(message)) return false;
   const { notify } = parameters;
   if (notify === undefined) return kind !== 'relayed';
   return notify !== 'NEVER' && notify.includes(ASKED_BY[kind]);

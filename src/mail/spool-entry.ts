@@ -98,3 +98,11 @@ export interface SpoolEntry {
 export function isQuarantined({ hold }: Pick<SpoolEntry, 'hold'>): boolean {
   return hold?.quarantine !== undefined;
 }
+
+/** There is somebody who may be told what became of it, and it is who sent it. */
+export function hasProvenSender({
+  senderProven,
+  reversePath,
+}: Pick<SpoolEntry, 'senderProven' | 'reversePath'>): boolean {
+  return senderProven && reversePath !== null;
+}

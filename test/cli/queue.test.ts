@@ -208,11 +208,42 @@ test('filters and ALL ask first, and without a person need --yes', async (t) => 
   assert.equal(gateway.messages.length, 3);
   assert.equal((await run('queue delete --from @shop.example', { answer: 'y' })).code, 0);
   assert.equal(gateway.messages.length, 2);
-  assert.equal((await run('queue release ALL --yes')).code, 2, 'two are not on hold');
   assert.equal((await run('queue delete all')).code, 64, 'ALL only in capitals');
   assert.equal((await run('queue delete')).code, 64);
   assert.equal((await run(`queue delete ${A} --from x@y.example`)).code, 64);
   assert.equal(gateway.messages.length, 2);
+});
+
+test('filters and ALL mean what the step fits; an id that does not fit is a failure', async (t) => {
+  const { gateway, run } = await running(t);
+  const fits = async (line: string) =>
+    (await run(`queue ${line} --dry-run --json`)).out
+      .split('\n')
+      .filter(Boolean)
+      .map((row) => (JSON.parse(row) as { id: string }).id);
+  gateway.messages = sampleQueue();
+  assert.deepEqual(await fits('release ALL'), [C]);
+  assert.deepEqual(await fits('hold ALL'), [A, B]);
+  assert.deepEqual(await fits('retry --older 1h'), [A]);
+  assert.deepEqual(await fits('requeue ALL --to-host spare.example'), [A, B]);
+  assert.deepEqual(await fits('requeue ALL --back'), []);
+  assert.deepEqual(await fits('expire ALL'), [A, B], 'of what is held nobody may be told');
+  assert.deepEqual(await fits('delete ALL'), [C, A, B]);
+  gateway.outages['example.org'] = {
+    kind: 'held',
+    since: T0,
+    text: 'by root',
+    nextTryAt: undefined,
+  };
+  assert.deepEqual(await fits('retry ALL'), []);
+  assert.match((await run('queue release ALL', { answer: 'n' })).err, /nothing was done/);
+  const released = await run('queue release ALL --yes');
+  assert.deepEqual([released.code, released.out], [0, `${C}  released\n`]);
+  assert.deepEqual(await run('queue release ALL --yes'), { code: 1, out: '', err: '' });
+  const named = await run(`queue release ${A} ${C}`);
+  assert.deepEqual([named.code, named.out], [2, `${A}  not on hold\n${C}  not on hold\n`]);
+  const partly = await run(`queue hold ${A} 4K7QZ2M9XT.9`);
+  assert.deepEqual([partly.code, partly.out], [0, `${A}  held\n4K7QZ2M9XT.9  not found\n`]);
 });
 
 test('--dry-run shows what would be hit and touches nothing', async (t) => {

@@ -94,7 +94,7 @@ test('real clamd and spamd: taken while they are down, judged when they are back
     assert.deepEqual([asked.code, asked.stdout], [64, '']);
     assert.match(asked.stderr, /1 message unscanned \(not judged by clamav, spamassassin\)/);
     const all = await gateway.cli('queue', 'release', 'ALL', '--yes');
-    assert.deepEqual([all.code, all.stdout.match(/not judged yet/g)?.length], [2, 8]);
+    assert.deepEqual([all.code, all.stdout], [1, ''], 'not meant');
     assert.equal(destination.arrived.length, 0, 'nothing goes unscanned');
     const released = await gateway.cli('queue', 'release', byHand, '--yes');
     assert.equal(released.stdout, `${byHand}  released\n`);
