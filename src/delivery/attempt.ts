@@ -61,10 +61,6 @@ export const UNTRIED: Attempted = {
 export async function attempt(deps: AttemptDeps, lease: Lease, tenure: Tenure): Promise<Attempted> {
   const { entry } = lease;
   const placing = await placeRecipients(entry, deps);
-  if (placing === undefined) {
-    const text = 'the domain is not served here any more';
-    return { result: 'other', conclude: () => hold(deps, lease, text) };
-  }
   const content = await spooledContent(deps.store, entry);
   if (content === 'damaged') return heldAsDamaged(deps, lease);
   const places = new Places(GROUPS_AT_ONCE);

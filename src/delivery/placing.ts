@@ -51,21 +51,16 @@ export interface Placing {
   }[];
 }
 
-/** Undefined when a recipient has no destination any more. */
-export async function placeRecipients(
-  entry: SpoolEntry,
-  deps: PlacingDeps,
-): Promise<Placing | undefined> {
+export async function placeRecipients(entry: SpoolEntry, deps: PlacingDeps): Promise<Placing> {
   const recipients = recipientsToTry(entry);
   const places = await Promise.all(recipients.map((one) => placeOf(entry, one, deps)));
   const groups = new Map<string, Group & { recipients: SpooledRecipient[] }>();
   const others: Placing['others'][number][] = [];
   for (const { recipient, lane, destination, outcome } of places) {
-    if (outcome !== undefined) {
-      others.push({ recipient, lane, outcome });
+    if (outcome !== undefined || destination === undefined) {
+      others.push({ recipient, lane, outcome: outcome ?? NOT_SERVED });
       continue;
     }
-    if (destination === undefined) return undefined;
     const key = wayKey(destination);
     const group = groups.get(key);
     if (group === undefined) {
@@ -75,6 +70,8 @@ export async function placeRecipients(
   return { groups: [...groups.values()], others };
 }
 
+/** It may be served again any moment: a file that was moved, or is being written. */
+const NOT_SERVED: Outcome = { kind: 'deferred', text: 'the domain is not served here any more' };
 const HELD: Outcome = { kind: 'deferred', text: 'nothing is tried there now' };
 
 interface Place {

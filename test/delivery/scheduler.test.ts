@@ -195,18 +195,30 @@ test('an operator wants it now: a destination that is down is probed at once', a
   assert.equal((await rig.entries()).length, 0);
 });
 
-test('a domain that is not served any more: its mail is held, not lost and not retried', async () => {
-  const rig = new SchedulerRig();
+test('a domain that is not served any more: its mail waits until it is, or its lifetime is over', async () => {
+  const rig = new SchedulerRig({ policy: { lifetimeMs: 600 * MINUTE } });
   rig.courier.says = () => '450';
   rig.scheduler.start();
   await rig.mail(['anna@a.test']);
+  await rig.mail(['late@a.test'], { expiresAt: rig.clock.now() + 5 * MINUTE });
   await settle();
+  const { domains } = rig;
   rig.domains = {};
-  await rig.clock.advance(MINUTE);
-  const [entry] = await rig.entries();
-  assert.equal(entry?.hold?.reason, 'undeliverable');
-  assert.match(entry?.hold?.text ?? '', /not served/);
-  assert.equal(rig.log.of('rcpt.hold').length, 1);
+  rig.courier.says = () => '250';
+  await rig.clock.advance(60 * MINUTE);
+  const [waits, late] = await rig.entries();
+  assert.equal(waits?.hold, undefined);
+  assert.match(waits?.recipients[0]?.last?.text ?? '', /not served/);
+  assert.equal(late?.hold?.reason, 'expired');
+  assert.deepEqual(rig.courier.taken, []);
+
+  rig.domains = domains;
+  rig.scheduler.rerouted(() => undefined);
+  await settle();
+  assert.deepEqual(
+    rig.courier.taken.map(({ to }) => to),
+    ['anna@a.test'],
+  );
 });
 
 test('two recipients, two destinations: each goes its own way', async () => {
