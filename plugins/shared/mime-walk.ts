@@ -119,7 +119,7 @@ export class MimeWalk {
     if (this.#carry.length > 0) this.#line(this.#carry);
     this.#carry = Buffer.alloc(0);
     if (this.#header !== undefined) this.#headerEnds(this.#header);
-    this.#leafEnds();
+    this.#leafEnds(false);
   }
 
   #line(line: Uint8Array): void {
@@ -145,7 +145,7 @@ export class MimeWalk {
     const container = level === undefined ? undefined : this.#stack[level];
     if (level === undefined || container === undefined) return false;
     if (this.#header !== undefined) this.#headerEnds(this.#header);
-    this.#leafEnds();
+    this.#leafEnds(true);
     const isDeclared = container.guessed !== text && container.guessed !== text.slice(0, -2);
     const isNoGuess = isDeclared && container.guessed !== undefined;
     if (isNoGuess) container.guessed = undefined;
@@ -221,7 +221,7 @@ export class MimeWalk {
       this.#decoded([...encodings]);
       return;
     }
-    this.#leafEnds();
+    this.#leafEnds(false);
     this.#depth++;
     this.#header = [];
     this.#headerBytes = 0;
@@ -277,7 +277,7 @@ export class MimeWalk {
   #uuEnds(): void {
     const file = this.#uuencoded;
     this.#uuencoded = undefined;
-    if (file !== undefined) this.#onPart(partOf(file));
+    if (file !== undefined) this.#onPart(partOf(file, false));
   }
 
   #encodedLine(line: Uint8Array, encoded: Encoded): void {
@@ -301,17 +301,17 @@ export class MimeWalk {
     this.#problem ??= walk.#problem;
   }
 
-  #leafEnds(): void {
+  #leafEnds(isBeforeBoundary: boolean): void {
     this.#uuEnds();
     this.#encodedEnds();
     const leaf = this.#leaf;
     this.#leaf = undefined;
-    if (leaf !== undefined) this.#onPart(partOf(leaf));
+    if (leaf !== undefined) this.#onPart(partOf(leaf, isBeforeBoundary));
   }
 }
 
-function partOf({ content, ...declared }: Leaf): Part {
-  return { ...declared, ...content.end() };
+function partOf({ content, ...declared }: Leaf, isBeforeBoundary: boolean): Part {
+  return { ...declared, ...content.end(isBeforeBoundary) };
 }
 
 function latin1(bytes: Uint8Array): string {

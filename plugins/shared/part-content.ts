@@ -33,6 +33,7 @@ export interface KeptContent {
 const HEAD_BYTES = 64 * 1024;
 /** Raw octets that are decoded at a time. */
 const BLOCK_BYTES = 48 * 1024;
+const LINE_END_BYTES = 2;
 
 export class PartContent {
   readonly #readings: readonly Reading[];
@@ -53,19 +54,32 @@ export class PartContent {
     // A copy: the chunk belongs to whoever reads the content.
     this.#block.push(Buffer.from(line));
     this.#blockBytes += line.length;
-    if (this.#blockBytes >= BLOCK_BYTES) this.#decode();
+    if (this.#blockBytes >= BLOCK_BYTES) this.#decode(LINE_END_BYTES);
   }
 
-  #decode(): void {
-    const raw = Buffer.concat(this.#block);
-    this.#block = [];
-    this.#blockBytes = 0;
+  #cutLineEnd(): void {
+    const end = Buffer.concat(this.#block);
+    const lineEnd = /\r?\n$/.exec(end.subarray(-LINE_END_BYTES).toString('latin1'))?.[0] ?? '';
+    this.#block = [end.subarray(0, end.length - lineEnd.length)];
+  }
+
+  /** `left`: octets that wait, for they may be the line end before a boundary. */
+  #decode(left: number): void {
+    const block = Buffer.concat(this.#block);
+    const raw = block.subarray(0, block.length - left);
+    this.#block = left === 0 ? [] : [block.subarray(raw.length)];
+    this.#blockBytes = block.length - raw.length;
     for (const reading of this.#readings) reading.push(raw);
     this.#isOpen = this.#readings.some((reading) => reading.isOpen);
   }
 
-  end(): { readonly heads: readonly Buffer[]; readonly kept: readonly KeptContent[] } {
-    this.#decode();
+  /** The line end before a boundary is no part of the content (RFC 2046 5.1.1). */
+  end(isBeforeBoundary: boolean): {
+    readonly heads: readonly Buffer[];
+    readonly kept: readonly KeptContent[];
+  } {
+    if (isBeforeBoundary) this.#cutLineEnd();
+    this.#decode(0);
     for (const reading of this.#readings) reading.end();
     return {
       heads: this.#readings.map((reading) => reading.head),

@@ -1,9 +1,10 @@
 /**
- * Shows one message: what is known of it, its header; with `-b` the body, with `--raw` the bytes as they
- * are stored. What is shown to a person is escaped; `--raw` is not.
+ * Shows one message: what is known of it, its header; with `-b` the body, with `--parts` its parts, with
+ * `--raw` the bytes as they are stored. What is shown to a person is escaped; `--raw` is not.
  */
 import type { Command } from 'commander';
 import type { Row } from '../control/rows.ts';
+import type { MessagePart } from '../gateway/message-parts.ts';
 import type { Cli } from './cli.ts';
 import { jsonLine } from './listing.ts';
 import { printable } from './terminal.ts';
@@ -12,6 +13,7 @@ interface ShowOptions {
   readonly envelope?: boolean;
   readonly header?: boolean;
   readonly body?: boolean;
+  readonly parts?: boolean;
   readonly raw?: boolean;
   readonly json?: boolean;
 }
@@ -34,6 +36,7 @@ export function addShow(noun: Command, cli: Cli, shown: Shown): void {
     .option('-e, --envelope', 'the envelope only')
     .option('-h, --header', 'the header only')
     .option('-b, --body', 'the body only')
+    .option('--parts', 'type, size, SHA-256 and name of its parts')
     .option('--raw', 'header and body as stored, bytes unchanged')
     .option('--json', 'JSON')
     .helpOption('--help', 'display help for command')
@@ -49,27 +52,41 @@ async function show(cli: Cli, shown: Shown, id: string, options: ShowOptions): P
     return;
   }
   const row = await client.get(path);
+  const found =
+    options.parts === true ? await partsOf(cli, client.bytes(`${path}/content`)) : undefined;
   if (options.json === true) {
-    await terminal.out(jsonLine(row));
+    await terminal.out(jsonLine({ ...row, ...(found && { parts: found }) }));
     return;
   }
-  const parts = [options.envelope, options.header, options.body];
-  const wantsDefault = parts.every((part) => part !== true);
+  const wanted = [options.envelope, options.header, options.body, options.parts];
+  const wantsDefault = wanted.every((part) => part !== true);
   if (wantsDefault || options.envelope === true) {
     const lines = shown.envelope(row, terminal.now());
     await terminal.out(
       lines.map(([name, value]) => `${name.padEnd(12)} ${printable(value)}\n`).join(''),
     );
   }
+  for (const { type, size, sha256, name = '-' } of found ?? [])
+    await terminal.out(`${'part'.padEnd(12)} ${printable(`${type} ${size} ${sha256} ${name}`)}\n`);
   if (!wantsDefault && options.header !== true && options.body !== true) return;
-  const { header, body, isCut } = await readParts(client.bytes(`${path}/content`));
+  const { header, body, isCut } = await readHeaderAndBody(client.bytes(`${path}/content`));
   if (wantsDefault) await terminal.out('\n');
   if (wantsDefault || options.header === true) await terminal.out(escapedLines(header));
   if (options.body === true) await terminal.out(escapedLines(body));
   if (isCut && options.body === true) terminal.err('cut here; the rest is in --raw\n');
 }
 
-async function readParts(
+async function partsOf(
+  { terminal }: Cli,
+  content: AsyncIterable<Uint8Array>,
+): Promise<readonly MessagePart[]> {
+  const { messageParts } = await import('../gateway/message-parts.ts');
+  const { parts, problem } = await messageParts(content);
+  if (problem !== undefined) terminal.err(`these are not all parts: ${problem}\n`);
+  return parts;
+}
+
+async function readHeaderAndBody(
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<{ header: string; body: string; isCut: boolean }> {
   const kept: Uint8Array[] = [];

@@ -77,7 +77,7 @@ async function* resultRows(
 function keptRow({ entry, expiresAt }: QuarantinedMail): Row {
   const { hold, client } = entry;
   const { released = [], asked, headerFrom, ...facts } = hold?.quarantine ?? {};
-  const { score, engine, tests, account, subject } = facts;
+  const { score = null, engine, tests = [], account, subject } = facts;
   return {
     v: 1,
     kind: 'quarantined',

@@ -1,5 +1,6 @@
 /** The quarantine through the running program: kept, shown, released to who asks, and never by the way. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -27,6 +28,16 @@ const JUDGE = `export default {
 };
 `;
 
+const sha256 = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+const TEXT_AND_FILES = [
+  ...['MIME-Version: 1.0', 'Content-Type: multipart/mixed; boundary=b', '', 'for nobody'],
+  ...['--b', '', 'look at this', '--b', 'Content-Transfer-Encoding: base64'],
+  ...['Content-Type: application/x-msdos-program; name="a b.exe"', '', 'TVqQ', 'AAM=', '--b'],
+  ...['Content-Type: text/csv', "Content-Disposition: attachment; filename*=utf-8''%C3%A4.csv"],
+  ...['', 'a,b', 'c,d', '--b--', ''],
+].join('\r\n');
+
 test('what a filter keeps is released to who asks, and no step on the queue frees it', async () => {
   const destination = await new Destination().start();
   const gateway = await Gateway.make({
@@ -40,7 +51,8 @@ test('what a filter keeps is released to who asks, and no step on the queue free
     await gateway.start();
     const send = async (subject: string, ...locals: string[]) => {
       const to = locals.map((local) => `${local}@example.org`);
-      const content = `From: "Big Sale" <sale@shop.example>\r\nSubject: ${subject}\r\n\r\nbuy\r\n`;
+      const rest = subject === 'virus' ? TEXT_AND_FILES : '\r\nbuy\r\n';
+      const content = `From: "Big Sale" <sale@shop.example>\r\nSubject: ${subject}\r\n${rest}`;
       const reply = await sendMail(gateway.port(), 'x@shop.example', to, content);
       return /^250 2\.0\.0 Ok: (\S+) queued/.exec(reply)?.[1] ?? reply;
     };
@@ -64,6 +76,20 @@ test('what a filter keeps is released to who asks, and no step on the queue free
       ...{ dest: 'example.org', released: [] },
     });
     assert.deepEqual([second.id, second.why, second.text], [virus, 'virus', 'Eicar-Test found']);
+    assert.deepEqual([second.score, second.tests], [null, []], 'nobody gave points');
+    const parts = await gateway.cli('quarantine', 'show', virus, '--parts');
+    const program = sha256(Buffer.from('TVqQAAM=', 'base64'));
+    assert.deepEqual(parts.stdout.trimEnd().split('\n'), [
+      `part         text/plain 12 ${sha256('look at this')} -`,
+      `part         application/x-msdos-program 5 ${program} a b.exe`,
+      `part         text/csv 8 ${sha256('a,b\r\nc,d')} ä.csv`,
+    ]);
+    const partRows = JSON.parse(
+      (await gateway.cli('quarantine', 'show', virus, '--parts', '--json')).stdout,
+    );
+    assert.deepEqual(partRows.parts[2], {
+      ...{ type: 'text/csv', name: 'ä.csv', size: 8, sha256: sha256('a,b\r\nc,d') },
+    });
     const shown = await gateway.cli('quarantine', 'show', spam);
     assert.match(shown.stdout, /^filter +judge\nscore +9\.3\ntests +BUY, NOW\n/m);
     assert.match(shown.stdout, /^subject +spam für you\n/m);
