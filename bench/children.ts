@@ -13,6 +13,9 @@ export interface SinkProcess {
   readonly port: number;
   counts(): Promise<SinkCounts>;
   reset(): Promise<void>;
+  /** Of the same process, so that a destination that comes back is not a cold one. */
+  open(): Promise<void>;
+  close(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -36,6 +39,12 @@ export async function startSinkProcess(port = 0): Promise<SinkProcess> {
     counts: () => ask('counts'),
     reset: async () => {
       await ask('reset');
+    },
+    open: async () => {
+      await ask('open');
+    },
+    close: async () => {
+      await ask('close');
     },
     stop: () =>
       new Promise((resolve) => {

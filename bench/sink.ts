@@ -21,14 +21,17 @@ export interface SinkCounts {
   readonly lastAt: number;
 }
 
-export type SinkAsk = 'counts' | 'reset';
+export type SinkAsk = 'counts' | 'reset' | 'open' | 'close';
 export type SinkTell = { readonly port: number } | { readonly counts: SinkCounts };
 
 export interface Sink {
   readonly port: number;
   counts(): SinkCounts;
   reset(): void;
-  stop(): Promise<void>;
+  /** Listens again, and counts from zero. */
+  open(): Promise<void>;
+  /** Is down: refuses connections, and drops those that are open. */
+  close(): Promise<void>;
 }
 
 const GREETING = '220 sink.bench.test ESMTP\r\n';
@@ -68,7 +71,11 @@ export async function startSink(port = 0): Promise<Sink> {
     reset: () => {
       counter = zero();
     },
-    stop: () =>
+    open: async () => {
+      counter = zero();
+      await listen(server, bound);
+    },
+    close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         for (const socket of sockets) socket.destroy();
@@ -136,6 +143,7 @@ function listen(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ port, host: '127.0.0.1', backlog: 1024 }, () => {
+      server.off('error', reject);
       const address = server.address() as AddressInfo; // a TCP server's address is one
       resolve(address.port);
     });
@@ -153,10 +161,11 @@ if (import.meta.main) {
     });
   } else {
     const tell = (message: SinkTell) => process.send?.(message);
-    process.on('message', (ask) => {
-      if (ask === 'reset') sink.reset();
+    const obey = async (ask: SinkAsk): Promise<void> => {
+      if (ask !== 'counts') await sink[ask]();
       tell({ counts: sink.counts() });
-    });
+    };
+    process.on('message', (ask: SinkAsk) => void obey(ask));
     process.once('disconnect', () => process.exit(0));
     tell({ port: sink.port });
   }
