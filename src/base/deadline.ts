@@ -5,7 +5,7 @@
 import type { Clock } from './clock.ts';
 import { CodedError } from './errors.ts';
 
-/** Of a write: longer than any honest stall of a disk, shorter than an SMTP client waits for its 250. */
+/** Longer than any honest stall of a disk, shorter than an SMTP client waits for its 250. */
 export const DISK_DEADLINE_MS = 60_000;
 
 /**

@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'AUTH_FAILED' // the login at a server was not possible, or must not be tried
   | 'STORE_FAILED' // a write failed: the store is suspect and takes no more
   | 'STORE_FULL' // too little disk space left to accept mail
+  | 'STORE_SILENT' // a read of the store took longer than it may
   | 'STORE_LOCKED' // another process has the store open
   | 'STORE_DAMAGED' // the store on disk cannot be opened or read
   | 'CONFIG_INVALID' // the configuration has errors

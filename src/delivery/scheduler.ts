@@ -308,14 +308,15 @@ export class Scheduler {
 
   #surprise(error: unknown): void {
     const { log, clock, onStoreFailure } = this.#options;
-    if (error instanceof CodedError && error.code === 'STORE_FAILED') {
+    const code = error instanceof CodedError ? error.code : undefined;
+    if (code === 'STORE_FAILED') {
       if (this.#restUntil === Infinity) return;
       this.#restUntil = Infinity;
       log.emit('store.error', { err: errorText(error) });
       onStoreFailure();
       return;
     }
-    this.#logCrash(error);
+    if (code !== 'STORE_SILENT') this.#logCrash(error); // the store says so itself
     this.#restUntil = Math.max(this.#restUntil, clock.mono() + REST_MS);
     this.#lookIn(REST_MS);
   }

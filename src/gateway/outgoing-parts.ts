@@ -3,6 +3,7 @@
  * networks of servers that they share.
  */
 import type { SendingNotices } from '../alerts/sending-notices.ts';
+import { DISK_DEADLINE_MS, withDeadline } from '../base/deadline.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Directory } from '../directory/domain.ts';
@@ -63,7 +64,9 @@ export function buildOutgoingParts({
     locks,
     feedback: new Feedback({
       ...{ counters, ttl, locks, log },
-      findSent: (says) => findSent(trace, says),
+      // Whoever reports waits for his reply.
+      findSent: (says) =>
+        withDeadline(clock, DISK_DEADLINE_MS, 'records', () => findSent(trace, says)),
     }),
     acquaintances: new Acquaintances(ttl, clock),
     sharedNetworks: new SharedNetworks({

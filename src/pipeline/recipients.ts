@@ -24,6 +24,7 @@ import { keyOf } from './recipient-lessons.ts';
 import type { Standing } from './harvest-guard.ts';
 import type { Remembered, RecipientMemory } from './recipient-memory.ts';
 import { findHome } from './split-domain.ts';
+import { isOfStore, logStorageFault } from './storage-fault.ts';
 
 export type Verification =
   /** `route`: the server of a split domain that knows it. */
@@ -77,6 +78,16 @@ export class RecipientVerifier {
   }
 
   verify(domain: Domain, question: Question): Soon<Verification> {
+    const found = this.#verify(domain, question);
+    if (!(found instanceof Promise)) return found;
+    return found.catch((error: unknown) => {
+      if (!isOfStore(error)) throw error;
+      logStorageFault(this.#deps.log, marksOf(question.of) ?? {}, error);
+      return refused('store', replies.fault());
+    });
+  }
+
+  #verify(domain: Domain, question: Question): Soon<Verification> {
     const { address, reversePath, of } = question;
     // Lists know mailboxes; a destination knows which tags are its own.
     const mailbox = reversePath === null ? untagged(address) : address;

@@ -127,7 +127,7 @@ export class Staging {
     const sizeBytes = this.#fileBytes;
     return {
       sizeBytes,
-      read: () => readFile(file.handle, sizeBytes),
+      read: () => readFile(this.#area.clock, file.handle, sizeBytes),
       file: stagedFile(file, sizeBytes, this.#fileCrc),
     };
   }
@@ -228,13 +228,18 @@ function stagedFile(file: OpenFile, sizeBytes: number, crc: number): StagedFile 
   };
 }
 
-async function* readFile(file: FileHandle, length: number): AsyncGenerator<Uint8Array> {
+async function* readFile(
+  clock: Clock,
+  file: FileHandle,
+  length: number,
+): AsyncGenerator<Uint8Array> {
   let at = 0;
   while (at < length) {
-    const { buffer, bytesRead } = await file.read({
-      buffer: Buffer.allocUnsafe(Math.min(FILE_CHUNK, length - at)),
-      position: at,
-    });
+    const buffer = Buffer.allocUnsafe(Math.min(FILE_CHUNK, length - at));
+    const position = at;
+    const { bytesRead } = await withDeadline(clock, DISK_DEADLINE_MS, 'staging', () =>
+      file.read({ buffer, position }),
+    );
     if (bytesRead === 0) throw new Error('staging file is shorter than what was written to it');
     yield buffer.subarray(0, bytesRead);
     at += bytesRead;

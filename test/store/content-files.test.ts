@@ -24,6 +24,7 @@ function sound(): ContentFilesOptions['database'] {
   return {
     failure: () => failure,
     condemn: (cause) => (failure ??= new CodedError('STORE_FAILED', String(cause), { cause })),
+    inTime: (read) => read(),
   };
 }
 

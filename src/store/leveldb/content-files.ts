@@ -48,7 +48,7 @@ export interface ContentFilesOptions {
   readonly folder: string;
   readonly clock: Clock;
   /** On the same disk: what fails here has failed there, and the other way round. */
-  readonly database: Pick<GuardedDatabase, 'failure' | 'condemn'>;
+  readonly database: Pick<GuardedDatabase, 'failure' | 'condemn' | 'inTime'>;
   readonly access?: FileAccess;
 }
 
@@ -111,9 +111,7 @@ export class ContentFiles {
   }
 
   async *read(id: string, stored: StoredContent): AsyncIterable<Uint8Array> {
-    const file = await open(this.#path(id), 'r').catch((error: unknown) => {
-      throw damaged(id, errorText(error));
-    });
+    const file = await this.#toRead(id);
     try {
       const before = Buffer.from(stored.before ?? '', 'base64');
       if (before.length > 0) yield before;
@@ -121,11 +119,9 @@ export class ContentFiles {
       const proof = proofOf(stored.digest);
       for (let at = 0; at < fileBytes;) {
         const wanted = Math.min(PIECE_BYTES, fileBytes - at);
-        const { buffer, bytesRead } = await file
-          .read({ buffer: Buffer.allocUnsafe(wanted), position: at })
-          .catch((error: unknown) => {
-            throw damaged(id, errorText(error));
-          });
+        const { buffer, bytesRead } = await this.#inTime(id, () =>
+          file.read({ buffer: Buffer.allocUnsafe(wanted), position: at }),
+        );
         if (bytesRead === 0) throw damaged(id, `${at} bytes of ${fileBytes}`);
         const piece = buffer.subarray(0, bytesRead);
         proof.update(piece);
@@ -134,8 +130,27 @@ export class ContentFiles {
         yield piece;
       }
     } finally {
-      await file.close();
+      // Nothing depends on it, and a disk that does not answer would not answer here either.
+      file.close().catch(() => undefined);
     }
+  }
+
+  async #toRead(id: string): Promise<FileHandle> {
+    const opened = open(this.#path(id), 'r');
+    try {
+      return await this.#inTime(id, () => opened);
+    } catch (error) {
+      opened.then((file) => file.close()).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #inTime<T>(id: string, read: () => Promise<T>): Promise<T> {
+    return this.#options.database.inTime(() =>
+      read().catch((error: unknown) => {
+        throw damaged(id, errorText(error));
+      }),
+    );
   }
 
   /** The message is gone. A file that stays all the same is swept at the next start. */

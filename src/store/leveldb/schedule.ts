@@ -67,7 +67,10 @@ export class Schedule {
         if (this.#isFree(place.id))
           granted.push(this.#leases.grant(dest, place, mono + options.leaseMs));
       } else if (this.#due.wantsLoad(dest, dueBy)) {
-        await load(() => this.#due.load(dest, dueBy));
+        await load(() => this.#due.load(dest, dueBy)).catch((error: unknown) => {
+          for (const lease of granted) this.giveBack(lease);
+          throw error;
+        });
       } else break;
     }
     return granted;

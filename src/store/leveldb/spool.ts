@@ -152,7 +152,11 @@ export class LevelSpool implements SpoolStore {
     this.#assertReady();
     if (this.#holds.of(options.dest) !== undefined) return [];
     const granted = await this.#schedule.claim(options, (work) => this.#pump.exclusive(work));
-    const records = await this.#records.getMany(granted.map(({ place }) => place.id));
+    const ids = granted.map(({ place }) => place.id);
+    const records = await this.#records.getMany(ids).catch((error: unknown) => {
+      for (const lease of granted) this.#schedule.giveBack(lease);
+      throw error;
+    });
     const leases: Lease[] = [];
     const read: { id: string; content: StoredContent }[] = [];
     for (const [index, lease] of granted.entries()) {

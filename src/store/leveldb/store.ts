@@ -55,6 +55,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
       log.emit('store.error', { folder, msg: error.message }, 'fatal');
       options.onFailure(error);
     },
+    onSilence: ({ message: msg }) => log.emit('store.error', { folder, msg }),
     onWrite: (ms) => options.onWrite?.(ms),
     onSlow: (ms) => log.emit('store.slow', { folder, ms: Math.round(ms) }),
   });
