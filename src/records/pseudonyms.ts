@@ -9,7 +9,7 @@ import { createHmac } from 'node:crypto';
 import type { Fields } from '../base/log.ts';
 import type { TraceEvent } from '../base/session-traces.ts';
 import type { RecordedEvents } from './recorded-events.ts';
-import { bareMessageId } from './terms.ts';
+import { withoutBrackets } from './terms.ts';
 
 /** Digits of a pseudonym: 64 bits. */
 const DIGITS = 16;
@@ -83,7 +83,7 @@ function fieldsWith(fields: Fields, pseudonym: Pseudonym): Fields {
 function valueWith(name: string, value: unknown, pseudonym: Pseudonym): unknown {
   if (Array.isArray(value)) return value.map((one: unknown) => valueWith(name, one, pseudonym));
   if (typeof value !== 'string' || value === '') return value;
-  if (name === 'msgid') return pseudonym(bareMessageId(value), 'whole');
+  if (name === 'msgid') return pseudonym(withoutBrackets(value), 'whole');
   return WHOLE.has(name) ? pseudonym(value) : textWith(value, pseudonym);
 }
 

@@ -37,7 +37,7 @@ export function termsOf(events: readonly TraceEvent[]): string[] {
     if (Array.isArray(recipients)) addEach(terms, recipients);
     else if (typeof to === 'string' && to !== '') addEach(terms, to.split(','));
     if (typeof ip === 'string') terms.add(term('c', ip));
-    if (typeof msgid === 'string' && msgid !== '') terms.add(term('m', bareMessageId(msgid)));
+    if (typeof msgid === 'string' && msgid !== '') terms.add(term('m', withoutBrackets(msgid)));
     if (typeof acct === 'string') terms.add(term('a', acct));
     if (typeof subject === 'string')
       for (const word of wordsOf(subject)) terms.add(term('w', word));
@@ -78,7 +78,7 @@ export function resultMatches(result: string): TermMatch[] | undefined {
   return words.map((one) => ({ term: term('s', one) }));
 }
 
-export function bareMessageId(text: string): string {
+export function withoutBrackets(text: string): string {
   const bare = text.trim();
   return bare.slice(bare.startsWith('<') ? 1 : 0, bare.endsWith('>') ? -1 : undefined);
 }

@@ -8,7 +8,7 @@ import { isIP } from 'node:net';
 import type { Condition, TermMatch } from '../store/record-store.ts';
 import type { TermKind } from './terms.ts';
 import type { Pseudonym } from './pseudonyms.ts';
-import { bareMessageId, NULL_SENDER, resultMatches, term, wordsOf } from './terms.ts';
+import { NULL_SENDER, resultMatches, term, withoutBrackets, wordsOf } from './terms.ts';
 
 export interface TraceQuery {
   /** An address, `@domain`, the beginning of an address, an IP address, Message-ID or remote id. */
@@ -39,7 +39,7 @@ export function conditionsOf(query: TraceQuery): Condition[] {
   const { text, msgid, from, to, client, domain, account, subject, result } = query;
   const conditions: Condition[] = [];
   if (text !== undefined) conditions.push(anything(text));
-  if (msgid !== undefined) conditions.push([{ term: term('m', bareMessageId(msgid)) }]);
+  if (msgid !== undefined) conditions.push([{ term: term('m', withoutBrackets(msgid)) }]);
   if (from !== undefined) conditions.push(addresses('f', from));
   if (to !== undefined) conditions.push(addresses('t', to));
   if (client !== undefined) conditions.push([valued('c', client)]);
@@ -95,24 +95,25 @@ export function meets(terms: ReadonlySet<string>, conditions: readonly Condition
 /** Whatever the text may be. */
 function anything(text: string): Condition {
   const value = text.trim();
-  if (value === '' || value === NULL_SENDER) return addresses('f', NULL_SENDER);
+  if (value === NULL_SENDER) return addresses('f', NULL_SENDER);
   if (isIP(value) !== 0) return [valued('c', value)];
   const either = [...addresses('f', value), ...addresses('t', value)];
   if (value.startsWith('@')) return either;
-  const ids = [valued('m', bareMessageId(value)), { term: term('q', value) }];
+  const ids = [valued('m', withoutBrackets(value)), { term: term('q', value) }];
   const domain = value.includes('@') || !value.includes('.') ? [] : [atDomain(value)];
   const domains = domain.flatMap((name) => [...addresses('f', name), ...addresses('t', name)]);
   const clients = value.endsWith('*') ? [valued('c', value)] : [];
   return [...either, ...ids, ...domains, ...clients];
 }
 
-/** An address, `@domain`, or the beginning of an address, with or without a `*`. */
-function addresses(kind: 'f' | 't', value: string): TermMatch[] {
+/** An address, also in brackets, `@domain`, or the beginning of an address, with or without a `*`. */
+function addresses(kind: 'f' | 't', text: string): TermMatch[] {
+  const value = withoutBrackets(text);
   if (value.startsWith('@')) {
     if (kind === 'f') return [{ term: term('F', value) }];
     return [{ term: term('T', value) }, { term: term('d', value) }];
   }
-  if (value === '' || value === NULL_SENDER) return [{ term: term(kind, NULL_SENDER) }];
+  if (value === '') return [{ term: term(kind, NULL_SENDER) }];
   if (value.endsWith('*') || value.includes('@')) return [valued(kind, value)];
   return [{ prefix: term(kind, value) }];
 }

@@ -68,7 +68,8 @@ export function summary(
       : undefined,
     to: first('to', came) || first('to', taken) || first('to', telling),
     ...(rcpts !== undefined && { rcpts }),
-    result,
+    // A session is recorded when it has ended, a message also before it has been answered.
+    result: result === 'open' && !id.includes('.') ? 'no mail' : result,
     ...(outcomes && { outcomes }),
     why,
     client: first('ip'),
@@ -104,8 +105,7 @@ export function resultOf(events: readonly TraceEvent[]): Result {
   const done = ends.length < parts ? '' : endOf(ends);
   const later = done || (WORST_FIRST.find((outcome) => outcome in counts) ?? '');
   if (told === '') {
-    const isOver = events.some(({ evt }) => evt === 'smtp.close');
-    if (later === '') return { result: isOver ? 'no mail' : 'open', why };
+    if (later === '') return { result: 'open', why };
     told = 'accepted';
   }
   // Held is what a quarantine does; what became of it afterwards is news.

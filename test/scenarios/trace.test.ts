@@ -70,6 +70,8 @@ test('K1: a message is found by everything people know of it, after a restart to
         ['user7@example.org'],
         ['a1@shop.example'],
         ['<a1@shop.example>'],
+        ['<news@shop.example>'],
+        ['--from', '<news@shop.example>'],
         ['9F1A2B3C'],
         ['--from', 'news@shop.example', '--to', 'user3@example.org'],
         ['--domain', 'example.org', '--result', 'accepted'],
@@ -111,6 +113,9 @@ test('K1: a message is found by everything people know of it, after a restart to
       const all = await rows(gateway, '127.0.0.1');
       assert.equal(all.length, 4, 'with the session that was no mail');
       assert.match(String(all[0]?.['id']), /^\w{10}$/);
+      assert.equal(all[0]?.['result'], 'no mail');
+      const nothing = await cli(gateway, 'trace', ' ');
+      assert.deepEqual([nothing.code, nothing.out], [64, ''], 'an empty variable of a script');
       const first = await rows(gateway, '127.0.0.1', '-n', '3');
       const { cursor } = first.at(-1) as { cursor: string }; // our own output
       const rest = await rows(gateway, '127.0.0.1', '--cursor', cursor);
