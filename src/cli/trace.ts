@@ -68,9 +68,6 @@ export function addTrace(program: Command, cli: Cli): void {
     .option('--result <result>', 'such as rejected, accepted, accepted/deferred')
     .option('--cursor <cursor>', 'go on where a listing ended');
   withListingOptions(trace).action(async (query: string | undefined, options: TraceOptions) => {
-    if (query?.trim() === '') {
-      throw new CliFault(EXIT.usage, "an empty query finds nothing; the null sender is '<>'");
-    }
     const client = await cli.client();
     const isId = query !== undefined && ID.test(query);
     if (isId && (await printTimeline(cli, client, query.toUpperCase(), options))) return;

@@ -102,6 +102,10 @@ export function traceQuery(query: unknown): TraceQuery {
     const value = given.get(name);
     return value === undefined ? [] : [[name, value] as const];
   });
+  // Of a script whose variable is empty: everything from nobody was not meant.
+  for (const name of ['q', ...TRACE_TEXTS])
+    if (given.get(name)?.trim() === '')
+      throw fault(`parameter "${name}" is empty; the null sender is "<>"`);
   return {
     ...Object.fromEntries(texts),
     limit: whole(given, 'limit', 1, MAX_TRACES) ?? DEFAULT_TRACES,

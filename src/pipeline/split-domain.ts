@@ -7,7 +7,7 @@
  */
 import type { CalloutAnswer } from '../delivery/courier.ts';
 import type { Domain } from '../directory/domain.ts';
-import type { RecipientMemory } from './recipient-memory.ts';
+import type { Remembered, RecipientMemory } from './recipient-memory.ts';
 
 export interface SplitDeps {
   readonly memory: Pick<RecipientMemory, 'recall' | 'recallHome'>;
@@ -36,10 +36,9 @@ export async function findHome(
   if (learnt?.answer === 'unknown') return { kind: 'unknown', source: 'memory' };
   const home = routes.find(({ destination }) => destination.key === learnt?.destination);
 
-  const consult = async (route: Domain, since: number): Promise<CalloutAnswer | 'unknown'> => {
-    const remembered = await memory.recall(route.destination.key, key);
-    const isUnknown = remembered?.answer === 'unknown' && remembered.at >= since;
-    if (isUnknown && remembered.fresh && !anew) return 'unknown';
+  const consult = async (route: Domain, said?: Remembered): Promise<CalloutAnswer | 'unknown'> => {
+    const isUnknown = said?.answer === 'unknown';
+    if (isUnknown && said.fresh && !anew) return 'unknown';
     const answer = isClosed(route) ? CLOSED : await ask(route);
     return answer.kind === 'unsure' && isUnknown ? 'unknown' : answer;
   };
@@ -50,11 +49,11 @@ export async function findHome(
     if (answer?.kind === 'known') return { kind: 'known', route: home, source: 'callout' };
     if (answer?.kind !== 'unknown') return { kind: 'known', route: home, source: 'memory' };
   }
-  const since = home === undefined ? await lastMove(memory, routes, key) : Infinity;
+  const said = home === undefined ? await saidSinceMove(memory, routes, key) : [];
   let source: 'memory' | 'callout' = home === undefined ? 'memory' : 'callout';
-  for (const route of routes) {
+  for (const [index, route] of routes.entries()) {
     if (route === home) continue;
-    const answer = await consult(route, since);
+    const answer = await consult(route, said[index]);
     if (answer === 'unknown') continue;
     if (answer.kind === 'known') return { kind: 'known', route, source: 'callout' };
     // Of use to no such address: he cannot be there.
@@ -65,18 +64,17 @@ export async function findHome(
   return { kind: 'unknown', source };
 }
 
-/** When he was last said to be no more where he had been. */
-async function lastMove(
+/** What each server said last, if it was after he was said to be no more where he had been. */
+async function saidSinceMove(
   memory: Pick<RecipientMemory, 'recall'>,
   routes: readonly Domain[],
   key: string,
-): Promise<number> {
-  let last = -Infinity;
-  for (const { destination } of routes) {
-    const remembered = await memory.recall(destination.key, key);
-    last = Math.max(last, remembered?.leftAt ?? -Infinity);
-  }
-  return last;
+): Promise<(Remembered | undefined)[]> {
+  const said = await Promise.all(
+    routes.map(({ destination }) => memory.recall(destination.key, key)),
+  );
+  const movedAt = Math.max(...said.map((one) => one?.leftAt ?? -Infinity));
+  return said.map((one) => (one !== undefined && one.at >= movedAt ? one : undefined));
 }
 
 const CLOSED: CalloutAnswer = { kind: 'unsure', text: 'it is down or held', unreachable: true };

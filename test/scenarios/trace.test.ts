@@ -114,8 +114,10 @@ test('K1: a message is found by everything people know of it, after a restart to
       assert.equal(all.length, 4, 'with the session that was no mail');
       assert.match(String(all[0]?.['id']), /^\w{10}$/);
       assert.equal(all[0]?.['result'], 'no mail');
-      const nothing = await cli(gateway, 'trace', ' ');
-      assert.deepEqual([nothing.code, nothing.out], [64, ''], 'an empty variable of a script');
+      for (const query of [[' '], ['--from', ''], ['--domain', '']]) {
+        const nothing = await cli(gateway, 'trace', ...query);
+        assert.deepEqual([nothing.code, nothing.out], [64, ''], 'an empty variable of a script');
+      }
       const first = await rows(gateway, '127.0.0.1', '-n', '3');
       const { cursor } = first.at(-1) as { cursor: string }; // our own output
       const rest = await rows(gateway, '127.0.0.1', '--cursor', cursor);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { CodedError } from '../../src/base/errors.ts';
 import type { Database } from '../../src/store/leveldb/database.ts';
+import { LOAD_PLACES } from '../../src/store/leveldb/due-window.ts';
 import { ReadDeadline } from '../../src/store/leveldb/read-deadline.ts';
 import { until } from '../support/until.ts';
 import { levelFixture } from './level-fixture.ts';
@@ -118,4 +119,24 @@ test('messages whose records could not be read in time are given out again at on
   disk.goOn();
   const claimed = async () => (await spool.claim(CLAIM).catch(() => [])).map(({ id }) => id);
   assert.deepEqual(await until('the disk', async () => (await claimed()).at(0)), 'A.1');
+});
+
+test('messages that were taken before more could not be read in time are, too', async (t) => {
+  const { disk, fixture } = await stillStore();
+  t.after(() => fixture.close());
+  const ids = Array.from({ length: LOAD_PLACES + 5 }, (_, n) => `A${n}.1`);
+  const before = fixture.store.spool;
+  await Promise.all(ids.map((id) => before.commit(entry(id), 0, contentOf(bytesOf(10)))));
+  // Places of new messages are at hand: those of older ones are loaded.
+  const { spool } = await fixture.reopen();
+  assert.equal((await spool.claim({ ...CLAIM, n: 1 })).length, 1);
+  disk.isStill = true;
+  const all = { ...CLAIM, n: 2 * LOAD_PLACES };
+  const failed = assert.rejects(spool.claim(all), SILENT);
+  await until('it to wait', () => disk.waiting.length > 0);
+  disk.clock.move(60_000);
+  await failed;
+  disk.goOn();
+  const claimed = await until('the disk', () => spool.claim(all).catch(() => undefined));
+  assert.equal(claimed.length, ids.length - 1);
 });

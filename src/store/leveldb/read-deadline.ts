@@ -5,7 +5,7 @@
  * nothing about what was written, so the store is not suspect: it goes on when the disk does.
  */
 import type { Clock } from '../../base/clock.ts';
-import { DISK_DEADLINE_MS } from '../../base/deadline.ts';
+import { DISK_DEADLINE_MS, withDeadline } from '../../base/deadline.ts';
 import { CodedError } from '../../base/errors.ts';
 
 export class ReadDeadline {
@@ -21,32 +21,23 @@ export class ReadDeadline {
   }
 
   /** Rejects with `STORE_SILENT` at the deadline, else as `read` does. */
-  run<T>(read: () => Promise<T>): Promise<T> {
-    if (this.#overdue > 0) return Promise.reject(silent());
-    return new Promise<T>((resolve, reject) => {
-      let isOverdue = false;
-      const timer = this.#clock.timer(DISK_DEADLINE_MS, () => {
-        isOverdue = true;
-        this.#overdue += 1;
-        const error = silent();
-        if (this.#overdue === 1) this.#onSilence(error);
-        reject(error);
-      });
-      const settled = () => {
-        timer.stop();
-        if (isOverdue) this.#overdue -= 1;
-      };
-      read().then(
-        (value) => {
-          settled();
-          resolve(value);
-        },
-        (error: unknown) => {
-          settled();
-          reject(error as Error);
-        },
-      );
-    });
+  async run<T>(read: () => Promise<T>): Promise<T> {
+    if (this.#overdue > 0) throw silent();
+    const answer = read();
+    try {
+      return await withDeadline(this.#clock, DISK_DEADLINE_MS, 'store', () => answer);
+    } catch (error) {
+      if (!(error instanceof CodedError) || error.code !== 'DEADLINE') throw error;
+      this.#waitFor(answer);
+      throw silent(error);
+    }
+  }
+
+  #waitFor(answer: Promise<unknown>): void {
+    const isThere = () => (this.#overdue -= 1);
+    this.#overdue += 1;
+    if (this.#overdue === 1) this.#onSilence(silent());
+    answer.then(isThere, isThere);
   }
 
   /** Each step of it in time. Nobody waits for its end, which comes behind what is still out. */
@@ -64,6 +55,7 @@ export class ReadDeadline {
   }
 }
 
-function silent(): CodedError {
-  return new CodedError('STORE_SILENT', `store: no answer within ${DISK_DEADLINE_MS} ms`);
+function silent(cause?: Error): CodedError {
+  const text = `store: no answer within ${DISK_DEADLINE_MS} ms`;
+  return new CodedError('STORE_SILENT', text, { cause });
 }
