@@ -3,8 +3,9 @@
  * demand. It is written for these tests alone and shares nothing with the gateway.
  */
 import { createServer } from 'node:net';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { freePort } from './free-port.ts';
 
 export interface Arrived {
   readonly from: string;
@@ -48,7 +49,7 @@ export class Destination {
 
   readonly #host: string;
 
-  /** Port 0: one that the system chooses, and the same again after a pause. */
+  /** Port 0: one that is free, and the same again after a pause. */
   constructor(behaviour: Behaviour = {}, host = '127.0.0.1', port = 0) {
     this.behaviour = behaviour;
     this.#host = host;
@@ -66,6 +67,7 @@ export class Destination {
 
   async start(): Promise<this> {
     if (this.#server !== undefined) return this;
+    if (this.#port === 0) this.#port = await freePort();
     const server = createServer((socket) => this.#serve(socket));
     this.#server = server;
     // A scenario that failed half-way must not keep the test process alive.
@@ -74,7 +76,6 @@ export class Destination {
       server.once('error', reject);
       server.listen(this.#port, this.#host, () => resolve());
     });
-    this.#port = (server.address() as AddressInfo).port; // listening on TCP
     return this;
   }
 
