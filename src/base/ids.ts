@@ -144,6 +144,24 @@ export function messageOf(id: string): string {
   return dash < 0 ? id : id.slice(0, dash);
 }
 
+/** The session that a message with this id came in. */
+export function sessionOf(id: string): string {
+  return id.slice(0, SESSION_CHARS);
+}
+
+/** In the order in which they came, the parts of one behind it; negative when `a` was first. */
+export function compareMessages(a: string, b: string): number {
+  if (sessionOf(a) !== sessionOf(b)) return a < b ? -1 : 1;
+  const [transaction, part] = numbersOf(a);
+  const [otherTransaction, otherPart] = numbersOf(b);
+  return transaction - otherTransaction || part - otherPart;
+}
+
+function numbersOf(id: string): readonly [number, number] {
+  const [transaction, part] = id.slice(SESSION_CHARS + 1).split('-');
+  return [Number(transaction), Number(part ?? -1)];
+}
+
 /** When the session with this id, or the one of the message with it, was opened; `NaN` for no id. */
 export function openedAt(id: string): number {
   let value = 0;

@@ -24,6 +24,7 @@ import { filteredQueue, meansDamaged, readMessage } from './queue-filter.ts';
 import type { QueueFilter } from './queue-filter.ts';
 import { queueShape } from './queue-shape.ts';
 import { accountRow } from './account-row.ts';
+import { asTheyCame } from './coming-order.ts';
 import { actionRequest, queueQuery } from './action-request.ts';
 import {
   RequestFault,
@@ -241,7 +242,8 @@ async function* messageRows(
   filter: QueueFilter,
   step: QueueStep | undefined,
 ): AsyncGenerator<Row> {
-  for await (const summary of filteredQueue(queue.spool, filter)) {
+  const found = asTheyCame(filteredQueue(queue.spool, filter), ({ entry }) => entry.id);
+  for await (const summary of found) {
     const outage = queue.outage(summary.entry.dest);
     if (step === undefined || unfitFor(step, summary.entry, outage) === undefined)
       yield rows.messageRow(summary, outage);

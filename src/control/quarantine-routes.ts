@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { formatAddress, pathText } from '../mail/address.ts';
 import { withoutSender } from '../mail/remote-lane.ts';
 import type { ApiDeps } from './api.ts';
+import { asTheyCame } from './coming-order.ts';
 import type { GatewayView } from './gateway-view.ts';
 import type { QuarantineFilter } from './queue-filter.ts';
 import { isKept } from './queue-filter.ts';
@@ -53,7 +54,7 @@ export function addQuarantineRoutes(server: FastifyInstance, { gateway, log }: A
 }
 
 async function* keptRows(view: QuarantineView, filter: QuarantineFilter): AsyncGenerator<Row> {
-  for await (const message of view.list())
+  for await (const message of asTheyCame(view.list(), ({ entry }) => entry.id))
     if (isKept(message.entry, filter)) yield keptRow(message);
 }
 

@@ -9,7 +9,7 @@ import type { TestContext } from 'node:test';
 import test from 'node:test';
 import type { Clock } from '../../src/base/clock.ts';
 import { openIdMark } from '../../src/base/id-mark.ts';
-import { createIds, DurableIds, firstIdAt, openedAt } from '../../src/base/ids.ts';
+import { compareMessages, createIds, DurableIds, firstIdAt, openedAt } from '../../src/base/ids.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -128,6 +128,23 @@ test('an id says when its session was opened, whatever message of it is meant', 
   assert.equal(openedAt(`${ids.session()}.17`), clock.now());
   assert.ok(Number.isNaN(openedAt('')));
   assert.ok(Number.isNaN(openedAt('4k7qz2m9xt')));
+});
+
+test('messages are in the order in which they came, each with its parts behind it', () => {
+  const came = [
+    '4K7QZ2M9XT.10',
+    '4K7QZ2M9XT.2-9',
+    '4K7QZ2M9XV.1',
+    '4K7QZ2M9XT.2',
+    '4K7QZ2M9XT.2-10',
+  ];
+  assert.deepEqual(came.toSorted(compareMessages), [
+    '4K7QZ2M9XT.2',
+    '4K7QZ2M9XT.2-9',
+    '4K7QZ2M9XT.2-10',
+    '4K7QZ2M9XT.10',
+    '4K7QZ2M9XV.1',
+  ]);
 });
 
 test('ids can be bounded by time, far before and far behind all of them too', () => {

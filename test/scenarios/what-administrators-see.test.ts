@@ -7,7 +7,7 @@ import { runCommand, runInside } from '../support/command.ts';
 import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
-import { sendMail } from '../support/smtp-talk.ts';
+import { SmtpTalk, sendMail } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
 
 type Row = Readonly<Record<string, unknown>>;
@@ -130,6 +130,23 @@ test('mail queued during an outage says why it waits and when the destination is
   } finally {
     await gateway.remove();
     await destination.stop();
+  }
+});
+
+test('mail of one session is listed in the order in which it came, however much it was', async () => {
+  const { gateway, port } = await outage();
+  try {
+    const talk = await SmtpTalk.greeted(port);
+    for (let number = 1; number <= 11; number++) {
+      const reply = await talk.send('a@b.example', ['anna@example.org'], mail(`${number}`));
+      assert.match(reply, /^250/);
+    }
+    await talk.quit();
+    const listed = await rows(gateway, 'queue', 'list');
+    const numbers = listed.map((row) => Number(String(row['id']).split('.')[1]));
+    assert.deepEqual(numbers, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  } finally {
+    await gateway.remove();
   }
 });
 
