@@ -218,7 +218,7 @@ export class Gateway {
       trace,
     });
     const view = controlView({
-      ...{ version, storeFolder: store.folder },
+      ...{ version, room: store.room },
       pid: process.pid,
       startedAt: this.#startedAt,
       state: () => this.#state,

@@ -1,7 +1,10 @@
 /** What a file system has left for us: bytes, and files, of which it can have none while bytes abound. */
-import { statfsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
+import type { Clock } from './clock.ts';
+import { withDeadline } from './deadline.ts';
 
+/** Nobody who looks waits longer for a disk that stands still. */
+const LOOK_MS = 2000;
 /** The store makes a file now and then when it tidies up, and ends when it cannot. */
 const MIN_FREE_FILES = 200;
 
@@ -33,12 +36,33 @@ export async function askRoom(folder: string): Promise<DiskRoom> {
   return roomOf(await statfs(folder));
 }
 
-/** A figure for people: undefined when the file system does not say. */
-export function diskRoom(folder: string): DiskRoom | undefined {
-  try {
-    return roomOf(statfsSync(folder));
-  } catch {
-    return undefined;
+/**
+ * The room where a folder lies, for all who ask. A disk that stands still keeps one question: each
+ * more would hold one of the few threads that all work on files shares.
+ */
+export class FolderRoom {
+  readonly #folder: string;
+  readonly #clock: Clock;
+  readonly #ask: typeof askRoom;
+  #asked: Promise<DiskRoom> | undefined;
+
+  /** `ask`: a seam for tests. */
+  constructor(folder: string, clock: Clock, ask = askRoom) {
+    this.#folder = folder;
+    this.#clock = clock;
+    this.#ask = ask;
+  }
+
+  /** Rejects when the file system does not say, or not in time. */
+  within(ms: number): Promise<DiskRoom> {
+    this.#asked ??= this.#ask(this.#folder).finally(() => (this.#asked = undefined));
+    const asked = this.#asked;
+    return withDeadline(this.#clock, ms, 'free disk space', () => asked);
+  }
+
+  /** For people: undefined when the file system does not say. */
+  look(): Promise<DiskRoom | undefined> {
+    return this.within(LOOK_MS).catch(() => undefined);
   }
 }
 

@@ -41,11 +41,9 @@ export interface MetricSources {
   certificateUntil(): number | undefined;
   /** Lines of the log that could not be written. */
   logDropped(): number;
-  store(): {
-    readonly engine: string;
-    readonly up: boolean;
-    readonly freeBytes?: number | undefined;
-  };
+  store(): { readonly engine: string; readonly up: boolean };
+  /** Where the store lies; undefined when the disk does not say. */
+  freeBytes(): Promise<number | undefined>;
   /** Accounts of customers, one entry for each. */
   accounts(): readonly { readonly kind: string; readonly state: string }[];
   /** Of limits of outgoing mail, how much is used: 1 is all of it; the fullest first. */
@@ -74,6 +72,8 @@ export function declareLevels(registry: Registry, sources: () => MetricSources |
         const from = sources();
         const levels = from === undefined ? [] : await read(from);
         this.reset();
+        // Without labels it would be 0, and not what nobody can tell.
+        if (levels.length === 0) this.remove({});
         for (const [labels, value] of levels) this.set(labels, value);
       },
     });
@@ -153,8 +153,8 @@ export function declareLevels(registry: Registry, sources: () => MetricSources |
     const { engine, up } = from.store();
     return [[{ engine }, up ? 1 : 0]];
   });
-  level('spool_free_bytes', 'Free disk space where the store lies.', [], (from) => {
-    const { freeBytes } = from.store();
+  level('spool_free_bytes', 'Free disk space where the store lies.', [], async (from) => {
+    const freeBytes = await from.freeBytes();
     return freeBytes === undefined ? [] : [[{}, freeBytes]];
   });
   level('records_up', 'The records of the trace take writes.', [], (from) => [

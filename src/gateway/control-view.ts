@@ -2,8 +2,8 @@
  * The running gateway as the control port sees it: a face on the parts, which does nothing itself.
  */
 import type { Clock } from '../base/clock.ts';
-import { withDeadline } from '../base/deadline.ts';
-import { askRoom, filesText, hasFewFiles } from '../base/disk-room.ts';
+import { filesText, hasFewFiles } from '../base/disk-room.ts';
+import type { FolderRoom } from '../base/disk-room.ts';
 import type { Archive } from '../archive/archive.ts';
 import type { Resend } from '../archive/resend.ts';
 import type { Alerts } from '../alerts/alerts.ts';
@@ -61,7 +61,8 @@ import { recipientsView } from './recipients-view.ts';
 
 export interface ViewedParts {
   readonly version: string;
-  readonly storeFolder: string;
+  /** Where the store lies. */
+  readonly room: Pick<FolderRoom, 'look'>;
   readonly pid: number;
   readonly startedAt: number;
   readonly state: () => GatewayState;
@@ -100,8 +101,6 @@ export interface ViewedParts {
   readonly stop: () => void;
 }
 
-/** Nobody who looks waits longer for a disk that stands still. */
-const ROOM_MS = 2000;
 /** Of which the status tells. */
 const NAMED_RECORDS = 100;
 
@@ -195,10 +194,8 @@ function unsigned({ generation, records }: ViewedParts): GatewayStatus['unsigned
   return records.waiting(keys).slice(0, NAMED_RECORDS);
 }
 
-async function disk({ config, storeFolder, clock }: ViewedParts): Promise<GatewayStatus['disk']> {
-  const ask = () => askRoom(storeFolder);
-  const room = await withDeadline(clock, ROOM_MS, 'disk', ask).catch(() => undefined);
-  return { ...room, minBytes: config().limits.minFreeSpaceBytes };
+async function disk({ config, room }: ViewedParts): Promise<GatewayStatus['disk']> {
+  return { ...(await room.look()), minBytes: config().limits.minFreeSpaceBytes };
 }
 
 /** Below the minimum nothing is stored: what a destination cannot take at once is put off with 452. */

@@ -1,6 +1,6 @@
 /** The levels that metrics show, read from the running parts whenever somebody asks. */
-import { diskRoom } from '../base/disk-room.ts';
 import type { Clock } from '../base/clock.ts';
+import type { FolderRoom } from '../base/disk-room.ts';
 import type { MetricSources } from '../base/metric-levels.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
 import type { HealthBook } from '../delivery/destination-health.ts';
@@ -20,7 +20,7 @@ export interface MeasuredParts {
   readonly directory: () => Directory;
   readonly isStoreUp: () => boolean;
   /** Of the store. */
-  readonly folder: string;
+  readonly room: Pick<FolderRoom, 'look'>;
   readonly outgoing: Pick<OutgoingView, 'usage'>;
   readonly scanners: Pick<ScannerWatch, 'views'>;
   readonly records: MetricSources['records'];
@@ -30,7 +30,7 @@ export interface MeasuredParts {
 }
 
 export function metricSources(parts: MeasuredParts): MetricSources {
-  const { listeners, spool, health, directory, isStoreUp, folder, outgoing, clock } = parts;
+  const { listeners, spool, health, directory, isStoreUp, room, outgoing, clock } = parts;
   const { scanners, records, loadedAt, logDropped } = parts;
   return {
     ...{ records, loadedAt, logDropped },
@@ -68,7 +68,8 @@ export function metricSources(parts: MeasuredParts): MetricSources {
       }),
     limitUse: () => fullest(outgoing),
     certificateUntil: () => listeners.certificate?.expiresAt,
-    store: () => ({ engine: 'leveldb', up: isStoreUp(), freeBytes: diskRoom(folder)?.freeBytes }),
+    store: () => ({ engine: 'leveldb', up: isStoreUp() }),
+    freeBytes: async () => (await room.look())?.freeBytes,
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { diskRoom, hasFewFiles } from '../base/disk-room.ts';
+import { FolderRoom, hasFewFiles } from '../base/disk-room.ts';
 import type { DiskRoom } from '../base/disk-room.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Fields, Log } from '../base/log.ts';
@@ -82,13 +82,14 @@ export class RecordKeeping {
   /** The upkeep lives on when the store is opened anew. */
   async #keep(folder: string, store: RecordStore, config: () => Config): Promise<void> {
     if (this.#upkeep !== undefined) return;
+    const room = new FolderRoom(folder, this.#clock);
     const upkeep = new Upkeep({
       clock: this.#clock,
       log: this.#log,
       outbox: this.#outbox,
       keys: await PseudonymKeys.open(folder),
       policy: () => config().records,
-      isDiskLow: () => isLow(diskRoom(folder), config()),
+      isDiskLow: async () => isLow(await room.look(), config()),
     });
     await upkeep.learn(store);
     this.#upkeep = upkeep;

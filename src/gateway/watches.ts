@@ -9,7 +9,6 @@ import { Alerts } from '../alerts/alerts.ts';
 import type { Present } from '../alerts/conditions.ts';
 import { SendingNotices } from '../alerts/sending-notices.ts';
 import { ArchiveFiles } from '../archive/archive-files.ts';
-import { diskRoom } from '../base/disk-room.ts';
 import { Archive } from '../archive/archive.ts';
 import { Resend } from '../archive/resend.ts';
 import type { CaughtMailOptions } from '../alerts/caught-mail.ts';
@@ -274,7 +273,7 @@ export class Watches {
         .map(({ dest, since }) => ({ dest: laneName(dest), since })),
       oldest: oldest && { queuedAt: oldest.queuedAt, dest: laneName(oldest.dest) },
       oldestHeld: this.#heldMail.oldest(),
-      disk: diskRoom(store.folder),
+      disk: await store.room.look(),
       minFreeBytes: this.#parts.config().limits.minFreeSpaceBytes,
       scanners: scanners(),
       ldap: delivery.ldap.states(),

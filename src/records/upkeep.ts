@@ -31,7 +31,7 @@ export interface UpkeepOptions {
   /** As in force now. */
   readonly policy: () => RecordsPolicy;
   /** The disk has too little room for anything but mail. */
-  readonly isDiskLow: () => boolean;
+  readonly isDiskLow: () => Promise<boolean>;
 }
 
 export interface RecordsLevels {
@@ -129,7 +129,7 @@ export class Upkeep {
     }
     const bytes = sumOf(days);
     this.#levels = { bytes, days: days.length };
-    outbox.setFull(isDiskLow() ? 'disk' : bytes > maxBytes ? 'size' : undefined);
+    outbox.setFull((await isDiskLow()) ? 'disk' : bytes > maxBytes ? 'size' : undefined);
   }
 
   /** The newest day stays whatever its size. */

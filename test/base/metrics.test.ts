@@ -183,7 +183,8 @@ test('levels are read when somebody asks, and gone when their source is', async 
     loadedAt: () => 1_800_000_000_000,
     certificateUntil: () => 1_900_000_000_000,
     logDropped: () => 7,
-    store: () => ({ engine: 'leveldb', up: true, freeBytes: 5e9 }),
+    store: () => ({ engine: 'leveldb', up: true }),
+    freeBytes: async () => 5e9,
     records: () => ({ isUp: true, waiting: 1, written: 40, lost: 2, bytes: 9000, days: 3 }),
   });
   const lines = (await metrics.text()).split('\n');

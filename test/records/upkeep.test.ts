@@ -37,7 +37,7 @@ async function keeping(t: TestContext) {
     outbox,
     keys,
     policy: () => policy,
-    isDiskLow: () => isDiskLow,
+    isDiskLow: async () => isDiskLow,
   });
   outbox.start(
     async () => store,

@@ -56,6 +56,42 @@ test('who must be looked up on a disk that stands still is put off, and taken wh
   }
 });
 
+test('whoever asks how much room there is waits for himself alone', async () => {
+  const destination = await new Destination().start();
+  const disk = await StillDisk.make();
+  const gateway = await Gateway.run({
+    nodeArguments: disk.nodeArguments,
+    node: 'alerts: { after: 0s }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    const talk = await SmtpTalk.greeted(gateway.port());
+    const start = gateway.events('srv.start').map((line) => String(line['msg']));
+    const control = /http:\/\/\S+:\d+/.exec(start.join('\n'))?.[0];
+    const metrics = async () => (await fetch(`${control}/metrics`)).text();
+    assert.match(await metrics(), /^sluice_spool_free_bytes \d+$/m);
+    await disk.stop(gateway);
+    const answers = metrics();
+    let longest = 0;
+    // The records look two seconds after the start, the alerts every five.
+    const end = Date.now() + 6000;
+    while (Date.now() < end) {
+      const asked = Date.now();
+      assert.match(await talk.say('NOOP'), /^250 /);
+      longest = Math.max(longest, Date.now() - asked);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.ok(longest < 1000, `NOOP took ${longest} ms`);
+    assert.doesNotMatch(await answers, /^sluice_spool_free_bytes \d+$/m);
+    assert.match(await answers, /^sluice_store_up\{engine="leveldb"\} 1$/m);
+    await talk.quit();
+  } finally {
+    await disk.remove();
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
 test('content that cannot be read while it is delivered: the connection ends before the dot', async () => {
   const destination = await new Destination().start();
   await destination.stop();

@@ -5,6 +5,7 @@ import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import { FolderRoom } from '../../src/base/disk-room.ts';
 import { openDatabase } from '../../src/store/leveldb/database.ts';
 import { DiskWatermark } from '../../src/store/leveldb/disk-watermark.ts';
 import { guard } from '../../src/store/leveldb/guard.ts';
@@ -157,8 +158,8 @@ test('low disk refuses mail before the store suffers, and takes it when there is
     asked++;
     return { freeBytes: free, freeFiles: files };
   };
-  const options = { folder: '.', minFreeBytes: 500, clock, log, room };
-  const watermark = new DiskWatermark(options);
+  const options = { folder: '.', minFreeBytes: 500, clock, log };
+  const watermark = new DiskWatermark({ ...options, room: new FolderRoom('.', clock, room) });
   const full = { code: 'STORE_FULL' };
   await watermark.admit(300);
   await assert.rejects(watermark.admit(300), full, 'what was admitted is subtracted');
@@ -188,7 +189,7 @@ test('what a disk said a second ago counts no more once it does not answer', asy
   const answers = [async () => ({ freeBytes: 1000, freeFiles: undefined })];
   const room = () => answers.shift()?.() ?? Promise.reject(new Error('it says nothing'));
   const options = { folder: '.', minFreeBytes: 500, clock, log: new RecordedLog() };
-  const watermark = new DiskWatermark({ ...options, room });
+  const watermark = new DiskWatermark({ ...options, room: new FolderRoom('.', clock, room) });
   await watermark.admit(1);
   clock.move(1000);
   const silent = { code: 'STORE_FULL', message: /it says nothing/ };

@@ -1,6 +1,7 @@
 /**
  * A disk that stands still under a program that is run as a child: all threads that do its work on
- * files wait until it goes on. A minute, which is how long a disk is waited for, lasts two seconds there.
+ * files wait until it goes on, and so does the main one, for five seconds, where it looks at a file
+ * itself. A minute, which is how long a disk is waited for, lasts two seconds there.
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
@@ -32,12 +33,27 @@ export class StillDisk {
   get nodeArguments(): readonly string[] {
     // Opening a FIFO waits for somebody who writes into it.
     const code = `
-      import { open } from 'node:fs';
+      import fs, { open } from 'node:fs';
+      import { syncBuiltinESMExports } from 'node:module';
+      const cell = new Int32Array(new SharedArrayBuffer(4));
+      let isStill = false;
+      for (const [name, call] of Object.entries(fs)) {
+        if (!name.endsWith('Sync')) continue;
+        const late = (path, ...more) => {
+          if (isStill && typeof path === 'string' && !path.startsWith('/proc/'))
+            Atomics.wait(cell, 0, 0, 5000);
+          return call(path, ...more);
+        };
+        fs[name] = Object.assign(late, call);
+      }
+      syncBuiltinESMExports();
       const set = globalThis.setTimeout;
       globalThis.setTimeout = (fn, ms, ...more) => set(fn, ms === 60_000 ? 2000 : ms, ...more);
       process.on('SIGUSR2', () => {
         const threads = Number(process.env.UV_THREADPOOL_SIZE ?? 4);
-        for (let n = 0; n < threads; n++) open(${JSON.stringify(this.#fifo)}, 'r', () => undefined);
+        isStill = true;
+        const goOn = () => (isStill = false);
+        for (let n = 0; n < threads; n++) open(${JSON.stringify(this.#fifo)}, 'r', goOn);
         process.stdout.write('${SAYS}\\n');
       });`;
     return ['--import', `data:text/javascript,${encodeURIComponent(code)}`];

@@ -5,9 +5,8 @@
  * The file system is asked at most once a second; what is admitted meanwhile is subtracted.
  */
 import type { Clock } from '../../base/clock.ts';
-import { withDeadline } from '../../base/deadline.ts';
-import { askRoom, filesText, hasFewFiles } from '../../base/disk-room.ts';
-import type { DiskRoom } from '../../base/disk-room.ts';
+import { filesText, hasFewFiles } from '../../base/disk-room.ts';
+import type { DiskRoom, FolderRoom } from '../../base/disk-room.ts';
 import { CodedError, errorText } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 
@@ -20,8 +19,8 @@ export interface DiskWatermarkOptions {
   readonly minFreeBytes: number;
   readonly clock: Clock;
   readonly log: Log;
-  /** What the folder's file system has left for us; a seam for tests. */
-  readonly room?: (folder: string) => Promise<DiskRoom>;
+  /** Of that folder. */
+  readonly room: Pick<FolderRoom, 'within'>;
 }
 
 export class DiskWatermark {
@@ -59,11 +58,9 @@ export class DiskWatermark {
   }
 
   async #check(): Promise<void> {
-    const { folder, clock, room = askRoom } = this.#options;
+    const { folder, clock, room } = this.#options;
     try {
-      this.#room = await withDeadline(clock, STATFS_DEADLINE_MS, 'free disk space', () =>
-        room(folder),
-      );
+      this.#room = await room.within(STATFS_DEADLINE_MS);
     } catch (error) {
       const text = `store ${folder}: ${errorText(error)}`;
       this.#room = new CodedError('STORE_FULL', text, { cause: error });

@@ -3,6 +3,7 @@
  * that expire. Opened and ready, or an error with its reason; closed when everything begun has ended.
  */
 import type { Clock } from '../../base/clock.ts';
+import { FolderRoom } from '../../base/disk-room.ts';
 import type { CodedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { CounterStore, KeyBounds } from '../counter-store.ts';
@@ -39,7 +40,7 @@ export interface LevelStore {
   readonly ttl: TtlMap;
   readonly counters: CounterStore;
   /** Where it lies: on a disk of its own it may be, and that is the one that counts. */
-  readonly folder: string;
+  readonly room: FolderRoom;
   /** Resolves when so many bytes may be written on its disk beside it, else rejects with STORE_FULL. */
   readonly admit: (bytes: number) => Promise<void>;
   close(): Promise<void>;
@@ -59,7 +60,8 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
     onWrite: (ms) => options.onWrite?.(ms),
     onSlow: (ms) => log.emit('store.slow', { folder, ms: Math.round(ms) }),
   });
-  const watermark = new DiskWatermark(options);
+  const room = new FolderRoom(folder, clock);
+  const watermark = new DiskWatermark({ ...options, room });
   const spool = new LevelSpool({ ...options, database, watermark });
   const ttl = new LevelTtlMap({ database, clock });
   const counters = new LevelCounterStore({ database, clock, log, bounds: options.keyBounds });
@@ -74,7 +76,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<LevelS
     spool,
     ttl,
     counters,
-    folder,
+    room,
     admit: (bytes) => watermark.admit(bytes),
     async close() {
       await Promise.all([spool.stop(), ttl.stop(), counters.stop()]);
