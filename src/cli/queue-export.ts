@@ -18,7 +18,7 @@ import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
 import { jsonLine } from './listing.ts';
 import type { FilterOptions, Selection } from './queue-selection.ts';
-import { listQueue, selectionOf } from './queue-selection.ts';
+import { listQueue, selectionOf, stateOption } from './queue-selection.ts';
 import { textOf } from './row-reader.ts';
 import { whileStopped } from './store.ts';
 import { printable } from './terminal.ts';
@@ -50,7 +50,7 @@ export function addQueueExport(queue: Command, cli: Cli): void {
     .requiredOption('--to <folder>', 'where they go')
     .option('--all', 'all messages, as ALL')
     .option('--dest <domain>', 'hosted domain whose destination gets it')
-    .option('--state <state>', 'active, deferred or hold')
+    .addOption(stateOption())
     .option('--offline', 'read the store of a gateway that does not run')
     .option('--json', 'JSON Lines')
     .action(async (words: readonly string[], options: ExportOptions) => {

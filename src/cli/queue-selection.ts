@@ -37,19 +37,16 @@ export function withFilterOptions(command: Command): Command {
     .option('--to <address>', 'a recipient: an address or @domain')
     .option('--dest <domain>', 'hosted domain whose destination gets it')
     .option('--account <name>', 'account that sends it')
-    .addOption(
-      new Option('--state <state>').choices([
-        'active',
-        'deferred',
-        'hold',
-        'damaged',
-        'quarantine',
-      ]),
-    )
+    .addOption(stateOption())
     .option('--older <age>', 'queued for longer, such as 4h', age)
     .option('--younger <age>', 'queued for less, such as 10m', age)
     .option('--larger <size>', 'larger than, such as 5M', size)
     .option('--reason <regexp>', 'last answer or reason of the hold', pattern);
+}
+
+export function stateOption(): Option {
+  const states = ['active', 'deferred', 'hold', 'damaged', 'quarantine'];
+  return new Option('--state <state>').choices(states);
 }
 
 /** All messages that the filters mean, oldest first. */

@@ -65,7 +65,7 @@ export function addTrace(program: Command, cli: Cli): void {
     .option('--since <time>', 'not before: an age such as 4h, or a time', moment)
     .option('--until <time>', 'not after', moment)
     .option('--dir <in|out>', 'direction')
-    .option('--result <result>', 'such as rejected, accepted, accepted/deferred')
+    .option('--result <result>', 'such as rejected, accepted, accepted/deferred, or its beginning')
     .option('--cursor <cursor>', 'go on where a listing ended');
   withListingOptions(trace).action(async (query: string | undefined, options: TraceOptions) => {
     const client = await cli.client();

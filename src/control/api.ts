@@ -215,7 +215,7 @@ function addRecipientRoutes(server: FastifyInstance, { gateway, clock, log }: Ap
 function addTraceRoutes(server: FastifyInstance, { gateway, log }: ApiDeps): void {
   const { trace, events } = gateway;
   server.get('/api/v1/traces', async (request, reply) => {
-    const page = await trace.search(traceQuery(request.query)).catch(notAtHand);
+    const page = await trace.search(traceQuery(request.query, trace.results)).catch(notAtHand);
     return sendList(log, reply, rows.tracePage(page));
   });
   server.get<ById>('/api/v1/traces/:id', async ({ params }, reply) => {

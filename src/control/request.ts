@@ -79,7 +79,7 @@ export function quarantineFilter(query: unknown): QuarantineFilter {
 }
 
 /** Members of a trace query that are texts. */
-const TRACE_TEXTS = ['from', 'to', 'client', 'domain', 'account', 'subject', 'result'] as const;
+const TRACE_TEXTS = ['from', 'to', 'client', 'domain', 'account', 'subject'] as const;
 
 /** `by` and the filters of a listing. */
 export function shapeQuery(query: unknown): { by: ShapeBy; filter: QueueFilter } {
@@ -89,13 +89,16 @@ export function shapeQuery(query: unknown): { by: ShapeBy; filter: QueueFilter }
   return { by: wanted, filter: queueFilter(filter) };
 }
 
-export function traceQuery(query: unknown): TraceQuery {
-  const known = ['q', ...TRACE_TEXTS, 'since', 'until', 'dir', 'limit', 'cursor'];
+export function traceQuery(query: unknown, results: readonly string[]): TraceQuery {
+  const known = ['q', ...TRACE_TEXTS, 'result', 'since', 'until', 'dir', 'limit', 'cursor'];
   const given = members(query, known);
   const text = given.get('q');
   const since = time(given, 'since');
   const until = time(given, 'until');
   const dir = oneOf(given, 'dir', ['in', 'out'] as const);
+  const result = given.get('result')?.toLowerCase();
+  if (result !== undefined && !results.some((one) => result !== '' && one.startsWith(result)))
+    throw fault(`parameter "result" must be ${results.join(', ')}, or the beginning of one`);
   const cursor = given.get('cursor');
   if (cursor !== undefined && !isTraceId(cursor)) throw fault('parameter "cursor" is none of ours');
   const texts = TRACE_TEXTS.flatMap((name) => {
@@ -113,6 +116,7 @@ export function traceQuery(query: unknown): TraceQuery {
     ...(since !== undefined && { since }),
     ...(until !== undefined && { until }),
     ...(dir !== undefined && { dir }),
+    ...(result !== undefined && { result }),
     ...(cursor !== undefined && { cursor }),
   };
 }

@@ -11,6 +11,7 @@
 import type { TraceEvent } from '../base/session-traces.ts';
 import { remoteId } from '../mail/remote-id.ts';
 import type { TermMatch } from '../store/record-store.ts';
+import { RESULT_WORDS } from './results.ts';
 
 export type TermKind = 'f' | 't' | 'F' | 'T' | 'd' | 'c' | 'm' | 'q' | 'a' | 'w' | 's';
 
@@ -62,12 +63,6 @@ export function resultTerms(result: string): string[] {
   }
   return terms;
 }
-
-/** The words that results have terms for. */
-const RESULT_WORDS = [
-  ...['rejected', 'tempfailed', 'quarantined', 'discarded', 'aborted'],
-  ...['queued', 'deferred', 'held', 'failed', 'expired', 'partial', 'deleted'],
-];
 
 /** What finds a result that begins so; undefined when terms are of no help. */
 export function resultMatches(result: string): TermMatch[] | undefined {

@@ -15,6 +15,7 @@ import { remoteId } from '../mail/remote-id.ts';
 import type { Condition, RecordDay, RecordStore, StoredRecord } from '../store/record-store.ts';
 import type { Pseudonym } from './pseudonyms.ts';
 import { decode } from './recorded-events.ts';
+import { RESULTS } from './results.ts';
 import { termsOf, resultTerms } from './terms.ts';
 import type { TraceQuery } from './trace-query.ts';
 import { conditionsOf, meets, pseudonymous, recipientCondition } from './trace-query.ts';
@@ -44,6 +45,8 @@ export interface TracePage {
 }
 
 export interface Trace {
+  /** What a search may ask for, or the beginning of it. */
+  readonly results: readonly string[];
   search(query: TraceQuery): Promise<TracePage>;
   timeline(id: string): Promise<Timeline | undefined>;
 }
@@ -65,6 +68,7 @@ const MAX_WAITING = 50;
 const MAX_OF_SESSION = 2000;
 
 export class TraceBook implements Trace {
+  readonly results = RESULTS;
   readonly #options: TraceBookOptions;
   #running = 0;
   readonly #waiting: (() => void)[] = [];

@@ -123,6 +123,15 @@ test('columns can be chosen, the header left out, the rows limited', async (t) =
   assert.match(err, /no column "colour"; there are ID, STATE/);
 });
 
+test('a state that there is not is refused wherever a state is given', async (t) => {
+  const { run } = await running(t);
+  for (const command of ['list', 'shape', 'export --all --to saved', 'delete']) {
+    const { code, err } = await run(`queue ${command} --state waiting`);
+    assert.equal(code, 64, command);
+    assert.match(err, /'waiting' is invalid\. Allowed choices are active, deferred, hold/);
+  }
+});
+
 test('--json is one object a line with v and kind', async (t) => {
   const { gateway, run } = await running(t);
   gateway.messages = sampleQueue();

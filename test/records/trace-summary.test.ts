@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { EventName, Fields } from '../../src/base/log.ts';
 import type { TraceEvent } from '../../src/base/session-traces.ts';
+import { RESULTS } from '../../src/records/results.ts';
 import { summary } from '../../src/records/trace-summary.ts';
 
 type Told = readonly (readonly [evt: EventName, fields: Fields])[];
@@ -82,6 +83,7 @@ test('a result says what the client was told and what became of it later', () =>
     ],
   ] as const) {
     assert.equal(rowOf(events).result, expected);
+    assert.ok(RESULTS.includes(expected), expected);
   }
   assert.equal(rowOf([['dsn.out', {}]]).dir, 'out');
   assert.equal(rowOf([['smtp.open', {}]], '4K7QZ2M9XT').result, 'no mail');

@@ -86,7 +86,7 @@ test('K1: a message is found by everything people know of it, after a restart to
         ['--from', 'user3@example.org'],
         ['--domain', 'shop.example'],
         ['--subject', 'rechnung mai'],
-        ['--result', 'nonsense'],
+        ['--result', 'discarded'],
         ['news@shop.example', '--until', '1h'],
         ['news@shop.example', '--dir', 'out'],
       ]) {
@@ -117,6 +117,11 @@ test('K1: a message is found by everything people know of it, after a restart to
       for (const query of [[' '], ['--from', ''], ['--domain', '']]) {
         const nothing = await cli(gateway, 'trace', ...query);
         assert.deepEqual([nothing.code, nothing.out], [64, ''], 'an empty variable of a script');
+      }
+      for (const result of ['nonsense', 'rejected/delivered', '']) {
+        const none = await cli(gateway, 'trace', '--result', result);
+        assert.deepEqual([none.code, none.out], [64, '']);
+        assert.match(none.err, /"result" must be accepted, .*no mail, accepted\/queued, /);
       }
       const first = await rows(gateway, '127.0.0.1', '-n', '3');
       const { cursor } = first.at(-1) as { cursor: string }; // our own output
