@@ -25,6 +25,12 @@ interface HealthOptions {
   readonly json?: boolean;
 }
 
+interface ShapeOptions extends ListingOptions {
+  readonly by?: string;
+  readonly s?: boolean;
+  readonly state?: string;
+}
+
 const LEVELS = [
   { word: 'OK', exit: EXIT.done },
   { word: 'WARNING', exit: EXIT.nothing },
@@ -45,12 +51,15 @@ export function addQueueState(queue: Command, cli: Cli): void {
     queue
       .command('shape')
       .description('what waits, by age in minutes, busiest first')
-      .addOption(new Option('--by <what>', 'counted by').choices([...SHAPE_BY]).default('dest'))
-      .addOption(new Option('-s', 'by sender, as --by from').implies({ by: 'from' }))
+      .addOption(
+        new Option('--by <what>', 'counted by; dest when not given').choices([...SHAPE_BY]),
+      )
+      .addOption(new Option('-s', 'by sender, as --by from').conflicts('by'))
       .addOption(new Option('--state <state>').choices(['active', 'deferred', 'hold'])),
-  ).action(async ({ by, state, ...options }: ListingOptions & { by: string; state?: string }) => {
+  ).action(async ({ s: bySender, by, state, ...options }: ShapeOptions) => {
+    const what = by ?? (bySender === true ? 'from' : 'dest');
     const client = await cli.client();
-    const query = new URLSearchParams({ by, ...(state !== undefined && { state }) });
+    const query = new URLSearchParams({ by: what, ...(state !== undefined && { state }) });
     const rows = client.rows(`/api/v1/queue/shape?${query.toString()}`);
     await printListing(cli, shapeColumns(), rows, options, 'messages');
   });

@@ -132,6 +132,19 @@ test('a state that there is not is refused wherever a state is given', async (t)
   }
 });
 
+test('what waits is counted by one thing: -s beside --by is refused', async (t) => {
+  const { gateway, run } = await running(t);
+  gateway.messages = sampleQueue();
+  for (const by of ['dest', 'from']) {
+    const { code, out, err } = await run(`queue shape -s --by ${by}`);
+    assert.deepEqual([code, out], [64, '']);
+    assert.match(err, /'-s' cannot be used with option '--by <what>'/);
+  }
+  assert.match((await run('queue shape -s')).out, /^@shop\.example /m);
+  assert.match((await run('queue shape --by from')).out, /^@shop\.example /m);
+  assert.match((await run('queue shape')).out, /^kunde\.example /m);
+});
+
 test('--json is one object a line with v and kind', async (t) => {
   const { gateway, run } = await running(t);
   gateway.messages = sampleQueue();
