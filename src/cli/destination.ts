@@ -216,7 +216,12 @@ function stateText(row: Row): string {
 
 function destinationColumns(now: number): readonly Column[] {
   return [
-    { name: 'DESTINATION', value: (row) => textOf(row, 'name'), max: 40, min: 20 },
+    {
+      name: 'DESTINATION',
+      value: (row) => textOf(row, 'name') || '(not served)',
+      max: 40,
+      min: 20,
+    },
     {
       name: 'STATE',
       value: stateText,

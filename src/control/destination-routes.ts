@@ -1,6 +1,7 @@
 /** The API about the customers' servers: how they are, and an operator's holds of their mail. */
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../base/clock.ts';
+import { domainKey } from '../mail/address.ts';
 import type { ApiDeps } from './api.ts';
 import type { StartedExamination } from './examination-view.ts';
 import { RequestFault, examinationRequest, holdRequest, requester } from './request.ts';
@@ -23,7 +24,7 @@ export function addDestinationRoutes(
     return domains;
   };
   server.get('/api/v1/destinations', (_request, reply) =>
-    sendList(log, reply, gateway.destinations().map(rows.destinationRow)),
+    sendList(log, reply, [...gateway.destinations(), ...holds.unserved()].map(rows.destinationRow)),
   );
   server.get<ByDomain>('/api/v1/destinations/:domain', async ({ params }) => {
     const found = gateway.destination(params.domain);
@@ -65,9 +66,13 @@ export function addDestinationRoutes(
     ({ params, body, headers }, reply) => {
       const { alone } = holdRequest(body);
       const by = requester(headers['x-sluice-user']);
+      // A hold outlives the file of its domain.
+      const unserved = holds.unserved().flatMap(({ domains }) => domains);
+      const left = unserved.filter((domain) => domain === domainKey(params.domain));
+      const domains = left.length > 0 ? left : meant(params.domain, alone);
       const each = async (domain: string) =>
         (await holds.resume(domain, by)) ? 'resumed' : 'not held';
-      return sendList(log, reply, results(meant(params.domain, alone), each));
+      return sendList(log, reply, results(domains, each));
     },
   );
 }

@@ -216,6 +216,8 @@ export interface HoldsView {
    * it is not served here.
    */
   domains(domain: string, alone: boolean): readonly string[];
+  /** One for each domain that is held and is not served here any more. */
+  unserved(): readonly DestinationView[];
   hold(hold: HoldView): Promise<void>;
   /** Whether it was held. */
   resume(domain: string, by: string): Promise<boolean>;

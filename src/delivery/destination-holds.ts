@@ -50,6 +50,10 @@ export class DestinationHolds {
     return hold.until > this.#options.clock.now() ? hold : undefined;
   }
 
+  all(): DestinationHold[] {
+    return [...this.#holds.keys()].flatMap((domain) => this.of(domain) ?? []);
+  }
+
   /** Resolves when the hold is durable; a later one replaces it. Rejects when the store does. */
   async hold(hold: DestinationHold): Promise<void> {
     const { store, log, onChange } = this.#options;

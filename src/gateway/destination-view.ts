@@ -113,8 +113,10 @@ function viewOfHold({ dest, at, until, by, text }: DestinationHold): HoldView {
   return { domain: dest, at, until, by, text };
 }
 
-export function holdsView({ directory, holds }: ViewedDestinations): HoldsView {
+export function holdsView(parts: ViewedDestinations): HoldsView {
+  const { directory, holds } = parts;
   return {
+    unserved: () => unservedHolds(parts),
     domains(name, alone) {
       const served = directory();
       const found = served.find(name);
@@ -127,6 +129,28 @@ export function holdsView({ directory, holds }: ViewedDestinations): HoldsView {
       holds.hold({ dest: domain, ...hold, ...(until !== undefined && { until }) }),
     resume: (domain, by) => holds.resume(domain, by),
   };
+}
+
+/** By its own name a domain may be served as an alias of another, whose hold it does not share. */
+function unservedHolds({ directory, holds, spool }: ViewedDestinations): DestinationView[] {
+  const served = directory();
+  const left = holds.all().filter(({ dest }) => served.find(dest)?.name !== dest);
+  if (left.length === 0) return [];
+  const waiting = new Map(spool.backlog().map(({ dest, messages }) => [dest, messages]));
+  return left.map((hold) => ({
+    name: '',
+    domains: [hold.dest],
+    hosts: [],
+    state: 'unknown',
+    since: undefined,
+    fails: 0,
+    lastText: '',
+    lastAt: undefined,
+    nextProbeAt: undefined,
+    holds: [viewOfHold(hold)],
+    habits: [],
+    waiting: waiting.get(hold.dest) ?? 0,
+  }));
 }
 
 /** What keeps the mail of a lane back: its destination is down or left alone, or somebody holds it. */

@@ -1,5 +1,7 @@
 /** An operator holds a customer's mail: taken and kept, nothing tried, all delivered afterwards. */
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { runInside } from '../support/command.ts';
 import { Destination } from '../support/destination.ts';
@@ -85,6 +87,38 @@ test('a pause ends by itself', async () => {
     await until('the mail delivered', () => destination.arrived.length === 1, 60_000);
     const end = await gateway.event('dest.resume');
     assert.deepEqual([end['domain'], end['who']], ['example.org', 'gateway']);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+test('a hold outlives the file of its domain, is shown, and can be ended without it', async () => {
+  const destination = await new Destination().start();
+  const file = domainFile(destination.port);
+  const gateway = await Gateway.run({ node: QUICK, domains: { 'example.org': file } });
+  try {
+    assert.equal((await gateway.cli('queue', 'pause', 'example.org', '--why', 'moves')).code, 0);
+    const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail(1));
+    assert.match(reply, /^250 .* queued/);
+    await rm(join(gateway.folder, 'domains', 'example.org.yaml'));
+    assert.equal((await gateway.cli('reload')).code, 0);
+    const list = (...options: string[]) => gateway.cli('destination', 'list', ...options);
+    assert.match((await list('-H')).stdout, /^\(not served\) +unknown,held .* 1 .* example\.org\b/);
+    const row = JSON.parse((await list('--json')).stdout) as Record<string, unknown>; // our own output
+    assert.deepEqual([row['name'], row['domains'], row['waiting']], ['', ['example.org'], 1]);
+    assert.match((await gateway.cli('status')).stdout, /  ready  /);
+    for (const other of ['example.net', 'org']) {
+      const refused = await gateway.cli('destination', 'resume', other);
+      assert.deepEqual([refused.code, refused.stdout], [1, '']);
+    }
+    const resumed = await gateway.cli('destination', 'resume', 'Example.ORG');
+    assert.deepEqual([resumed.code, resumed.stdout], [0, 'example.org  resumed\n']);
+    assert.equal((await list()).code, 1);
+    assert.equal((await gateway.cli('queue', 'resume', 'example.org')).code, 1);
+    await gateway.configure({ domains: { 'example.org': file } });
+    assert.equal((await gateway.cli('reload')).code, 0);
+    await until('the mail delivered', () => destination.arrived.length === 1);
   } finally {
     await gateway.remove();
     await destination.stop();

@@ -99,6 +99,7 @@ export class FakeGateway {
       examine: () => ({ kind: 'not-hosted' }),
       holds: {
         domains: () => [],
+        unserved: () => [],
         hold: async () => undefined,
         resume: async () => false,
       },
