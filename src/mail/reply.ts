@@ -204,7 +204,7 @@ export const replies = {
     named(250, '2.0.0', `Queuing for node ${name} started, its server is asked first`),
   queueEmpty: (name: string): Reply => named(251, '2.0.0', `No messages waiting for node ${name}`),
   queueHeld: (name: string): Reply =>
-    named(458, '4.3.2', `Unable to start node ${name}: its mail is held by the operator`, 'policy'),
+    named(458, '4.3.2', `Unable to start node ${name}: its mail is held`, 'policy'),
   /** The same for every name: whether it is hosted, or has mail, is nobody else's business. */
   queueDenied: (): Reply =>
     named(

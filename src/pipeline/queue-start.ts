@@ -14,7 +14,7 @@ import type { QueueName } from '../smtp/commands.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 
 export interface QueueStartDeps {
-  readonly store: Pick<SpoolStore, 'backlog'>;
+  readonly store: Pick<SpoolStore, 'backlog' | 'totals'>;
   /** Tries at once what waits in a lane; `asked`: its server is down and is asked first. */
   readonly drain: (lane: string) => 'started' | 'asked' | 'held';
 }
@@ -53,6 +53,9 @@ export function startQueue(
   if (started > 0) return { reply: replies.queueStarted(name, started), domains, waiting };
   if (asked > 0) return { reply: replies.queueAsked(name), domains, waiting };
   if (held > 0) return { reply: replies.queueHeld(name), domains, waiting };
+  // Held messages are no backlog; that there are none would not be true of them.
+  const kept = [...lanes].reduce((sum, lane) => sum + store.totals(lane).held, 0);
+  if (kept > 0) return { reply: replies.queueHeld(name), domains, waiting: kept };
   return { reply: replies.queueEmpty(name), domains, waiting };
 }
 

@@ -23,6 +23,11 @@ test('a server that is back asks for its mail and gets it; others are told nothi
     domains: {
       'example.org': domainFile(port, { ...at, outgoing, aliases: '[example.com]' }),
       'sub.example.org': domainFile(port, at, 'sub.example.org'),
+      'late.test': domainFile(
+        port,
+        { destination: `127.0.0.7:${port}`, recipients: 'callout', outage: 'hold' },
+        'late.test',
+      ),
       'other.test': domainFile(port, { destination: `127.0.0.8:${port}` }, 'other.test'),
     },
   });
@@ -80,6 +85,22 @@ test('a server that is back asks for its mail and gets it; others are told nothi
     await until('the fourth delivered', () => destination.arrived.length === 4);
     const started = await gateway.event('smtp.etrn', (line) => line['code'] === 253);
     assert.deepEqual([started['domains'], started['n']], [['example.org'], 1]);
+
+    // Held by hand, or because nobody could be asked: it is there, and no ETRN lets it go.
+    destination.behaviour = { rcpt: () => '451 4.3.0 later' };
+    assert.match(await queue(6), / queued$/);
+    destination.behaviour = {};
+    const hold = ['hold', '--dest', 'example.org', '--yes'];
+    assert.equal((await gateway.cli('queue', ...hold)).code, 0);
+    const held = /^458 4\.3\.2 Unable to start node \S+: its mail is held \(policy\)$/;
+    assert.match((await ask('example.org', ACCOUNT)).reply, held);
+    const told = await gateway.event('smtp.etrn', ({ code, n }) => code === 458 && n === 1);
+    assert.deepEqual(told['domains'], ['example.org']);
+    assert.match(await queue(7, 'late.test'), /^250 /);
+    const state = ['--dest', 'late.test', '--state', 'hold'];
+    assert.equal((await gateway.cli('queue', 'list', ...state)).code, 0);
+    assert.match((await ask('late.test', '127.0.0.7')).reply, held);
+    assert.equal(destination.arrived.length, 4);
   } finally {
     await gateway.remove();
     await destination.stop();
