@@ -67,7 +67,7 @@ const WORDING: Readonly<Record<string, Wording>> = {
   'rcpt.sent': attempt('delivered'),
   'rcpt.defer': attempt('deferred'),
   'rcpt.fail': attempt('failed'),
-  'rcpt.hold': attempt('held'),
+  'rcpt.hold': (row) => [...attempt('held')(row), `(${textOf(row, 'why')})`],
   'rcpt.expire': attempt('expired'),
   'queue.retry': stepBy('retried'),
   'queue.hold': stepBy('held'),

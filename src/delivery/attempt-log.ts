@@ -99,8 +99,8 @@ export function logAttempt(log: Log, lines: AttemptLines): void {
 export function logHold(log: Log, entry: SpoolEntry, now: number): void {
   const { hold } = entry;
   if (hold === undefined) return;
-  const evt = hold.reason === 'expired' ? 'rcpt.expire' : 'rcpt.hold';
-  logGivenUp(log, evt, entry, entry.recipients, { why: hold.reason, text: hold.text }, now);
+  const fields = { why: hold.reason, text: hold.text };
+  logGivenUp(log, 'rcpt.hold', entry, entry.recipients, fields, now);
 }
 
 /** An operator has ended the lifetime of a message; what became of it follows. */

@@ -67,7 +67,7 @@ test('the last attempt is at the end of the lifetime, then the message is held a
   const [entry] = await rig.entries();
   assert.equal(entry?.hold?.reason, 'expired');
   assert.match(entry?.hold?.text ?? '', /^450 /);
-  const lines = rig.log.of('rcpt.expire');
+  const lines = rig.log.of('rcpt.hold');
   assert.deepEqual(
     lines.map((line) => [line['to'], line['why'], line['age'], line['sid']]),
     [['anna@a.test', 'expired', 1200, id.slice(0, 10)]],

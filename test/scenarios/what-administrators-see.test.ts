@@ -293,11 +293,18 @@ test('a destination that puts everything off, and mail whose time is over, say s
     });
     const shown = await cli(gateway, 'destination', 'show', 'example.org');
     assert.match(shown.out, /^state +refusing for \d+s\n +it answers and puts our mail off /m);
-    await gateway.event('rcpt.expire');
+    await gateway.event('rcpt.hold');
     const table = await cli(gateway, 'queue', 'list', '-H', '-o', 'state,reason');
     assert.equal(table.out, 'hold  held by gateway (expired): 451 4.3.0 disk is full\n');
     const found = await cli(gateway, 'queue', 'list', '-H', '-o', 'id', '--reason', 'expired');
     assert.equal(found.code, 0);
+    // It is still here: what traces call expired is gone.
+    const row = ['anna@example.org', '--result', 'accepted/held'];
+    await until('its row', async () => (await cli(gateway, 'trace', ...row)).code === 0);
+    const traced = await cli(gateway, 'trace', ...row);
+    assert.match(traced.out, / accepted\/held expired /);
+    const life = await cli(gateway, 'trace', String(gateway.events('rcpt.hold')[0]?.['id']));
+    assert.match(life.out, / held +anna@example\.org 451 4\.3\.0 disk is full \(expired\)$/m);
     // One that takes mail again needs no advice.
     destination.behaviour = {};
     await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], mail('now'));
