@@ -60,6 +60,7 @@ export class Archive {
     this.#timer?.stop();
     await this.#round;
     await this.#index?.then((index) => index.close()).catch(() => undefined);
+    this.#faults.stop();
   }
 
   /** `failed`: it cannot be kept, so it must not be taken. */

@@ -120,6 +120,7 @@ export class Outbox {
     await this.#pump;
     this.#settle(NOT_OPEN);
     await this.#close();
+    this.#losses.stop();
   }
 
   #run(): Promise<void> {

@@ -106,9 +106,10 @@ test('a disk that is full is told once, and then once a minute with the number',
   await refused(20);
   assert.deepEqual(told(), [['no room', 1]]);
   await clock.advance(60_000);
+  assert.deepEqual(told().slice(1), [['no room', 19]], 'also when no more come');
   await refused(5);
-  assert.deepEqual(told().slice(1), [['no room', 20]]);
   await archive.stop();
+  assert.deepEqual(told().slice(2), [['no room', 5]]);
 });
 
 test('a disk that stands still keeps nobody waiting, and what it writes after all goes', async (t) => {
