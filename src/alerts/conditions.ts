@@ -19,6 +19,8 @@ export interface Present {
   readonly waiting: number;
   /** Destinations some of whose messages cannot be found any more. */
   readonly damaged: readonly { readonly dest: string; readonly since: number }[];
+  /** Why some of what the store has cannot be read. */
+  readonly unread: string | undefined;
   /** The message that has waited longest for its destination. */
   readonly oldest: { readonly queuedAt: number; readonly dest: string } | undefined;
   /** The message that has waited longest for a person. */
@@ -150,11 +152,14 @@ function diskConditions(
   return [{ kind: 'disk_low', subject: '', since: now, text }];
 }
 
-function damageConditions({ damaged }: Present): Condition[] {
-  return damaged.map(({ dest, since }) => {
+function damageConditions({ now, damaged, unread }: Present): Condition[] {
+  const queues = damaged.map<Condition>(({ dest, since }) => {
     const text = `a part of the queue of ${dest} cannot be read: some of its mail waits until the gateway has been stopped and "sluice store repair" was run; all other mail goes on`;
     return { kind: 'store_damaged', subject: dest, since, text };
   });
+  if (unread === undefined) return queues;
+  const text = `some of what is stored cannot be read (${unread}): what needs it is put off, and of age and locks alerts know what was read before; look at the disk, stop the gateway and run "sluice store check"`;
+  return [{ kind: 'store_damaged', subject: '', since: now, text }, ...queues];
 }
 
 function scannerConditions({ now, scanners }: Present): Condition[] {

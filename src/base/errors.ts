@@ -33,6 +33,11 @@ export class CodedError extends Error {
   }
 }
 
+/** Nothing else is known: whoever asked comes again. */
+export function isOfStore(error: unknown): boolean {
+  return error instanceof CodedError && error.code.startsWith('STORE_');
+}
+
 /** The text of anything thrown, bounded, on one line, for logs and traces. */
 export function errorText(error: unknown): string {
   const text = error instanceof Error ? error.message || error.name : String(error);

@@ -9,7 +9,7 @@ import { connect } from 'node:net';
 import Fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../base/clock.ts';
-import { CodedError, errorText } from '../base/errors.ts';
+import { CodedError, errorText, isOfStore } from '../base/errors.ts';
 import { listenFault } from '../base/listen-fault.ts';
 import type { Log } from '../base/log.ts';
 import { addApi } from './api.ts';
@@ -113,6 +113,7 @@ function createServer(log: Log, { connections, requests, silenceMs }: Bounds): F
     if (status < 500 || error instanceof RequestFault) {
       return reply.code(status).send({ error: errorText(error) });
     }
+    if (isOfStore(error)) return reply.code(503).send({ error: errorText(error) });
     const stack = error instanceof Error ? error.stack : undefined;
     const where = `${request.method} ${request.url}`;
     log.emit('crash', { msg: errorText(error), where, stack }, 'error');

@@ -24,7 +24,6 @@ import type { Config } from '../config/config.ts';
 import type { ScannerView } from '../control/gateway-view.ts';
 import { hindranceAdvice } from '../delivery/hindrance-words.ts';
 import { OwnMail } from '../delivery/own-mail.ts';
-import { oldestWaiting } from '../delivery/queue-age.ts';
 import { destinationOf, laneName, laneTo } from '../delivery/route.ts';
 import { TimedHolds } from '../delivery/timed-holds.ts';
 import { parseAddress } from '../mail/address.ts';
@@ -38,6 +37,7 @@ import { Quarantine } from '../quarantine/quarantine.ts';
 import { openLevelRecords } from '../store/leveldb/record-store.ts';
 import type { LevelStore } from '../store/leveldb/store.ts';
 import type { Trace } from '../records/trace-book.ts';
+import { AlertReads } from './alert-reads.ts';
 import { busiestOf } from './busiest.ts';
 import type { DeliveryParts } from './delivery-parts.ts';
 import { customerOf, Lessons } from './lessons.ts';
@@ -64,6 +64,7 @@ export interface WatchedParts {
 
 export class Watches {
   readonly #parts: WatchedParts;
+  readonly #reads: AlertReads;
   readonly #outageHolds: OutageHolds;
   readonly #unjudged: UnjudgedWatch;
   readonly #own: OwnMail;
@@ -86,6 +87,7 @@ export class Watches {
     const { store, ids, delivery, config, generation, clock, log } = parts;
     const directory = () => generation().directory;
     this.#parts = parts;
+    this.#reads = new AlertReads({ ...parts, ...parts.outgoing, spool: store.spool, directory });
     const hostname = () => config().hostname;
     const lifetimeMs = (lane: string) =>
       ({ ...config().queue, ...directory().find(homeLane(lane))?.queue }).lifetimeMs;
@@ -241,18 +243,10 @@ export class Watches {
 
   async #present(): Promise<Present> {
     const { store, delivery, outgoing, scanners, generation, clock } = this.#parts;
-    const { domains: served } = generation().directory;
     const waiting = new Map(store.spool.backlog().map(({ dest, messages }) => [dest, messages]));
     const byKey = Map.groupBy(generation().directory.routes, ({ destination }) => destination.key);
-    const oldest = await oldestWaiting(store.spool);
-    const accounts = new Set(
-      served.flatMap(({ outgoing: { accounts: all } }) => all.map(({ name }) => name)),
-    );
-    const lockedAccounts: Present['lockedAccounts'][number][] = [];
-    for await (const one of outgoing.locks.automatic()) {
-      if (accounts.has(one.account)) lockedAccounts.push(one);
-    }
     return {
+      ...(await this.#reads.look()),
       now: clock.now(),
       destinations: [...byKey].map(([key, domains]) => {
         const health = delivery.health.view(key);
@@ -271,14 +265,12 @@ export class Watches {
       damaged: store.spool
         .damagedDests()
         .map(({ dest, since }) => ({ dest: laneName(dest), since })),
-      oldest: oldest && { queuedAt: oldest.queuedAt, dest: laneName(oldest.dest) },
       oldestHeld: this.#heldMail.oldest(),
       disk: await store.room.look(),
       minFreeBytes: this.#parts.config().limits.minFreeSpaceBytes,
       scanners: scanners(),
       ldap: delivery.ldap.states(),
       listings: delivery.listings.listings,
-      lockedAccounts,
       lostRecords: outgoing.sharedNetworks.lost(),
     };
   }

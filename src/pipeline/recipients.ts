@@ -5,6 +5,7 @@
  * stays refused, and the rest follows the domain's `outage` setting. Never accepts on doubt.
  */
 import type { Clock } from '../base/clock.ts';
+import { isOfStore } from '../base/errors.ts';
 import { LeakyBuckets } from '../base/leaky-buckets.ts';
 import type { Log } from '../base/log.ts';
 import type { Soon } from '../base/soon.ts';
@@ -24,7 +25,7 @@ import { keyOf } from './recipient-lessons.ts';
 import type { Standing } from './harvest-guard.ts';
 import type { Remembered, RecipientMemory } from './recipient-memory.ts';
 import { findHome } from './split-domain.ts';
-import { isOfStore, logStorageFault } from './storage-fault.ts';
+import { logStorageFault } from './storage-fault.ts';
 
 export type Verification =
   /** `route`: the server of a split domain that knows it. */

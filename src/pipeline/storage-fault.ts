@@ -11,8 +11,3 @@ export function logStorageFault(log: Log, fields: Fields, error: unknown): void 
   const isFull = error instanceof CodedError ? error.code === 'STORE_FULL' : isOutOfRoom(error);
   log.emit(isFull ? 'store.full' : 'store.error', { ...fields, err: errorText(error) });
 }
-
-/** Nothing else is known: whoever asked comes again. */
-export function isOfStore(error: unknown): boolean {
-  return error instanceof CodedError && error.code.startsWith('STORE_');
-}

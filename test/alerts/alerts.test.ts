@@ -14,7 +14,14 @@ const SECOND = 1000;
 function alertsOn(clock: FakeClock, target: Target) {
   const log = new RecordedLog();
   const present: Present = {
-    ...{ now: clock.now(), destinations: [], waiting: 0, damaged: [], oldest: undefined },
+    ...{
+      now: clock.now(),
+      destinations: [],
+      waiting: 0,
+      damaged: [],
+      unread: undefined,
+      oldest: undefined,
+    },
     ...{
       oldestHeld: undefined,
       disk: { freeBytes: 1, freeFiles: undefined },

@@ -24,6 +24,7 @@ function textsWith(count: number): Record<string, string> {
       disk: { freeBytes: 1, freeFiles: 1e6 },
       minFreeBytes: 0,
       damaged: [],
+      unread: undefined,
       scanners: [],
       ldap: [],
       listings: [],

@@ -24,6 +24,7 @@ test('old signatures are told of once, and once when there are new ones', async 
       ...{ now: 0, destinations: [], waiting: 0, damaged: [], oldest: undefined },
       ...{
         oldestHeld: undefined,
+        unread: undefined,
         disk: { freeBytes: 1, freeFiles: 1e6 },
         minFreeBytes: 0,
         ldap: [],

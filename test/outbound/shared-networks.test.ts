@@ -13,7 +13,14 @@ import { RecordedLog } from '../support/recorded-log.ts';
 const HOUR = 3_600_000;
 const MIN = 60_000;
 const NONE: Omit<Present, 'now' | 'lostRecords'> = {
-  ...{ destinations: [], waiting: 0, damaged: [], oldest: undefined, oldestHeld: undefined },
+  ...{
+    destinations: [],
+    waiting: 0,
+    damaged: [],
+    unread: undefined,
+    oldest: undefined,
+    oldestHeld: undefined,
+  },
   ...{
     disk: undefined,
     minFreeBytes: 0,

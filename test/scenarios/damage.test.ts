@@ -206,3 +206,46 @@ test('a byte of the log that has changed is noticed at the start, and costs no o
     await destination.stop();
   }
 });
+
+test('a disk that gives back other bytes under a running gateway: who needs them comes again, and people are told', async () => {
+  const destination = await new Destination().start();
+  const gateway = await Gateway.run({
+    node: 'alerts: { after: 0s }\nqueue: { retry: [1s], probe: 1s }',
+    domains: { 'example.org': domainFile(destination.port, { recipients: 'callout' }) },
+  });
+  try {
+    const send = (to = 'anna@example.org', size = 1000) =>
+      sendMail(gateway.port(), 'a@b.example', [to], mail(size));
+    assert.match(await send(), /^250 .* delivered/);
+    await destination.stop();
+    // More than LevelDB keeps in memory.
+    for (let n = 0; n < 100; n++) assert.match(await send('anna@example.org', 250_000), /^250 /);
+    await gateway.stop();
+    await gateway.start();
+    await damageTables(join(gateway.folder, 'data', 'store'));
+    assert.match(await send(), /^451 /);
+    assert.match(await send('eve@example.org'), /^451 /);
+    const alert = await gateway.event('alert.raise', ({ alert: kind }) => kind === 'store_damaged');
+    assert.match(String(alert['text']), /cannot be read/);
+    await gateway.event('alert.raise', ({ alert: kind }) => kind === 'destination_down');
+    const listed = await gateway.cli('queue', 'list');
+    assert.match(listed.stderr, /store: Corruption/);
+    await destination.start();
+    await until('mail to go on', async () => (await send()).startsWith('250'));
+    assert.deepEqual(gateway.events('crash'), []);
+  } finally {
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+/** All but the end of each, by which it is known. */
+async function damageTables(store: string): Promise<void> {
+  for (const name of await readdir(store)) {
+    if (!name.endsWith('.ldb')) continue;
+    const handle = await open(join(store, name), 'r+');
+    const { size } = await handle.stat();
+    await handle.write(Buffer.alloc(size - 60, '#'), 0, size - 60, 0);
+    await handle.close();
+  }
+}
