@@ -9,7 +9,7 @@ import { formatAddress, isAscii, needsSmtpUtf8 } from './address.ts';
 import { encodeWords } from './encoded-words.ts';
 import { ascii, hasEightBit, lines, part, printable } from './report-parts.ts';
 import type { Language, Place, ReportKind, ReportTexts } from './report-words.ts';
-import { NOT_TAKEN, reportWords } from './report-words.ts';
+import { reportWords, withoutAnswer } from './report-words.ts';
 import { dateTime } from './trace-fields.ts';
 
 export interface ReportedRecipient {
@@ -119,7 +119,7 @@ function placeOf(facts: DsnFacts, language: Language, place: Place): readonly st
       return [facts.retryUntil === undefined ? '-' : dateTime(facts.retryUntil)];
     case 'recipients':
       return facts.recipients.flatMap(({ address, answer, host }, index) => {
-        const said = answer === undefined ? NOT_TAKEN[language] : printable(answer);
+        const said = answer === undefined ? withoutAnswer(facts.kind, language) : printable(answer);
         const whoSaid = host === undefined ? said : `${printable(host)}: ${said}`;
         const gap = index === 0 ? [] : [''];
         return [...gap, `<${formatAddress(address)}>`, ...wrap(whoSaid, '    ')];

@@ -89,10 +89,19 @@ hören Sie nichts mehr davon.
   },
 };
 
-export const NOT_TAKEN: Readonly<Record<Language, string>> = {
+const NOT_TAKEN: Readonly<Record<Language, string>> = {
   en: 'nobody took it in time',
   de: 'niemand hat sie rechtzeitig angenommen',
 };
+const NOT_TAKEN_YET: Readonly<Record<Language, string>> = {
+  en: 'nobody has taken it yet',
+  de: 'bisher hat sie niemand angenommen',
+};
+
+/** In place of an answer, for a recipient of whom nobody has said anything. */
+export function withoutAnswer(kind: ReportKind, language: Language): string {
+  return (kind === 'delayed' ? NOT_TAKEN_YET : NOT_TAKEN)[language];
+}
 
 const PLACES = ['gateway', 'recipients', 'until'] as const;
 export type Place = (typeof PLACES)[number];

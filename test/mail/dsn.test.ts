@@ -267,6 +267,18 @@ test('whose address is in ASCII gets a report that needs no SMTPUTF8 (RFC 6533 3
   assert.match(parts[1]?.body ?? '', /^Original-Recipient: utf-8; jörg@x\.test$/m);
 });
 
+test('a recipient for whom nobody has said anything: too late in a failure, not yet in a delay', () => {
+  const nobody = {
+    languages: ['en', 'de'],
+    recipients: [{ ...RECIPIENT, answer: undefined, host: undefined }],
+  } as const;
+  const failed = read(buildDsn(facts(nobody)).bytes).parts[0]?.body ?? '';
+  assert.match(failed, / nobody took it in time$[^]* niemand hat sie rechtzeitig angenommen$/m);
+  const delayed = read(buildDsn(facts({ ...nobody, kind: 'delayed', retryUntil: AT })).bytes);
+  const body = delayed.parts[0]?.body ?? '';
+  assert.match(body, / nobody has taken it yet$[^]* bisher hat sie niemand angenommen$/m);
+});
+
 test('in German, in both languages, and in the words of an operator', () => {
   const german = read(
     buildDsn(facts({ languages: ['de'], kind: 'delayed', retryUntil: AT })).bytes,
