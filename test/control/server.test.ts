@@ -369,11 +369,23 @@ test('a request out of bounds is refused, not served in part', async (t) => {
 test('a fault inside ends at 500 with a line in the log, and the server lives on', async (t) => {
   const { gateway, client, log } = await running(t);
   gateway.messages = [queued('4K7QZ2M9XT.1')];
-  gateway.storeFault = new CodedError('STORE_FAILED', 'disk on fire');
+  gateway.storeFault = new TypeError('a fault of ours');
   await assert.rejects(client.get('/api/v1/queue/4K7QZ2M9XT.1'), refusedWith(500));
   const [crash] = log.events.filter(({ evt }) => evt === 'crash');
   assert.equal(crash?.level, 'error');
-  assert.equal(crash.fields.msg, 'disk on fire');
+  assert.equal(crash.fields.msg, 'a fault of ours');
+  assert.equal((await client.get('/api/v1/status'))['state'], 'ready');
+});
+
+test('a store that has failed or cannot be read is said, and is no fault inside', async (t) => {
+  const { gateway, client, log } = await running(t);
+  gateway.messages = [queued('4K7QZ2M9XT.1')];
+  gateway.storeFault = new CodedError('STORE_FAILED', 'disk on fire');
+  await assert.rejects(client.get('/api/v1/queue/4K7QZ2M9XT.1'), refusedWith(503));
+  assert.deepEqual(
+    log.events.filter(({ evt }) => evt === 'crash'),
+    [],
+  );
   const status = await client.get('/api/v1/status');
   assert.equal(status['state'], 'ready', 'the status is shown although the store has failed');
 });
