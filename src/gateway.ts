@@ -103,6 +103,7 @@ export class Gateway {
       undo.push(() => ids.close());
       recorder.records.start(folder, () => this.#config);
       undo.push(() => recorder.records.stop());
+      undo.push(async () => log.stop());
 
       const scanners = new ScannerWatch({
         ...{ config, folder, clock, log },
@@ -296,6 +297,7 @@ export class Gateway {
     log.emit('srv.drain');
     this.#reloads.stop();
     await endParts(parts, recorder);
+    log.stop();
     log.emit('srv.stop');
   }
 

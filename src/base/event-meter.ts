@@ -206,7 +206,10 @@ export function createMeter(registry: Registry, durations: Durations): Meter {
       if (fields['proven'] === false) unproven.inc();
     },
     'store.error': () => storeErrors.inc(),
-    'store.full': () => storeFull.inc(),
+    // Without an id it is the line that tells of several.
+    'store.full': ({ id }) => {
+      if (id !== undefined) storeFull.inc();
+    },
     'cfg.reload': () => reloaded.set(1),
     'cfg.error': () => reloaded.set(0),
     crash: () => crashes.inc(),

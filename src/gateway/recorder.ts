@@ -2,8 +2,9 @@
  * Everything that listens to the log: counts, rates, traces of recent sessions, the records and the
  * live feed. One `tap`, so that log, metrics and traces cannot tell different stories.
  */
+import { CalmLog } from '../base/calm-log.ts';
 import type { Clock } from '../base/clock.ts';
-import type { Log, Level, LogSink } from '../base/log.ts';
+import type { Level, Log, LogSink } from '../base/log.ts';
 import { LogLevels } from '../base/log-levels.ts';
 import { createLog, logDestination } from '../base/log.ts';
 import { MessageRates } from '../base/message-rates.ts';
@@ -14,7 +15,7 @@ import { LiveFeed } from '../control/live-feed.ts';
 import { RecordKeeping } from './record-keeping.ts';
 
 export interface Recorder {
-  readonly log: Log;
+  readonly log: Log & Pick<CalmLog, 'stop'>;
   readonly metrics: Metrics;
   readonly rates: MessageRates;
   readonly traces: SessionTraces;
@@ -45,7 +46,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   const feed = new LiveFeed(clock);
   const destination = options.sink ?? logDestination(options.file);
   const levels = new LogLevels(clock, options.level);
-  const log = createLog({
+  const lines = createLog({
     host: hostname,
     levels,
     destination,
@@ -58,6 +59,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       if (event !== undefined) records.see(event, kept);
     },
   });
+  const log = new CalmLog(lines, clock);
   const records = new RecordKeeping(clock, log);
   const reopenLog = () => destination.reopen?.();
   const logDropped = () => destination.dropped ?? 0;

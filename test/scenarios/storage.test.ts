@@ -45,7 +45,18 @@ test('too little free space: 452 for what needs the disk, relay goes on', async 
     await talk.quit();
     await destination.stop();
     assert.match(await send(), NO_ROOM);
-    assert.ok(gateway.events('store.full').length > 0);
+    for (let n = 0; n < 5; n++) assert.match(await send(), NO_ROOM);
+    const full = gateway.events('store.full');
+    const warned = full.filter(({ level }) => level === 'warn');
+    assert.deepEqual(
+      warned.map(({ count }) => count),
+      [1],
+      'one line a minute',
+    );
+    const each = full.filter(({ id }) => id !== undefined);
+    assert.ok(each.length >= 6, `${each.length} messages`);
+    const trace = await gateway.cli('trace', String(each.at(-1)?.['id']), '--json');
+    assert.match(trace.stdout, /"evt":"store.full"/);
     assert.deepEqual(gateway.events('store.error'), [], 'the store is sound');
     const alert = await gateway.event('alert.raise', (line) => line['alert'] === 'disk_low');
     assert.match(String(alert['text']), /^\d+ MiB are free .* put off \(452\)$/);
