@@ -20,9 +20,12 @@ import { printable } from './terminal.ts';
 const BATCH = 1000;
 /** Lines that were not taken and are shown; the rest is counted. */
 const SHOWN = 20;
+/** What stands for bytes that are no UTF-8: an address with it is nobody's. */
+const UNREADABLE = '\uFFFD';
 
 const REASONS: Readonly<Record<string, string>> = {
   'no-address': 'is no address',
+  'not-utf8': 'is not in UTF-8: write the file in that',
   'not-hosted': 'is not of a domain of this gateway',
   'not-asked': 'is of a domain whose recipients stand in a list, or need not be known',
   'which-server': 'is of a split domain: name its server behind the address, as export does',
@@ -70,6 +73,10 @@ async function* imported(
 ): AsyncGenerator<{ id: string; result: string }> {
   let batch: string[] = [];
   for await (const address of addressesIn(file)) {
+    if (address.includes(UNREADABLE)) {
+      yield { id: address, result: 'not-utf8' };
+      continue;
+    }
     batch.push(address);
     if (batch.length < BATCH) continue;
     yield* results(client, batch);

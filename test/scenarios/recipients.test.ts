@@ -26,15 +26,18 @@ test('recipients imported before an outage get their mail, exported ones come ba
   const send = (to: string) => sendMail(gateway.port(), 'a@b.example', [to], MAIL);
   try {
     const file = join(gateway.folder, 'people.txt');
+    const others = 'bert@example.org # moved\nx@listed.test\nx@elsewhere.example\nnonsense\n';
+    const inLatin1 = Buffer.from('jörg@example.org\n', 'latin1');
     await writeFile(
       file,
-      '# staff\nAnna@example.org\nbert@example.org # moved\nx@listed.test\nx@elsewhere.example\nnonsense\n',
+      Buffer.concat([Buffer.from(`# staff\nAnna@example.org\n${others}`), inLatin1]),
     );
     const imported = await gateway.cli('recipient', 'import', file);
-    assert.equal(imported.stdout, '2 imported, 3 not\n');
+    assert.equal(imported.stdout, '2 imported, 4 not\n');
     assert.equal(imported.code, 1);
     assert.match(imported.stderr, /x@listed\.test is of a domain whose recipients stand in a list/);
     assert.match(imported.stderr, /nonsense is no address/);
+    assert.match(imported.stderr, /j\uFFFDrg@example\.org is not in UTF-8/);
     assert.match(await send('anna@example.org'), /^250 .* queued/);
     assert.match(await send('zoe@example.org'), /^451 4\.1\.1/);
     const exported = await gateway.cli('recipient', 'export');
