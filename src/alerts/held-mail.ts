@@ -46,9 +46,11 @@ interface Customer {
 
 const NAMESPACE = 'held-notice';
 const KEEP_MS = 400 * 24 * 3600 * 1000;
-const FIRST_MS = 60_000;
-/** Reads all that is held, so not more often. */
+const LOOK_MS = 60_000;
+/** A survey reads all that is held: only so often while the number of it stays the same. */
 const EVERY_MS = 10 * 60_000;
+/** Surveys take no more than this part of the time, however much changes. */
+const SHARE = 1 / 20;
 const NOTICE_MS = 3600 * 1000;
 const LISTED = 50;
 const LISTED_RECIPIENTS = 5;
@@ -65,13 +67,15 @@ export class HeldMail {
   #timer: Timer | undefined;
   #round: Promise<void> = Promise.resolve();
   #oldest: { readonly at: number; readonly count: number } | undefined;
+  /** The last survey: when it was over, how long it took, and how much was held as it began. */
+  #last = { at: -Infinity, tookMs: 0, held: 0 };
 
   constructor(options: HeldMailOptions) {
     this.#options = options;
   }
 
   start(): void {
-    this.#in(FIRST_MS);
+    this.#later();
   }
 
   async stop(): Promise<void> {
@@ -85,15 +89,29 @@ export class HeldMail {
     return this.#options.store.totals().held === 0 ? undefined : this.#oldest;
   }
 
-  #in(ms: number): void {
+  #later(): void {
     const { clock, log } = this.#options;
-    this.#timer = clock.timer(ms, () => {
-      this.#round = this.#survey()
+    this.#timer = clock.timer(LOOK_MS, () => {
+      this.#round = this.#look()
         .catch((error: unknown) => log.emit('alert.fail', { err: errorText(error) }))
         .then(() => {
-          if (!this.#stopped.signal.aborted) this.#in(EVERY_MS);
+          if (!this.#stopped.signal.aborted) this.#later();
         });
     });
+  }
+
+  async #look(): Promise<void> {
+    const { clock, store } = this.#options;
+    const begunAt = clock.mono();
+    const { held } = store.totals();
+    const { at, tookMs } = this.#last;
+    const isOther = held !== this.#last.held && begunAt - at >= tookMs / SHARE;
+    if (!isOther && begunAt - at < EVERY_MS) return;
+    try {
+      await this.#survey();
+    } finally {
+      this.#last = { at: clock.mono(), tookMs: clock.mono() - begunAt, held };
+    }
   }
 
   async #survey(): Promise<void> {

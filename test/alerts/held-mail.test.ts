@@ -69,6 +69,31 @@ test('the contact hears once an hour at most of what was held for good', async (
   await held.stop();
 });
 
+test('how much is held is true within a minute or two, and all of it is read only when that changes', async (t) => {
+  const { rig, make, hold } = watched();
+  const scan = t.mock.method(rig.spool, 'scan');
+  const held = make();
+  held.start();
+  const first = await hold('by_hand');
+  await hold('by_hand');
+  await rig.clock.advance(MINUTE);
+  assert.equal(held.oldest()?.count, 2);
+  const firstAt = held.oldest()?.at ?? 0;
+  await rig.spool.administer(first, { kind: 'remove' });
+  await rig.clock.advance(MINUTE);
+  assert.equal(held.oldest()?.count, 1);
+  await hold('by_hand');
+  await hold('by_hand');
+  await rig.clock.advance(MINUTE);
+  assert.deepEqual(held.oldest(), { at: firstAt, count: 3 });
+  const { length } = scan.mock.calls;
+  await rig.clock.advance(8 * MINUTE);
+  assert.equal(scan.mock.callCount(), length);
+  await rig.clock.advance(2 * MINUTE);
+  assert.equal(scan.mock.callCount(), length + 1, 'now and then all the same');
+  await held.stop();
+});
+
 test('a restart tells nobody anew, and a notice that is held itself makes no other', async () => {
   const { rig, notices, make, hold } = watched();
   const before = make();
