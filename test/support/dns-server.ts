@@ -1,7 +1,6 @@
 /** A DNS server for tests, on npm's dns2: real packets over UDP and TCP, answered from a table. */
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import DNS from 'dns2';
+import { freePort } from './free-port.ts';
 
 export interface Zone {
   /** `10 mx1.example.test`; `0 .` is the null MX. */
@@ -37,6 +36,7 @@ export class DnsServer {
   }
 
   async start(): Promise<this> {
+    // One that is free for TCP is free for UDP as well, on a machine that runs tests.
     this.#port = await freePort();
     const server = DNS.createServer({
       udp: true,
@@ -105,13 +105,4 @@ export class DnsServer {
       for (const domain of zone.ptr ?? []) add({ type: Packet.TYPE.PTR, domain });
     }
   }
-}
-
-/** One that is free for TCP is free for UDP as well, on a machine that runs tests. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo; // a TCP server's address is one
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
