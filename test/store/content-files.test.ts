@@ -51,7 +51,7 @@ for (const how of ['copied', 'taken over'] as const) {
   test(`a message is stored though a crash left its file: ${how}`, async (t) => {
     const { files, folder } = await leftOver(t);
     const content = how === 'copied' ? COPIED : await stagedContent(folder, BYTES, t);
-    files.sweep(() => false);
+    files.sweep(async () => false);
     const stored = await files.write(PART, content);
     await until('the others are swept', async () => (await readdir(folder)).length <= 1);
     assert.deepEqual(await collect(files.read(PART, stored)), BYTES);

@@ -65,6 +65,7 @@ async function stillStore() {
   const wrap = (database: Database): Database => ({
     ...database,
     get: (key) => whenOn().then(() => database.get(key)),
+    has: (key) => whenOn().then(() => database.has(key)),
     getMany: (keys) => whenOn().then(() => database.getMany(keys)),
     keys: (range) => late(database.keys(range)),
     entries: (range) => late(database.entries(range)),
@@ -81,6 +82,7 @@ test('every read of the store has that deadline, and the store goes on with the 
   await ttl.put('rcpt', 'a', new Uint8Array(1), 1_000_000);
   const asks: readonly (() => Promise<unknown>)[] = [
     () => spool.get('A.1'),
+    () => spool.commit(entry('A.1'), 0, contentOf(bytesOf(1000))),
     () => spool.scan({ limit: 9 }),
     () => collect(spool.readContent('A.1')),
     () => ttl.get('rcpt', 'a'),

@@ -40,7 +40,7 @@ export function virtualDatabase(options: VirtualDatabaseOptions): Database {
     },
     get: async (key) => visible.get(key),
     getMany: async (keys) => keys.map((key) => visible.get(key)),
-    has: (key) => visible.has(key),
+    has: async (key) => visible.has(key),
     async *keys(range) {
       const page = sorted(range).map(([key]) => key);
       if (page.length > 0) yield page;

@@ -164,7 +164,7 @@ export class ContentFiles {
   }
 
   /** Begins to remove the files found at the opening that no record speaks of. */
-  sweep(isStored: (id: string) => boolean): void {
+  sweep(isStored: (id: string) => Promise<boolean>): void {
     // What cannot be looked up now stays for the next start.
     this.#sweeping = this.#sweep(isStored).catch(() => undefined);
   }
@@ -185,12 +185,16 @@ export class ContentFiles {
     await unlink(this.#path(id)).catch(() => undefined); // else the writing tells
   }
 
-  async #sweep(isStored: (id: string) => boolean): Promise<void> {
+  async #sweep(isStored: (id: string) => Promise<boolean>): Promise<void> {
     const found = this.#found;
     for (let at = 0; at < found.length && !this.#stopped; at += SWEEP_AT_ONCE) {
       const some = found.slice(at, at + SWEEP_AT_ONCE);
-      const left = some.filter((name) => isId(name) && !isStored(name));
-      await Promise.all(left.map((name) => unlink(this.#path(name)).catch(() => undefined)));
+      await Promise.all(
+        some.map(async (name) => {
+          if (!isId(name) || (await isStored(name))) return;
+          await unlink(this.#path(name)).catch(() => undefined);
+        }),
+      );
     }
     this.#found = [];
   }

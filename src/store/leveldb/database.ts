@@ -29,8 +29,7 @@ export interface BatchWriter {
 export interface Database extends BatchWriter {
   get(key: string): Promise<Uint8Array | undefined>;
   getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]>;
-  /** Looks at once and on this thread: for keys that are nearly always absent, where it is cheap. */
-  has(key: string): boolean;
+  has(key: string): Promise<boolean>;
   /** In key order, a page at a time; the view of the moment it began. */
   keys(range: Range): AsyncIterable<readonly string[]>;
   entries(range: Range): AsyncIterable<readonly KeyValue[]>;
@@ -59,7 +58,7 @@ const PAGE_BYTES = 512 * 1024;
 /** Opens the database in `folder`, made if missing. */
 export async function openDatabase(folder: string, sizes = SPOOL_SIZES): Promise<Database> {
   await prepareFolder(folder);
-  // In Node `level` is classic-level, whose compaction and synchronous reads its own type leaves out.
+  // In Node `level` is classic-level, whose compaction its own type leaves out.
   const level = new Level<string, Buffer>(folder, {
     keyEncoding: 'utf8',
     valueEncoding: 'buffer',
@@ -124,13 +123,7 @@ function adapt(level: ClassicLevel<string, Buffer>): Database {
     },
     get: (key) => level.get(key).catch(readError),
     getMany: (keys) => level.getMany([...keys]).catch(readError),
-    has(key) {
-      try {
-        return level.getSync(key) !== undefined;
-      } catch (error) {
-        return readError(error);
-      }
-    },
+    has: (key) => level.has(key).catch(readError),
     keys: (range) => pages(level.keys(options(range))),
     entries: (range) => pages(level.iterator(options(range))),
     firstKeys: (range, skipTo) => skipping(level.keys<string>(range), skipTo),

@@ -61,7 +61,7 @@ export function guard(database: Database, options: GuardOptions): GuardedDatabas
     },
     get: (key) => reads.run(() => database.get(key)),
     getMany: (keys) => reads.run(() => database.getMany(keys)),
-    has: (key) => database.has(key),
+    has: (key) => reads.run(() => database.has(key)),
     keys: (range) => reads.each(database.keys(range)),
     entries: (range) => reads.each(database.entries(range)),
     firstKeys: (range, skipTo) => reads.each(database.firstKeys(range, skipTo)),

@@ -39,7 +39,7 @@ export async function* inspect(
   yield* inspectPlaces(store.database);
   yield* inspectParts(store.database);
   for (const id of store.files.found())
-    if (isId(id) && !store.database.has(recordKey(id))) yield { kind: 'stray-file', id };
+    if (isId(id) && !(await store.database.has(recordKey(id)))) yield { kind: 'stray-file', id };
   yield* inspectTallies(store.database);
 }
 
@@ -56,7 +56,7 @@ async function* inspectRecords(
         yield { kind: 'damaged-record', id };
         continue;
       }
-      const isPlaced = database.has(indexKey(standingOf(record)));
+      const isPlaced = await database.has(indexKey(standingOf(record)));
       if (!isPlaced) yield { kind: 'lost-place', id, record };
       if (!(await isReadable(contents, record))) yield { kind: 'damaged-content', id, record };
       else if (isPlaced) onWhole(record);
@@ -97,7 +97,7 @@ async function* inspectParts(database: Database): AsyncGenerator<Finding> {
   for await (const page of database.keys({ gte: 'b!', lt: endOf('b!') }))
     for (const key of page) {
       const id = key.split('!')[1] ?? '';
-      if (last?.id !== id) last = { id, isKnown: database.has(recordKey(id)) };
+      if (last?.id !== id) last = { id, isKnown: await database.has(recordKey(id)) };
       if (!last.isKnown) yield { kind: 'stray-part', key };
     }
 }

@@ -64,7 +64,7 @@ export class Intake {
 
   async #storeOnce(entry: SpoolEntry, dueAt: number, content: Content): Promise<void> {
     const { database, pump } = this.#options;
-    if (!database.has(recordKey(entry.id))) return this.#store(entry, dueAt, content);
+    if (!(await database.has(recordKey(entry.id)))) return this.#store(entry, dueAt, content);
     // What is visible is durable already; a synced write proves that the store still works.
     await pump.write([{ type: 'put', key: PROOF_KEY, value: new Uint8Array() }]);
   }

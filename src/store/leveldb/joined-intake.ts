@@ -59,7 +59,7 @@ export class JoinedIntake {
       for (const { entry, dueAt, content } of mail) {
         if (!isId(entry.id)) throw new TypeError(`bad message id ${entry.id}`);
         // Of a version that stored it ahead of the step: it is there already.
-        if (database.has(recordKey(entry.id))) continue;
+        if (await database.has(recordKey(entry.id))) continue;
         const { ops, stored } = await contents.write(entry.id, content);
         const record = newRecord(entry, dueAt, stored);
         made.push({ record, ops: [...ops, ...putOps(record)] });
