@@ -95,12 +95,14 @@ export function logAttempt(log: Log, lines: AttemptLines): void {
   }
 }
 
-/** Each recipient that waits for a person from now on. */
+/** Each recipient that waits for a person from now on; of a lifetime that is over that is the news. */
 export function logHold(log: Log, entry: SpoolEntry, now: number): void {
-  const { hold } = entry;
+  const { hold, recipients } = entry;
   if (hold === undefined) return;
   const fields = { why: hold.reason, text: hold.text };
-  logGivenUp(log, 'rcpt.hold', entry, entry.recipients, fields, now);
+  if (hold.reason === 'expired')
+    logGivenUp(log, 'rcpt.expire', entry, recipients, { ...fields, dsn: 'none' }, now);
+  logGivenUp(log, 'rcpt.hold', entry, recipients, fields, now);
 }
 
 /** An operator has ended the lifetime of a message; what became of it follows. */
