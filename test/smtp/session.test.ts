@@ -242,7 +242,7 @@ test('a last reply arrives whatever the client still sends, and the session ends
 });
 
 test('a client that does not close after the last reply is cut', async () => {
-  await withServer({ timeouts: { command: 30, linger: 50 } }, async (server) => {
+  await withServer({ timeouts: { command: 1_000, linger: 500 } }, async (server) => {
     const talk = await SmtpTalk.greeted(server.port);
     talk.socket.allowHalfOpen = true;
     assert.match(await talk.reply(), /^421/);
