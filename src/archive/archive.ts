@@ -10,6 +10,7 @@ import { endOfDay } from '../base/days.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { RepeatedEvent } from '../base/repeated-event.ts';
+import { sessionOf } from '../base/ids.ts';
 import type { Archived, ArchiveQuery } from '../mail/archived-mail.ts';
 import type { Content } from '../mail/content.ts';
 import type { RecordStore } from '../store/record-store.ts';
@@ -140,7 +141,7 @@ export class Archive {
       for (const id of await files.ids(day)) {
         if (this.#isStopped) return;
         const index = await this.#opened();
-        const known = await index.session(id.slice(0, id.indexOf('.')), 1000);
+        const known = await index.session(sessionOf(id), 1000);
         if (known.some((record) => record.id === id)) continue;
         const mail = await files.envelope(id);
         if (mail !== undefined) await this.#note(mail);

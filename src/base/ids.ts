@@ -146,7 +146,8 @@ export function messageOf(id: string): string {
 
 /** The session that a message with this id came in. */
 export function sessionOf(id: string): string {
-  return id.slice(0, SESSION_CHARS);
+  const dot = id.indexOf('.');
+  return dot < 0 ? id : id.slice(0, dot);
 }
 
 /** In the order in which they came, the parts of one behind it; negative when `a` was first. */
@@ -158,7 +159,7 @@ export function compareMessages(a: string, b: string): number {
 }
 
 function numbersOf(id: string): readonly [number, number] {
-  const [transaction, part] = id.slice(SESSION_CHARS + 1).split('-');
+  const [transaction, part] = id.slice(id.indexOf('.') + 1).split('-');
   return [Number(transaction), Number(part ?? -1)];
 }
 

@@ -4,6 +4,7 @@
  * session's id, so that a message is followed beyond its client's end.
  */
 import type { Clock } from './clock.ts';
+import { sessionOf } from './ids.ts';
 
 export const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 export type Level = (typeof LEVELS)[number];
@@ -64,7 +65,7 @@ export class LogLevels {
 
   #isInFocus({ clients }: Focus, { ip, sid, id }: Whose): boolean {
     if (clients === undefined) return true;
-    const session = typeof sid === 'string' ? sid : typeof id === 'string' ? id.split('.')[0] : '';
+    const session = typeof sid === 'string' ? sid : typeof id === 'string' ? sessionOf(id) : '';
     if (session !== undefined && this.#sessions.has(session)) return true;
     if (ip === undefined || !clients.includes(ip)) return false;
     if (session !== undefined && session !== '') this.#keep(session);

@@ -6,7 +6,7 @@
  */
 import type { Clock } from './clock.ts';
 import { boundedFields } from './bounded-fields.ts';
-import { messageOf } from './ids.ts';
+import { messageOf, sessionOf } from './ids.ts';
 import type { EventName, Fields, Level } from './log.ts';
 
 export interface TraceEvent {
@@ -67,7 +67,7 @@ export class SessionTraces {
 
   /** Takes one event and returns it, bounded; those that belong to no session are not for here. */
   see(evt: EventName, level: Level, fields: Fields): TraceEvent | undefined {
-    const sid = sessionOf(fields);
+    const sid = sessionTold(fields);
     if (sid === undefined) return undefined;
     const session = this.#touch(sid);
     this.#youngEvents += 1;
@@ -86,7 +86,7 @@ export class SessionTraces {
   /** The session with this id, or the message with all its parts and the session it came in. */
   timeline(wanted: string): Timeline | undefined {
     const id = messageOf(wanted);
-    const sid = id.split('.', 1)[0] ?? '';
+    const sid = sessionOf(id);
     const session = this.#young.get(sid) ?? this.#old.get(sid);
     if (session === undefined) return undefined;
     const { events, dropped } = unrolled(session);
@@ -117,9 +117,9 @@ export class SessionTraces {
   }
 }
 
-function sessionOf(fields: Fields): string | undefined {
+function sessionTold(fields: Fields): string | undefined {
   const { sid, id } = fields as { sid?: unknown; id?: unknown };
-  const text = typeof sid === 'string' ? sid : typeof id === 'string' ? id.split('.', 1)[0] : '';
+  const text = typeof sid === 'string' ? sid : typeof id === 'string' ? sessionOf(id) : '';
   return text === undefined || text === '' || text.length > MAX_ID ? undefined : text;
 }
 

@@ -6,6 +6,7 @@
 import type { Log } from '../base/log.ts';
 import { pathText } from '../mail/address.ts';
 import type { Clock } from '../base/clock.ts';
+import { sessionOf } from '../base/ids.ts';
 import type { OtherHost } from '../mail/redirection.ts';
 import { homeLane, redirected, redirectionOf } from '../mail/redirection.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
@@ -164,8 +165,4 @@ function asItIs({ sizeBytes }: SpoolEntry, { fields }: Unjudged): Release {
 
 function withEnd(step: Release, expiresAt: number): AdminStep {
   return step.kind === 'due' ? { ...step, expiresAt } : { ...step, changes: { expiresAt } };
-}
-
-function sessionOf(id: string): string {
-  return id.split('.', 1)[0] ?? id;
 }

@@ -1,5 +1,6 @@
 /** The ledger lines of delivery: one for each recipient and attempt, one when a message is done. */
 import type { EventName, Log } from '../base/log.ts';
+import { sessionOf } from '../base/ids.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { replyText } from '../mail/outcome.ts';
@@ -111,7 +112,7 @@ export function logEndWish(
   id: string,
   { by, why }: { readonly by: string; readonly why: string },
 ): void {
-  const sid = id.slice(0, id.indexOf('.'));
+  const sid = sessionOf(id);
   log.emit('queue.expire', { sid, id, who: by, ...(why !== '' && { text: why }) });
 }
 
@@ -166,7 +167,7 @@ function logGivenUp(
 }
 
 function idFields({ id }: Pick<SpoolEntry, 'id'>): { readonly id: string; readonly sid: string } {
-  return { id, sid: id.slice(0, id.indexOf('.')) };
+  return { id, sid: sessionOf(id) };
 }
 
 /** What whoever did not see it come must know: it may have come days ago. */

@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { sessionOf } from '../base/ids.ts';
 import { pathText } from '../mail/address.ts';
 import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import type { NewMail, SpoolStore } from '../store/spool-store.ts';
@@ -42,7 +43,7 @@ export function logDelay({ clock, log }: DelayDeps, entry: SpoolEntry, isTold: b
   const now = clock.now();
   log.emit('msg.delay', {
     id: entry.id,
-    sid: entry.id.slice(0, entry.id.indexOf('.')),
+    sid: sessionOf(entry.id),
     from: pathText(entry.reversePath),
     dest: laneName(entry.dest),
     age: Math.round((now - entry.queuedAt) / 1000),

@@ -6,6 +6,7 @@
  * copies they stay together in their lane and are tried and parted again.
  */
 import type { Log } from '../base/log.ts';
+import { sessionOf } from '../base/ids.ts';
 import { wayKey } from '../directory/destination-key.ts';
 import type { Destination } from '../directory/domain.ts';
 import { formatAddress } from '../mail/address.ts';
@@ -100,7 +101,7 @@ export async function storeParted(
   { entry, parts }: Parting,
   content: Content,
 ): Promise<boolean> {
-  const sid = entry.id.slice(0, entry.id.indexOf('.'));
+  const sid = sessionOf(entry.id);
   const { dueAt, mail = [] } = step;
   const partly = parts.map((part) => ({ entry: part, dueAt, content }));
   const together = async () => {

@@ -1,6 +1,7 @@
 /** Steps of the store that bring mail, and what is done when there is no room for it. */
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { sessionOf } from '../base/ids.ts';
 
 /** Nothing of such a step was done. Of content that is damaged the next attempt says what becomes. */
 export async function orWithout<T>(
@@ -13,7 +14,7 @@ export async function orWithout<T>(
     return await step();
   } catch (error) {
     if (!isNoRoom(error)) throw error;
-    log.emit('store.full', { id, sid: id.slice(0, id.indexOf('.')), err: errorText(error) });
+    log.emit('store.full', { id, sid: sessionOf(id), err: errorText(error) });
     return without();
   }
 }

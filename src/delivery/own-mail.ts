@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Ids } from '../base/ids.ts';
-import { messageId } from '../base/ids.ts';
+import { messageId, sessionOf } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Address } from '../mail/address.ts';
 import { pathText } from '../mail/address.ts';
@@ -70,7 +70,7 @@ export class OwnMail {
     const lifetimeMs = this.#options.lifetimeMs(dest);
     const message = { ...notice, id, dest, to, hostname, at: now, lifetimeMs, requireTls };
     const stored = () => {
-      log.emit('notice.out', { id, sid: id.slice(0, id.indexOf('.')), to: pathText(to), subject });
+      log.emit('notice.out', { id, sid: sessionOf(id), to: pathText(to), subject });
       wake(dest);
     };
     return { mail: await ownMail(this.#options.sign, message), stored };

@@ -8,7 +8,7 @@
 import type { Clock } from '../base/clock.ts';
 import { CodedError } from '../base/errors.ts';
 import type { Ids } from '../base/ids.ts';
-import { messageId, randomToken } from '../base/ids.ts';
+import { messageId, randomToken, sessionOf } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Address } from '../mail/address.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
@@ -158,7 +158,7 @@ export function createReports(options: ReportsOptions): Reports {
     const stored = () => {
       log.emit('dsn.out', {
         id,
-        sid: id.slice(0, id.indexOf('.')),
+        sid: sessionOf(id),
         kind,
         to: pathText(to),
         for: recipients.map(({ address }) => formatAddress(address)),

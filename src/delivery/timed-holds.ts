@@ -6,6 +6,7 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { paged } from '../base/paged.ts';
+import { sessionOf } from '../base/ids.ts';
 import type { SpoolEntry } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 
@@ -96,7 +97,7 @@ export class TimedHolds {
     // Somebody may have held it for longer since it was read.
     const step = { kind: 'due', release: true, expiresAt, seen: entry } as const;
     if (!(await store.administer(id, step))) return false;
-    const sid = id.slice(0, id.indexOf('.'));
+    const sid = sessionOf(id);
     log.emit('queue.release', { sid, id, who: 'gateway', text: 'the time of its hold is over' });
     wake(dest);
     return true;

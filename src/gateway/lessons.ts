@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { sessionOf } from '../base/ids.ts';
 import type { Directory, Domain } from '../directory/domain.ts';
 import { homeLane } from '../mail/redirection.ts';
 import type { Content } from '../mail/content.ts';
@@ -46,7 +47,7 @@ export class Lessons {
     const content = await asItCame(stored, id, settings.headerBytes);
     const domain = customerOf(directory, found.entry);
     const { by, faults } = await teach(filters.plugins, { as, content }, domain, clock);
-    const sid = id.slice(0, id.indexOf('.'));
+    const sid = sessionOf(id);
     log.emit('quar.learn', { id, sid, as, engines: by, who, ...(faults.length > 0 && { faults }) });
     if (faults.length > 0) return `not learnt: ${faults.join('; ')}`;
     return by.length > 0 ? 'learnt' : 'no filter learns';

@@ -11,6 +11,7 @@ import type { Clock } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Ending } from '../base/lazy-abort.ts';
 import type { Log } from '../base/log.ts';
+import { sessionOf } from '../base/ids.ts';
 import { logAttempt, logDone } from '../delivery/attempt-log.ts';
 import type { Courier, DeliveryReport } from '../delivery/courier.ts';
 import type { Happening } from '../delivery/happening.ts';
@@ -137,7 +138,7 @@ export class Accept {
   discard(id: string, reason: Reason): Acceptance {
     this.#deps.log.emit('msg.done', {
       id,
-      sid: sidOf(id),
+      sid: sessionOf(id),
       res: 'discarded',
       why: reason,
       tries: 0,
@@ -198,7 +199,7 @@ export class Accept {
     try {
       await this.#deps.reports.relayed(about, handed, content);
     } catch (error) {
-      this.#deps.log.emit('store.error', { id, sid: sidOf(id), err: errorText(error) });
+      this.#deps.log.emit('store.error', { id, sid: sessionOf(id), err: errorText(error) });
     }
   }
 
@@ -253,13 +254,13 @@ export class Accept {
       // The id was made for this message, which comes through here once.
       await store.commit(entry, dueAt, message.content, { isNew: true });
     } catch (error) {
-      logStorageFault(log, { id, sid: sidOf(id) }, error);
+      logStorageFault(log, { id, sid: sessionOf(id) }, error);
       return { reply: replies.storageTrouble(), how: 'deferred' };
     }
     if (entry.hold !== undefined) {
       const { reason, text, quarantine, unjudged } = entry.hold;
       if (unjudged !== undefined) this.#deps.onUnjudged?.();
-      const facts = { id, sid: sidOf(id), dest: domainOfLane(way.lane), why: reason, text };
+      const facts = { id, sid: sessionOf(id), dest: domainOfLane(way.lane), why: reason, text };
       if (quarantine !== undefined) log.emit('quar.add', { ...facts, score: quarantine.score });
       else
         for (const { address } of recipients)
@@ -317,8 +318,4 @@ export class Accept {
 function heldAt(hold: NonNullable<JudgedMessage['hold']>, at: number): Hold {
   const { answer: _answer, ...kept } = hold;
   return { by: 'gateway', at, ...kept };
-}
-
-function sidOf(id: string): string {
-  return id.slice(0, id.indexOf('.'));
 }

@@ -7,6 +7,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { paged } from '../base/paged.ts';
+import { sessionOf } from '../base/ids.ts';
 import type { Directory } from '../directory/domain.ts';
 import type { Address } from '../mail/address.ts';
 import { isPermanent } from '../mail/reply.ts';
@@ -82,7 +83,7 @@ export class OutageHolds {
   async #decide(entry: SpoolEntry): Promise<boolean> {
     const { store, clock, log, lifetimeMs, wake } = this.#deps;
     const { id, dest } = entry;
-    const sid = id.slice(0, id.indexOf('.'));
+    const sid = sessionOf(id);
     const answers = await Promise.all(
       entry.recipients.map(({ address }) => this.#ask(address, id)),
     );

@@ -9,6 +9,7 @@ import { isOfStore } from '../base/errors.ts';
 import { LeakyBuckets } from '../base/leaky-buckets.ts';
 import type { Log } from '../base/log.ts';
 import type { Soon } from '../base/soon.ts';
+import { sessionOf } from '../base/ids.ts';
 import type { Courier, CalloutAnswer } from '../delivery/courier.ts';
 import type { Location } from '../delivery/placing.ts';
 import type { Destination, Domain } from '../directory/domain.ts';
@@ -265,7 +266,7 @@ export class RecipientVerifier {
 }
 
 function marksOf(id: string | undefined) {
-  return id === undefined ? undefined : { sid: id.slice(0, id.indexOf('.')), id };
+  return id === undefined ? undefined : { sid: sessionOf(id), id };
 }
 
 /** Who asks while the same question is under way gets the answer to that one. */

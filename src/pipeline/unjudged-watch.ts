@@ -9,6 +9,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { paged } from '../base/paged.ts';
+import { sessionOf } from '../base/ids.ts';
 import type { Domain } from '../directory/domain.ts';
 import type { Reason } from '../mail/reason.ts';
 import type { Hold, SpoolEntry } from '../mail/spool-entry.ts';
@@ -182,7 +183,7 @@ export class UnjudgedWatch {
     const step: AdminStep = hold === undefined ? judged : { ...judged, hold };
     if (!(await store.administer(id, step))) return;
     this.#failures.delete(id);
-    const told = { sid: sidOf(id), id };
+    const told = { sid: sessionOf(id), id };
     for (const engine of gone) log.emit('scan.gone', { ...told, engine });
     if (judgement.kind === 'quarantine') {
       const { reason, text } = judgement;
@@ -227,7 +228,7 @@ export class UnjudgedWatch {
     const text = 'its stored content is damaged';
     const hold = { by: 'gateway', at: clock.now(), reason: 'damaged', text } as const;
     if (!(await store.administer(id, { kind: 'hold', hold, seen }))) return;
-    log.emit('queue.hold', { sid: sidOf(id), id, who: 'gateway', text });
+    log.emit('queue.hold', { sid: sessionOf(id), id, who: 'gateway', text });
   }
 
   #failed(id: string): void {
@@ -242,8 +243,4 @@ function wordsFor(by: readonly string[], gone: readonly string[]): string {
   const judged = by.length === 0 ? [] : [`judged by ${by.join(', ')}`];
   const without = gone.length === 0 ? [] : [`without ${gone.join(', ')}, no longer in force`];
   return [...judged, ...without].join(', ');
-}
-
-function sidOf(id: string): string {
-  return id.slice(0, id.indexOf('.'));
 }

@@ -9,6 +9,7 @@ import type { Clock } from '../base/clock.ts';
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { paged } from '../base/paged.ts';
+import { sessionOf } from '../base/ids.ts';
 import type { Address } from '../mail/address.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
 import type { Asked, SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
@@ -179,7 +180,7 @@ export class Quarantine {
     const to = formatAddress(recipient.address);
     log.emit('msg.part', {
       id,
-      sid: sidOf(id),
+      sid: sessionOf(id),
       orig: entry.id,
       dest: domainOfLane(entry.dest),
       to: [to],
@@ -235,7 +236,7 @@ export class Quarantine {
     { id, hold }: SpoolEntry,
     fields: Readonly<Record<string, unknown>>,
   ): void {
-    this.#options.log.emit(evt, { id, sid: sidOf(id), why: hold?.reason, ...fields });
+    this.#options.log.emit(evt, { id, sid: sessionOf(id), why: hold?.reason, ...fields });
   }
 
   #done(entry: SpoolEntry, res: 'deleted'): void {
@@ -243,7 +244,7 @@ export class Quarantine {
     const delay = this.#age(entry);
     const mail = { from: pathText(entry.reversePath), size: entry.sizeBytes };
     const { log } = this.#options;
-    log.emit('msg.done', { id, sid: sidOf(id), ...mail, res, delay, tries: attempts });
+    log.emit('msg.done', { id, sid: sessionOf(id), ...mail, res, delay, tries: attempts });
   }
 
   #age({ queuedAt }: SpoolEntry): number {
@@ -259,10 +260,6 @@ function recipientOf({ recipients }: SpoolEntry, to: Address): SpooledRecipient 
     named.find(({ name }) => name === wanted) ??
     named.find(({ name }) => name.toLowerCase() === wanted.toLowerCase());
   return found?.one;
-}
-
-function sidOf(id: string): string {
-  return id.slice(0, id.indexOf('.'));
 }
 
 /** For a `catch`: a damaged record as a word, every other fault as it is. */

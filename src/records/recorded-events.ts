@@ -3,7 +3,7 @@
  * of each released version stays readable (test/records). Events that differ only in their recipient
  * are one in the stored form, for a message may have hundreds of recipients with one answer.
  */
-import { messageOf } from '../base/ids.ts';
+import { messageOf, sessionOf } from '../base/ids.ts';
 import type { EventName, Fields, Level } from '../base/log.ts';
 import { LEVEL_OF } from '../base/log.ts';
 import type { TraceEvent } from '../base/session-traces.ts';
@@ -51,7 +51,7 @@ export function decode(id: string, bytes: Uint8Array): RecordedEvents | undefine
   }
   if (!isObject(value) || value['v'] !== VERSION) return undefined;
   const at = Number(value['at']);
-  const sid = id.split('.', 1)[0] ?? id;
+  const sid = sessionOf(id);
   return {
     session: read(value['s'], at, { sid }),
     own: read(value['e'], at, sid === id ? { sid } : { sid, id }),

@@ -8,7 +8,7 @@
 import type { SessionTraces, Timeline, TraceEvent } from '../base/session-traces.ts';
 import { dayOf } from '../base/days.ts';
 import { CodedError } from '../base/errors.ts';
-import { messageOf } from '../base/ids.ts';
+import { messageOf, sessionOf } from '../base/ids.ts';
 import type { TraceRow } from './trace-summary.ts';
 import { summary } from './trace-summary.ts';
 import { remoteId } from '../mail/remote-id.ts';
@@ -92,7 +92,7 @@ export class TraceBook implements Trace {
     const id = messageOf(wanted);
     const recent = traces.timeline(id);
     if (recent !== undefined && recent.dropped === 0 && beginsThere(recent)) return recent;
-    const sid = id.split('.', 1)[0] ?? id;
+    const sid = sessionOf(id);
     let stored: readonly StoredRecord[];
     try {
       stored = await (await flush()).session(sid, MAX_OF_SESSION);
