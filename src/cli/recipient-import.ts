@@ -10,6 +10,7 @@ import { errorText } from '../base/errors.ts';
 import type { ControlClient } from '../control/client.ts';
 import { linesOf } from '../control/ndjson.ts';
 import type { Row } from '../control/rows.ts';
+import { leadingWord } from '../mail/address.ts';
 import type { Cli } from './cli.ts';
 import { CliFault, EXIT } from './exit.ts';
 import { jsonLine } from './listing.ts';
@@ -23,6 +24,9 @@ const SHOWN = 20;
 /** What stands for bytes that are no UTF-8: an address with it is nobody's. */
 const UNREADABLE = '\uFFFD';
 
+const TAKEN: ReadonlySet<string> = new Set(['remembered', 'pinned']);
+const NEEDLESS_SERVER =
+  'is imported, but the word behind it is no server of its domain, which is not split';
 const REASONS: Readonly<Record<string, string>> = {
   'no-address': 'is no address',
   'not-utf8': 'is not in UTF-8: write the file in that',
@@ -49,28 +53,41 @@ export function addRecipientImport(recipient: Command, cli: Cli): void {
 
 async function importFrom(cli: Cli, file: string, json: boolean): Promise<void> {
   const client = await cli.client();
-  const counts = new Map<string, number>();
+  /** Each once, however often and in which letters the file has it: as many as the file is long. */
+  const seen = new Set<string>();
+  const count = { imported: 0, refused: 0, doubles: 0 };
   let shown = 0;
-  for await (const { id, result } of imported(client, file)) {
-    counts.set(result, (counts.get(result) ?? 0) + 1);
-    const why = REASONS[result];
-    if (why === undefined || shown >= SHOWN) continue;
+  for await (const { id, result, key, isServerNeedless } of imported(client, file)) {
+    if (key !== undefined && seen.has(key)) {
+      count.doubles += 1;
+      continue;
+    }
+    if (key !== undefined) seen.add(key);
+    const isTaken = TAKEN.has(result);
+    count[isTaken ? 'imported' : 'refused'] += 1;
+    const remark = isTaken && isServerNeedless ? NEEDLESS_SERVER : REASONS[result];
+    if (remark === undefined || shown >= SHOWN) continue;
     shown += 1;
-    cli.terminal.err(`sluice: ${printable(id)} ${why}\n`);
+    cli.terminal.err(`sluice: ${printable(id)} ${remark}\n`);
   }
-  const remembered = (counts.get('remembered') ?? 0) + (counts.get('pinned') ?? 0);
-  const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
-  const row = { v: 1, kind: 'import', imported: remembered, refused: total - remembered };
+  const { imported: taken, refused, doubles } = count;
+  const again = doubles === 0 ? '' : `, ${doubles} named again`;
   await cli.terminal.out(
-    json ? jsonLine(row) : `${remembered} imported, ${total - remembered} not\n`,
+    json
+      ? jsonLine({ v: 1, kind: 'import', ...count })
+      : `${taken} imported, ${refused} not${again}\n`,
   );
-  if (remembered < total || total === 0) cli.exit(EXIT.nothing);
+  if (refused > 0 || taken === 0) cli.exit(EXIT.nothing);
 }
 
-async function* imported(
-  client: ControlClient,
-  file: string,
-): AsyncGenerator<{ id: string; result: string }> {
+interface Imported {
+  readonly id: string;
+  readonly result: string;
+  readonly key?: string | undefined;
+  readonly isServerNeedless?: boolean;
+}
+
+async function* imported(client: ControlClient, file: string): AsyncGenerator<Imported> {
   let batch: string[] = [];
   for await (const address of addressesIn(file)) {
     if (address.includes(UNREADABLE)) {
@@ -85,11 +102,19 @@ async function* imported(
   if (batch.length > 0) yield* results(client, batch);
 }
 
-async function* results(client: ControlClient, addresses: readonly string[]) {
+async function* results(
+  client: ControlClient,
+  addresses: readonly string[],
+): AsyncGenerator<Imported> {
   for await (const row of client.rows('/api/v1/recipients/import', {
     body: { addresses },
   })) {
-    yield { id: textOf(row, 'id'), result: textOf(row, 'result') };
+    yield {
+      id: textOf(row, 'id'),
+      result: textOf(row, 'result'),
+      key: textOf(row, 'key') || undefined,
+      isServerNeedless: row['server_needless'] === true,
+    };
   }
 }
 
@@ -97,16 +122,21 @@ async function* addressesIn(file: string): AsyncGenerator<string> {
   const source = file === '-' ? process.stdin : createReadStream(file);
   try {
     for await (const line of linesOf(source)) {
-      const [address, word] = line
-        .replace(/(^|\s)#.*$/, '')
-        .trim()
-        .split(/\s+/);
-      if (address === undefined || address === '' || word === 'unknown') continue;
-      yield word === undefined || word === 'known' ? address : `${address} ${word}`;
+      const text = line.trim();
+      const address = leadingWord(text);
+      if (address === '' || address.startsWith('#')) continue;
+      const [word = ''] = withoutComment(text.slice(address.length)).split(/\s+/);
+      if (word === 'unknown') continue;
+      yield word === '' || word === 'known' ? address : `${address} ${word}`;
     }
   } catch (error) {
     throw new CliFault(EXIT.failed, `${file} cannot be read: ${errorText(error)}`);
   }
+}
+
+/** A # is one only behind a blank: addresses may have it. */
+function withoutComment(text: string): string {
+  return text.replace(/\s#.*$/, '').trim();
 }
 
 async function exportKnown(cli: Cli): Promise<void> {

@@ -9,7 +9,7 @@ import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { formatAddress, parseAddress } from '../mail/address.ts';
+import { formatAddress, leadingWord, parseAddress } from '../mail/address.ts';
 import { addDestinationRoutes } from './destination-routes.ts';
 import { followEvents } from './event-stream.ts';
 import type { GatewayView } from './gateway-view.ts';
@@ -268,9 +268,11 @@ async function* importRows(
   texts: readonly string[],
 ): AsyncGenerator<Row> {
   for (const text of texts) {
-    const [address = '', server] = text.split(' ');
+    const address = leadingWord(text);
+    const server = text.slice(address.length).trim() || undefined;
     const parsed = parseAddress(address);
-    const result = parsed.ok ? await recipients.learn(parsed.value, server) : 'no-address';
-    yield { v: 1, kind: 'result', id: address, result };
+    const lesson = parsed.ok ? await recipients.learn(parsed.value, server) : undefined;
+    const { result = 'no-address', key, isServerNeedless } = lesson ?? {};
+    yield { v: 1, kind: 'result', id: address, result, key, server_needless: isServerNeedless };
   }
 }

@@ -280,6 +280,15 @@ export interface RecipientTrial {
 /** No domain of ours, or one whose recipients stand in a list or need not be known. */
 export type NotRemembered = 'not-hosted' | 'not-asked';
 
+/** What became of an address that was imported. */
+export interface Lesson {
+  readonly result: 'remembered' | 'pinned' | 'full' | 'which-server' | NotRemembered;
+  /** As what it is remembered: the same for addresses that are one to its domain. */
+  readonly key?: string;
+  /** A server was named that is not the one of its domain, which has no other. */
+  readonly isServerNeedless?: boolean;
+}
+
 export interface RecipientsView {
   list(): AsyncIterable<RecipientView>;
   /** What is remembered; nothing when it was never asked or is too old. */
@@ -294,10 +303,7 @@ export interface RecipientsView {
    * From an import; `full` when so many are known of its destination that no more fit. `server` names
    * one of a split domain, and counts for no other.
    */
-  learn(
-    address: Address,
-    server?: string,
-  ): Promise<'remembered' | 'pinned' | 'full' | 'which-server' | NotRemembered>;
+  learn(address: Address, server?: string): Promise<Lesson>;
   forget(address: Address): Promise<boolean>;
   test(address: Address, signal: AbortSignal): Promise<RecipientTrial>;
 }

@@ -74,12 +74,14 @@ export function recipientsView(parts: RecipientParts): RecipientsView {
     },
     learn: async (address, server) => {
       const found = asked(address);
-      if (typeof found === 'string') return found;
+      if (typeof found === 'string') return { result: found };
       const { dests, key } = found;
       const isSplit = dests.length > 1;
       // It must be said which server of a split domain knows him.
       const dest = isSplit ? dests.find((one) => one === server) : dests[0];
-      return dest === undefined ? 'which-server' : memory.learn(dest, key, 'imported');
+      if (dest === undefined) return { result: 'which-server' };
+      const isServerNeedless = server !== undefined && server !== dest;
+      return { result: await memory.learn(dest, key, 'imported'), key, isServerNeedless };
     },
     forget: async (address) => {
       const found = hosted(address);

@@ -84,6 +84,13 @@ export function parseForwardPath(text: string): Parsed<Address> {
   return parseAddress(text.slice(1, -1));
 }
 
+/** What stands before the first blank of a line, where blanks in a quoted local part are none. */
+export function leadingWord(line: string): string {
+  const quoted = Math.max(0, quotedEnd(line));
+  const blank = line.slice(quoted).search(/\s/);
+  return blank < 0 ? line : line.slice(0, quoted + blank);
+}
+
 export function isDomain(domain: string): boolean {
   if (domain.startsWith('[')) return isAddressLiteral(domain);
   if (domain.length === 0 || isLonger(domain, MAX_DOMAIN)) return false;

@@ -50,6 +50,54 @@ test('recipients imported before an outage get their mail, exported ones come ba
   }
 });
 
+test('an import takes quoted addresses whole, each once, and says which words behind them count for nothing', async () => {
+  const gateway = await Gateway.run({
+    node: 'queue: { probe: 1h }',
+    domains: {
+      'example.org': domainFile(1, { recipients: 'callout', aliases: '[example.com]' }),
+    },
+  });
+  try {
+    const file = join(gateway.folder, 'people.txt');
+    const lines = [
+      String.raw`"a b"@example.org # with a blank`,
+      String.raw`"c #  \" d"@example.org 127.0.0.1:1`,
+      '"e f@example.org',
+      'anna@example.org',
+      'Anna@example.org known',
+      'anna@example.com',
+      'bert@example.org 127.0.0.1:9',
+      '# nobody@example.org',
+      'gone@example.org unknown',
+    ];
+    await writeFile(file, lines.map((line) => `${line}\n`).join(''));
+    const imported = await gateway.cli('recipient', 'import', file);
+    assert.equal(imported.stdout, '4 imported, 1 not, 2 named again\n');
+    assert.deepEqual(imported.stderr.trim().split('\n'), [
+      'sluice: "e is no address',
+      'sluice: bert@example.org is imported, but the word behind it is no server of its domain, which is not split',
+    ]);
+    const again = await gateway.cli('recipient', 'import', file, '--json');
+    assert.equal(again.stdout, '{"v":1,"kind":"import","imported":4,"refused":1,"doubles":2}\n');
+    const exported = await gateway.cli('recipient', 'export');
+    const known = exported.stdout.trim().split('\n');
+    const addresses = known.map((line) => line.replace(/ {2}# .*$/, ''));
+    assert.deepEqual(addresses.toSorted(), [
+      String.raw`"a b"@example.org`,
+      String.raw`"c #  \" d"@example.org`,
+      'anna@example.org',
+      'bert@example.org',
+    ]);
+    await writeFile(file, exported.stdout);
+    const back = await gateway.cli('recipient', 'import', file);
+    assert.deepEqual([back.code, back.stdout, back.stderr], [0, '4 imported, 0 not\n', '']);
+    const mail = await sendMail(gateway.port(), 'a@b.example', ['"a b"@example.org'], MAIL);
+    assert.match(mail, /^250 .* queued/);
+  } finally {
+    await gateway.remove();
+  }
+});
+
 test('a queued message that is delivered or refused teaches who is there', async () => {
   const destination = await new Destination().start();
   await destination.stop();

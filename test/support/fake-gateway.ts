@@ -238,9 +238,9 @@ export class FakeGateway {
         return 'pinned';
       },
       learn: async (address) => {
-        if (!hosts(address)) return 'not-hosted';
+        if (!hosts(address)) return { result: 'not-hosted' };
         this.memory.push(remembered(key(address), 'known', 'imported'));
-        return 'remembered';
+        return { result: 'remembered', key: key(address) };
       },
       forget: async (address) => {
         const before = this.memory.length;
