@@ -36,6 +36,11 @@ interface TraceOptions extends ListingOptions {
 const NARROWING = [
   ...(['from', 'to', 'client', 'domain', 'account', 'subject', 'result', 'dir'] as const),
 ];
+/** What says which rows a listing has: a time line has none. */
+const OF_LISTING = [
+  ...NARROWING,
+  ...(['since', 'until', 'cursor', 'limit', 'columns'] as const),
+] satisfies (keyof TraceOptions)[];
 /** Rows of one request. */
 const PAGE = 500;
 /** On a terminal nobody reads more at a time. */
@@ -145,7 +150,9 @@ async function printTimeline(
 ): Promise<boolean> {
   try {
     let day: string | undefined;
+    const misplaced = OF_LISTING.filter((name) => options[name] !== undefined);
     for await (const row of client.rows(`/api/v1/traces/${encodeURIComponent(id)}`)) {
+      if (misplaced.length > 0) throw onlyForListings(id, misplaced);
       if (options.json === true) {
         await cli.terminal.out(jsonLine(row));
         continue;
@@ -160,6 +167,12 @@ async function printTimeline(
     if (error instanceof ControlFault && error.status === 404) return false;
     throw error;
   }
+}
+
+function onlyForListings(id: string, options: readonly string[]): CliFault {
+  const named = options.map((name) => `--${name}`).join(', ');
+  const why = `${id} is an id, and its time line is shown whole; ${named} is for searches`;
+  return new CliFault(EXIT.usage, why);
 }
 
 /** Nobody was named by who left before MAIL. */

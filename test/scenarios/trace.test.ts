@@ -127,6 +127,17 @@ test('K1: a message is found by everything people know of it, after a restart to
       const { cursor } = first.at(-1) as { cursor: string }; // our own output
       const rest = await rows(gateway, '127.0.0.1', '--cursor', cursor);
       assert.deepEqual([...first.slice(0, 3), ...rest], all, 'page by page');
+      for (const [option, value] of [
+        ['--result', 'rejected'],
+        ['--dir', 'out'],
+        ['--until', '1h'],
+        ['--limit', '1'],
+        ['--columns', 'id'],
+      ] as const) {
+        const refused = await cli(gateway, 'trace', delivered, option, value);
+        assert.deepEqual([refused.code, refused.out], [64, ''], option);
+        assert.match(refused.err, new RegExp(`${delivered} is an id.*; ${option} is for searches`));
+      }
       const { out } = await cli(gateway, 'trace', delivered);
       for (const line of [
         /^\S+ connect +127\.0\.0\.1:\d+ → mx$/m,
