@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path';
 import type { Clock } from './base/clock.ts';
+import { isOutOfRoom } from './base/disk-room.ts';
 import { CodedError } from './base/errors.ts';
 import { openIdMark } from './base/id-mark.ts';
 import { DurableIds } from './base/ids.ts';
@@ -52,7 +53,7 @@ export interface GatewayOptions {
   /** Called once the store is open: no other gateway runs on this data folder. */
   readonly onStoreOpen?: () => void;
   /** Called once when the gateway cannot go on, or was asked to stop over the control socket. */
-  readonly onEnd: (why: 'stop' | 'store-failed') => void;
+  readonly onEnd: (why: 'stop' | 'store-failed' | 'no-room') => void;
 }
 
 export class Gateway {
@@ -94,7 +95,7 @@ export class Gateway {
         get minFreeBytes() {
           return minFreeBytes();
         },
-        onFailure: () => this.#storeFailed(),
+        onFailure: (error) => this.#storeFailed(error),
         onWrite: recorder.metrics.took.storeWrite,
       });
       undo.push(() => store.close());
@@ -311,9 +312,9 @@ export class Gateway {
     return generation;
   }
 
-  #storeFailed(): void {
+  #storeFailed(error?: CodedError): void {
     if (this.#state === 'failed') return;
     this.#state = 'failed';
-    this.#options.onEnd('store-failed');
+    this.#options.onEnd(isOutOfRoom(error?.cause) ? 'no-room' : 'store-failed');
   }
 }

@@ -29,6 +29,8 @@ export interface Present {
   readonly disk: DiskRoom | undefined;
   /** Below this nothing more is stored. */
   readonly minFreeBytes: number;
+  /** The store is not opened before there is room; undefined when it is open. */
+  readonly waitsForRoom?: { readonly room: DiskRoom; readonly bytes: number } | undefined;
   readonly scanners: readonly {
     readonly name: string;
     readonly up: boolean;
@@ -54,6 +56,13 @@ export interface Present {
     readonly text: string;
   }[];
 }
+
+/** Of a gateway that has not begun. */
+export const NOTHING_WRONG: Omit<Present, 'now'> = {
+  ...{ destinations: [], waiting: 0, damaged: [], unread: undefined, oldest: undefined },
+  ...{ oldestHeld: undefined, disk: undefined, minFreeBytes: 0, scanners: [], ldap: [] },
+  ...{ listings: [], lockedAccounts: [], lostRecords: [] },
+};
 
 export interface Thresholds {
   readonly queueAgeMs: number | null;
@@ -137,19 +146,30 @@ function heldConditions({ now, oldestHeld }: Present, { heldAgeMs }: Thresholds)
 
 /** Told at the latest when mail is put off for it, however low the alert itself is set. */
 function diskConditions(
-  { now, disk, minFreeBytes }: Present,
+  { now, disk, minFreeBytes, waitsForRoom }: Present,
   { freeSpaceBytes }: Thresholds,
 ): Condition[] {
-  if (freeSpaceBytes === null || disk === undefined) return [];
+  if (freeSpaceBytes === null) return [];
+  if (waitsForRoom !== undefined) {
+    const { room, bytes } = waitsForRoom;
+    const text = `${roomLeft(room)}: the gateway takes and delivers nothing until there is room for its start (${Math.ceil(bytes / MIB)} MiB), and then goes on by itself`;
+    return [{ kind: 'disk_low', subject: '', since: now, text }];
+  }
+  if (disk === undefined) return [];
   const { freeBytes } = disk;
   const lacksFiles = hasFewFiles(disk);
   if (!lacksFiles && freeBytes >= Math.max(freeSpaceBytes, minFreeBytes)) return [];
-  const left = lacksFiles
-    ? `there is ${filesText(disk)} only where the mail is stored`
-    : `${Math.floor(freeBytes / MIB)} MiB are free where the mail is stored`;
+  const left = roomLeft(disk);
   const isFull = lacksFiles || freeBytes < minFreeBytes;
   const text = isFull ? `${left}: mail that would have to wait is put off (452)` : left;
   return [{ kind: 'disk_low', subject: '', since: now, text }];
+}
+
+/** `12 MiB are free where the mail is stored` */
+export function roomLeft(disk: DiskRoom): string {
+  return hasFewFiles(disk)
+    ? `there is ${filesText(disk)} only where the mail is stored`
+    : `${Math.floor(disk.freeBytes / MIB)} MiB are free where the mail is stored`;
 }
 
 function damageConditions({ now, damaged, unread }: Present): Condition[] {

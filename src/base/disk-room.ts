@@ -21,9 +21,13 @@ export function hasFewFiles({ freeFiles = Infinity }: Pick<DiskRoom, 'freeFiles'
 /** What an operator can free, or a moment changes. */
 const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE']);
 
+/** LevelDB hands on what the system calls it. */
+const NO_ROOM_TEXT = /No space left on device|Disk quota exceeded/;
+
 /** A call on the file system failed for lack of room, and not because the disk does. */
 export function isOutOfRoom(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && NO_ROOM.has(String(error.code));
+  if (!(error instanceof Error)) return false;
+  return ('code' in error && NO_ROOM.has(String(error.code))) || NO_ROOM_TEXT.test(error.message);
 }
 
 /** `room for 87 more files` */

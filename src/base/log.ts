@@ -17,6 +17,7 @@ export type { Level } from './log-levels.ts';
 export const LEVEL_OF = {
   'srv.start': 'info',
   'srv.ready': 'info',
+  'srv.wait': 'error',
   'srv.failed': 'fatal',
   'srv.drain': 'info',
   'srv.stop': 'info',

@@ -144,7 +144,7 @@ test('a service of type notify is told when the gateway is ready', async (t) => 
       const found = existsSync(told) ? readFileSync(told, 'utf8') : '';
       return found.endsWith('\n') && found;
     });
-    assert.equal(text, '--ready /run/systemd/notify\n');
+    assert.equal(text, '--ready --status= /run/systemd/notify\n');
   } finally {
     await gateway.remove();
   }
