@@ -83,6 +83,7 @@ async function status(cli: Cli, json: boolean): Promise<void> {
   const row = await client.get('/api/v1/status');
   const isWell =
     wordsOf(rowOf(row, 'queue'), 'damaged').length === 0 &&
+    row['store_damaged'] === undefined &&
     [...rowsOf(row, 'scanners'), ...rowsOf(row, 'ldap')].every(({ up }) => up === true) &&
     rowOf(row, 'config')['stale'] !== true;
   cli.exit(row['ready'] !== true ? EXIT.failed : isWell ? EXIT.done : EXIT.nothing);
@@ -123,6 +124,7 @@ function statusFacts(row: Row): StatusFacts {
     ],
     apart: [
       ...lowDisk(row),
+      ...damagedStore(row),
       ...damagedQueues(queue),
       ...downDestinations(row),
       ...hinderingDestinations(row),
@@ -172,6 +174,12 @@ function filled(facts: readonly string[], columns: number): string[] {
     else lines[lines.length - 1] = longer;
   }
   return lines;
+}
+
+/** `store damaged: store: Corruption: ... (sluice store check)` */
+function damagedStore(row: Row): string[] {
+  const why = row['store_damaged'];
+  return typeof why === 'string' ? [`store damaged: ${why} (sluice store check)`] : [];
 }
 
 /** `queue damaged on disk: example.org (sluice store repair)` */

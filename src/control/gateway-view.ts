@@ -71,6 +71,8 @@ export interface GatewayStatus {
    * little where it does not say what is free.
    */
   readonly disk: Partial<DiskRoom> & { readonly minBytes: number };
+  /** Why some of what is stored cannot be read; undefined while all of it can. */
+  readonly unread: string | undefined;
   readonly listeners: readonly ListenerView[];
   readonly rates: Rates;
   readonly scanners: readonly ScannerView[];

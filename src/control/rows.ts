@@ -155,6 +155,7 @@ export function statusRow(
       ...{ free: freeBytes, min: minBytes, files: freeFiles },
       ...{ low: isDiskLow, silent: isDiskSilent },
     },
+    ...(status.unread !== undefined && { store_damaged: status.unread }),
     listeners: status.listeners,
     rates: { in: round(rates.in), out: round(rates.out) },
     queue: {

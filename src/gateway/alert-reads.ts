@@ -21,6 +21,7 @@ type Stored = Pick<Present, 'oldest' | 'lockedAccounts'>;
 export class AlertReads {
   readonly #parts: ReadParts;
   #stored: Stored = { oldest: undefined, lockedAccounts: [] };
+  #unread: string | undefined;
 
   constructor(parts: ReadParts) {
     this.#parts = parts;
@@ -31,7 +32,13 @@ export class AlertReads {
       await this.#read('oldest', () => this.#oldest()),
       await this.#read('lockedAccounts', () => this.#lockedAccounts()),
     ];
-    return { ...this.#stored, unread: faults.find((fault) => fault !== undefined) };
+    this.#unread = faults.find((fault) => fault !== undefined);
+    return { ...this.#stored, unread: this.#unread };
+  }
+
+  /** Why some of it could not be read when it was last looked at. */
+  get unread(): string | undefined {
+    return this.#unread;
   }
 
   /** Answers why it cannot be read, when the store is damaged there. */

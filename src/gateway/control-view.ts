@@ -38,12 +38,14 @@ import type { RecordWatch } from '../dkim/record-watch.ts';
 import type { LdapRecipients } from '../directory/ldap/recipients.ts';
 import type { SharedNetworks } from '../outbound/shared-networks.ts';
 import type { Generation } from '../pipeline/generation.ts';
+import { laneName } from '../delivery/route.ts';
 import { homeLane } from '../mail/redirection.ts';
 import type { AddedEntries } from '../plugin-host/added-entries.ts';
 import type { RecipientMemory } from '../pipeline/recipient-memory.ts';
 import type { RecipientVerifier } from '../pipeline/recipients.ts';
 import type { Trace } from '../records/trace-book.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
+import type { AlertReads } from './alert-reads.ts';
 import type { ViewedDestinations } from './destination-view.ts';
 import {
   destinationDetail,
@@ -86,6 +88,7 @@ export interface ViewedParts {
   readonly lessons: GatewayView['lessons'];
   readonly sharedNetworks: Pick<SharedNetworks, 'lost'>;
   readonly timedHolds: Pick<TimedHolds, 'endsAt'>;
+  readonly reads: Pick<AlertReads, 'unread'>;
   readonly outgoing: GatewayView['outgoing'];
   readonly added: AddedEntries;
   readonly spool: SpoolStore;
@@ -103,6 +106,7 @@ export interface ViewedParts {
 
 /** Of which the status tells. */
 const NAMED_RECORDS = 100;
+const NAMED_DESTS = 5;
 
 export function controlView(parts: ViewedParts): GatewayView {
   const examinations = new Examinations({ ...parts, ...parts.destinations });
@@ -167,6 +171,7 @@ async function status(parts: ViewedParts): Promise<GatewayStatus> {
     startedAt: parts.startedAt,
     engine: 'leveldb',
     disk: await disk(parts),
+    unread: parts.reads.unread,
     listeners: parts.listeners(),
     rates: parts.rates(),
     scanners: parts.scanners(),
@@ -212,6 +217,17 @@ async function diskCheck(parts: ViewedParts): Promise<HealthCheck> {
   return { name: 'disk', ok, required: true, text: text + least };
 }
 
+/** Damage keeps back what lies in it alone: all other mail goes on, and may come here. */
+function storeCheck({ state, reads, spool }: ViewedParts): HealthCheck {
+  if (state() === 'failed') return { name: 'store', ok: false, required: true, text: 'failed' };
+  const dests = spool.damagedDests().map(({ dest }) => laneName(dest));
+  const lanes =
+    dests.length === 0 ? [] : [`the queue of ${dests.slice(0, NAMED_DESTS).join(', ')}`];
+  const damaged = [...(reads.unread === undefined ? [] : [reads.unread]), ...lanes].join('; ');
+  const text = damaged === '' ? 'ok' : `some of it cannot be read: ${damaged}`;
+  return { name: 'store', ok: damaged === '', required: false, text };
+}
+
 function floorMiB(bytes: number): number {
   return bytes - (bytes % (1024 * 1024));
 }
@@ -221,12 +237,7 @@ async function checks(parts: ViewedParts): Promise<HealthCheck[]> {
   const scanners = parts.scanners();
   return [
     { name: 'gateway', ok: state === 'ready', required: true, text: state },
-    {
-      name: 'store',
-      ok: state !== 'failed',
-      required: true,
-      text: state === 'failed' ? 'failed' : 'ok',
-    },
+    storeCheck(parts),
     await diskCheck(parts),
     // A scanner that is down degrades: its `on_error` decides what happens to mail.
     ...scanners.map(({ name, up, text }) => ({ name, ok: up, required: false, text })),

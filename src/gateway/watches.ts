@@ -81,6 +81,7 @@ export class Watches {
     readonly resend: Resend;
     readonly sharedNetworks: Pick<SharedNetworks, 'lost'>;
     readonly timedHolds: TimedHolds;
+    readonly reads: Pick<AlertReads, 'unread'>;
   };
 
   constructor(parts: WatchedParts) {
@@ -162,7 +163,17 @@ export class Watches {
     const timedHolds = new TimedHolds({
       ...{ store: store.spool, lifetimeMs, wake, clock, log, onFault },
     });
-    this.views = { alerts, quarantine, lessons, archive, resend, sharedNetworks, timedHolds };
+    const reads = this.#reads;
+    this.views = {
+      alerts,
+      quarantine,
+      lessons,
+      archive,
+      resend,
+      sharedNetworks,
+      timedHolds,
+      reads,
+    };
   }
 
   async start(): Promise<void> {

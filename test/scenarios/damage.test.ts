@@ -228,6 +228,12 @@ test('a disk that gives back other bytes under a running gateway: who needs them
     const alert = await gateway.event('alert.raise', ({ alert: kind }) => kind === 'store_damaged');
     assert.match(String(alert['text']), /cannot be read/);
     await gateway.event('alert.raise', ({ alert: kind }) => kind === 'destination_down');
+    const status = await gateway.cli('status');
+    assert.equal(status.code, 1);
+    assert.match(status.stdout, / {2}store damaged: store: Corruption/);
+    const health = await fetch(`${gateway.control()}/readyz?verbose`);
+    assert.equal(health.status, 200, 'all else goes on');
+    assert.match(await health.text(), /^WARN store {2}some of it cannot be read: .*Corruption/m);
     const listed = await gateway.cli('queue', 'list');
     assert.match(listed.stderr, /store: Corruption/);
     await destination.start();

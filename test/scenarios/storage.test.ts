@@ -64,10 +64,7 @@ test('too little free space: 452 for what needs the disk, relay goes on', async 
     const status = await gateway.cli('status');
     assert.equal(status.code, 2);
     assert.match(status.stdout, / {2}disk low: \S+ free, nothing is stored below 1024G/);
-    const start = gateway.events('srv.start').map((line) => String(line['msg']));
-    const control = /http:\/\/\S+:\d+/.exec(start.join('\n'))?.[0];
-    assert.ok(control, start.join('\n'));
-    const answer = await fetch(`${control}/readyz?verbose`);
+    const answer = await fetch(`${gateway.control()}/readyz?verbose`);
     assert.equal(answer.status, 503);
     assert.match(await answer.text(), /^FAIL disk {2}\S+ free, 1024GiB must stay free/m);
   } finally {

@@ -81,6 +81,7 @@ export class FakeGateway {
         startedAt: systemClock.now() - 3_600_000,
         engine: 'fake',
         disk: { ...(!this.isDiskStill && { freeBytes: 61e9 }), minBytes: 2e9 },
+        unread: undefined,
         listeners: this.listeners,
         rates: { in: 3.2, out: 0.4 },
         scanners: this.scanners,

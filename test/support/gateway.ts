@@ -159,6 +159,14 @@ export class Gateway {
     return port;
   }
 
+  /** Address of the control port, from the log. */
+  control(): string {
+    const said = this.events('srv.start').map((line) => String(line['msg']));
+    const address = /http:\/\/\S+:\d+/.exec(said.join('\n'))?.[0];
+    if (address === undefined) throw new Error(`no control port in ${said.join('\n')}`);
+    return address;
+  }
+
   get pid(): number {
     const pid = this.#child?.pid;
     if (pid === undefined) throw new Error('gateway is not running');
