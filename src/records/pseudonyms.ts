@@ -6,7 +6,7 @@
  * can try addresses: this hides from readers of the trace, not from the owner of the machine.
  */
 import { createHmac } from 'node:crypto';
-import type { Fields } from '../base/log.ts';
+import type { EventName, Fields } from '../base/log.ts';
 import type { TraceEvent } from '../base/session-traces.ts';
 import type { RecordedEvents } from './recorded-events.ts';
 import { withoutBrackets } from './terms.ts';
@@ -43,6 +43,16 @@ const PLAIN: ReadonlySet<string> = new Set([
 ]);
 /** What no pseudonym can stand for. */
 const LEFT_OUT: ReadonlySet<string> = new Set(['subject', 'port', 'sni']);
+/**
+ * Lines of clients as they came, by event: who broke the protocol may have said a header, with names
+ * and subject, and a dialogue has what they call themselves, in the replies too.
+ */
+const LINES: Readonly<Partial<Record<EventName, string>>> = {
+  'smtp.proto': 'what',
+  'smtp.line': 'text',
+};
+/** What of such a line stays: the command, the name of the field, the code. */
+const FIRST_WORD = /^[^\s:-]{0,40}[:-]?/;
 
 /** `mailbox`: the domain stays; the default where there is an `@`. `whole`: nothing does. */
 export type Pseudonym = (value: string, form?: 'mailbox' | 'whole') => string;
@@ -66,16 +76,17 @@ export function pseudonymWith(key: string): Pseudonym {
 export function withPseudonyms(recorded: RecordedEvents, pseudonym: Pseudonym): RecordedEvents {
   const change = (event: TraceEvent): TraceEvent => ({
     ...event,
-    fields: fieldsWith(event.fields, pseudonym),
+    fields: fieldsWith(event.fields, LINES[event.evt], pseudonym),
   });
   return { ...recorded, session: recorded.session.map(change), own: recorded.own.map(change) };
 }
 
-function fieldsWith(fields: Fields, pseudonym: Pseudonym): Fields {
+function fieldsWith(fields: Fields, line: string | undefined, pseudonym: Pseudonym): Fields {
   const changed: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields)) {
     if (LEFT_OUT.has(name)) continue;
-    changed[name] = PLAIN.has(name) ? value : valueWith(name, value, pseudonym);
+    if (name === line && typeof value === 'string') changed[name] = firstWord(value);
+    else changed[name] = PLAIN.has(name) ? value : valueWith(name, value, pseudonym);
   }
   return changed;
 }
@@ -85,6 +96,11 @@ function valueWith(name: string, value: unknown, pseudonym: Pseudonym): unknown 
   if (typeof value !== 'string' || value === '') return value;
   if (name === 'msgid') return pseudonym(withoutBrackets(value), 'whole');
   return WHOLE.has(name) ? pseudonym(value) : textWith(value, pseudonym);
+}
+
+function firstWord(line: string): string {
+  const [word = ''] = FIRST_WORD.exec(line) ?? [];
+  return word === line ? line : `${word} ...`;
 }
 
 /** All mailboxes and IP addresses in a text. */

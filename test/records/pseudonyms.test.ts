@@ -24,6 +24,8 @@ const SECRETS = [
   '203.0.113',
   'd00b',
   'laptop',
+  'brown',
+  'operation',
 ];
 
 const EVENTS: TraceEvent[] = [
@@ -51,6 +53,10 @@ const EVENTS: TraceEvent[] = [
       text: '550 <carl@example.org>: client [203.0.113.9] or 2001:db8::d00b blocked at 12:30:45',
     },
   ],
+  ['smtp.proto', { what: 'From: "Carla Brown" <carl@example.org>', state: 'refused' }],
+  ['smtp.proto', { what: 'Subject: operation tomorrow' }],
+  ['smtp.line', { by: 'client', text: 'EHLO laptop' }],
+  ['smtp.line', { by: 'gateway', text: '250-mx greets laptop | 250 SMTPUTF8' }],
   ['smtp.reject.mail', { from: 'anna@203.0.113.9', acct: '203.0.113.0/24' }],
 ].map(
   ([evt, fields]) =>
@@ -74,6 +80,9 @@ test('nothing of a person is left, and what is no person stays', () => {
     '12:30:45',
     '"score":1.5',
     '550 <~',
+    'subject: ...',
+    'ehlo ...',
+    '250- ...',
   ]) {
     assert.ok(text.includes(kept), kept);
   }
