@@ -5,6 +5,8 @@
  */
 import type { TraceEvent } from '../base/session-traces.ts';
 import { isPermanent } from '../mail/reply.ts';
+import type { RecipientOutcome, Told } from './results.ts';
+import { NO_MAIL, OPEN, OUTCOME_OF, OUTCOMES, PARTIAL, QUEUED, TAKEN, TOLD } from './results.ts';
 
 export interface TraceRow {
   readonly at: number;
@@ -25,25 +27,8 @@ export interface TraceRow {
   readonly client: string;
 }
 
-const REFUSED: Readonly<Record<string, string>> = {
-  reject: 'rejected',
-  tempfail: 'tempfailed',
-  quarantine: 'quarantined',
-  discard: 'discarded',
-  abort: 'aborted',
-};
-const LATER: Readonly<Record<string, string>> = {
-  'rcpt.sent': 'delivered',
-  'rcpt.defer': 'deferred',
-  'rcpt.fail': 'failed',
-  'rcpt.hold': 'held',
-  'rcpt.expire': 'expired',
-};
-
 /** In place of a recipient. */
 const ALL = '';
-
-const WORST_FIRST = ['failed', 'expired', 'quarantined', 'held', 'deferred', 'delivered'];
 
 export function summary(
   id: string,
@@ -69,7 +54,7 @@ export function summary(
     to: first('to', came) || first('to', taken) || first('to', telling),
     ...(rcpts !== undefined && { rcpts }),
     // A session is recorded when it has ended, a message also before it has been answered.
-    result: result === 'open' && !id.includes('.') ? 'no mail' : result,
+    result: result === OPEN && !id.includes('.') ? NO_MAIL : result,
     ...(outcomes && { outcomes }),
     why,
     client: first('ip'),
@@ -83,50 +68,51 @@ interface Result {
 }
 
 export function resultOf(events: readonly TraceEvent[]): Result {
-  let told = '';
+  let told: Told | undefined;
   const ends: string[] = [];
   let parts = 1;
   let why = '';
-  const outcomes = new Map<string, string>();
+  const outcomes = new Map<string, RecipientOutcome>();
   for (const { evt, fields } of events) {
     why = textOf(fields['why']) || why;
     const result = textOf(fields['res']);
-    if (evt === 'msg.in') told = REFUSED[result] ?? 'accepted';
-    else if (evt === 'dsn.out') told = 'accepted';
+    if (evt === 'msg.in') told = toldBy(result);
+    else if (evt === 'dsn.out') told = TOLD.accept;
     else if (evt === 'msg.done') ends.push(result);
     else if (evt === 'msg.part') parts += 1;
     else if (evt === 'quar.add' && fields['late'] === true) keepAll(outcomes);
     else if (evt === 'quar.release') outcomes.delete(ALL);
-    else if (evt in LATER) outcomes.set(textOf(fields['to']), LATER[evt] ?? '');
-    else if (evt.startsWith('smtp.reject.') && told === '') told = refusedWith(fields['code']);
+    else if (evt.startsWith('smtp.reject.')) told ??= refusedWith(fields['code']);
+    const outcome = OUTCOME_OF[evt];
+    if (outcome !== undefined) outcomes.set(textOf(fields['to']), outcome);
   }
   const counts = countsOf(outcomes.values());
   // Of several the one that a person must look at is the result.
   const done = ends.length < parts ? '' : endOf(ends);
-  const later = done || (WORST_FIRST.find((outcome) => outcome in counts) ?? '');
-  if (told === '') {
-    if (later === '') return { result: 'open', why };
-    told = 'accepted';
+  const later = done || OUTCOMES.find((outcome) => outcome in counts);
+  if (told === undefined) {
+    if (later === undefined) return { result: OPEN, why };
+    told = TOLD.accept;
   }
   // Held is what a quarantine does; what became of it afterwards is news.
-  const isHeld = told === 'quarantined' && (later === '' || later === 'held');
-  if (isHeld || (told !== 'accepted' && told !== 'quarantined')) return { result: told, why };
+  const isHeld = told === TOLD.quarantine && (later === undefined || later === 'held');
+  if (isHeld || !TAKEN.includes(told)) return { result: told, why };
   return {
-    result: `${told}/${later || 'queued'}`,
+    result: `${told}/${later ?? QUEUED}`,
     why: later === 'delivered' ? '' : why,
     ...(Object.keys(counts).length > 1 && { outcomes: counts }),
   };
 }
 
 /** It was accepted, and filters had something against it later. */
-function keepAll(outcomes: Map<string, string>): void {
+function keepAll(outcomes: Map<string, RecipientOutcome>): void {
   for (const to of [...outcomes.keys(), ALL]) outcomes.set(to, 'quarantined');
 }
 
 /** Of a message in parts each has its own. */
 function endOf(ends: readonly string[]): string {
   const [first = ''] = ends;
-  return ends.every((end) => end === first) ? first : 'partial';
+  return ends.every((end) => end === first) ? first : PARTIAL;
 }
 
 function countsOf(words: Iterable<string>): Record<string, number> {
@@ -139,6 +125,10 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-function refusedWith(code: unknown): string {
-  return typeof code === 'number' && isPermanent({ code }) ? 'rejected' : 'tempfailed';
+function toldBy(verb: string): Told {
+  return Object.hasOwn(TOLD, verb) ? TOLD[verb as keyof typeof TOLD] : TOLD.accept; // it has it
+}
+
+function refusedWith(code: unknown): Told {
+  return typeof code === 'number' && isPermanent({ code }) ? TOLD.reject : TOLD.tempfail;
 }
