@@ -52,6 +52,10 @@ export class Alerts {
   readonly #work = new Set<Promise<void>>();
   readonly #onTheWay = new Map<Target['name'], number>();
   #timer: Timer | undefined;
+  /** Of alerts that are over, to go from the store. */
+  readonly #over = new Set<string>();
+  /** What people know has changed since it was stored last. */
+  #isBehind = false;
 
   constructor(options: AlertsOptions) {
     this.#options = options;
@@ -108,7 +112,7 @@ export class Alerts {
   }
 
   async #look(): Promise<void> {
-    const { present, settings, map, log } = this.#options;
+    const { present, settings, log } = this.#options;
     const now = await present();
     const alerts = this.#book.see(conditionsOf(now, settings()), now.now, settings());
     for (const alert of alerts) {
@@ -117,12 +121,22 @@ export class Alerts {
       log.emit(LOGGED[alert.state], { alert: kind, subject, text, age });
       for (const target of this.#options.targets()) this.#supervise(this.#tell(target, alert));
     }
-    if (alerts.length === 0) return;
-    // A note that is lost tells people twice.
-    for (const alert of alerts.filter(({ state }) => state === 'cleared'))
-      await map.delete(NAMESPACE, keyOf(alert));
-    for (const standing of this.#book.raised())
-      await map.put(NAMESPACE, keyOf(standing), Buffer.from(JSON.stringify(standing)), KEEP_MS);
+    if (alerts.length > 0) this.#isBehind = true;
+    for (const { state, ...alert } of alerts) if (state === 'cleared') this.#over.add(keyOf(alert));
+    // A write that a silent disk does not take ends the gateway; these can wait until it speaks.
+    if (this.#isBehind && now.disk !== undefined) await this.#note();
+  }
+
+  /** A note that is lost tells people twice. */
+  async #note(): Promise<void> {
+    const { map } = this.#options;
+    this.#isBehind = false;
+    const standing = this.#book.raised();
+    for (const one of standing) this.#over.delete(keyOf(one));
+    for (const key of this.#over) await map.delete(NAMESPACE, key);
+    this.#over.clear();
+    for (const one of standing)
+      await map.put(NAMESPACE, keyOf(one), Buffer.from(JSON.stringify(one)), KEEP_MS);
   }
 
   async #tell(target: Target, alert: Alert): Promise<void> {

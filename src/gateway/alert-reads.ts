@@ -1,8 +1,10 @@
 /**
- * What alerts read from the store. What a damaged store does not give any more stays as it was read
- * last: nobody is told that it is over, and all other alerts go on.
+ * What alerts read from the store. What a damaged store does not give any more, or a silent disk not
+ * in time, stays as it was read last: nobody is told that it is over, and all other alerts go on.
  */
 import type { Present } from '../alerts/conditions.ts';
+import type { Clock } from '../base/clock.ts';
+import { withDeadline } from '../base/deadline.ts';
 import { CodedError, errorText } from '../base/errors.ts';
 import { oldestWaiting } from '../delivery/queue-age.ts';
 import { laneName } from '../delivery/route.ts';
@@ -14,44 +16,55 @@ interface ReadParts {
   readonly spool: Pick<SpoolStore, 'scan' | 'totals'>;
   readonly locks: Pick<Locks, 'automatic'>;
   readonly directory: () => Directory;
+  readonly clock: Clock;
 }
+
+/** All alerts of a round wait for a read; one that goes on longer is for the rounds behind it. */
+const READ_MS = 2000;
 
 type Stored = Pick<Present, 'oldest' | 'lockedAccounts'>;
 
 export class AlertReads {
   readonly #parts: ReadParts;
   #stored: Stored = { oldest: undefined, lockedAccounts: [] };
-  #unread: string | undefined;
+  readonly #faults = new Map<keyof Stored, string>();
+  /** Reads that are not over: each has one at a time, for a silent disk keeps the thread of each. */
+  readonly #under = new Map<keyof Stored, Promise<void>>();
 
   constructor(parts: ReadParts) {
     this.#parts = parts;
   }
 
   async look(): Promise<Stored & Pick<Present, 'unread'>> {
-    const faults = [
-      await this.#read('oldest', () => this.#oldest()),
-      await this.#read('lockedAccounts', () => this.#lockedAccounts()),
-    ];
-    this.#unread = faults.find((fault) => fault !== undefined);
-    return { ...this.#stored, unread: this.#unread };
+    await this.#read('oldest', () => this.#oldest());
+    await this.#read('lockedAccounts', () => this.#lockedAccounts());
+    return { ...this.#stored, unread: this.unread };
   }
 
   /** Why some of it could not be read when it was last looked at. */
   get unread(): string | undefined {
-    return this.#unread;
+    const [first] = this.#faults.values();
+    return first;
   }
 
-  /** Answers why it cannot be read, when the store is damaged there. */
-  async #read<K extends keyof Stored>(
-    what: K,
-    read: () => Promise<Stored[K]>,
-  ): Promise<string | undefined> {
+  async #read<K extends keyof Stored>(what: K, read: () => Promise<Stored[K]>): Promise<void> {
+    const under =
+      this.#under.get(what) ?? this.#renew(what, read).finally(() => this.#under.delete(what));
+    this.#under.set(what, under);
+    try {
+      await withDeadline(this.#parts.clock, READ_MS, 'what alerts read', () => under);
+    } catch (error) {
+      if (!isSilence(error)) throw error;
+    }
+  }
+
+  async #renew<K extends keyof Stored>(what: K, read: () => Promise<Stored[K]>): Promise<void> {
     try {
       this.#stored = { ...this.#stored, [what]: await read() };
-      return undefined;
+      this.#faults.delete(what);
     } catch (error) {
-      if (error instanceof CodedError && error.code === 'STORE_DAMAGED') return errorText(error);
-      throw error;
+      if (!(error instanceof CodedError && error.code === 'STORE_DAMAGED')) throw error;
+      this.#faults.set(what, errorText(error));
     }
   }
 
@@ -72,4 +85,9 @@ export class AlertReads {
     }
     return locked;
   }
+}
+
+/** The store says so itself, once. */
+function isSilence(error: unknown): boolean {
+  return error instanceof CodedError && ['STORE_SILENT', 'DEADLINE'].includes(error.code);
 }

@@ -92,6 +92,38 @@ test('whoever asks how much room there is waits for himself alone', async () => 
   }
 });
 
+test('of what needs no disk alerts go on, and write nothing down before it speaks', async () => {
+  const destination = await new Destination().start();
+  const disk = await StillDisk.make();
+  const gateway = await Gateway.run({
+    nodeArguments: disk.nodeArguments,
+    node: 'alerts: { after: 0s }\nqueue: { probe: 1s }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  try {
+    const raised = (kind: string) => gateway.event('alert.raise', ({ alert }) => alert === kind);
+    await destination.stop();
+    const talk = await SmtpTalk.greeted(gateway.port());
+    await talk.send('a@b.example', ['anna@example.org'], 'Subject: x\r\n\r\n');
+    await gateway.event('dest.down');
+    await disk.stop(gateway);
+    await raised('destination_down');
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    assert.deepEqual(gateway.events('alert.fail'), []);
+    assert.equal(gateway.exitCode, undefined);
+    disk.goOn();
+    await destination.start();
+    await gateway.event('alert.clear', ({ alert }) => alert === 'destination_down');
+    await gateway.stop();
+    await gateway.start();
+    assert.equal((await gateway.cli('alert', 'list', '--json')).stdout, '');
+  } finally {
+    await disk.remove();
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
 test('content that cannot be read while it is delivered: the connection ends before the dot', async () => {
   const destination = await new Destination().start();
   await destination.stop();
