@@ -35,6 +35,8 @@ export function addDestination(program: Command, cli: Cli): void {
   addHolds(destination, cli, 'hold', 'hold the server of a domain', false);
 }
 
+const NOT_SERVED = '(not served)';
+
 interface HoldOptions {
   readonly for?: number;
   readonly why?: string;
@@ -115,15 +117,34 @@ async function findDestination(cli: Cli, domain: string): Promise<Row> {
 }
 
 function detailText(row: Row, now: number): string {
-  const lines = [
-    ...factLines(row, now),
-    ...section('history', rowsOf(row, 'history'), (one) => textOf(one, 'state')),
-    ...section('last answers', rowsOf(row, 'answers'), (one) => textOf(one, 'kind')),
-  ];
+  const isServed = textOf(row, 'name') !== '';
+  const lines = isServed ? servedLines(row, now) : factLines(heldFacts(row, now));
   return lines.map((line) => `${printable(line)}\n`).join('');
 }
 
-function factLines(row: Row, now: number): string[] {
+/** Of a domain that is not served any more nothing is left but that somebody holds it. */
+function heldFacts(row: Row, now: number): [string, string][] {
+  return [
+    ['destination', NOT_SERVED],
+    ['domains', wordsOf(row, 'domains').join(', ')],
+    ...rowsOf(row, 'holds').map((hold): [string, string] => ['held', holdText(hold, now)]),
+    ['waiting', textOf(row, 'waiting')],
+  ];
+}
+
+function servedLines(row: Row, now: number): string[] {
+  return [
+    ...factLines(servedFacts(row, now)),
+    ...section('history', rowsOf(row, 'history'), (one) => textOf(one, 'state')),
+    ...section('last answers', rowsOf(row, 'answers'), (one) => textOf(one, 'kind')),
+  ];
+}
+
+function factLines(facts: readonly (readonly [string, string])[]): string[] {
+  return facts.map(([name, value]) => `${name.padEnd(12)} ${value}`);
+}
+
+function servedFacts(row: Row, now: number): [string, string][] {
   const ago = (name: string) => {
     const at = timeOf(row, name);
     return at === undefined ? 'none yet' : `${ageText(now - at)} ago`;
@@ -137,7 +158,7 @@ function factLines(row: Row, now: number): string[] {
   const perDomain = waitingBy
     .map((one) => `${textOf(one, 'domain')} ${textOf(one, 'messages')}`)
     .join(', ');
-  const facts: [string, string][] = [
+  return [
     ['destination', textOf(row, 'name')],
     ['domains', wordsOf(row, 'domains').join(', ')],
     [
@@ -164,7 +185,6 @@ function factLines(row: Row, now: number): string[] {
         : '-',
     ],
   ];
-  return facts.map(([name, value]) => `${name.padEnd(12)} ${value}`);
 }
 
 /** What the state means, if it means anything for people. */
@@ -218,7 +238,7 @@ function destinationColumns(now: number): readonly Column[] {
   return [
     {
       name: 'DESTINATION',
-      value: (row) => textOf(row, 'name') || '(not served)',
+      value: (row) => textOf(row, 'name') || NOT_SERVED,
       max: 40,
       min: 20,
     },

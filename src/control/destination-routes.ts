@@ -23,13 +23,18 @@ export function addDestinationRoutes(
     if (domains.length === 0) throw new RequestFault(404, `${domain} is not served here`);
     return domains;
   };
+  /** A hold outlives the file of its domain. */
+  const leftHolds = (name: string) =>
+    holds.unserved().filter(({ domains }) => domains.includes(domainKey(name)));
   server.get('/api/v1/destinations', (_request, reply) =>
     sendList(log, reply, [...gateway.destinations(), ...holds.unserved()].map(rows.destinationRow)),
   );
   server.get<ByDomain>('/api/v1/destinations/:domain', async ({ params }) => {
     const found = gateway.destination(params.domain);
-    if (found === undefined) throw new RequestFault(404, `${params.domain} is not served here`);
-    return rows.destinationDetailRow(found);
+    if (found !== undefined) return rows.destinationDetailRow(found);
+    const [left] = leftHolds(params.domain);
+    if (left === undefined) throw new RequestFault(404, `${params.domain} is not served here`);
+    return rows.destinationRow(left);
   });
   server.post<ByDomain>('/api/v1/destinations/:domain/check', ({ params, body }, reply) => {
     const left = new AbortController();
@@ -66,9 +71,7 @@ export function addDestinationRoutes(
     ({ params, body, headers }, reply) => {
       const { alone } = holdRequest(body);
       const by = requester(headers['x-sluice-user']);
-      // A hold outlives the file of its domain.
-      const unserved = holds.unserved().flatMap(({ domains }) => domains);
-      const left = unserved.filter((domain) => domain === domainKey(params.domain));
+      const left = leftHolds(params.domain).flatMap(({ domains }) => domains);
       const domains = left.length > 0 ? left : meant(params.domain, alone);
       const each = async (domain: string) =>
         (await holds.resume(domain, by)) ? 'resumed' : 'not held';

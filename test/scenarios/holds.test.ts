@@ -105,6 +105,19 @@ test('a hold outlives the file of its domain, is shown, and can be ended without
     assert.equal((await gateway.cli('reload')).code, 0);
     const list = (...options: string[]) => gateway.cli('destination', 'list', ...options);
     assert.match((await list('-H')).stdout, /^\(not served\) +unknown,held .* 1 .* example\.org\b/);
+    const shown = await gateway.cli('destination', 'show', 'Example.ORG');
+    assert.deepEqual(
+      [shown.code, shown.stdout.replace(/ by \S+ /, ' by somebody ')],
+      [
+        0,
+        [
+          'destination  (not served)',
+          'domains      example.org',
+          'held         example.org by somebody until it is resumed: moves',
+          'waiting      1\n',
+        ].join('\n'),
+      ],
+    );
     const row = JSON.parse((await list('--json')).stdout) as Record<string, unknown>; // our own output
     assert.deepEqual([row['name'], row['domains'], row['waiting']], ['', ['example.org'], 1]);
     assert.match((await gateway.cli('status')).stdout, /  ready  /);
