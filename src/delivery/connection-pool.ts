@@ -15,6 +15,8 @@ import type { Origin } from './rate-limits.ts';
 const MAX_IDLE_MS = 30_000;
 /** So that a destination that returns to its preferred host, or spreads load, gets its way. */
 const MAX_TRANSACTIONS = 100;
+/** Likewise where mail comes so seldom that the hundredth is hours away, and never late enough to idle. */
+const MAX_AGE_MS = 60_000;
 /** Postfix slows a client down after 10 errors and hangs up after 20. */
 const MAX_REFUSALS = 8;
 /** Who waits holds a message in memory or on disk: enough for all sessions of a node. */
@@ -217,9 +219,13 @@ export class ConnectionPool {
 
   /** Whether it is of further use. */
   #keep(site: Site, client: SmtpClient, way: Kept['way']): boolean {
-    const worn = client.transactions >= MAX_TRANSACTIONS || client.refusals >= MAX_REFUSALS;
+    const now = this.#clock.mono();
+    const worn =
+      client.transactions >= MAX_TRANSACTIONS ||
+      client.refusals >= MAX_REFUSALS ||
+      now - client.openedAt >= MAX_AGE_MS;
     if (worn || this.#stopped || client.lost !== undefined) return false;
-    const kept = { client, way, since: this.#clock.mono() };
+    const kept = { client, way, since: now };
     client.whenLost(() => {
       const at = site.kept.indexOf(kept);
       if (at >= 0) site.kept.splice(at, 1);

@@ -30,6 +30,8 @@ const CONTROL = /[\x00-\x1f\x7f]/;
 export class SmtpClient {
   readonly host: string;
   readonly port: number;
+  /** By the monotonic clock. */
+  readonly openedAt: number;
   offers: Offers = NO_OFFERS;
   /** Transactions begun here. */
   transactions = 0;
@@ -52,6 +54,7 @@ export class SmtpClient {
   constructor(options: ConnectionOptions) {
     this.host = options.host;
     this.port = options.port;
+    this.openedAt = options.clock.mono();
     this.#deadlines = options.deadlines;
     this.#connection = new ClientConnection(options);
   }

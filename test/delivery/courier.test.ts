@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import test from 'node:test';
+import type { Clock } from '../../src/base/clock.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type { Treatment } from '../../src/delivery/hindrances.ts';
 import type { Content } from '../../src/mail/content.ts';
@@ -16,6 +17,7 @@ import {
   outcomeText,
   peerOn,
 } from '../support/courier-bench.ts';
+import { Destination } from '../support/destination.ts';
 import { hurriedClock } from '../support/hurried-clock.ts';
 import { ScriptedPeer } from '../support/scripted-peer.ts';
 import { until } from '../support/until.ts';
@@ -444,6 +446,28 @@ test('a host that could not be reached comes last for a while', async (t) => {
     await until('left', () => alive.open === 0);
   }
   assert.equal(dead.connections, 1);
+});
+
+test('mail goes to the preferred host again within two minutes of its return', async (t) => {
+  const [preferred, spare] = [new Destination(), new Destination()];
+  await preferred.start();
+  await spare.start();
+  t.after(() => Promise.all([preferred.stop(), spare.stop()]));
+  let ahead = 0;
+  const clock: Clock = { ...systemClock, mono: () => systemClock.mono() + ahead };
+  const { courier } = courierOn(t, clock);
+  const job = jobFor(destinationAt([preferred.port, spare.port]));
+  await preferred.stop();
+  await courier.deliver(job);
+  assert.equal(spare.arrived.length, 1);
+  await preferred.start();
+  // Every 20 seconds: never so seldom that the connection to the spare one is left as idle.
+  for (let seconds = 0; seconds < 120; seconds += 20) {
+    ahead += 20_000;
+    await courier.deliver(job);
+  }
+  assert.ok(preferred.arrived.length >= 2, `${preferred.arrived.length} to it`);
+  assert.equal(preferred.arrived.length + spare.arrived.length, 7);
 });
 
 test('a kept connection is only for those who ask for the same TLS', async (t) => {
