@@ -65,8 +65,16 @@ export class AlertBook {
     return [...this.#standing.values()].filter(({ raisedAt }) => raisedAt !== undefined);
   }
 
-  /** Everything that is wrong now; answers what is to be told. */
-  see(conditions: readonly Condition[], now: number, times: AlertTimes): Alert[] {
+  /**
+   * Everything that is wrong now, but of the `unknown` kinds, which stay as they are; answers what is
+   * to be told.
+   */
+  see(
+    conditions: readonly Condition[],
+    now: number,
+    times: AlertTimes,
+    unknown: readonly AlertKind[] = [],
+  ): Alert[] {
     const alerts: Alert[] = [];
     const present = new Map(conditions.slice(0, MAX_STANDING).map((one) => [keyOf(one), one]));
     for (const [key, condition] of present) {
@@ -77,7 +85,7 @@ export class AlertBook {
       if (state !== undefined) alerts.push({ ...condition, since, state });
     }
     for (const [key, standing] of this.#standing) {
-      if (present.has(key)) continue;
+      if (present.has(key) || unknown.includes(standing.kind)) continue;
       const overSince = standing.overSince ?? now;
       if (standing.raisedAt !== undefined && now - overSince < times.afterMs) {
         this.#standing.set(key, { ...standing, overSince });

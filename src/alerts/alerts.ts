@@ -10,7 +10,7 @@ import type { TtlMap } from '../store/ttl-map.ts';
 import type { Alert, AlertTimes, Standing } from './alert-book.ts';
 import { ALERT_KINDS, AlertBook, keyOf } from './alert-book.ts';
 import type { Present, Thresholds } from './conditions.ts';
-import { conditionsOf } from './conditions.ts';
+import { conditionsOf, unknownKinds } from './conditions.ts';
 import type { Message, Target } from './targets.ts';
 
 export interface AlertsOptions {
@@ -114,7 +114,8 @@ export class Alerts {
   async #look(): Promise<void> {
     const { present, settings, log } = this.#options;
     const now = await present();
-    const alerts = this.#book.see(conditionsOf(now, settings()), now.now, settings());
+    const conditions = conditionsOf(now, settings());
+    const alerts = this.#book.see(conditions, now.now, settings(), unknownKinds(now));
     for (const alert of alerts) {
       const { kind, subject, text, since } = alert;
       const age = Math.round((now.now - since) / 1000);

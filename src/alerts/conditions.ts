@@ -3,7 +3,7 @@ import { filesText, hasFewFiles } from '../base/disk-room.ts';
 import type { DiskRoom } from '../base/disk-room.ts';
 import type { LdapState } from '../directory/ldap/recipients.ts';
 import type { Lock } from '../store/counter-store.ts';
-import type { Condition } from './alert-book.ts';
+import type { AlertKind, Condition } from './alert-book.ts';
 
 export interface Present {
   readonly now: number;
@@ -23,8 +23,8 @@ export interface Present {
   readonly unread: string | undefined;
   /** The message that has waited longest for its destination. */
   readonly oldest: { readonly queuedAt: number; readonly dest: string } | undefined;
-  /** The message that has waited longest for a person. */
-  readonly oldestHeld: { readonly at: number; readonly count: number } | undefined;
+  /** The message that has waited longest for a person; unknown before somebody has looked. */
+  readonly oldestHeld: { readonly at: number; readonly count: number } | 'unknown' | undefined;
   /** Where the mail lies; undefined when nobody can tell. */
   readonly disk: DiskRoom | undefined;
   /** Below this nothing more is stored. */
@@ -60,7 +60,13 @@ export interface Present {
 /** Of a gateway that has not begun. */
 export const NOTHING_WRONG: Omit<Present, 'now'> = {
   ...{ destinations: [], waiting: 0, damaged: [], unread: undefined, oldest: undefined },
-  ...{ oldestHeld: undefined, disk: undefined, minFreeBytes: 0, scanners: [], ldap: [] },
+  ...{
+    oldestHeld: undefined,
+    disk: { freeBytes: Infinity, freeFiles: undefined },
+    minFreeBytes: 0,
+    scanners: [],
+    ldap: [],
+  },
   ...{ listings: [], lockedAccounts: [], lostRecords: [] },
 };
 
@@ -88,6 +94,14 @@ export function conditionsOf(present: Present, thresholds: Thresholds): Conditio
     ...listedAddresses(present),
     ...lockedAccounts(present),
     ...lostRecords(present),
+  ];
+}
+
+/** Of these nobody can tell now whether anything is wrong: what was told of is not over for that. */
+export function unknownKinds({ disk, oldestHeld }: Present): AlertKind[] {
+  return [
+    ...(disk === undefined ? (['disk_low'] as const) : []),
+    ...(oldestHeld === 'unknown' ? (['held_old'] as const) : []),
   ];
 }
 
@@ -136,7 +150,7 @@ function queueConditions(
 }
 
 function heldConditions({ now, oldestHeld }: Present, { heldAgeMs }: Thresholds): Condition[] {
-  if (heldAgeMs === null || oldestHeld === undefined) return [];
+  if (heldAgeMs === null || oldestHeld === undefined || oldestHeld === 'unknown') return [];
   const { at, count } = oldestHeld;
   if (now - at < heldAgeMs) return [];
   const held = messages(count, 'is held', 'are held');

@@ -18,6 +18,7 @@ import type { Hold, SpoolEntry } from '../mail/spool-entry.ts';
 import { isQuarantined } from '../mail/spool-entry.ts';
 import type { SpoolStore } from '../store/spool-store.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
+import type { Present } from './conditions.ts';
 
 export interface HeldMailOptions {
   readonly store: Pick<SpoolStore, 'scan' | 'totals' | 'quarantined'>;
@@ -66,7 +67,7 @@ export class HeldMail {
   readonly #stopped = new AbortController();
   #timer: Timer | undefined;
   #round: Promise<void> = Promise.resolve();
-  #oldest: { readonly at: number; readonly count: number } | undefined;
+  #oldest: Present['oldestHeld'] = 'unknown';
   /** The last survey: when it was over, how long it took, and how much was held as it began. */
   #last = { at: -Infinity, tookMs: 0, held: 0 };
 
@@ -84,8 +85,8 @@ export class HeldMail {
     await this.#round;
   }
 
-  /** What has waited longest for a person, as of the last survey. */
-  oldest(): { readonly at: number; readonly count: number } | undefined {
+  /** What has waited longest for a person, as of the last survey; unknown before the first. */
+  oldest(): Present['oldestHeld'] {
     return this.#options.store.totals().held === 0 ? undefined : this.#oldest;
   }
 
