@@ -195,6 +195,7 @@ export class Gateway {
       accept,
       store: store.spool,
       drain: (lane: string) => scheduler.drain(lane),
+      ask: (lane: string) => scheduler.retryNow(lane),
       harvest: new HarvestGuard(clock),
       ...{ staging, isClosed, exchangers },
       archive: {

@@ -17,6 +17,8 @@ export interface QueueStartDeps {
   readonly store: Pick<SpoolStore, 'backlog' | 'totals'>;
   /** Tries at once what waits in a lane; `asked`: its server is down and is asked first. */
   readonly drain: (lane: string) => 'started' | 'asked' | 'held';
+  /** A server that is down is asked at once. */
+  readonly ask: (lane: string) => void;
 }
 
 export interface QueueStarted {
@@ -33,7 +35,7 @@ export function mayStartQueues(directory: Directory, session: SessionView): bool
 }
 
 export function startQueue(
-  { store, drain }: QueueStartDeps,
+  { store, drain, ask }: QueueStartDeps,
   directory: Directory,
   session: SessionView,
   queue: QueueName,
@@ -47,6 +49,8 @@ export function startQueue(
   for (const { dest, messages } of store.backlog()) {
     if (lanes.has(dest) && messages > 0) pending[drain(dest)] += messages;
   }
+  // What only the outage holds goes by itself when the server has answered.
+  for (const lane of lanes) if (store.totals(lane).held > 0) ask(lane);
   const { started, asked, held } = pending;
   const waiting = started + asked + held;
   const { name } = queue;

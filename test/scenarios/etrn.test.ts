@@ -15,6 +15,7 @@ const mail = (n: number) => `Subject: mail ${n}\r\n\r\nbody ${n}\r\n`;
 test('a server that is back asks for its mail and gets it; others are told nothing', async () => {
   const destination = await new Destination({}, SERVER).start();
   const { port } = destination;
+  const late = new Destination({}, '127.0.0.7', port);
   const outgoing = `{ enabled: true, accounts: [{ ip: ${ACCOUNT} }] }`;
   const at = { destination: `${SERVER}:${port}` };
   const gateway = await Gateway.run({
@@ -101,7 +102,12 @@ test('a server that is back asks for its mail and gets it; others are told nothi
     assert.equal((await gateway.cli('queue', 'list', ...state)).code, 0);
     assert.match((await ask('late.test', '127.0.0.7')).reply, held);
     assert.equal(destination.arrived.length, 4);
+    // Its server is asked at once all the same, and what is held goes when it answers.
+    await late.start();
+    assert.match((await ask('late.test', '127.0.0.7')).reply, held);
+    await until('the held mail delivered', () => late.arrived.length === 1);
   } finally {
+    await late.stop();
     await gateway.remove();
     await destination.stop();
   }
