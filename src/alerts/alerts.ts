@@ -4,6 +4,7 @@
  * a line in the log; targets do not wait for each other. What was told of survives a restart.
  */
 import type { Clock, Timer } from '../base/clock.ts';
+import { MIN_FREE_BYTES } from '../base/disk-room.ts';
 import { CodedError, errorText } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { TtlMap } from '../store/ttl-map.ts';
@@ -124,8 +125,9 @@ export class Alerts {
     }
     if (alerts.length > 0) this.#isBehind = true;
     for (const { state, ...alert } of alerts) if (state === 'cleared') this.#over.add(keyOf(alert));
-    // A write that a silent disk does not take ends the gateway; these can wait until it speaks.
-    if (this.#isBehind && now.disk !== undefined) await this.#note();
+    // A write that the disk does not take ends the store; these can wait until it speaks and has room.
+    const free = now.disk?.freeBytes ?? 0;
+    if (this.#isBehind && free >= MIN_FREE_BYTES) await this.#note();
   }
 
   /** A note that is lost tells people twice. */

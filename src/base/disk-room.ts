@@ -7,6 +7,8 @@ import { withDeadline } from './deadline.ts';
 const LOOK_MS = 2000;
 /** The store makes a file now and then when it tidies up, and ends when it cannot. */
 const MIN_FREE_FILES = 200;
+/** With less a small write fails, and the store with it. */
+export const MIN_FREE_BYTES = 1024 * 1024;
 
 export interface DiskRoom {
   readonly freeBytes: number;

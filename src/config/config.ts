@@ -3,6 +3,7 @@
  * milliseconds, sizes in bytes, defaults filled in. A reload makes a new one; what was begun under
  * the old one ends under it.
  */
+import { MIN_FREE_BYTES } from '../base/disk-room.ts';
 import { dirname, resolve } from 'node:path';
 import type { Level } from '../base/log.ts';
 import type { NoticeTexts } from '../mail/notice-words.ts';
@@ -227,7 +228,7 @@ export function buildConfig(
       unknownRecipients: limits.unknown_recipients,
       unknownRecipientsPerHour: limits.unknown_recipients_per_hour,
       harvestExempt: limits.harvest_exempt,
-      minFreeSpaceBytes: limits.min_free_space,
+      minFreeSpaceBytes: Math.max(limits.min_free_space, MIN_FREE_BYTES),
     },
     complaints: settings.complaints,
     reports: settings.reports,

@@ -33,20 +33,11 @@ test('filled to its last byte: it waits for room, tells of it, and goes on', asy
   });
   const data = join(gateway.folder, 'data');
   mkdirSync(data);
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=48m,mode=700', 'tmpfs', data]);
-  const filling = join(data, 'fill');
-  const fill = () => {
-    const { bavail, bsize } = statfsSync(data);
-    try {
-      writeFileSync(filling, Buffer.alloc(bavail * bsize), { flag: 'a' });
-    } catch {
-      // The gateway writes as well: then there is no byte left either.
-    }
-  };
+  const disk = fillable(data);
   const waits = () => gateway.event('srv.wait', ({ msg }) => /make room/.test(String(msg)));
   const lives = () => gateway.events('srv.ready').length;
   try {
-    if (mounted.status !== 0) {
+    if (disk === undefined) {
       missing(t, 'a small file system (mounting a tmpfs needs root)');
       return;
     }
@@ -55,7 +46,7 @@ test('filled to its last byte: it waits for room, tells of it, and goes on', asy
       const reply = await sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], 'x\r\n');
       assert.match(reply, /^250 .* queued/);
     }
-    fill();
+    disk.fill();
     await destination.start();
     // Under the running one: it begins anew in its process.
     const waiting = await waits();
@@ -63,7 +54,7 @@ test('filled to its last byte: it waits for room, tells of it, and goes on', asy
     assert.match(String(waiting['msg']), /^\d+ MiB are free where the mail is stored/);
     await until('the alert', () => told.some((one) => /"disk_low","state":"raised"/.test(one)));
     assert.equal(gateway.exitCode, undefined);
-    rmSync(filling);
+    disk.empty();
     await until('it to be ready again', () => lives() === 2);
     await until('all of it to arrive', () => destination.arrived.length >= WAITING);
     await until('the end of it', () =>
@@ -72,21 +63,78 @@ test('filled to its last byte: it waits for room, tells of it, and goes on', asy
     await gateway.stop();
 
     // And one that finds it full when it starts.
-    fill();
+    disk.fill();
     await gateway.spawn();
     await waits();
-    rmSync(filling);
+    disk.empty();
     await until('it to be ready', () => lives() === 1);
     await gateway.stop();
-    fill();
+    disk.fill();
     await gateway.spawn();
     await waits();
     assert.equal(await gateway.stop(), 0, 'whoever waits can be stopped');
   } finally {
     await gateway.stop().catch(() => gateway.kill());
-    spawnSync('umount', ['-l', data]);
+    disk?.unmount();
     await gateway.remove();
     await destination.stop();
     hook.close();
   }
 });
+
+test('0B of free space and no byte left: mail is put off, and everybody is told', async (t) => {
+  const destination = await new Destination().start();
+  await destination.stop();
+  const gateway = await Gateway.make({
+    node: 'limits: { min_free_space: 0B }\nalerts: { after: 0s, free_space: 0B }',
+    domains: { 'example.org': domainFile(destination.port) },
+  });
+  const store = join(gateway.folder, 'data', 'store');
+  mkdirSync(store, { recursive: true });
+  const disk = fillable(store);
+  try {
+    if (disk === undefined) {
+      missing(t, 'a small file system (mounting a tmpfs needs root)');
+      return;
+    }
+    await gateway.start();
+    const send = () => sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], 'x\r\n');
+    assert.match(await send(), /^250 .* queued/);
+    disk.fill();
+    // What the disk said counts for a second.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    assert.match(await send(), /^452 4\.3\.1 .*spool_full/);
+    await gateway.event('alert.raise', ({ alert }) => alert === 'disk_low');
+    const health = await fetch(`${gateway.control()}/readyz?verbose`);
+    assert.equal(health.status, 503);
+    assert.match(await health.text(), /^FAIL disk {2}\S+ free, 1MiB must stay free/m);
+    disk.empty();
+    await gateway.event('alert.clear', ({ alert }) => alert === 'disk_low');
+    assert.match(await send(), /^250 .* queued/);
+    assert.deepEqual(gateway.events('store.error'), [], 'nothing is written without room');
+  } finally {
+    await gateway.stop().catch(() => gateway.kill());
+    disk?.unmount();
+    await gateway.remove();
+    await destination.stop();
+  }
+});
+
+/** A small file system in memory; undefined where this machine does not let us. */
+function fillable(folder: string) {
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=48m,mode=700', 'tmpfs', folder]);
+  if (mounted.status !== 0) return undefined;
+  const filling = join(folder, 'fill');
+  return {
+    fill() {
+      const { bavail, bsize } = statfsSync(folder);
+      try {
+        writeFileSync(filling, Buffer.alloc(bavail * bsize), { flag: 'a' });
+      } catch {
+        // The gateway writes as well: then there is no byte left either.
+      }
+    },
+    empty: () => rmSync(filling),
+    unmount: () => void spawnSync('umount', ['-l', folder]),
+  };
+}
