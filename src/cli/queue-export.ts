@@ -60,7 +60,7 @@ export function addQueueExport(queue: Command, cli: Cli): void {
       const results = new Results(cli, json);
       const write = async (message: Meant) =>
         results.tell(message.id, await writeMessage(to, message));
-      if (offline) await whileStopped(cli, () => fromStore(cli, selection, write));
+      if (offline) await whileStopped(cli, () => fromStore(cli, selection, write, results));
       else await fromGateway(cli, selection, write);
       await results.end(to);
     });
@@ -93,7 +93,12 @@ async function rowOf(client: ControlClient, path: string): Promise<Row | undefin
   }
 }
 
-async function fromStore(cli: Cli, selection: Selection, write: Write): Promise<void> {
+async function fromStore(
+  cli: Cli,
+  selection: Selection,
+  write: Write,
+  results: Results,
+): Promise<void> {
   const { readStore } = await import('../gateway/offline-store.ts');
   const left = selection.kind === 'ids' ? new Set(selection.ids) : undefined;
   const filter: FilterOptions = selection.kind === 'filter' ? selection.filter : {};
@@ -105,6 +110,7 @@ async function fromStore(cli: Cli, selection: Selection, write: Write): Promise<
   if (damage === undefined) return;
   const text = `the store is damaged (${printable(damage)}); these are what a repaired copy holds`;
   cli.terminal.err(`sluice: ${text}\n`);
+  results.isFromCopy = true;
 }
 
 function isMeant(row: Row, { dest, state }: FilterOptions): boolean {
@@ -152,6 +158,8 @@ async function written(
 }
 
 class Results {
+  /** Of a damaged store: nobody knows what else there was. */
+  isFromCopy = false;
   readonly #counts = new Map<Result, number>();
   readonly #cli: Cli;
   readonly #json: boolean;
@@ -176,6 +184,7 @@ class Results {
       await this.#cli.terminal.out(`${messages} written to ${printable(folder)}\n`);
     }
     if (damaged > 0) throw new CliFault(EXIT.failed, `${damaged} could not be written whole`);
-    if (exported === 0) this.#cli.exit(EXIT.nothing);
+    if (this.isFromCopy) this.#cli.exit(EXIT.failed);
+    else if (exported === 0) this.#cli.exit(EXIT.nothing);
   }
 }

@@ -17,6 +17,9 @@ import { printable } from './terminal.ts';
 /** Findings shown one by one; `--json` shows all. */
 const MAX_SHOWN = 100;
 
+const NO_START = ', and a gateway does not start on it';
+const MAY_START = '; a gateway may start on it and run without what it cannot read';
+
 interface StoreOptions {
   readonly json?: boolean;
   readonly yes?: boolean;
@@ -41,13 +44,13 @@ async function check(cli: Cli, { json = false }: StoreOptions): Promise<void> {
   const { checkStore } = await import('../gateway/offline-store.ts');
   const findings = new Findings(cli, json);
   const report = await checkStore(await cli.dataFolder(), systemClock, (row) => findings.tell(row));
-  const { messages, damage } = report;
+  const { messages, damage, opens } = report;
   if (json) {
-    await cli.terminal.out(jsonLine({ v: 1, kind: 'store', messages, damage, ...findings.counts }));
+    await cli.terminal.out(jsonLine({ v: 1, kind: 'store', ...report, ...findings.counts }));
   } else {
     if (damage !== undefined)
       await cli.terminal.out(
-        `the store is damaged and a gateway would not start on it, or fail: ${printable(damage)}\n` +
+        `the store is damaged${opens ? MAY_START : NO_START}: ${printable(damage)}\n` +
           'what follows is what "sluice store repair" would find after saving what can be saved\n',
       );
     await cli.terminal.out(`${counted(messages)} whole and in place; ${findings.summary()}\n`);

@@ -18,6 +18,8 @@ export interface StoreReport {
   readonly messages: number;
   /** Why the store itself cannot be used; what was told was found in a repaired copy. */
   readonly damage: string | undefined;
+  /** A gateway may start on it, for not all of it is read then. */
+  readonly opens: boolean;
 }
 
 export type Told = (row: Row) => Promise<void>;
@@ -28,7 +30,7 @@ export async function checkStore(data: string, clock: Clock, tell: Told): Promis
   try {
     let messages = 0;
     for await (const finding of inspect(store, () => messages++)) await tell(findingRow(finding));
-    return { messages, damage: store.damage };
+    return { messages, damage: store.damage, opens: store.opens };
   } finally {
     await store.close();
   }
@@ -88,7 +90,15 @@ const MEANING: Readonly<Record<Finding['kind'], string>> = {
   'wrong-tally': 'the count of a destination is wrong; it is counted anew',
 };
 
+/** Repaired before, or held by a person: there is no more to do than to let it go. */
+const HELD_CONTENT = 'its content is not whole; it is held, and can be deleted';
+
+function meaningOf(finding: Finding): string {
+  const isHeld = finding.kind === 'damaged-content' && finding.record.entry.hold !== undefined;
+  return isHeld ? HELD_CONTENT : MEANING[finding.kind];
+}
+
 function findingRow(finding: Finding): Row {
   const about = 'id' in finding ? finding.id : 'key' in finding ? finding.key : finding.dest;
-  return { v: 1, kind: 'finding', what: finding.kind, about, text: MEANING[finding.kind] };
+  return { v: 1, kind: 'finding', what: finding.kind, about, text: meaningOf(finding) };
 }

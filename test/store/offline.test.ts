@@ -62,10 +62,10 @@ async function change(data: string, ops: readonly WriteOp[]): Promise<void> {
 
 async function findings(data: string) {
   const found: string[] = [];
-  const report = await checkStore(data, systemClock, async (row) => {
+  const { messages, damage } = await checkStore(data, systemClock, async (row) => {
     found.push(`${String(row['what'])} ${String(row['about'])}`);
   });
-  return { ...report, found: found.toSorted() };
+  return { messages, damage, found: found.toSorted() };
 }
 
 const repaired = async (data: string) => repairStore(data, systemClock, async () => undefined);

@@ -28,6 +28,8 @@ export interface OfflineStore {
   readonly records: Records;
   /** Why it is a repaired copy; undefined when it is the store itself. */
   readonly damage: string | undefined;
+  /** LevelDB opens it, whatever it cannot read of it then. */
+  readonly opens: boolean;
   readonly close: () => Promise<void>;
 }
 
@@ -40,10 +42,10 @@ export async function openOffline(folder: string, clock: Clock): Promise<Offline
     const { damage, ...store } = await openThrough(folder, clock);
     if (damage === undefined) return { ...store, damage };
     await store.close();
-    return await openCopy(folder, clock, damage);
+    return { ...(await openCopy(folder, clock, damage)), opens: true };
   } catch (error) {
     if (!isDamage(error)) throw error;
-    return openCopy(folder, clock, errorText(error));
+    return { ...(await openCopy(folder, clock, errorText(error))), opens: false };
   }
 }
 
@@ -124,7 +126,7 @@ async function openPlain(folder: string, clock: Clock): Promise<OfflineStore> {
   const contents = new StoredContents(database, files, () => undefined);
   const records = new Records(database, () => undefined);
   const close = () => database.close();
-  return { database, contents, files, records, damage: undefined, close };
+  return { database, contents, files, records, damage: undefined, opens: true, close };
 }
 
 async function rebuild(folder: string): Promise<void> {
