@@ -24,15 +24,22 @@ function envelope(row: Row, now: number): readonly (readonly [string, string])[]
     ['client', `${textOf(client, 'ip')} ${textOf(client, 'helo')}`],
     ['destination', destinationText(row)],
     ['from', textOf(row, 'from') || '<>'],
+    ...parametersLine(row),
   ];
   for (const rcpt of rowsOf(row, 'rcpts')) {
-    lines.push(['to', textOf(rcpt, 'addr')]);
+    lines.push(['to', textOf(rcpt, 'addr')], ...parametersLine(rcpt));
     const last = textOf(rcpt, 'reason');
     if (last === '') continue;
     const host = textOf(rcpt, 'host');
     lines.push(['', `${textOf(rcpt, 'last_at')} ${host === '' ? '' : `${host}: `}${last}`]);
   }
   return lines;
+}
+
+/** What the client declared with the address, as in SMTP. */
+function parametersLine(row: Row): [string, string][] {
+  const text = textOf(row, 'parameters');
+  return text === '' ? [] : [['', text]];
 }
 
 function doubtText(row: Row): string {

@@ -8,10 +8,11 @@ import type { TraceEvent } from '../base/session-traces.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
 import { homeLane, redirectionOf } from '../mail/redirection.ts';
 import { withoutSender } from '../mail/remote-lane.ts';
-import type { Hold, SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
+import type { SpooledRecipient, SpoolEntry } from '../mail/spool-entry.ts';
 import { isQuarantined } from '../mail/spool-entry.ts';
 import type { TracePage } from '../records/trace-book.ts';
 import type { Summary } from '../store/spool-store.ts';
+import { declaredInMail, declaredInRcpt } from './declared.ts';
 import type { PluginView } from './plugin-view.ts';
 import type { Outage } from './outage.ts';
 import type { ExaminationStepView } from './examination-view.ts';
@@ -57,6 +58,7 @@ export function messageRow(summary: Summary, outage: Outage | undefined): Row {
     attempts: entry.attempts,
     size: entry.sizeBytes,
     from: pathText(entry.reversePath),
+    parameters: declaredInMail(entry.parameters),
     rcpts: entry.recipients.map((recipient) => recipientOf(recipient, state)),
     dest: withoutSender(homeLane(entry.dest)),
     via: redirectionOf(entry.dest)?.place,
@@ -71,7 +73,8 @@ export function messageRow(summary: Summary, outage: Outage | undefined): Row {
         why: hold.reason,
         text: hold.text,
         until: iso(hold.until),
-        ...missingOf(hold),
+        // Filters that have still to judge it.
+        missing: hold.unjudged?.missing,
       },
     }),
   };
@@ -98,20 +101,16 @@ function lastAnswer({ recipients }: SpoolEntry): string | undefined {
   return recipients.find(({ last }) => last !== undefined)?.last?.text;
 }
 
-/** Filters that have still to judge it. */
-function missingOf({ unjudged }: Hold): Row {
-  return unjudged === undefined ? {} : { missing: unjudged.missing };
-}
-
 /** A message of which nothing can be read but its id. */
 export function damagedRow(id: string): Row {
   return { v: 1, kind: 'message', id, state: 'damaged', rcpts: [] };
 }
 
 /** Who has the message already is no longer in it: those who are left share its state. */
-function recipientOf({ address, last }: SpooledRecipient, state: QueueState): Row {
+function recipientOf({ address, parameters, last }: SpooledRecipient, state: QueueState): Row {
   return {
     addr: formatAddress(address),
+    parameters: declaredInRcpt(parameters),
     state,
     ...(last && {
       reason: last.text,

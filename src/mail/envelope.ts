@@ -37,3 +37,32 @@ export interface Envelope {
   readonly parameters: MailParameters;
   readonly recipients: readonly Recipient[];
 }
+
+/** What the next server can be told. */
+export interface Expressible {
+  readonly eightBitMime: boolean;
+  readonly smtpUtf8: boolean;
+  readonly requireTls: boolean;
+  readonly dsn: boolean;
+}
+
+/** As they stand behind the path in MAIL, each with a blank before it; SIZE is not among them. */
+export function mailParametersText(parameters: MailParameters, can: Expressible): string {
+  const { body, smtpUtf8, requireTls, ret, envid } = parameters;
+  let text = '';
+  if (can.eightBitMime && body === '8BITMIME') text += ' BODY=8BITMIME';
+  if (can.smtpUtf8 && smtpUtf8 === true) text += ' SMTPUTF8';
+  if (can.requireTls && requireTls === true) text += ' REQUIRETLS';
+  if (can.dsn && ret !== undefined) text += ` RET=${ret}`;
+  if (can.dsn && envid !== undefined) text += ` ENVID=${envid}`;
+  return text;
+}
+
+/** Likewise behind that in RCPT. */
+export function rcptParametersText({ notify, orcpt }: RcptParameters, can: Expressible): string {
+  if (!can.dsn) return '';
+  let text = '';
+  if (notify !== undefined) text += ` NOTIFY=${notify === 'NEVER' ? notify : notify.join(',')}`;
+  if (orcpt !== undefined) text += ` ORCPT=${orcpt}`;
+  return text;
+}

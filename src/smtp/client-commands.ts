@@ -5,6 +5,7 @@
 import { isIPv6 } from 'node:net';
 import { formatAddress, formatPath, needsSmtpUtf8 } from '../mail/address.ts';
 import type { ReversePath } from '../mail/address.ts';
+import { mailParametersText, rcptParametersText } from '../mail/envelope.ts';
 import type { MailParameters, Recipient } from '../mail/envelope.ts';
 import type { Reply } from '../mail/reply.ts';
 import { UNKNOWN_ADDRESS } from './xclient.ts';
@@ -108,21 +109,11 @@ export function mailCommand(
 ): string {
   let command = `MAIL FROM:${formatPath(reversePath)}`;
   if (offers.size && sizeBytes !== undefined) command += ` SIZE=${sizeBytes}`;
-  if (offers.eightBitMime && parameters.body === '8BITMIME') command += ' BODY=8BITMIME';
-  if (offers.smtpUtf8 && (parameters.smtpUtf8 === true || needsSmtpUtf8(reversePath))) {
-    command += ' SMTPUTF8';
-  }
-  if (offers.requireTls && parameters.requireTls === true) command += ' REQUIRETLS';
-  if (offers.dsn && parameters.ret !== undefined) command += ` RET=${parameters.ret}`;
-  if (offers.dsn && parameters.envid !== undefined) command += ` ENVID=${parameters.envid}`;
-  return command;
+  const smtpUtf8 = parameters.smtpUtf8 === true || needsSmtpUtf8(reversePath);
+  return command + mailParametersText({ ...parameters, smtpUtf8 }, offers);
 }
 
 export function rcptCommand(recipient: Recipient, offers: Offers): string {
-  const { notify, orcpt } = recipient.parameters;
-  let command = `RCPT TO:<${formatAddress(recipient.address)}>`;
-  if (!offers.dsn) return command;
-  if (notify !== undefined) command += ` NOTIFY=${notify === 'NEVER' ? notify : notify.join(',')}`;
-  if (orcpt !== undefined) command += ` ORCPT=${orcpt}`;
-  return command;
+  const command = `RCPT TO:<${formatAddress(recipient.address)}>`;
+  return command + rcptParametersText(recipient.parameters, offers);
 }

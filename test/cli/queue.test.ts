@@ -321,6 +321,21 @@ test('a lifetime is ended, but never of mail that filters have still to judge', 
   assert.equal((await run(`queue expire ${B}`)).code, 0, 'held is what an end comes to');
 });
 
+test('what the client declared with the envelope is shown with it', async (t) => {
+  const { gateway, run } = await running(t);
+  const address = { local: 'anna', domain: 'example.org' };
+  const parameters = { notify: ['SUCCESS', 'DELAY'], orcpt: 'rfc822;a@b.example' } as const;
+  gateway.messages = [
+    queued(A, {
+      parameters: { smtpUtf8: true, ret: 'FULL', envid: 'x+2By' },
+      recipients: [{ address, parameters }],
+    }),
+  ];
+  const { out } = await run(`queue show ${A} -e`);
+  assert.match(out, /^from .*\n {13}SMTPUTF8 RET=FULL ENVID=x\+2By$/m);
+  assert.match(out, /^to .*\n {13}NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a@b\.example$/m);
+});
+
 test('a message is shown escaped, raw only when asked', async (t) => {
   const { gateway, run } = await running(t);
   gateway.messages = sampleQueue();

@@ -229,6 +229,14 @@ test('a message is shown with the members that scripts rely on', async (t) => {
     queued('4K7QZ2M9XT.1', { recipients: [{ address, parameters: {}, last }] }),
     queued('4K7QZ2M9XT.2', {
       reversePath: null,
+      parameters: {
+        body: '8BITMIME',
+        smtpUtf8: true,
+        requireTls: true,
+        ret: 'HDRS',
+        envid: 'Q+2B',
+      },
+      recipients: [{ address, parameters: { notify: 'NEVER', orcpt: 'rfc822;a+2Bx@b.example' } }],
       hold: { by: 'root', at: T0, reason: 'by_hand', text: 'looks forged' },
     }),
   ];
@@ -263,6 +271,14 @@ test('a message is shown with the members that scripts rely on', async (t) => {
   });
   assert.equal(second?.['state'], 'hold');
   assert.equal(second['from'], '');
+  assert.equal(second['parameters'], 'BODY=8BITMIME SMTPUTF8 REQUIRETLS RET=HDRS ENVID=Q+2B');
+  assert.deepEqual(second['rcpts'], [
+    {
+      addr: 'anna@example.org',
+      parameters: 'NOTIFY=NEVER ORCPT=rfc822;a+2Bx@b.example',
+      state: 'hold',
+    },
+  ]);
   assert.equal('next_at' in second, false);
   assert.deepEqual(second['hold'], {
     by: 'root',
