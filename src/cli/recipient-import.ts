@@ -19,8 +19,13 @@ import { printable } from './terminal.ts';
 
 /** In one request; the gateway takes no more. */
 const BATCH = 1000;
+/** And no longer a body than this: half of what it takes. */
+const BATCH_BYTES = 512 * 1024;
+/** An address and a server behind it are shorter. */
+const MAX_LENGTH = 1000;
 /** Lines that were not taken and are shown; the rest is counted. */
 const SHOWN = 20;
+const SHOWN_LENGTH = 100;
 /** What stands for bytes that are no UTF-8: an address with it is nobody's. */
 const UNREADABLE = '\uFFFD';
 
@@ -89,17 +94,29 @@ interface Imported {
 
 async function* imported(client: ControlClient, file: string): AsyncGenerator<Imported> {
   let batch: string[] = [];
+  let bytes = 0;
   for await (const address of addressesIn(file)) {
     if (address.includes(UNREADABLE)) {
-      yield { id: address, result: 'not-utf8' };
+      yield { id: shortened(address), result: 'not-utf8' };
+      continue;
+    }
+    if (address.length > MAX_LENGTH) {
+      yield { id: shortened(address), result: 'no-address' };
       continue;
     }
     batch.push(address);
-    if (batch.length < BATCH) continue;
+    bytes += JSON.stringify(address).length;
+    if (batch.length < BATCH && bytes < BATCH_BYTES) continue;
     yield* results(client, batch);
     batch = [];
+    bytes = 0;
   }
   if (batch.length > 0) yield* results(client, batch);
+}
+
+/** What is shown of a line that is none. */
+function shortened(text: string): string {
+  return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}...` : text;
 }
 
 async function* results(

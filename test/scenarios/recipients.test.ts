@@ -28,12 +28,19 @@ test('recipients imported before an outage get their mail, exported ones come ba
     const file = join(gateway.folder, 'people.txt');
     const others = 'bert@example.org # moved\nx@listed.test\nx@elsewhere.example\nnonsense\n';
     const inLatin1 = Buffer.from('jörg@example.org\n', 'latin1');
+    const long = `${'x'.repeat(2_000_000)}\n${'\u0001'.repeat(900)}\n`.concat(
+      `${'\u0001'.repeat(900)}\n`.repeat(400),
+    );
     await writeFile(
       file,
-      Buffer.concat([Buffer.from(`# staff\nAnna@example.org\n${others}`), inLatin1]),
+      Buffer.concat([
+        Buffer.from(`# staff\nAnna@example.org\n${others}`),
+        inLatin1,
+        Buffer.from(long),
+      ]),
     );
     const imported = await gateway.cli('recipient', 'import', file);
-    assert.equal(imported.stdout, '2 imported, 4 not\n');
+    assert.equal(imported.stdout, '2 imported, 406 not\n');
     assert.equal(imported.code, 1);
     assert.match(imported.stderr, /x@listed\.test is of a domain whose recipients stand in a list/);
     assert.match(imported.stderr, /nonsense is no address/);
