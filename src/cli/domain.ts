@@ -8,7 +8,8 @@ import { addDomainRemove } from './domain-remove.ts';
 import { CliFault, EXIT } from './exit.ts';
 import type { ListingOptions } from './listing.ts';
 import { jsonLine, printListing, withListingOptions } from './listing.ts';
-import { rowOf, rowsOf, textOf, wordsOf } from './row-reader.ts';
+import { ageText, longSizeText } from './quantity.ts';
+import { numberOf, rowOf, rowsOf, textOf, wordsOf } from './row-reader.ts';
 import type { Column } from './table.ts';
 import { printable } from './terminal.ts';
 
@@ -70,10 +71,28 @@ function domainText(row: Row): string {
     ['spam', thresholdsText(rowOf(row, 'spam'))],
     ...rowsOf(row, 'mailboxes').map(mailboxesLine),
     ['virus', textOf(row, 'virus')],
+    ...queueLines(rowOf(row, 'queue')),
     ['contact', textOf(row, 'contact') || '-'],
     ['file', textOf(row, 'file')],
   ];
   return lines.map(([name, value]) => `${name.padEnd(12)} ${printable(value)}\n`).join('');
+}
+
+/** As in force, whether its own file says so or that of the node; the quota is its own. */
+function queueLines(queue: Row): [string, string][] {
+  const bytes = numberOf(queue, 'max_bytes');
+  const quota = [
+    ...(numberOf(queue, 'max_messages') === undefined
+      ? []
+      : [`${textOf(queue, 'max_messages')} messages`]),
+    ...(bytes === undefined ? [] : [longSizeText(bytes)]),
+  ];
+  const retry: unknown[] = Array.isArray(queue['retry']) ? queue['retry'] : [];
+  return [
+    ['quota', quota.join(', ') || '-'],
+    ['retry', retry.map((seconds) => ageText(Number(seconds) * 1000)).join(', ')],
+    ['lifetime', ageText((numberOf(queue, 'lifetime') ?? 0) * 1000)],
+  ];
 }
 
 function thresholdsText(row: Row): string {

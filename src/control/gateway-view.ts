@@ -3,6 +3,7 @@
  * gateway hands this in; nothing in control/ knows how it is done. Reading methods are cheap and
  * never wait for the outside world, but for the store where they return promises.
  */
+import type { DomainQueueView } from './domain-queue.ts';
 import type { DiskRoom } from '../base/disk-room.ts';
 import type { AccountView } from './account-row.ts';
 import type { PluginView } from './plugin-view.ts';
@@ -149,6 +150,7 @@ export interface DomainView {
   readonly mailboxes: readonly (Thresholds & { readonly only_for: readonly string[] })[];
   readonly virus: string;
   readonly contact: string | undefined;
+  readonly queue: DomainQueueView;
   readonly file: string;
 }
 
@@ -284,6 +286,7 @@ export type NotRemembered = 'not-hosted' | 'not-asked';
 
 /** What became of an address that was imported. */
 export interface Lesson {
+  /** `full`: so many are known of its destination that no more fit. */
   readonly result: 'remembered' | 'pinned' | 'full' | 'which-server' | NotRemembered;
   /** As what it is remembered: the same for addresses that are one to its domain. */
   readonly key?: string;
@@ -301,10 +304,7 @@ export interface RecipientsView {
     answer: 'known' | 'unknown',
     server?: string,
   ): Promise<'pinned' | 'which-server' | NotRemembered>;
-  /**
-   * From an import; `full` when so many are known of its destination that no more fit. `server` names
-   * one of a split domain, and counts for no other.
-   */
+  /** From an import; `server` names one of a split domain, and counts for no other. */
   learn(address: Address, server?: string): Promise<Lesson>;
   forget(address: Address): Promise<boolean>;
   test(address: Address, signal: AbortSignal): Promise<RecipientTrial>;

@@ -4,6 +4,7 @@
  * `v`. Times are ISO 8601 in UTC with milliseconds, sizes bytes, durations seconds.
  */
 import { hasFewFiles } from '../base/disk-room.ts';
+import { domainQueueRow } from './domain-queue.ts';
 import type { TraceEvent } from '../base/session-traces.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
 import { homeLane, redirectionOf } from '../mail/redirection.ts';
@@ -202,7 +203,7 @@ export function pluginRow(plugin: PluginView): Row {
 }
 
 export function domainRow(domain: DomainView): Row {
-  return { v: 1, kind: 'domain', ...domain };
+  return { v: 1, kind: 'domain', ...domain, queue: domainQueueRow(domain.queue) };
 }
 
 export function destinationRow(destination: DestinationView): Row {

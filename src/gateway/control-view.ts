@@ -118,7 +118,8 @@ export function controlView(parts: ViewedParts): GatewayView {
       contentType: parts.metrics.contentType,
       text: await parts.metrics.text(),
     }),
-    domains: () => parts.generation().directory.domains.map((domain) => domainView(domain)),
+    domains: () =>
+      parts.generation().directory.domains.map((domain) => domainView(domain, parts.config())),
     accounts: () => listedAccounts(parts.generation().directory.domains),
     plugins: () => pluginViews(parts.generation().filters.plugins, parts.scanners(), parts.clock),
     destinations: () => destinationViews(parts.destinations),
@@ -252,8 +253,10 @@ async function checks(parts: ViewedParts): Promise<HealthCheck[]> {
   ];
 }
 
-function domainView(domain: Domain): DomainView {
-  const { recipients } = domain;
+function domainView(domain: Domain, { queue: node }: Pick<Config, 'queue'>): DomainView {
+  const { recipients, quota } = domain;
+  const { retryMs, lifetimeMs } = { ...node, ...domain.queue };
+  const bound = (most: number) => (most === Infinity ? undefined : most);
   return {
     name: domain.name,
     aliases: domain.aliases,
@@ -266,6 +269,11 @@ function domainView(domain: Domain): DomainView {
     mailboxes: mailboxViews(domain),
     virus: domain.virus,
     contact: domain.contact,
+    queue: {
+      maxMessages: bound(quota.messages),
+      maxBytes: bound(quota.bytes),
+      ...{ retryMs, lifetimeMs },
+    },
     file: domain.file,
   };
 }

@@ -45,9 +45,18 @@ test('a domain over its quota is put off, the others are not, and all is well af
 test('a quota of nothing: mail passes while the destination is up', async () => {
   const destination = await new Destination().start();
   const gateway = await Gateway.run({
-    domains: { 'example.org': domainFile(destination.port, { queue: '{ max_bytes: 0B }' }) },
+    domains: {
+      'example.org': domainFile(destination.port, {
+        queue: '{ max_bytes: 0B, max_messages: 500, retry: [2m, 90m], lifetime: 2d }',
+      }),
+      'example.net': domainFile(destination.port, {}, 'example.net'),
+    },
   });
   try {
+    const shown = (await gateway.cli('domain', 'show', 'example.org')).stdout;
+    assert.match(shown, /^quota +500 messages, 0 B\nretry +2m, 1h30m\nlifetime +2d$/m);
+    const other = (await gateway.cli('domain', 'show', 'example.net')).stdout;
+    assert.match(other, /^quota +-\nretry +1m, 5m, 10m, 20m, 40m, 1h\nlifetime +5d$/m);
     const send = () => sendMail(gateway.port(), 'a@b.example', ['anna@example.org'], MAIL);
     assert.match(await send(), /^250 .* delivered/);
     destination.behaviour = { final: () => '451 4.3.0 later' };

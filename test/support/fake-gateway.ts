@@ -281,6 +281,12 @@ export function hostedDomain(name: string): DomainView {
     mailboxes: [],
     virus: 'reject',
     contact: undefined,
+    queue: {
+      maxMessages: undefined,
+      maxBytes: undefined,
+      retryMs: [60_000],
+      lifetimeMs: 432_000_000,
+    },
     file: `/etc/sluice/domains/${name}.yaml`,
   };
 }
