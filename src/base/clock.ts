@@ -35,6 +35,11 @@ class SystemTimer implements Timer {
   }
 }
 
+/** Of what is stored by the date; a clock that was set back makes no time negative. */
+export function secondsSince(then: number, now: number): number {
+  return Math.max(0, now - then) / 1000;
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   mono: () => performance.now(),

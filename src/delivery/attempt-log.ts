@@ -1,4 +1,5 @@
 /** The ledger lines of delivery: one for each recipient and attempt, one when a message is done. */
+import { secondsSince } from '../base/clock.ts';
 import type { EventName, Log } from '../base/log.ts';
 import { sessionOf } from '../base/ids.ts';
 import { formatAddress, pathText } from '../mail/address.ts';
@@ -194,8 +195,4 @@ interface Stages {
 function stagesOf({ connectMs, transferMs }: DeliveryReport, delay: number): Stages {
   const [c, t] = [Math.round(connectMs) / 1000, Math.round(transferMs) / 1000];
   return { q: Math.max(0, Math.round((delay - c - t) * 1000) / 1000), c, t };
-}
-
-function secondsSince(then: number, now: number): number {
-  return (now - then) / 1000;
 }

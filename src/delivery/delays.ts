@@ -4,6 +4,7 @@
  * is told of at an attempt that did not work; what waits for a destination that is down, by looking.
  */
 import type { Clock } from '../base/clock.ts';
+import { secondsSince } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { sessionOf } from '../base/ids.ts';
 import { pathText } from '../mail/address.ts';
@@ -46,7 +47,7 @@ export function logDelay({ clock, log }: DelayDeps, entry: SpoolEntry, isTold: b
     sid: sessionOf(entry.id),
     from: pathText(entry.reversePath),
     dest: laneName(entry.dest),
-    age: Math.round((now - entry.queuedAt) / 1000),
+    age: Math.round(secondsSince(entry.queuedAt, now)),
     text: stillTried(entry).find(({ last }) => last !== undefined)?.last?.text,
     dsn: isTold ? 'sent' : 'none',
   });

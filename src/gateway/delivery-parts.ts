@@ -3,6 +3,7 @@
  * whose clock stands still while a destination is down. A change of health is told to all of them.
  */
 import type { Clock } from '../base/clock.ts';
+import { secondsSince } from '../base/clock.ts';
 import { errorText } from '../base/errors.ts';
 import type { Ids } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
@@ -297,7 +298,7 @@ function logHealth(
   if (now.state === 'down') {
     log.emit('dest.down', { ...whose, fails: now.fails, text: now.lastText }, level);
   } else if (before?.state === 'down') {
-    const downSeconds = Math.round((clock.now() - before.since) / 1000);
+    const downSeconds = Math.round(secondsSince(before.since, clock.now()));
     log.emit('dest.up', { ...whose, down: downSeconds }, level);
   }
 }

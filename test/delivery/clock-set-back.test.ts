@@ -18,6 +18,8 @@ test('mail that was put off is tried no later than it would have been', async ()
   says = '250';
   await rig.clock.advance(2 * MINUTE);
   assert.equal((await rig.entries()).length, 0, 'it has gone');
+  for (const evt of ['rcpt.sent', 'msg.done'] as const)
+    assert.equal(rig.log.of(evt)[0]?.['delay'], 0, 'no time is negative');
   assert.equal(rig.courier.taken.length, 1);
 });
 

@@ -4,6 +4,7 @@
  * clear word of a directory in which we see people; everything else is unsure.
  */
 import type { Clock, Timer } from '../../base/clock.ts';
+import { secondsSince } from '../../base/clock.ts';
 import { withDeadline } from '../../base/deadline.ts';
 import type { Log } from '../../base/log.ts';
 import type { Address } from '../../mail/address.ts';
@@ -131,7 +132,7 @@ export class LdapRecipients {
     if (fault === undefined) {
       this.#states.set(key, undefined);
       if (before !== undefined) {
-        const down = Math.round((clock.now() - before.since) / 1000);
+        const down = Math.round(secondsSince(before.since, clock.now()));
         log.emit('ldap.up', { ldap: key, domains: domains.slice(0, NAMED_DOMAINS), down });
       }
       onChange(key, false);
