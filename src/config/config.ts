@@ -3,8 +3,8 @@
  * milliseconds, sizes in bytes, defaults filled in. A reload makes a new one; what was begun under
  * the old one ends under it.
  */
-import { MIN_FREE_BYTES } from '../base/disk-room.ts';
 import { dirname, resolve } from 'node:path';
+import { MIN_FREE_BYTES } from '../base/disk-room.ts';
 import type { Level } from '../base/log.ts';
 import type { NoticeTexts } from '../mail/notice-words.ts';
 import type { ReportTexts } from '../mail/report-words.ts';
