@@ -125,16 +125,28 @@ function fillable(folder: string) {
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=48m,mode=700', 'tmpfs', folder]);
   if (mounted.status !== 0) return undefined;
   const filling = join(folder, 'fill');
+  const fill = () => {
+    const { bavail, bsize } = statfsSync(folder);
+    try {
+      writeFileSync(filling, Buffer.alloc(bavail * bsize), { flag: 'a' });
+    } catch {
+      // The gateway writes as well: then there is no byte left either.
+    }
+  };
+  let filler: NodeJS.Timeout | undefined;
   return {
+    /** And keeps it so: the gateway itself gives a few bytes back now and then, enough for small writes. */
     fill() {
-      const { bavail, bsize } = statfsSync(folder);
-      try {
-        writeFileSync(filling, Buffer.alloc(bavail * bsize), { flag: 'a' });
-      } catch {
-        // The gateway writes as well: then there is no byte left either.
-      }
+      fill();
+      filler = setInterval(fill, 20);
     },
-    empty: () => rmSync(filling),
-    unmount: () => void spawnSync('umount', ['-l', folder]),
+    empty() {
+      clearInterval(filler);
+      rmSync(filling);
+    },
+    unmount() {
+      clearInterval(filler);
+      spawnSync('umount', ['-l', folder]);
+    },
   };
 }

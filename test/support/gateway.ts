@@ -7,6 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { errorText } from '../../src/base/errors.ts';
 import { until } from './until.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
@@ -205,9 +206,11 @@ export class Gateway {
   }
 
   event(evt: string, matches: (line: LogLine) => boolean = () => true): Promise<LogLine> {
-    return until(`log event ${evt}; log ends with ${this.tail()}`, () =>
-      this.events(evt).find((line) => matches(line)),
-    );
+    const found = () => this.events(evt).find((line) => matches(line));
+    return until(`log event ${evt}`, found).catch((error: unknown) => {
+      // As it ends now, not as it ended when the wait began.
+      throw new Error(`${errorText(error)}; log ends with ${this.tail()}`, { cause: error });
+    });
   }
 
   tail(): string {
