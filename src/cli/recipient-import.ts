@@ -105,7 +105,7 @@ async function* imported(client: ControlClient, file: string): AsyncGenerator<Im
       continue;
     }
     batch.push(address);
-    bytes += JSON.stringify(address).length;
+    bytes += Buffer.byteLength(JSON.stringify(address));
     if (batch.length < BATCH && bytes < BATCH_BYTES) continue;
     yield* results(client, batch);
     batch = [];

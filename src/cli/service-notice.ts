@@ -1,7 +1,8 @@
 /**
  * Tells systemd that the gateway is ready, or what it waits for, when it was started as a service of
- * type `notify` (sd_notify(3)). One that waits counts as started, or it would be ended for its slowness. Node has no datagram sockets of that kind, so systemd's own command does it. When
- * that fails standard error says so, and mail is served all the same.
+ * type `notify` (sd_notify(3)). One that waits counts as started, or it would be ended for its
+ * slowness. Node has no datagram sockets of that kind, so systemd's own command does it. When that
+ * fails standard error says so, and mail is served all the same.
  */
 import { execFile } from 'node:child_process';
 

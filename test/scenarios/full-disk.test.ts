@@ -1,7 +1,6 @@
 /** A disk that another program fills to its last byte: nothing is lost, and all goes on by itself. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -10,10 +9,13 @@ import { Destination } from '../support/destination.ts';
 import { domainFile } from '../support/domain-file.ts';
 import { Gateway } from '../support/gateway.ts';
 import { missing } from '../support/real-component.ts';
+import { SmallDisk } from '../support/small-disk.ts';
 import { sendMail } from '../support/smtp-talk.ts';
 import { until } from '../support/until.ts';
 
 const WAITING = 40;
+const DISK_MIB = 48;
+const DISK_FILES = 4096;
 
 test('filled to its last byte: it waits for room, tells of it, and goes on', async (t) => {
   const told: string[] = [];
@@ -33,12 +35,12 @@ test('filled to its last byte: it waits for room, tells of it, and goes on', asy
   });
   const data = join(gateway.folder, 'data');
   mkdirSync(data);
-  const disk = fillable(data);
+  const disk = SmallDisk.mount(data, DISK_MIB, DISK_FILES);
   const waits = () => gateway.event('srv.wait', ({ msg }) => /make room/.test(String(msg)));
   const lives = () => gateway.events('srv.ready').length;
   try {
     if (disk === undefined) {
-      missing(t, 'a small file system (mounting a tmpfs needs root)');
+      missing(t, 'a small file system (mounting one needs root and a loop device)');
       return;
     }
     await gateway.start();
@@ -91,10 +93,10 @@ test('0B of free space and no byte left: mail is put off, and everybody is told'
   });
   const store = join(gateway.folder, 'data', 'store');
   mkdirSync(store, { recursive: true });
-  const disk = fillable(store);
+  const disk = SmallDisk.mount(store, DISK_MIB, DISK_FILES);
   try {
     if (disk === undefined) {
-      missing(t, 'a small file system (mounting a tmpfs needs root)');
+      missing(t, 'a small file system (mounting one needs root and a loop device)');
       return;
     }
     await gateway.start();
@@ -119,34 +121,3 @@ test('0B of free space and no byte left: mail is put off, and everybody is told'
     await destination.stop();
   }
 });
-
-/** A small file system in memory; undefined where this machine does not let us. */
-function fillable(folder: string) {
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=48m,mode=700', 'tmpfs', folder]);
-  if (mounted.status !== 0) return undefined;
-  const filling = join(folder, 'fill');
-  const fill = () => {
-    const { bavail, bsize } = statfsSync(folder);
-    try {
-      writeFileSync(filling, Buffer.alloc(bavail * bsize), { flag: 'a' });
-    } catch {
-      // The gateway writes as well: then there is no byte left either.
-    }
-  };
-  let filler: NodeJS.Timeout | undefined;
-  return {
-    /** And keeps it so: the gateway itself gives a few bytes back now and then, enough for small writes. */
-    fill() {
-      fill();
-      filler = setInterval(fill, 20);
-    },
-    empty() {
-      clearInterval(filler);
-      rmSync(filling);
-    },
-    unmount() {
-      clearInterval(filler);
-      spawnSync('umount', ['-l', folder]);
-    },
-  };
-}

@@ -30,6 +30,7 @@ test('recipients imported before an outage get their mail, exported ones come ba
     const inLatin1 = Buffer.from('jörg@example.org\n', 'latin1');
     const long = `${'x'.repeat(2_000_000)}\n${'\u0001'.repeat(900)}\n`.concat(
       `${'\u0001'.repeat(900)}\n`.repeat(400),
+      `${'人'.repeat(900)}\n`.repeat(500),
     );
     await writeFile(
       file,
@@ -40,7 +41,7 @@ test('recipients imported before an outage get their mail, exported ones come ba
       ]),
     );
     const imported = await gateway.cli('recipient', 'import', file);
-    assert.equal(imported.stdout, '2 imported, 406 not\n');
+    assert.equal(imported.stdout, '2 imported, 906 not\n');
     assert.equal(imported.code, 1);
     assert.match(imported.stderr, /x@listed\.test is of a domain whose recipients stand in a list/);
     assert.match(imported.stderr, /nonsense is no address/);

@@ -66,9 +66,7 @@ test('whoever asks how much room there is waits for himself alone', async () => 
   });
   try {
     const talk = await SmtpTalk.greeted(gateway.port());
-    const start = gateway.events('srv.start').map((line) => String(line['msg']));
-    const control = /http:\/\/\S+:\d+/.exec(start.join('\n'))?.[0];
-    const metrics = async () => (await fetch(`${control}/metrics`)).text();
+    const metrics = async () => (await fetch(`${gateway.control()}/metrics`)).text();
     assert.match(await metrics(), /^sluice_spool_free_bytes \d+$/m);
     await disk.stop(gateway);
     const answers = metrics();

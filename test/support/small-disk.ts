@@ -3,12 +3,15 @@
  * the kernel does it when it finds a fault. Needs root and a loop device.
  */
 import { spawnSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+const REFILL_MS = 20;
 
 export class SmallDisk {
   readonly #image: string;
   readonly #folder: string;
+  #filler: NodeJS.Timeout | undefined;
 
   private constructor(image: string, folder: string) {
     this.#image = image;
@@ -39,6 +42,21 @@ export class SmallDisk {
     }
   }
 
+  /**
+   * To its last byte, and keeps it so: whoever writes there gives a few bytes back now and then, enough
+   * for small writes.
+   */
+  fill(): void {
+    this.#fillUp();
+    this.#filler = setInterval(() => this.#fillUp(), REFILL_MS);
+  }
+
+  /** What filled it is gone. */
+  empty(): void {
+    clearInterval(this.#filler);
+    rmSync(this.#filling);
+  }
+
   /** Once nobody has anything open there. */
   mend(): void {
     run('umount', this.#folder);
@@ -47,8 +65,22 @@ export class SmallDisk {
   }
 
   unmount(): void {
+    clearInterval(this.#filler);
     run('umount', '-l', this.#folder);
     rmSync(this.#image, { force: true });
+  }
+
+  get #filling(): string {
+    return join(this.#folder, 'fill');
+  }
+
+  #fillUp(): void {
+    const { bavail, bsize } = statfsSync(this.#folder);
+    try {
+      writeFileSync(this.#filling, Buffer.alloc(bavail * bsize), { flag: 'a' });
+    } catch {
+      // Others write as well: then there is no byte left either.
+    }
   }
 
   #mount(): boolean {
